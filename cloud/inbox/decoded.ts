@@ -1,0 +1,69 @@
+// A record of the inbox, decoded once for a consumer: aliases resolved to series by the record's own
+// manifest, values scaled by it, times in both clocks. What the store and the alarms work on.
+import type { PointDefinition } from '../../core/point.ts';
+import type { GapCause, Lane } from '../../core/reading.ts';
+import type { ClockStamp, ClockStep, Epoch, Hash } from '../../protocols/uplink/record.ts';
+
+/** A row of the inbox as received. `row` rises by one a record and is what cursors point at. */
+export interface InboxRow {
+  readonly row: number;
+  readonly area: string;
+  readonly gateway: string;
+  readonly epoch: Epoch;
+  readonly sequence: number;
+  /** After the receiver's check: `live` older than 30 s on arrival is `backfill`. */
+  readonly lane: Lane;
+  readonly receivedMs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A point as the cloud numbers it: given once, when a dictionary page is stored, and never reused. */
+export interface SeriesEntry {
+  readonly series: number;
+  readonly gateway: string;
+  readonly definition: PointDefinition;
+}
+
+export interface DecodedReadings {
+  readonly count: number;
+  readonly series: Uint32Array;
+  readonly monoMs: Float64Array;
+  /** Label: wall time by the record's clock stamp. */
+  readonly atMs: Float64Array;
+  readonly quality: Uint8Array;
+  /** Engineering values; booleans 0 and 1; NaN where `special` speaks. */
+  readonly values: Float64Array;
+  readonly special: ReadonlyMap<number, bigint | string | null>;
+}
+
+export interface DecodedCoverage {
+  readonly series: readonly number[];
+  readonly fromMonoMs: number;
+  readonly toMonoMs: number;
+  readonly atMs: number;
+  readonly taken: number;
+  readonly unchanged: number;
+  readonly failed: number;
+}
+
+export interface DecodedGap {
+  readonly cause: GapCause;
+  readonly epoch: Epoch;
+  readonly series: readonly number[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly readings: number;
+  readonly estimated: boolean;
+}
+
+export interface DecodedRecord {
+  readonly row: InboxRow;
+  readonly clock: ClockStamp;
+  readonly isState: boolean;
+  readonly readings: DecodedReadings | null;
+  readonly coverage: readonly DecodedCoverage[];
+  readonly gaps: readonly DecodedGap[];
+  readonly clockSteps: readonly ClockStep[];
+  /** Set when the record was a dictionary manifest: the list it now stands for. */
+  readonly manifest: { readonly hash: Hash; readonly entries: readonly SeriesEntry[] } | null;
+}

@@ -1,0 +1,23 @@
+/** Event name constant, fields structured. Transitions are logged, repetitions counted. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+const nothing = () => {};
+export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+export const FOREIGN_TEXT_MAX = 200;
+
+/** Foreign text as it may stand in a log line: quoted, on one line, cut. */
+export function quoted(text: string): string {
+  return JSON.stringify(
+    text.length > FOREIGN_TEXT_MAX ? `${text.slice(0, FOREIGN_TEXT_MAX)}…` : text,
+  );
+}

@@ -1,0 +1,137 @@
+// What is wrong with something a person wrote, all of it at once: where, what was found, what was
+// expected, and what was probably meant. The same findings come from the command line and the API.
+import type { Bilingual, Language, MessageArguments, MessageKey } from './text/text.ts';
+import { fillBilingual } from './text/text.ts';
+
+export type Path = readonly (string | number)[];
+
+export interface Place {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Finding {
+  /** Stable; the key in the catalogue. */
+  readonly code: MessageKey;
+  readonly file: string;
+  readonly path: Path;
+  readonly place: Place | null;
+  readonly message: Bilingual;
+  /** "expected one of …", "did you mean …". */
+  readonly help: Bilingual | null;
+  /** Warnings are shown and do not stop anything. */
+  readonly severity: 'error' | 'warning';
+}
+
+/** More findings than this are counted, not listed: a wrong file type is one mistake, not thousands. */
+export const FINDINGS_MAX = 100;
+
+/** Thrown at the border when what came in is wrong; carries every finding. */
+export class InvalidInput extends Error {
+  readonly findings: readonly Finding[];
+
+  constructor(findings: readonly Finding[]) {
+    super(findings.map((finding) => renderFinding(finding, 'en')).join('\n'));
+    this.name = 'InvalidInput';
+    this.findings = findings;
+  }
+}
+
+export class Problems {
+  readonly #file: string;
+  readonly #locate: (path: Path) => Place | null;
+  readonly #findings: Finding[] = [];
+  #beyond = 0;
+
+  /** `locate` turns a path into a position of the text it came from. */
+  constructor(file: string, locate: (path: Path) => Place | null = () => null) {
+    this.#file = file;
+    this.#locate = locate;
+  }
+
+  add<Key extends MessageKey>(
+    path: Path,
+    code: Key,
+    values: MessageArguments<Key>,
+    more: {
+      readonly help?: Bilingual | undefined;
+      readonly place?: Place | null;
+      readonly severity?: 'error' | 'warning';
+    } = {},
+  ): void {
+    if (this.#findings.length >= FINDINGS_MAX) {
+      this.#beyond++;
+      return;
+    }
+    this.#findings.push({
+      code,
+      file: this.#file,
+      path,
+      place: more.place ?? this.#locate(path),
+      message: fillBilingual(code, values),
+      help: more.help ?? null,
+      severity: more.severity ?? 'error',
+    });
+  }
+
+  get findings(): readonly Finding[] {
+    return this.#findings;
+  }
+
+  /** How many were found beyond FINDINGS_MAX. */
+  get beyond(): number {
+    return this.#beyond;
+  }
+
+  get failed(): boolean {
+    return this.#findings.some(({ severity }) => severity === 'error');
+  }
+
+  throwIfAny(): void {
+    if (this.failed) throw new InvalidInput(this.#findings);
+  }
+}
+
+/** `file:line:column: error[code]: message` and, indented below, the help. */
+export function renderFinding(finding: Finding, language: Language): string {
+  const { file, place, path, severity, code, message, help } = finding;
+  const where = place ? `${file}:${place.line}:${place.column}` : `${file}: ${path.join('.')}`;
+  const head = `${where}: ${severity}[${code}]: ${message[language]}`;
+  return help ? `${head}\n     = ${help[language]}` : head;
+}
+
+/** The candidate a person most likely meant, or undefined when none is near. */
+export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), bestDistance);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+// Optimal string alignment: insert, delete, replace, and swap of neighbours each cost one.
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  const rows = Array.from({ length: a.length + 1 }, (_, at) => [at, ...Array(b.length).fill(0)]);
+  for (let column = 0; column <= b.length; column++) rows[0]![column] = column;
+  for (let row = 1; row <= a.length; row++) {
+    for (let column = 1; column <= b.length; column++) {
+      const same = a[row - 1] === b[column - 1] ? 0 : 1;
+      let cost = Math.min(
+        rows[row - 1]![column] + 1,
+        rows[row]![column - 1] + 1,
+        rows[row - 1]![column - 1] + same,
+      );
+      const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      if (swapped && row > 1 && column > 1) cost = Math.min(cost, rows[row - 2]![column - 2] + 1);
+      rows[row]![column] = cost;
+    }
+  }
+  return rows[a.length]![b.length];
+}

@@ -1,0 +1,36 @@
+// Between collecting and keeping: what a poll brought, normalised, on its way into a record.
+import type { QualityCode } from '../core/quality.ts';
+import type { Value } from '../core/reading.ts';
+
+/** One poll of one group: points of one device with one period, a run of the manifest's list. */
+export interface PollReport {
+  readonly firstAlias: number;
+  readonly points: number;
+  /** Clock.monoMs() when the poll was due and when it was complete. */
+  readonly fromMonoMs: number;
+  readonly toMonoMs: number;
+  /** Readings that are reported, in poll order; equal lengths. Values raw, booleans as booleans. */
+  readonly alias: readonly number[];
+  readonly monoMs: readonly number[];
+  readonly values: readonly Value[];
+  readonly qualities: readonly QualityCode[];
+  /** points = alias.length + unchanged. */
+  readonly unchanged: number;
+  readonly failed: number;
+  /** A life-safety point is among the reported, or a rule's verdict changed: seal within 20 ms. */
+  readonly urgent: boolean;
+}
+
+export interface Sink {
+  report(poll: PollReport): void;
+  /** `polls` of the group were due and did not happen because the one before was still running. */
+  missed(group: {
+    readonly firstAlias: number;
+    readonly points: number;
+    readonly fromMonoMs: number;
+    readonly toMonoMs: number;
+    readonly polls: number;
+  }): void;
+  /** False while the outbox pushes back: collecting goes on, trend polls are missed and counted. */
+  readonly accepts: boolean;
+}

@@ -1,0 +1,65 @@
+// The contract a field protocol meets. A driver knows bytes, addresses and devices; it opens no socket
+// and no port (a link is handed to it), keeps no schedule, retries nothing and writes no log: the loop
+// in edge/collect owns those. It reports once and returns.
+//
+// A driver MUST answer every point of a plan exactly once a poll, with a value or with quality bad.
+// It MUST settle every poll when its link closes, when its signal aborts, and at its deadline.
+// It MUST NOT give a late or foreign answer to a later question.
+import type { Clock } from '../core/clock.ts';
+import type { Fault } from '../core/fault.ts';
+import type { Path, Problems } from '../core/problems.ts';
+import type { QualityCode } from '../core/quality.ts';
+import type { Value } from '../core/reading.ts';
+
+/** A byte channel to a bus or a socket, opened and owned by edge/links. */
+export interface Link {
+  /** Queues bytes to be sent in order; silently nothing once closed (onClose has told). */
+  send(bytes: Uint8Array): void;
+  /** At most one listener each; set before the first byte is sent. */
+  onBytes: (bytes: Uint8Array) => void;
+  /** Called once; the fault says why, null after our own close. */
+  onClose: (why: Fault | null) => void;
+  close(): void;
+}
+
+/** What one poll of a plan brought: one place a point of the plan, in its order. */
+export interface Answers {
+  /** Raw: decoded, not yet scaled; null where the quality is bad. */
+  readonly values: Value[];
+  readonly qualities: QualityCode[];
+  /** Monotonic time at which the answer that carried the value was complete. */
+  readonly atMonoMs: number[];
+  /** Requests sent, and those that failed as a whole: for metrics and for the loop's back-off. */
+  readonly requests: number;
+  readonly failures: number;
+  /** The first failure of the poll, null when all requests were answered. */
+  readonly fault: Fault | null;
+}
+
+/** Which points are read together, already cut into requests. Opaque to all but its driver. */
+export interface Plan {
+  readonly points: number;
+  /** Requests a poll takes. */
+  readonly requests: number;
+}
+
+/** One device as seen through a session; several devices may share the session's link. */
+export interface DeviceHandle<Address> {
+  plan(addresses: readonly Address[]): Plan;
+  poll(plan: Plan, signal: AbortSignal): Promise<Answers>;
+}
+
+export interface Session<Address, DeviceOptions> {
+  device(options: DeviceOptions): DeviceHandle<Address>;
+  /** Settles everything under way as failed with `no_connection` and closes the link. */
+  close(): void;
+}
+
+export interface Protocol<Address = unknown, DeviceOptions = unknown> {
+  readonly name: string;
+  /** Profile address -> typed address; adds problems and returns undefined when it is wrong. */
+  parseAddress(raw: unknown, path: Path, problems: Problems): Address | undefined;
+  /** Profile and site settings of a device (unit id, time-out, limits) -> typed options. */
+  parseDevice(raw: unknown, path: Path, problems: Problems): DeviceOptions | undefined;
+  open(clock: Clock, link: Link): Session<Address, DeviceOptions>;
+}
