@@ -1,0 +1,120 @@
+// The newest reading of every series, in memory. Newest is by order (epoch, then monotonic time), never by
+// label and whichever lane brought it; so a current value never moves to an older one.
+import type { QualityCode } from '../core/quality.ts';
+import type { Value } from '../core/reading.ts';
+import type { DecodedReadings, DecodedRecord } from './inbox/decoded.ts';
+
+export interface CurrentValue {
+  readonly series: number;
+  readonly value: Value;
+  readonly quality: QualityCode;
+  /** When it was true, by the gateway's label. */
+  readonly atMs: number;
+  /** Up to when its device was polled and the value had not left its deadband. */
+  readonly coveredMs: number;
+}
+
+export class Current {
+  // Indexed by series number: numbers are given in order from 1 and never reused, so arrays stay dense.
+  #opening = new Float64Array(1024);
+  #monoMs = new Float64Array(1024);
+  #atMs = new Float64Array(1024);
+  #coveredMs = new Float64Array(1024);
+  #quality = new Uint8Array(1024);
+  #values = new Float64Array(1024);
+  readonly #special = new Map<number, bigint | string | null>();
+
+  /** Takes what is newer than what is known; anything else changes nothing. */
+  apply(record: DecodedRecord): void {
+    const opening = openingOf(record.row.epoch);
+    if (record.readings) this.#applyReadings(opening, record.readings);
+    for (const { series, toMonoMs } of record.coverage) {
+      const coveredMs = toMonoMs + record.clock.wallOffsetMs;
+      for (const number of series) {
+        if (number < this.#opening.length && opening >= this.#opening[number]!) {
+          this.#coveredMs[number] = Math.max(this.#coveredMs[number]!, coveredMs);
+        }
+      }
+    }
+  }
+
+  /** Puts back what the store knows after a start; readings that came meanwhile win. */
+  restore(
+    rows: Iterable<CurrentValue & { readonly epoch: string; readonly monoMs: number }>,
+  ): void {
+    for (const row of rows) {
+      this.#grow(row.series);
+      if (!this.#isNewer(row.series, openingOf(row.epoch), row.monoMs)) continue;
+      const number = typeof row.value === 'boolean' ? Number(row.value) : row.value;
+      this.#put(row.series, openingOf(row.epoch), row.monoMs, row.atMs, row.quality);
+      if (typeof number === 'number') this.#setNumber(row.series, number);
+      else this.#special.set(row.series, number);
+    }
+  }
+
+  /** Undefined for a series that never had a reading. Booleans are 0 and 1. */
+  get(series: number): CurrentValue | undefined {
+    if (series >= this.#opening.length || this.#opening[series] === 0) return undefined;
+    const special = this.#special.get(series);
+    return {
+      series,
+      value: special === undefined ? this.#values[series]! : special,
+      quality: this.#quality[series]!,
+      atMs: this.#atMs[series]!,
+      coveredMs: Math.max(this.#atMs[series]!, this.#coveredMs[series]!),
+    };
+  }
+
+  #applyReadings(opening: number, readings: DecodedReadings): void {
+    const { count, series, monoMs, atMs, quality, values, special } = readings;
+    for (let at = 0; at < count; at++) {
+      const number = series[at]!;
+      this.#grow(number);
+      if (!this.#isNewer(number, opening, monoMs[at]!)) continue;
+      this.#put(number, opening, monoMs[at]!, atMs[at]!, quality[at]!);
+      if (special.size > 0 && special.has(at)) this.#special.set(number, special.get(at)!);
+      else this.#setNumber(number, values[at]!);
+    }
+  }
+
+  #isNewer(series: number, opening: number, monoMs: number): boolean {
+    const known = this.#opening[series]!;
+    return opening > known || (opening === known && monoMs >= this.#monoMs[series]!);
+  }
+
+  #put(series: number, opening: number, monoMs: number, atMs: number, quality: number): void {
+    this.#opening[series] = opening;
+    this.#monoMs[series] = monoMs;
+    this.#atMs[series] = atMs;
+    this.#coveredMs[series] = atMs;
+    this.#quality[series] = quality;
+  }
+
+  #setNumber(series: number, value: number): void {
+    this.#values[series] = value;
+    if (this.#special.size > 0) this.#special.delete(series);
+  }
+
+  #grow(series: number): void {
+    if (series < this.#opening.length) return;
+    const size = 2 ** Math.ceil(Math.log2(series + 1));
+    const copy = (old: Float64Array) => {
+      const grown = new Float64Array(size);
+      grown.set(old);
+      return grown;
+    };
+    this.#opening = copy(this.#opening);
+    this.#monoMs = copy(this.#monoMs);
+    this.#atMs = copy(this.#atMs);
+    this.#coveredMs = copy(this.#coveredMs);
+    this.#values = copy(this.#values);
+    const quality = new Uint8Array(size);
+    quality.set(this.#quality);
+    this.#quality = quality;
+  }
+}
+
+// Openings of one outbox count upwards from 1; 0 stands for "never".
+function openingOf(epoch: string): number {
+  return Number.parseInt(epoch, 10);
+}

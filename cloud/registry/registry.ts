@@ -1,0 +1,188 @@
+// Who may talk to the cloud, and as what: gateways with their secrets, principals with their tokens. One
+// SQLite file in WAL mode with `synchronous=FULL`, opened once, by the main thread; alarms and notify keep
+// their tables in it, so that one transaction can hold state, journal, notifications and cursor.
+//
+// Secrets are 256 random bits, shown once, kept as SHA-256: a copy of the file gives nobody access. A
+// memory-hard hash would add nothing to 256 bits that no person chose.
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Fault } from '../../core/fault.ts';
+import { isId } from '../../core/point.ts';
+import type { Random } from '../../core/random.ts';
+
+const FORMAT_VERSION = 1;
+
+/** Each right contains those before it. */
+export const rights = ['read', 'operate', 'control', 'administer'] as const;
+export type Right = (typeof rights)[number];
+
+export interface Principal {
+  readonly name: string;
+  readonly right: Right;
+  /** Asset path prefix the principal sees; '' is everything. */
+  readonly scope: string;
+}
+
+export interface GatewayEntry {
+  readonly id: string;
+  readonly area: string;
+  readonly createdMs: number;
+}
+
+/** What the broker checks a login against. */
+export interface Credential {
+  readonly name: string;
+  readonly sha256: string;
+  readonly role: 'gateway' | 'cloud';
+  readonly area: string;
+}
+
+/** Gateways and principals beyond this are refused: a loop that creates them is a mistake. */
+export const GATEWAYS_MAX = 100_000;
+export const PRINCIPALS_MAX = 10_000;
+
+/** The name of the cloud's own identity at the broker; no gateway may have it. */
+export const CLOUD_IDENTITY = 'cloud';
+
+export function secretHash(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** 256 random bits as 43 characters that survive a shell, a URL and a QR code. */
+export function makeSecret(random: Random): string {
+  return Buffer.from(random.bytes(32)).toString('base64url');
+}
+
+export class Registry {
+  readonly database: DatabaseSync;
+  readonly #random: Random;
+
+  constructor(random: Random, folder: string) {
+    this.#random = random;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const path = join(folder, 'registry.sqlite');
+    this.database = new DatabaseSync(path, { timeout: 5_000 });
+    this.database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS gateways (
+        id TEXT PRIMARY KEY, area TEXT NOT NULL, sha256 TEXT NOT NULL, created_ms INTEGER NOT NULL
+      ) STRICT;
+      CREATE TABLE IF NOT EXISTS principals (
+        name TEXT PRIMARY KEY, right TEXT NOT NULL, scope TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
+        created_ms INTEGER NOT NULL
+      ) STRICT;`);
+    chmodSync(path, 0o600);
+    this.#checkFormat(path);
+  }
+
+  /** Adds a gateway, or gives one that exists a new secret. The secret is returned once and not kept. */
+  enrolGateway(area: string, id: string, nowMs: number): string {
+    if (!isId(area) || !isId(id) || id === CLOUD_IDENTITY) {
+      throw new Fault(
+        'registry_bad_id',
+        'never',
+        `"${area}/${id}" is not a valid area and gateway id`,
+      );
+    }
+    this.#bound('gateways', GATEWAYS_MAX);
+    const secret = makeSecret(this.#random);
+    this.database
+      .prepare(
+        `INSERT INTO gateways (id, area, sha256, created_ms) VALUES (?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET area = excluded.area, sha256 = excluded.sha256`,
+      )
+      .run(id, area, secretHash(secret), Math.round(nowMs));
+    return secret;
+  }
+
+  /** False when there was none. What it sent stays. */
+  removeGateway(id: string): boolean {
+    return this.database.prepare('DELETE FROM gateways WHERE id = ?').run(id).changes > 0;
+  }
+
+  gateways(): GatewayEntry[] {
+    return this.database
+      .prepare('SELECT id, area, created_ms FROM gateways ORDER BY id')
+      .all()
+      .map((row) => ({
+        id: String(row['id']),
+        area: String(row['area']),
+        createdMs: Number(row['created_ms']),
+      }));
+  }
+
+  credentials(): Credential[] {
+    return this.database
+      .prepare('SELECT id, area, sha256 FROM gateways')
+      .all()
+      .map((row) => ({
+        name: String(row['id']),
+        sha256: String(row['sha256']),
+        role: 'gateway',
+        area: String(row['area']),
+      }));
+  }
+
+  /** Makes a bearer token, or a new one for a principal that exists. Returned once and not kept. */
+  issueToken(principal: Principal, nowMs: number): string {
+    this.#bound('principals', PRINCIPALS_MAX);
+    const token = makeSecret(this.#random);
+    this.database
+      .prepare(
+        `INSERT INTO principals (name, right, scope, sha256, created_ms) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (name) DO UPDATE SET right = excluded.right, scope = excluded.scope,
+           sha256 = excluded.sha256`,
+      )
+      .run(principal.name, principal.right, principal.scope, secretHash(token), Math.round(nowMs));
+    return token;
+  }
+
+  revokeToken(name: string): boolean {
+    return this.database.prepare('DELETE FROM principals WHERE name = ?').run(name).changes > 0;
+  }
+
+  principals(): Principal[] {
+    return this.database
+      .prepare('SELECT name, right, scope FROM principals ORDER BY name')
+      .all()
+      .map((row) => this.#principal(row));
+  }
+
+  /** Looked up by hash, so that timing tells nothing about a token. */
+  authenticate(token: string): Principal | null {
+    const row = this.database
+      .prepare('SELECT name, right, scope FROM principals WHERE sha256 = ?')
+      .get(secretHash(token));
+    return row ? this.#principal(row) : null;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  #principal(row: Record<string, unknown>): Principal {
+    const right = rights.find((name) => name === row['right']) ?? 'read';
+    return { name: String(row['name']), right, scope: String(row['scope']) };
+  }
+
+  #bound(table: 'gateways' | 'principals', max: number): void {
+    const row = this.database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
+    if (Number(row?.['n']) >= max) {
+      throw new Fault('registry_full', 'never', `more than ${max} ${table}`);
+    }
+  }
+
+  #checkFormat(path: string): void {
+    const insert = 'INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)';
+    this.database.prepare(insert).run('format', String(FORMAT_VERSION));
+    const row = this.database.prepare('SELECT value FROM meta WHERE key = ?').get('format');
+    if (Number(row?.['value']) > FORMAT_VERSION) {
+      const found = `${path} has format ${row?.['value']}, this version reads ${FORMAT_VERSION}`;
+      throw new Fault('registry_format', 'never', found);
+    }
+  }
+}
