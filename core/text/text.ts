@@ -1,6 +1,7 @@
 // One typed catalogue of everything a person reads, in English and Chinese. `{name}` in an entry is a
 // parameter; the compiler asks for each. Machine fields (ids, codes, JSON keys) are never translated.
 import { alarmFaults, alarmMessages } from './alarm.ts';
+import { apiFaults, apiMessages } from './api.ts';
 import { cliFaults, cliMessages } from './cli.ts';
 import { cloudFaults, cloudMessages } from './cloud.ts';
 import { configFaults, configMessages } from './config.ts';
@@ -25,6 +26,7 @@ export interface FaultText {
 
 export const messages = {
   ...alarmMessages,
+  ...apiMessages,
   ...cliMessages,
   ...cloudMessages,
   ...configMessages,
@@ -36,6 +38,7 @@ export const messages = {
 
 export const faults = {
   ...alarmFaults,
+  ...apiFaults,
   ...cliFaults,
   ...cloudFaults,
   ...configFaults,

@@ -1,0 +1,62 @@
+// A route as a value: what it takes, what it gives, who may call it. There is no way to write one without
+// saying its right, and the server takes no other kind.
+import type { z } from 'zod';
+import type { Principal, Right } from '../registry/registry.ts';
+
+export interface Call<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly principal: Principal;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly url: string;
+  /** `public` needs no token; only health is. */
+  readonly right: Right | 'public';
+  readonly summary: string;
+  readonly schemas: {
+    readonly params?: z.ZodType;
+    readonly query?: z.ZodType;
+    readonly body?: z.ZodType;
+    readonly answer: z.ZodType;
+  };
+  readonly handle: (call: Call<unknown, unknown, unknown>) => unknown;
+}
+
+interface TypedRoute<
+  P extends z.ZodType,
+  Q extends z.ZodType,
+  B extends z.ZodType,
+  A extends z.ZodType,
+> extends Omit<Route, 'schemas' | 'handle'> {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly answer: A;
+  readonly handle: (
+    call: Call<z.output<P>, z.output<Q>, z.output<B>>,
+  ) => z.input<A> | Promise<z.input<A>>;
+}
+
+/** Binds schemas and handler, so that the compiler checks one against the other. */
+export function route<
+  A extends z.ZodType,
+  P extends z.ZodType = z.ZodType,
+  Q extends z.ZodType = z.ZodType,
+  B extends z.ZodType = z.ZodType,
+>(typed: TypedRoute<P, Q, B, A>): Route {
+  const { params, query, body, answer, handle, ...rest } = typed;
+  return {
+    ...rest,
+    schemas: {
+      ...(params && { params }),
+      ...(query && { query }),
+      ...(body && { body }),
+      answer,
+    },
+    // The server has parsed the call by these very schemas before it calls.
+    handle: (call) => handle(call as Call<z.output<P>, z.output<Q>, z.output<B>>),
+  };
+}

@@ -1,0 +1,206 @@
+// What goes in and out of the API, once: these schemas validate, type the handlers, and become OpenAPI 3.1.
+import { z } from 'zod';
+import { alarmLevels } from '../../core/alarm/rule.ts';
+import { qualities, reasons } from '../../core/quality.ts';
+import { gapCauses, pointClasses } from '../../core/reading.ts';
+import { rights } from '../registry/registry.ts';
+
+const id = z.string().regex(/^[a-z0-9-]{1,64}$/);
+const instant = z.iso.datetime({ offset: true }).describe('RFC 3339');
+const bilingual = z.object({ en: z.string(), zh: z.string() });
+const value = z.union([z.number(), z.boolean(), z.string(), z.null()]);
+
+/** The value object everywhere: when it was true, what, in which unit, how far to be believed. */
+export const valueObject = z.object({
+  t: instant,
+  v: value.describe('number, boolean, text or null; whole numbers beyond 2^53 as text'),
+  u: z.string().describe('UCUM code'),
+  q: z.enum(qualities),
+  reason: z.enum(reasons),
+});
+
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+
+export const health = z.object({
+  status: z.enum(['ok', 'degraded']),
+  parts: z.record(z.string(), z.string()),
+});
+
+export const gateway = z.object({
+  id,
+  area: id,
+  created: instant,
+  online: z.boolean(),
+  heard: instant.nullable(),
+  clock: z.string(),
+});
+
+export const device = z.object({
+  gateway: id,
+  device: id,
+  points: z.number().int(),
+  asset: z.string().nullable(),
+  newest: instant.nullable(),
+  bad: z.number().int(),
+});
+
+export const series = z.object({
+  series: z.number().int(),
+  point: z.string(),
+  name: bilingual,
+  asset: z.string().nullable(),
+  class: z.enum(pointClasses),
+  unit: z.string(),
+  period_ms: z.number(),
+  current: valueObject.nullable(),
+  age_ms: z.number().nullable().describe('since the value was true, by the clock of the cloud'),
+  covered: instant.nullable().describe('the device was polled and the value unchanged up to here'),
+});
+
+export const historyQuery = z.object({
+  from: instant,
+  to: instant,
+  bucket_ms: z.coerce.number().int().min(100).max(86_400_000).optional(),
+  limit: z.coerce.number().int().min(1).max(50_000).default(5_000),
+});
+
+export const historyAnswer = z.object({
+  series: z.number().int(),
+  unit: z.string(),
+  readings: z.array(valueObject).optional(),
+  buckets: z
+    .array(
+      z.object({
+        t: instant,
+        min: z.number().nullable(),
+        max: z.number().nullable(),
+        mean: z.number().nullable(),
+        count: z.number().int(),
+        bad: z.number().int(),
+        q: z.enum(qualities).describe('the worst in the bucket'),
+      }),
+    )
+    .optional(),
+  gaps: z.array(z.object({ from: instant, to: instant, cause: z.enum(gapCauses) })),
+  truncated: z.boolean(),
+});
+
+export const gap = z.object({
+  gateway: id,
+  cause: z.enum(gapCauses),
+  from: instant,
+  to: instant,
+  readings: z.number(),
+  estimated: z.boolean(),
+  series: z.array(z.number().int()),
+});
+
+export const account = z.object({
+  stored: z.number(),
+  unchanged: z.number(),
+  missed: z.number(),
+  given_up: z.number(),
+  failed: z.number(),
+});
+
+export const alarm = z.object({
+  id: z.string(),
+  series: z.number().int().nullable(),
+  point: z.string(),
+  asset: z.string().nullable(),
+  rule: z.string(),
+  version: z.number().int(),
+  level: z.union(alarmLevels.map((level) => z.literal(level))),
+  state: z.string().describe('ISA-18.2 letter: A normal, B, C, D'),
+  title: bilingual,
+  action: bilingual.nullable(),
+  raised: instant,
+  cleared: instant.nullable(),
+  acknowledged: z.object({ at: instant, by: z.string() }).nullable(),
+  value: z.number().nullable(),
+  limit: z.number().nullable(),
+  historical: z.boolean(),
+});
+
+export const delivery = z.object({
+  id: z.string(),
+  alarm: z.string(),
+  transition: z.string(),
+  receiver: z.string(),
+  state: z.string(),
+  queued: instant,
+  sent: instant.nullable(),
+  accepted: instant.nullable(),
+  confirmed: instant.nullable(),
+  confirmed_by: z.string().nullable(),
+  why: z.string().nullable(),
+});
+
+export const confirmation = z.object({
+  confirmed: z.string().min(1).max(200).describe('the webhook-id'),
+  by: z.string().min(1).max(200),
+});
+
+export const acknowledgement = z.object({ note: z.string().max(2_000).default('') });
+
+export const token = z.object({
+  name: id,
+  right: z.enum(rights),
+  scope: z.string().max(600).default(''),
+});
+
+export const enrolment = z.object({ id, area: id });
+
+export const page = z.object({
+  limit: z.coerce.number().int().min(1).max(1_000).default(200),
+  after: z.string().max(200).optional().describe('the cursor of the page before'),
+});
+
+export const params = {
+  gateway: z.object({ gateway: id }),
+  series: z.object({ series: z.coerce.number().int().min(1) }),
+  alarm: z.object({ id: z.string().min(1).max(100) }),
+  principal: z.object({ name: id }),
+};
+
+export const seriesQuery = page.extend({
+  gateway: id.optional(),
+  device: id.optional(),
+  asset: z.string().max(600).optional().describe('asset path prefix'),
+});
+
+export const gapQuery = z.object({
+  from: instant.optional(),
+  to: instant.optional(),
+  series: z.coerce.number().int().min(1).optional(),
+});
+
+export const accountQuery = z.object({
+  epochs: z
+    .string()
+    .max(20_000)
+    .optional()
+    .describe('gateway:epoch pairs, comma separated; without it all'),
+});
+
+export const alarmQuery = page.extend({
+  state: z.enum(['open', 'all', 'historical']).default('open'),
+  gateway: id.optional(),
+});
+
+export const streamQuery = z.object({
+  topics: z.string().max(100).default('alarms,gateways').describe('readings, alarms, gateways'),
+});
+
+export const created = z.object({ secret: z.string().describe('shown once, not kept') });
+
+/** A list and the cursor of its next page. */
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), next: z.string().nullable() });
+}

@@ -1,0 +1,274 @@
+// The HTTP side of the cloud: Fastify, one table of routes, errors as RFC 9457 problems, OpenAPI 3.1 from the
+// schemas that validate. Refused before any handler: a foreign Host, a body over 1 MB, no or a wrong token, a
+// token without the right. No CORS header is ever sent: a page of another origin reads nothing.
+import swagger from '@fastify/swagger';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fastify from 'fastify';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import type { Clock } from '../../core/clock.ts';
+import { Fault, isFault } from '../../core/fault.ts';
+import type { Log } from '../../core/log.ts';
+import type { Metrics } from '../../core/metrics.ts';
+import type { Principal, Registry, Right } from '../registry/registry.ts';
+import { rights } from '../registry/registry.ts';
+import type { Route } from './route.ts';
+import { streamQuery } from './schemas.ts';
+import type { EventStream, StreamReader, StreamTopic } from './stream.ts';
+import { streamTopics } from './stream.ts';
+
+export const BODY_BYTES_MAX = 1024 * 1024;
+const STREAM_HEARTBEAT_MS = 5_000;
+
+export interface ApiOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Names under which the API may be called, beyond host and loopback. */
+  readonly hostNames: readonly string[];
+  readonly version: string;
+  readonly registry: Registry;
+  readonly stream: EventStream;
+  readonly routes: readonly Route[];
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+  interface FastifyContextConfig {
+    right?: Right | 'public';
+  }
+}
+
+export interface Api {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export async function openApi(
+  clock: Clock,
+  log: Log,
+  metrics: Metrics,
+  options: ApiOptions,
+): Promise<Api> {
+  const server = fastify({ bodyLimit: BODY_BYTES_MAX, logger: false, forceCloseConnections: true });
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Lifeline cloud', version: options.version },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  refuseUnclassified(server);
+  const refused = metrics.counter(
+    'api_requests_refused_total',
+    'Requests refused before a handler',
+  );
+  server.decorateRequest('principal', null);
+  server.addHook('onRequest', async (request) => {
+    try {
+      checkHost(request, options);
+      request.principal = authorise(request, options.registry);
+    } catch (error) {
+      refused.add();
+      throw error;
+    }
+  });
+  server.setErrorHandler((error, _request, reply) => sendProblem(log, reply, error));
+  server.setNotFoundHandler({ preHandler: undefined as never }, (request, reply) =>
+    sendProblem(
+      log,
+      reply,
+      new Fault('api_not_found', 'never', `no ${request.method} ${request.url}`),
+    ),
+  );
+  await addRoutes(server, options.routes);
+  addMeta(server, metrics);
+  const stopStream = addStream(clock, server, options.stream);
+  await server.listen({ host: options.host, port: options.port });
+  const address = server.server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : options.port,
+    close: async () => {
+      stopStream();
+      options.stream.close();
+      await server.close();
+    },
+  };
+}
+
+// A route that reaches Fastify without a right is a mistake in this file: the process does not start.
+function refuseUnclassified(server: FastifyInstance): void {
+  server.addHook('onRoute', ({ config, url, method }) => {
+    if (config?.right === undefined) {
+      throw new Fault('api_unclassified', 'never', `route ${method} ${url} has no right`);
+    }
+  });
+}
+
+async function addRoutes(server: FastifyInstance, routes: readonly Route[]): Promise<void> {
+  for (const { method, url, right, summary, schemas, handle } of routes) {
+    server.route({
+      method,
+      url,
+      config: { right },
+      schema: {
+        summary: `${summary} (${right})`,
+        ...(right === 'public' && { security: [] }),
+        ...(schemas.params && { params: schemas.params }),
+        ...(schemas.query && { querystring: schemas.query }),
+        ...(schemas.body && { body: schemas.body }),
+        response: { 200: schemas.answer },
+      },
+      handler: (request) =>
+        handle({
+          params: request.params,
+          query: request.query,
+          body: request.body,
+          principal: request.principal ?? nobody,
+        }),
+    });
+  }
+}
+
+const nobody: Principal = { name: 'anonymous', right: 'read', scope: '\0' };
+
+function addMeta(server: FastifyInstance, metrics: Metrics): void {
+  server.route({
+    method: 'GET',
+    url: '/v1/openapi.json',
+    config: { right: 'read' },
+    schema: { hide: true },
+    handler: () => server.swagger(),
+  });
+  server.route({
+    method: 'GET',
+    url: '/metrics',
+    config: { right: 'read' },
+    schema: { hide: true },
+    handler: (_request, reply) =>
+      reply.type('text/plain; version=0.0.4; charset=utf-8').send(metrics.render()),
+  });
+}
+
+function checkHost(request: FastifyRequest, { host, hostNames }: ApiOptions): void {
+  const name = (request.headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  if (['127.0.0.1', 'localhost', '::1', host, ...hostNames].includes(name)) return;
+  throw new Fault('api_foreign_host', 'never', `Host "${name.slice(0, 100)}" is not this server`);
+}
+
+function authorise(request: FastifyRequest, registry: Registry): Principal | null {
+  const { right } = request.routeOptions.config;
+  if (right === undefined && request.is404) return null;
+  if (right === 'public') return null;
+  const match = /^Bearer ([\w-]{1,200})$/.exec(request.headers.authorization ?? '');
+  const principal = match ? registry.authenticate(match[1]!) : null;
+  if (!principal) throw new Fault('api_unauthenticated', 'never', 'a valid bearer token is needed');
+  if (rights.indexOf(principal.right) < rights.indexOf(right ?? 'administer')) {
+    const detail = `"${principal.name}" has the right ${principal.right}, this needs ${right}`;
+    throw new Fault('api_forbidden', 'never', detail);
+  }
+  return principal;
+}
+
+const statusOf: Partial<Record<string, number>> = {
+  api_unauthenticated: 401,
+  api_forbidden: 403,
+  api_foreign_host: 421,
+  api_not_found: 404,
+  api_conflict: 409,
+  api_bad_request: 400,
+  registry_bad_id: 400,
+};
+
+function sendProblem(log: Log, reply: FastifyReply, error: unknown): void {
+  const found = error as { validation?: unknown; statusCode?: number; message?: string };
+  const code = isFault(error) ? error.code : found.validation ? 'api_bad_request' : 'api_error';
+  const status = isFault(error)
+    ? (statusOf[error.code] ?? (error.retry === 'never' ? 500 : 503))
+    : (found.statusCode ?? 500);
+  if (status >= 500) log.error('api_request_failed', { code, why: found.message });
+  const errors = Array.isArray(found.validation)
+    ? found.validation.slice(0, 100).map((issue: { instancePath?: string; message?: string }) => ({
+        path: String(issue.instancePath ?? ''),
+        message: String(issue.message ?? ''),
+      }))
+    : undefined;
+  const body = {
+    type: `urn:lifeline:${code}`,
+    title: code,
+    status,
+    detail: status >= 500 && !isFault(error) ? 'the server failed' : (found.message ?? ''),
+    ...(errors && { errors }),
+  };
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  reply.code(status).header('content-type', 'application/problem+json').serializer(JSON.stringify);
+  reply.send(body);
+}
+
+function addStream(clock: Clock, server: FastifyInstance, stream: EventStream): () => void {
+  const abort = new AbortController();
+  void heartbeats(clock, stream, abort.signal);
+  server.route({
+    method: 'GET',
+    url: '/v1/stream',
+    config: { right: 'read' },
+    schema: {
+      summary: 'Live events as text/event-stream; resumes by Last-Event-ID (read)',
+      querystring: streamQuery,
+    },
+    handler: (request, reply) => {
+      const { topics } = request.query as { topics: string };
+      const asked = topics.split(',').filter((name) => name !== '');
+      const unknown = asked.find((name) => !streamTopics.includes(name as StreamTopic));
+      if (unknown !== undefined) {
+        const detail = `topic "${unknown}" is none of ${streamTopics.join(', ')}`;
+        throw new Fault('api_bad_request', 'never', detail);
+      }
+      const lastId = request.headers['last-event-id'];
+      join(reply, stream, {
+        topics: new Set(asked as StreamTopic[]),
+        scope: request.principal?.scope ?? '\0',
+        lastId: typeof lastId === 'string' ? lastId : null,
+      });
+    },
+  });
+  return () => abort.abort();
+}
+
+function join(
+  reply: FastifyReply,
+  stream: EventStream,
+  wanted: { topics: ReadonlySet<StreamTopic>; scope: string; lastId: string | null },
+): void {
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  const reader: StreamReader = {
+    topics: wanted.topics,
+    scope: wanted.scope,
+    pendingBytes: () => raw.writableLength,
+    write: (text) => {
+      raw.write(text);
+    },
+    end: () => {
+      raw.destroy();
+    },
+  };
+  raw.on('close', () => stream.remove(reader));
+  if (!stream.add(reader, wanted.lastId)) raw.end('event: full\ndata: {}\n\n');
+}
+
+async function heartbeats(clock: Clock, stream: EventStream, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(STREAM_HEARTBEAT_MS, signal);
+    stream.heartbeat(`heartbeat ${new Date(clock.wallMs()).toISOString()}`);
+  }
+}

@@ -1,0 +1,90 @@
+import type { Bilingual, FaultText } from './text.ts';
+
+export const apiMessages = {} as const satisfies Record<string, Bilingual>;
+
+export const apiFaults = {
+  api_unclassified: {
+    en: {
+      what: 'A route of the API says nothing about who may call it.',
+      cause: 'A mistake in the program: each route names the right it needs.',
+      action: 'Report it; give the route a right.',
+    },
+    zh: {
+      what: 'API 的某个路由没有说明谁可以调用。',
+      cause: '程序错误：每个路由都必须注明所需权限。',
+      action: '请报告此问题，并为该路由指定权限。',
+    },
+  },
+  api_unauthenticated: {
+    en: {
+      what: 'The call carried no valid token.',
+      cause: 'The Authorization header is missing, or the token was revoked or made anew.',
+      action: 'Send `Authorization: Bearer TOKEN`; make one with `lifeline cloud token`.',
+    },
+    zh: {
+      what: '请求未携带有效令牌。',
+      cause: '缺少 Authorization 头，或令牌已被吊销、重新生成。',
+      action: '发送 `Authorization: Bearer TOKEN`；用 `lifeline cloud token` 生成令牌。',
+    },
+  },
+  api_forbidden: {
+    en: {
+      what: 'The token does not have the right this call needs.',
+      cause: 'Rights rise from read over operate and control to administer; each call names one.',
+      action: 'Use a token with the named right, or ask whoever administers the cloud.',
+    },
+    zh: {
+      what: '令牌没有该操作所需的权限。',
+      cause: '权限由低到高为 read、operate、control、administer；每个操作都注明所需权限。',
+      action: '改用具备该权限的令牌，或联系云端管理员。',
+    },
+  },
+  api_foreign_host: {
+    en: {
+      what: 'The call named a host that is not this server.',
+      cause: 'A page of another origin, or a proxy that passes its own name on.',
+      action: 'Call it by its own name, or add the name under `api.names` in the cloud file.',
+    },
+    zh: {
+      what: '请求的主机名不是本服务器。',
+      cause: '来自其他来源的网页，或代理传入了自己的主机名。',
+      action: '使用服务器自身名称，或在云端配置的 `api.names` 中加入该名称。',
+    },
+  },
+  api_not_found: {
+    en: {
+      what: 'There is nothing at this address.',
+      cause: 'The path is wrong, or the thing it names does not exist or is out of your scope.',
+      action: 'See /v1/openapi.json for the paths.',
+    },
+    zh: {
+      what: '该地址没有内容。',
+      cause: '路径有误，或所指对象不存在、超出您的范围。',
+      action: '可在 /v1/openapi.json 查看全部路径。',
+    },
+  },
+  api_bad_request: {
+    en: {
+      what: 'The call is not what the API takes.',
+      cause: 'A parameter is missing, has the wrong form, or is out of bounds.',
+      action: 'Read the list of errors in the answer; each names the field.',
+    },
+    zh: {
+      what: '请求不符合 API 要求。',
+      cause: '某个参数缺失、格式错误或超出范围。',
+      action: '查看应答中的错误列表，每条都指明字段。',
+    },
+  },
+  api_conflict: {
+    en: {
+      what: 'Somebody or something was faster.',
+      cause: 'The thing changed since it was read, for example the alarm has a newer occurrence.',
+      action: 'Read it again, then decide.',
+    },
+    zh: {
+      what: '对象已被他人更改。',
+      cause: '读取之后对象发生了变化，例如报警已有新的一次发生。',
+      action: '重新读取后再决定。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;
