@@ -2,4 +2,102 @@ import type { Bilingual, FaultText } from './text.ts';
 
 export const edgeMessages = {} as const satisfies Record<string, Bilingual>;
 
-export const edgeFaults = {} as const satisfies Record<string, FaultText>;
+export const edgeFaults = {
+  link_refused: {
+    en: {
+      what: 'The device refused the connection.',
+      cause: 'Nothing listens at that address and port: the port is wrong or the service is off.',
+      action: 'Check host and port of the link; most Modbus TCP devices listen on 502.',
+    },
+    zh: {
+      what: '设备拒绝连接。',
+      cause: '该地址和端口上没有服务：端口写错，或设备的服务未开启。',
+      action: '核对链路的主机和端口；多数 Modbus TCP 设备使用 502 端口。',
+    },
+  },
+  link_timeout: {
+    en: {
+      what: 'The device did not answer the connection attempt in time.',
+      cause: 'It is off, unplugged, behind a firewall, or has another address.',
+      action: 'Check power and cable, then whether the address answers from this gateway.',
+    },
+    zh: {
+      what: '设备未在规定时间内应答连接请求。',
+      cause: '设备断电、网线未接、被防火墙阻挡，或地址不对。',
+      action: '检查电源和网线，再从本网关确认该地址能否连通。',
+    },
+  },
+  link_unknown_host: {
+    en: {
+      what: 'The host name of the link has no address.',
+      cause: 'The name is misspelt, or the name server cannot be reached.',
+      action: 'Write the IP address into the link: a device should be found without a name server.',
+    },
+    zh: {
+      what: '链路的主机名无法解析为地址。',
+      cause: '名称拼写错误，或域名服务器不可达。',
+      action: '在链路中直接填写 IP 地址：查找设备不应依赖域名服务器。',
+    },
+  },
+  link_unreachable: {
+    en: {
+      what: 'There is no way to the device.',
+      cause: 'The network of the gateway has no route there, or its interface is down.',
+      action: "Check the gateway's own address, its cable, and the device's network.",
+    },
+    zh: {
+      what: '网络上无法到达设备。',
+      cause: '网关没有通往该网络的路由，或网口未启用。',
+      action: '检查网关自身的地址、网线以及设备所在的网络。',
+    },
+  },
+  link_lost: {
+    en: {
+      what: 'The connection to the device ended.',
+      cause: 'The device restarted, closed an idle or surplus connection, or the network failed.',
+      action: 'Nothing, if it comes back by itself; else check for other masters on the device.',
+    },
+    zh: {
+      what: '与设备的连接中断。',
+      cause: '设备重启、关闭了空闲或多余的连接，或网络故障。',
+      action: '若自行恢复则无需处理；否则检查是否有其他主站占用该设备。',
+    },
+  },
+  link_stalled: {
+    en: {
+      what: 'The device stopped reading what it is sent.',
+      cause: 'Its program hangs, or a gateway between is overloaded.',
+      action: 'Restart the device; poll it less often if it happens again.',
+    },
+    zh: {
+      what: '设备停止接收发送给它的数据。',
+      cause: '设备程序卡死，或中间的网关过载。',
+      action: '重启设备；若再次发生，请降低采集频率。',
+    },
+  },
+  link_silent: {
+    en: {
+      what: 'The connection is open, but no device behind it answers.',
+      cause: 'The devices are off, the unit ids are wrong, or the connection is dead on one side.',
+      action:
+        'Check power, bus wiring and unit ids. The gateway opens the connection anew by itself.',
+    },
+    zh: {
+      what: '连接已建立，但其后没有任何设备应答。',
+      cause: '设备断电、站号错误，或连接单边失效。',
+      action: '检查电源、总线接线和站号。网关会自动重新建立连接。',
+    },
+  },
+  link_closed: {
+    en: {
+      what: 'The link was closed by this program.',
+      cause: 'The agent is stopping, or its configuration no longer has the link.',
+      action: 'Nothing.',
+    },
+    zh: {
+      what: '链路由本程序关闭。',
+      cause: '采集程序正在停止，或配置中已无此链路。',
+      action: '无需处理。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;

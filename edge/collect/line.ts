@@ -1,0 +1,179 @@
+// One link and the session on it: opened, watched, opened again. The only owner of reconnection.
+//
+// - A link that ends, cannot be opened, or carries no answer is opened again after a back-off that doubles
+//   to LINK_BACKOFF.maxMs and starts over only when a device has answered: a peer that accepts and hangs
+//   up costs no more than one that refuses.
+// - Up is logged at the first answer, down once; what happens between moves a counter.
+import { backoffMs } from '../../core/backoff.ts';
+import type { Clock } from '../../core/clock.ts';
+import { Fault, isFault } from '../../core/fault.ts';
+import type { Log } from '../../core/log.ts';
+import { quoted } from '../../core/log.ts';
+import type { Metrics } from '../../core/metrics.ts';
+import type { QualityCode } from '../../core/quality.ts';
+import { qualityCode } from '../../core/quality.ts';
+import type { Random } from '../../core/random.ts';
+import type { Link, Protocol, Session } from '../../protocols/driver.ts';
+
+/** A gateway in a manhole waits for a device that restarts, not the other way round. */
+export const LINK_BACKOFF = { firstMs: 500, maxMs: 30_000, jitter: 0.5 } as const;
+
+const NO_CONNECTION = qualityCode('bad', 'no_connection');
+const TIMEOUT = qualityCode('bad', 'timeout');
+
+export type LineState = 'opening' | 'open' | 'waiting' | 'closed';
+
+export interface LineOptions {
+  readonly id: string;
+  readonly protocol: Protocol;
+  /** Rejects with a fault when the link cannot be opened now. */
+  open(signal: AbortSignal): Promise<Link>;
+  /** A new session stands. */
+  onOpen(session: Session<unknown, unknown>): void;
+}
+
+export class Line {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #log: Log;
+  readonly #options: LineOptions;
+  readonly #reopened;
+  readonly #stopping = new AbortController();
+  #session: Session<unknown, unknown> | null = null;
+  #state: LineState = 'waiting';
+  #attempt = 0;
+  #logged: 'up' | 'down' | null = null;
+  #fault: Fault | null = null;
+  #task: Promise<void> = Promise.resolve();
+  /** Resolves when the first attempt to open has succeeded or failed. */
+  readonly tried: Promise<void>;
+  readonly #haveTried: () => void;
+
+  constructor(clock: Clock, random: Random, log: Log, metrics: Metrics, options: LineOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#log = log;
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.tried = promise;
+    this.#haveTried = resolve;
+    const labels = { link: options.id };
+    this.#reopened = metrics.counter('edge_link_opens_total', 'Times the link was opened', labels);
+    metrics.observe('edge_link_up', 'Whether devices answer over the link', labels, () =>
+      this.#logged === 'up' ? 1 : 0,
+    );
+  }
+
+  get state(): LineState {
+    return this.#state;
+  }
+
+  /** Why the link is not up, null while it is. */
+  get fault(): Fault | null {
+    return this.#fault;
+  }
+
+  /** Null while there is no connection. */
+  get session(): Session<unknown, unknown> | null {
+    return this.#session;
+  }
+
+  /** What a reading is that could not be asked for because there is no session. */
+  get quality(): QualityCode {
+    return this.#fault?.code === 'link_silent' ? TIMEOUT : NO_CONNECTION;
+  }
+
+  start(): void {
+    this.#task = this.#run(this.#stopping.signal);
+  }
+
+  /** A device answered over the link: it is up, and the next failure starts with the shortest wait. */
+  answered(): void {
+    if (!this.#session) return;
+    this.#attempt = 0;
+    this.#fault = null;
+    if (this.#logged === 'up') return;
+    this.#logged = 'up';
+    this.#log.info('link_up', { link: this.#options.id });
+  }
+
+  /** No device behind the link answers any more: perhaps the link is dead without having said so. */
+  silent(): void {
+    if (!this.#session) return;
+    this.#down(new Fault('link_silent', 'later', `${this.#options.id}: no device answers`));
+    this.#session.close();
+  }
+
+  /** Settles everything under way. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    this.#session?.close();
+    await this.#task;
+    this.#state = 'closed';
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#state = 'opening';
+      const link = await this.#open(signal);
+      this.#haveTried();
+      if (link && !signal.aborted) await this.#serve(link);
+      else link?.close();
+      this.#state = 'waiting';
+      this.#attempt++;
+      await this.#clock.sleep(backoffMs(this.#random, this.#attempt, LINK_BACKOFF), signal);
+    }
+  }
+
+  async #open(signal: AbortSignal): Promise<Link | null> {
+    try {
+      return await this.#options.open(signal);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      if (!signal.aborted) this.#down(error);
+      return null;
+    }
+  }
+
+  /** Resolves when the link has ended, whoever ended it. */
+  #serve(link: Link): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const watched = watch(link, (why) => {
+      this.#session = null;
+      if (why) this.#down(why);
+      resolve();
+    });
+    this.#state = 'open';
+    this.#reopened.add();
+    this.#session = this.#options.protocol.open(this.#clock, watched);
+    this.#options.onOpen(this.#session);
+    return promise;
+  }
+
+  #down(why: Fault): void {
+    this.#fault = why;
+    if (this.#logged === 'down') return;
+    this.#logged = 'down';
+    this.#log.warn('link_down', {
+      link: this.#options.id,
+      code: why.code,
+      why: quoted(why.message),
+    });
+  }
+}
+
+/** The link as its session sees it: the session is told of the end first, then `onClosed`. */
+function watch(link: Link, onClosed: (why: Fault | null) => void): Link {
+  const watched: Link = {
+    send: (bytes) => link.send(bytes),
+    close: () => link.close(),
+    onBytes: () => {},
+    onClose: () => {},
+  };
+  link.onBytes = (bytes) => watched.onBytes(bytes);
+  link.onClose = (why) => {
+    watched.onClose(why);
+    onClosed(why);
+  };
+  return watched;
+}

@@ -1,0 +1,181 @@
+// From what a device said to what is reported. Pure but for the memory of what was last reported.
+//
+// A reading is left out only when all three hold, and is then counted as unchanged:
+//   1. its quality and reason are those last reported;
+//   2. its engineering value is within the deadband of the one last reported (not of the one before it:
+//      a slow drift is reported each time it has gone one deadband);
+//   3. no rule in force sees it elsewhere: beyond the limit, between limit and clearing, or clear.
+// The first reading after the start and after `refresh` is always reported. A bad reading has no value:
+// it is reported when quality or reason change, and counted as failed each time.
+import { assert } from '../../core/fault.ts';
+import type { PointDefinition } from '../../core/point.ts';
+import { engineering } from '../../core/point.ts';
+import type { QualityCode } from '../../core/quality.ts';
+import { isBad } from '../../core/quality.ts';
+import type { Value } from '../../core/reading.ts';
+import type { ProfilePoint } from '../../device-profiles/profile.ts';
+import { normaliseRaw } from '../../device-profiles/profile.ts';
+import type { Answers } from '../../protocols/driver.ts';
+import type { PollReport } from '../sink.ts';
+
+export interface CollectedPoint {
+  readonly definition: PointDefinition;
+  /** Invalid codes and physical range as the profile has them, site settings applied. */
+  readonly profile: ProfilePoint;
+}
+
+/** Each rule has three places a value can be in, and all places together are one number below 2^31. */
+export const LIMIT_RULES_MAX = 16;
+assert(3 ** LIMIT_RULES_MAX < 2 ** 31, 'the places of all rules fit one integer');
+
+const NEVER_REPORTED = -1;
+
+export interface NormaliserOptions {
+  readonly firstAlias: number;
+  readonly points: readonly CollectedPoint[];
+  /** Report by exception off: every reading is reported. For benches and for finding faults. */
+  readonly reportAll: boolean;
+}
+
+/** One group: points of one device with one period. */
+export class Normaliser {
+  readonly #firstAlias: number;
+  readonly #points: readonly CollectedPoint[];
+  readonly #reportAll: boolean;
+  /** What was last reported, by place in the group. */
+  readonly #quality: Int16Array;
+  readonly #raw: Value[];
+  readonly #number: Float64Array;
+  readonly #places: Int32Array;
+  readonly #limits: readonly (readonly Limit[])[];
+  readonly #lifeSafety: Uint8Array;
+
+  constructor({ firstAlias, points, reportAll }: NormaliserOptions) {
+    this.#firstAlias = firstAlias;
+    this.#points = points;
+    this.#reportAll = reportAll;
+    this.#quality = new Int16Array(points.length).fill(NEVER_REPORTED);
+    this.#raw = points.map(() => null);
+    this.#number = new Float64Array(points.length);
+    this.#places = new Int32Array(points.length);
+    this.#limits = points.map(({ definition }) => limitsOf(definition));
+    this.#lifeSafety = Uint8Array.from(points, ({ definition }) =>
+      definition.class === 'life-safety' ? 1 : 0,
+    );
+  }
+
+  /** After a reconnect of the uplink: the next reading of every point is reported. */
+  refresh(): void {
+    this.#quality.fill(NEVER_REPORTED);
+  }
+
+  normalise(answers: Answers, fromMonoMs: number, toMonoMs: number): PollReport {
+    const count = this.#points.length;
+    assert(answers.values.length === count, 'a driver answers every point of a plan once');
+    const alias: number[] = [];
+    const monoMs: number[] = [];
+    const values: Value[] = [];
+    const qualities: QualityCode[] = [];
+    let failed = 0;
+    let urgent = false;
+    for (let at = 0; at < count; at++) {
+      const { value, quality } = normaliseRaw(
+        this.#points[at]!.profile,
+        answers.values[at]!,
+        answers.qualities[at]!,
+      );
+      const bad = isBad(quality);
+      if (bad) failed++;
+      const same = quality === this.#quality[at];
+      if (same && !this.#reportAll && (bad || value === this.#raw[at])) continue;
+      const verdictChanged = this.#take(at, value, quality, same);
+      if (verdictChanged === undefined) continue;
+      if (verdictChanged || this.#lifeSafety[at] === 1) urgent = true;
+      alias.push(this.#firstAlias + at);
+      monoMs.push(answers.atMonoMs[at]!);
+      values.push(bad ? null : value);
+      qualities.push(quality);
+    }
+    return {
+      firstAlias: this.#firstAlias,
+      points: count,
+      fromMonoMs,
+      toMonoMs,
+      alias,
+      monoMs,
+      values,
+      qualities,
+      unchanged: count - alias.length,
+      failed,
+      urgent,
+    };
+  }
+
+  /**
+   * Remembers the reading as reported and says whether a rule's verdict changed with it; undefined when
+   * it may be left out. The places of the last good value stay through bad readings.
+   */
+  #take(at: number, value: Value, quality: QualityCode, same: boolean): boolean | undefined {
+    const { definition } = this.#points[at]!;
+    const number =
+      typeof value === 'number'
+        ? engineering(value, definition.scale, definition.offset)
+        : typeof value === 'bigint' || typeof value === 'boolean'
+          ? Number(value)
+          : Number.NaN;
+    const limits = this.#limits[at]!;
+    const places =
+      limits.length === 0 || Number.isNaN(number) ? this.#places[at]! : placesOf(limits, number);
+    const verdictChanged = places !== this.#places[at];
+    if (same && !verdictChanged && !this.#reportAll) {
+      const apart = Math.abs(number - this.#number[at]!); // NaN, so never within, for text.
+      if (definition.type !== 'boolean' && apart <= definition.deadband && apart !== 0) return;
+    }
+    this.#quality[at] = quality;
+    this.#raw[at] = value;
+    this.#number[at] = number;
+    this.#places[at] = places;
+    return verdictChanged;
+  }
+}
+
+interface Limit {
+  /** 1 for high sides, -1 for low ones: multiplied by it, both are high. */
+  readonly sign: number;
+  readonly raise: number;
+  readonly clear: number;
+}
+
+function limitsOf({ rules }: PointDefinition): readonly Limit[] {
+  const limits = rules.flatMap((rule): Limit[] => {
+    if (rule.kind !== 'limit') return [];
+    const sign = rule.side === 'high' || rule.side === 'high-high' ? 1 : -1;
+    const raise = sign * rule.limit;
+    return [{ sign, raise, clear: sign * (rule.limit - sign * rule.deadband) }];
+  });
+  assert(limits.length <= LIMIT_RULES_MAX, 'a point has few limit rules; the profile checks it');
+  return limits;
+}
+
+// For each rule: 0 clear, 1 between clearing and limit, 2 beyond; together a number of base 3.
+function placesOf(limits: readonly Limit[], number: number): number {
+  let places = 0;
+  for (let at = 0; at < limits.length; at++) {
+    const { sign, raise, clear } = limits[at]!;
+    const directed = sign * number;
+    places = places * 3 + (directed >= raise ? 2 : directed >= clear ? 1 : 0);
+  }
+  return places;
+}
+
+/** What a poll that could not be asked brings: every point bad, for one reason, now. */
+export function unanswered(points: number, quality: QualityCode, atMonoMs: number): Answers {
+  return {
+    values: Array.from({ length: points }, () => null),
+    qualities: Array.from({ length: points }, () => quality),
+    atMonoMs: Array.from({ length: points }, () => atMonoMs),
+    requests: 0,
+    failures: 0,
+    fault: null,
+  };
+}

@@ -1,0 +1,107 @@
+// A link over a TCP connection. It carries bytes both ways and reports its end once; what the bytes mean
+// is the driver's business, and when to open it again the loop's.
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import { assert, Fault } from '../../core/fault.ts';
+import type { Link } from '../../protocols/driver.ts';
+
+export interface TcpTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * Requests that wait in the socket because the device stopped reading: 247 units with 16 requests of
+ * 12 bytes each are 47 KB. Beyond it the link is closed as stalled, and everything asked is settled.
+ */
+export const SEND_BYTES_MAX = 64 * 1024;
+assert(247 * 16 * 12 < SEND_BYTES_MAX, 'a full bus behind one socket fits');
+
+/** A peer that lost its power says nothing; the probes of the kernel notice it without traffic. */
+const KEEPALIVE_AFTER_MS = 10_000;
+
+/** Rejects with a fault that may be tried again later; `signal` ends the attempt at once. */
+export function openTcpLink(clock: Clock, target: TcpTarget, signal: AbortSignal): Promise<Link> {
+  const { host, port, connectTimeoutMs } = target;
+  const name = `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, noDelay: true });
+    const settle = () => {
+      cancelTimeout();
+      signal.removeEventListener('abort', onAbort);
+      socket.off('error', onError);
+      socket.off('connect', onConnect);
+    };
+    const fail = (fault: Fault) => {
+      settle();
+      socket.on('error', () => socket.destroy()); // What still comes after is about a dead attempt.
+      socket.destroy();
+      reject(fault);
+    };
+    const onError = (error: NodeJS.ErrnoException) => fail(openFault(name, error));
+    const onAbort = () => fail(new Fault('link_closed', 'never', `${name}: told to stop`));
+    const onConnect = () => {
+      settle();
+      socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
+      resolve(linkOver(socket, name));
+    };
+    const cancelTimeout = clock.after(connectTimeoutMs, () =>
+      fail(new Fault('link_timeout', 'later', `${name}: no answer in ${connectTimeoutMs} ms`)),
+    );
+    socket.once('error', onError);
+    socket.once('connect', onConnect);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+function linkOver(socket: Socket, name: string): Link {
+  let isOpen = true;
+  const link: Link = {
+    send: (bytes) => {
+      if (!isOpen) return;
+      if (socket.writableLength + bytes.length > SEND_BYTES_MAX) {
+        const waiting = `${socket.writableLength} bytes are waiting to be read`;
+        end(new Fault('link_stalled', 'later', `${name}: ${waiting}`));
+        return;
+      }
+      socket.write(bytes);
+    },
+    onBytes: () => {},
+    onClose: () => {},
+    close: () => end(null),
+  };
+  const end = (why: Fault | null) => {
+    if (!isOpen) return;
+    isOpen = false;
+    socket.destroy();
+    link.onClose(why);
+  };
+  socket.on('data', (bytes) => {
+    if (isOpen) link.onBytes(bytes);
+  });
+  socket.on('error', (error) => end(new Fault('link_lost', 'later', `${name}: ${error.message}`)));
+  socket.on('close', () => end(new Fault('link_lost', 'later', `${name}: closed by the device`)));
+  return link;
+}
+
+function openFault(name: string, error: NodeJS.ErrnoException): Fault {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return new Fault('link_refused', 'later', `${name}: nothing listens there`, error);
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new Fault('link_unknown_host', 'later', `${name}: the name has no address`, error);
+    case 'ETIMEDOUT':
+      return new Fault('link_timeout', 'later', `${name}: no answer`, error);
+    default:
+      return new Fault(
+        'link_unreachable',
+        'later',
+        `${name}: ${error.code ?? error.message}`,
+        error,
+      );
+  }
+}
