@@ -1,5 +1,129 @@
 import type { Bilingual, FaultText } from './text.ts';
 
-export const cliMessages = {} as const satisfies Record<string, Bilingual>;
+export const cliMessages = {
+  'cli-unknown-word': { en: 'unknown command: {typed}', zh: '未知命令：{typed}' },
+  'cli-did-you-mean': { en: 'did you mean "{meant}"?', zh: '您是不是想输入“{meant}”？' },
+  'cli-known-words': { en: 'known: {known}', zh: '可用：{known}' },
+  'cli-help-head': {
+    en: 'Lifeline: sensing and edge gateways for the infrastructure a city lives on.\n\n  npm start                  a small city on this machine, with an alarm that reaches a desk',
+    zh: 'Lifeline：城市生命线基础设施的感知与边缘网关。\n\n  npm start                  在本机运行一座小城市，并让一条报警送达值班台',
+  },
+  'cli-help-foot': {
+    en: '\n`lifeline WORD --help` shows the verbs of a word. --lang en|zh, --json for programs.',
+    zh: '\n用 `lifeline 命令 --help` 查看各命令的用法。--lang en|zh 选择语言，--json 供程序使用。',
+  },
+  'cli-usage': { en: 'usage: {detail}', zh: '用法：{detail}' },
+  'cli-see-help': { en: 'see: lifeline {word} --help', zh: '参见：lifeline {word} --help' },
+  'cli-findings': {
+    en: '{count} finding(s); nothing was started',
+    zh: '共 {count} 处问题；未启动任何程序',
+  },
+  'cli-explain': { en: 'more: lifeline explain {code}', zh: '详情：lifeline explain {code}' },
+  'cli-unknown-code': { en: 'there is no code {code}', zh: '没有代码 {code}' },
+  'cli-cause': { en: 'cause: ', zh: '原因：' },
+  'cli-action': { en: 'do:    ', zh: '处理：' },
+  'cli-file-good': { en: '{file}: no findings', zh: '{file}：未发现问题' },
+  'cli-enrolled': {
+    en: 'gateway {id} of area {area} enrolled; its secret is shown once:',
+    zh: '区域 {area} 的网关 {id} 已登记；密钥只显示这一次：',
+  },
+  'cli-token-issued': {
+    en: 'token for {name} (right {right}) is shown once:',
+    zh: '{name} 的令牌（权限 {right}）只显示这一次：',
+  },
+  'cli-listening': { en: '{name} listens on {address}', zh: '{name} 监听于 {address}' },
+  'cli-stopping': { en: 'stopping: {name}', zh: '正在停止：{name}' },
+  'cli-insecure': {
+    en: 'INSECURE: {what} is reachable beyond this machine without TLS',
+    zh: '不安全：{what} 可从本机以外访问且未启用 TLS',
+  },
+  'cli-acknowledged': { en: '{id} acknowledged by {by}', zh: '{id} 已由 {by} 确认' },
+  'cli-no-alarms': { en: 'no alarms', zh: '没有报警' },
+  'cli-lag-warning': {
+    en: 'values are {seconds} s old',
+    zh: '数值已过 {seconds} 秒',
+  },
+  'demo-title': { en: 'Lifeline demo city', zh: 'Lifeline 演示城市' },
+  'demo-processes': { en: 'processes', zh: '进程' },
+  'demo-readings': { en: 'live readings', zh: '实时读数' },
+  'demo-alarms': { en: 'alarms', zh: '报警' },
+  'demo-api': {
+    en: 'API    {url}   (OpenAPI: {url}/v1/openapi.json)',
+    zh: 'API    {url}   （OpenAPI：{url}/v1/openapi.json）',
+  },
+  'demo-token': { en: 'token  {token}', zh: '令牌   {token}' },
+  'demo-data': { en: 'data   {folder}', zh: '数据   {folder}' },
+  'demo-started': { en: '{name}  process {pid}  {ports}', zh: '{name}  进程 {pid}  {ports}' },
+  'demo-died': {
+    en: '{name} ended ({why}); starting it again',
+    zh: '{name} 已退出（{why}）；正在重新启动',
+  },
+  'demo-live': {
+    en: 'live after {seconds} s: {count} points, for example {sample}',
+    zh: '{seconds} 秒后收到实时数据：{count} 个测点，例如 {sample}',
+  },
+  'demo-event': { en: 'in the city: {what}', zh: '城市事件：{what}' },
+  'demo-burst': { en: 'a main bursts at the harbour', zh: '港口处供水主管爆裂' },
+  'demo-gas-leak': { en: 'gas leaks into the cellar of well 07', zh: '燃气泄漏进入 07 号井' },
+  'demo-settlement': { en: 'a bridge bearing settles', zh: '桥梁支座发生沉降' },
+  'demo-raised': {
+    en: 'ALARM {level} {title}: {point} {value} (limit {limit})',
+    zh: '报警 {level} {title}：{point} {value}（限值 {limit}）',
+  },
+  'demo-confirmed': {
+    en: 'confirmed by {by}: register changed 0.0 s, read {read} s, in the cloud {received} s, raised {raised} s, sent {sent} s, confirmed {confirmed} s',
+    zh: '{by} 已确认收到：寄存器变化 0.0 秒，读取 {read} 秒，云端收到 {received} 秒，报警 {raised} 秒，发送 {sent} 秒，确认 {confirmed} 秒',
+  },
+  'demo-stop-hint': { en: 'Ctrl-C ends it; nothing is lost', zh: '按 Ctrl-C 结束；不会丢失数据' },
+  'demo-draining': { en: 'collecting stopped; draining', zh: '已停止采集；正在排空' },
+  'demo-account': {
+    en: 'account: due {due} = taken {taken} + missed {missed}; taken = stored {stored} + unchanged {unchanged} + given up {givenUp}; served by the devices {served}',
+    zh: '账目：应采 {due} = 已采 {taken} + 错过 {missed}；已采 = 入库 {stored} + 未变 {unchanged} + 放弃 {givenUp}；设备侧应答 {served}',
+  },
+  'demo-alarm-account': {
+    en: 'alarms: raised {raised}, accepted {accepted}, confirmed {confirmed}',
+    zh: '报警：产生 {raised}，接收 {accepted}，确认 {confirmed}',
+  },
+  'demo-balanced': { en: 'the account balances', zh: '账目平衡' },
+  'demo-unbalanced': { en: 'NOT IN ORDER: {why}', zh: '账目不平：{why}' },
+  'demo-gas-well': { en: 'Methane in well {number}', zh: '{number} 号井甲烷' },
+} as const satisfies Record<string, Bilingual>;
 
-export const cliFaults = {} as const satisfies Record<string, FaultText>;
+export const cliFaults = {
+  cli_unreachable: {
+    en: {
+      what: 'The cloud did not answer.',
+      cause: 'It is not running, listens elsewhere, or the network is down.',
+      action: 'Check that it runs, and give its address with --at URL.',
+    },
+    zh: {
+      what: '云端没有应答。',
+      cause: '云端未运行、监听在其他地址，或网络中断。',
+      action: '确认云端正在运行，并用 --at URL 指定地址。',
+    },
+  },
+  cli_no_port: {
+    en: {
+      what: 'No free port was found.',
+      cause: 'Twenty ports in a row from the wished one are taken.',
+      action: 'End what holds them, or give another port.',
+    },
+    zh: {
+      what: '找不到空闲端口。',
+      cause: '从期望端口起连续二十个端口都被占用。',
+      action: '结束占用端口的程序，或改用其他端口。',
+    },
+  },
+  cli_child_failed: {
+    en: {
+      what: 'A part of the demo did not start.',
+      cause: 'Its log says why: the logs folder is inside the data folder.',
+      action: 'Read the log; remove the data folder to begin anew if its files are damaged.',
+    },
+    zh: {
+      what: '演示的某个部分未能启动。',
+      cause: '原因见其日志：日志文件夹位于数据文件夹内。',
+      action: '查看日志；若文件损坏，可删除数据文件夹后重新开始。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+// Starts the command on the runtime the lockfile pins, whatever Node the shell has: from emitted JavaScript
+// where it was built, else from source.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const built = join(root, 'dist', 'cli', 'main.js');
+const entry =
+  existsSync(built) && !existsSync(join(root, '.git')) ? built : join(root, 'cli', 'main.ts');
+const pinned = join(root, 'node_modules', '.bin', 'node');
+const runtime = existsSync(pinned) ? pinned : process.execPath;
+// Ctrl-C reaches the command too; it decides when to end, and this process ends with it.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+const { status, signal } = spawnSync(runtime, [entry, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+process.exitCode = status ?? (signal === 'SIGINT' ? 130 : 1);

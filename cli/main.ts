@@ -1,0 +1,121 @@
+// `lifeline WORD VERB …`: finds the verb, prints help and errors the same way for all of them. Each word is a
+// module loaded only when it is used, so `lifeline version` does not load a database.
+import { type Fault, isFault } from '../core/fault.ts';
+import { didYouMean, InvalidInput, renderFinding } from '../core/problems.ts';
+import { languageOf, languages } from '../core/text/text.ts';
+import type { Output, Verb } from './verb.ts';
+import { exit, makeOutput, parse, UsageError } from './verb.ts';
+
+type Verbs = Readonly<Record<string, Verb>>;
+
+/** Word -> its verbs. A word with one nameless verb has it under ''. */
+export const words: Readonly<Record<string, () => Promise<{ verbs: Verbs }>>> = {
+  edge: () => import('./edge.ts'),
+  cloud: () => import('./cloud.ts'),
+  profile: () => import('./profile.ts'),
+  sim: () => import('./sim.ts'),
+  demo: () => import('./demo.ts'),
+  alarm: () => import('./alarm.ts'),
+  case: () => import('./case.ts'),
+  audit: () => import('./audit.ts'),
+  explain: () => import('./explain.ts'),
+  completion: () => import('./completion.ts'),
+  version: () => import('./version.ts'),
+};
+
+export async function main(args: readonly string[]): Promise<number> {
+  const output = makeOutput(languageFrom(args), args.includes('--json'));
+  const [word, ...rest] = args;
+  try {
+    if (word === undefined || word === 'help' || word.startsWith('-')) {
+      await printHelp(output, word === 'help' ? rest[0] : undefined);
+      return word === undefined ? exit.usage : exit.done;
+    }
+    const load = words[word];
+    if (!load) return unknownWord(output, word, Object.keys(words));
+    const { verbs } = await load();
+    const nameless = verbs[''];
+    const name = nameless ? '' : (rest[0] ?? '');
+    const verb = verbs[name];
+    if (rest.includes('--help') || rest.includes('-h') || (!verb && rest.length === 0)) {
+      printWord(output, word, verbs);
+      return rest.length === 0 ? exit.usage : exit.done;
+    }
+    if (!verb) return unknownWord(output, `${word} ${name}`, Object.keys(verbs), word);
+    return await verb.run(parse(verb, nameless ? rest : rest.slice(1)), output);
+  } catch (error) {
+    return report(output, error, word ?? '');
+  }
+}
+
+function languageFrom(args: readonly string[]) {
+  const at = args.indexOf('--lang');
+  const asked = at >= 0 ? args[at + 1] : args.find((arg) => arg.startsWith('--lang='))?.slice(7);
+  return languages.find((language) => language === asked) ?? languageOf(process.env);
+}
+
+function unknownWord(output: Output, typed: string, known: readonly string[], prefix = ''): number {
+  const tail = prefix ? typed.slice(prefix.length + 1) : typed;
+  const meant = didYouMean(tail, known);
+  output.note(output.say('cli-unknown-word', { typed }));
+  if (meant) output.note(output.say('cli-did-you-mean', { meant: `${prefix} ${meant}`.trim() }));
+  output.note(output.say('cli-known-words', { known: known.join(' ') }));
+  return exit.usage;
+}
+
+async function printHelp(output: Output, word: string | undefined): Promise<void> {
+  if (word !== undefined && words[word]) {
+    printWord(output, word, (await words[word]()).verbs);
+    return;
+  }
+  output.print(output.say('cli-help-head', {}));
+  for (const [name, load] of Object.entries(words)) {
+    const { verbs } = await load();
+    const names = Object.keys(verbs).filter(Boolean).join(' ');
+    const summary = verbs['']?.summary[output.language] ?? '';
+    output.print(`  lifeline ${name.padEnd(11)}${names || summary}`);
+  }
+  output.print(output.say('cli-help-foot', {}));
+}
+
+function printWord(output: Output, word: string, verbs: Verbs): void {
+  for (const { usage, summary, options } of Object.values(verbs)) {
+    output.print(`lifeline ${word} ${usage}`.trimEnd());
+    output.print(`    ${summary[output.language]}`);
+    const names = Object.entries(options ?? {}).map(([name, kind]) =>
+      kind === 'flag' ? `--${name}` : `--${name} ${kind.toUpperCase()}`,
+    );
+    if (names.length > 0) output.print(`    ${names.join('  ')}`);
+  }
+}
+
+// Every failure ends here: what happened, and where to read on. Findings are errors of a file, exit 3.
+function report(output: Output, error: unknown, word: string): number {
+  if (error instanceof UsageError) {
+    output.note(output.say('cli-usage', { detail: error.message }));
+    output.note(output.say('cli-see-help', { word }));
+    return exit.usage;
+  }
+  if (error instanceof InvalidInput) {
+    for (const finding of error.findings) output.note(renderFinding(finding, output.language));
+    output.note(output.say('cli-findings', { count: error.findings.length }));
+    return exit.invalid;
+  }
+  if (isFault(error)) {
+    output.note(`${error.code}: ${error.message}`);
+    output.note(output.say('cli-explain', { code: error.code }));
+    return exitOf(error);
+  }
+  output.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return exit.internal;
+}
+
+function exitOf({ code }: Fault): number {
+  if (code.endsWith('_not_found')) return exit.notFound;
+  if (code === 'api_unauthenticated' || code === 'api_forbidden') return exit.notAllowed;
+  if (code === 'api_conflict') return exit.conflict;
+  if (code === 'cli_unreachable') return exit.remoteTimeout;
+  return exit.internal;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
