@@ -79,7 +79,7 @@ export class Normaliser {
     let failed = 0;
     let urgent = false;
     for (let at = 0; at < count; at++) {
-      const { value, quality } = normaliseRaw(
+      const { raw: value, quality } = normaliseRaw(
         this.#points[at]!.profile,
         answers.values[at]!,
         answers.qualities[at]!,

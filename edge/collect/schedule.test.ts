@@ -1,0 +1,85 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Slot } from './schedule.ts';
+import { phases, Schedule } from './schedule.ts';
+
+const slotsArbitrary = fc.array(
+  fc.record({
+    link: fc.constantFrom('a', 'b', 'c'),
+    periodMs: fc.constantFrom(100, 1000, 1500, 5000, 30_000),
+    rank: fc.constantFrom(0, 1),
+  }),
+  { minLength: 1, maxLength: 60 },
+);
+
+test('the polls of a link never bunch: any window of a period carries its share and at most one more', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 200 }),
+      fc.integer({ min: 1, max: 10 }),
+      (count, parts) => {
+        const slots: Slot[] = Array.from({ length: count }, () => ({
+          link: 'bus',
+          periodMs: 1000,
+          rank: 1,
+        }));
+        const windowMs = 1000 / parts;
+        const at = phases(slots);
+        for (let part = 0; part < parts; part++) {
+          const inside = at.filter((ms) => ms >= part * windowMs && ms < (part + 1) * windowMs);
+          expect(inside.length).toBeLessThanOrEqual(Math.ceil(count / parts) + 1);
+        }
+      },
+    ),
+  );
+});
+
+test('devices each on a link of their own are spread over the period as well', () => {
+  const slots: Slot[] = Array.from({ length: 100 }, (_, at) => ({
+    link: `link-${at}`,
+    periodMs: 1000,
+    rank: 1,
+  }));
+  const tenths = new Array<number>(10).fill(0);
+  for (const ms of phases(slots)) tenths[Math.floor(ms / 100)]!++;
+  expect(Math.max(...tenths)).toBeLessThanOrEqual(13);
+  expect(Math.min(...tenths)).toBeGreaterThanOrEqual(7);
+});
+
+test('however seldom somebody looks, no due time is forgotten and none is handed out twice', () => {
+  fc.assert(
+    fc.property(
+      slotsArbitrary,
+      fc.array(fc.integer({ min: 1, max: 7000 }), { minLength: 1, maxLength: 50 }),
+      (slots, stepsMs) => {
+        const startMs = 12_345.5;
+        const schedule = new Schedule(startMs, slots);
+        const phase = phases(slots);
+        const counted = slots.map(() => 0);
+        let now = startMs;
+        for (const stepMs of stepsMs) {
+          now += stepMs;
+          for (let turn = schedule.take(now); turn; turn = schedule.take(now)) {
+            expect(turn.dueMonoMs).toBeLessThanOrEqual(now);
+            counted[turn.slot]! += 1 + turn.passed;
+          }
+          expect(schedule.nextMonoMs).toBeGreaterThan(now);
+        }
+        slots.forEach(({ periodMs }, slot) => {
+          const elapsedMs = now - startMs - phase[slot]!;
+          const due = elapsedMs < 0 ? 0 : Math.floor(elapsedMs / periodMs + 1e-9) + 1;
+          expect(counted[slot]).toBe(due);
+        });
+      },
+    ),
+  );
+});
+
+test('of two groups due together the one with life-safety points goes first', () => {
+  const slots: Slot[] = [
+    { link: 'a', periodMs: 1000, rank: 1 },
+    { link: 'a', periodMs: 2000, rank: 0 },
+  ];
+  const schedule = new Schedule(0, slots);
+  expect([schedule.take(0)?.slot, schedule.take(0)?.slot, schedule.take(0)]).toEqual([1, 0, null]);
+});
