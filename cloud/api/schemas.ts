@@ -87,7 +87,12 @@ export const historyAnswer = z.object({
       }),
     )
     .optional(),
-  gaps: z.array(z.object({ from: instant, to: instant, cause: z.enum(gapCauses) })),
+  gaps: z.array(
+    z.object({ from: instant, to: instant, cause: z.enum(gapCauses), readings: z.number() }),
+  ),
+  covered: z
+    .array(z.object({ from: instant, to: instant }))
+    .describe('polled here: a value that is not reported is the one before it'),
   truncated: z.boolean(),
 });
 
@@ -102,11 +107,13 @@ export const gap = z.object({
 });
 
 export const account = z.object({
+  taken: z.number(),
   stored: z.number(),
   unchanged: z.number(),
   missed: z.number(),
   given_up: z.number(),
   failed: z.number(),
+  by_cause: z.record(z.enum(gapCauses), z.number()),
 });
 
 export const alarm = z.object({
@@ -197,6 +204,8 @@ export const alarmQuery = page.extend({
 export const streamQuery = z.object({
   topics: z.string().max(100).default('alarms,gateways').describe('readings, alarms, gateways'),
 });
+
+export const removed = z.object({ removed: z.boolean() });
 
 export const created = z.object({ secret: z.string().describe('shown once, not kept') });
 
