@@ -3,6 +3,18 @@ import type { Bilingual, FaultText } from './text.ts';
 export const edgeMessages = {} as const satisfies Record<string, Bilingual>;
 
 export const edgeFaults = {
+  status_port: {
+    en: {
+      what: 'The status page cannot be opened at its address.',
+      cause: 'Another program has the port, or the address is not one of this machine.',
+      action: 'Change status.host or status.port, or stop the other program.',
+    },
+    zh: {
+      what: '状态页面无法在指定地址打开。',
+      cause: '端口被其他程序占用，或该地址不属于本机。',
+      action: '修改 status.host 或 status.port，或停止占用端口的程序。',
+    },
+  },
   link_refused: {
     en: {
       what: 'The device refused the connection.',
