@@ -45,3 +45,12 @@ export const bilingualForm = z
 export const alarmLevelForm = z
   .union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)], key('not-a-level'))
   .describe('1 red (I), 2 orange (II), 3 yellow (III), 4 blue (IV)');
+
+/** `${secret:name}` is the content of a file of that name beside the configuration; `${env:NAME}` a variable. */
+export const SECRET_PATTERN = /^\$\{(?:secret:([a-z0-9-]{1,64})|env:([A-Z][A-Z0-9_]{0,63}))\}$/;
+
+/** A secret is never written into a configuration, only where it is kept. */
+export const secretForm = z
+  .string(key('not-a-secret-reference'))
+  .regex(SECRET_PATTERN, key('not-a-secret-reference'))
+  .describe('Where a secret is kept: ${secret:name} or ${env:NAME}');

@@ -49,7 +49,7 @@ export const cliMessages = {
   'demo-alarms': { en: 'alarms', zh: '报警' },
   'demo-api': {
     en: 'API    {url}   (OpenAPI: {url}/v1/openapi.json)',
-    zh: 'API    {url}   （OpenAPI：{url}/v1/openapi.json）',
+    zh: '接口   {url}   （OpenAPI：{url}/v1/openapi.json）',
   },
   'demo-token': { en: 'token  {token}', zh: '令牌   {token}' },
   'demo-data': { en: 'data   {folder}', zh: '数据   {folder}' },

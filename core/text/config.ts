@@ -37,6 +37,10 @@ export const configMessages = {
     en: '{text} is beyond what can be read exactly (2^53)',
     zh: '{text} 超出可精确读取的范围（2^53）',
   },
+  'not-a-secret-reference': {
+    en: 'a secret is not written here; refer to a file (secret:NAME) or a variable (env:NAME)',
+    zh: '此处不能直接写密钥；请引用文件（secret:NAME）或环境变量（env:NAME）',
+  },
   'duplicate-key': {
     en: 'the key {key} stands here a second time; first on line {line}',
     zh: '键 {key} 重复出现；首次出现在第 {line} 行',
@@ -102,6 +106,138 @@ export const configMessages = {
     en: 'save the file as UTF-8; spreadsheets and older editors often use GB18030 or UTF-16',
     zh: '请将文件另存为 UTF-8；表格软件和旧编辑器常用 GB18030 或 UTF-16',
   },
+
+  // Device profiles (device-profiles/format.ts, cross-checks.ts).
+  'unknown-unit': {
+    en: '{found} is no unit this system knows; units are UCUM codes',
+    zh: '{found} 不是本系统认识的单位；单位使用 UCUM 代码',
+  },
+  'not-a-raw-value': {
+    en: '{found} is not a raw value: a number, 0x and hexadecimal digits, or nan',
+    zh: '{found} 不是原始值：应为数字、0x 加十六进制数字，或 nan',
+  },
+  'not-a-state': {
+    en: '{found} is not a state: a whole number, true or false',
+    zh: '{found} 不是状态值：应为整数、true 或 false',
+  },
+  'not-a-register': {
+    en: '{found} is not an address from 0 to 65535, as sent on the wire',
+    zh: '{found} 不是 0 到 65535 的地址（以线路上发送的为准）',
+  },
+  'not-an-expectation': {
+    en: '{found} is neither a value nor a group with value: null, quality: bad and reason',
+    zh: '{found} 既不是数值，也不是带 value: null、quality: bad 和 reason 的结构',
+  },
+  'not-an-identification': {
+    en: '{found} is neither a read with equals nor a device_id',
+    zh: '{found} 既不是带 equals 的 read，也不是 device_id',
+  },
+  'not-a-profile-id': {
+    en: '{found} is not vendor/model in a-z, 0-9 and -',
+    zh: '{found} 不是由 a-z、0-9、- 组成的 厂商/型号',
+  },
+  'not-a-revision': {
+    en: '{found} is not a revision such as "1.0.0"',
+    zh: '{found} 不是修订号，应如 "1.0.0"',
+  },
+  'not-a-link': { en: '{found} is not a web address', zh: '{found} 不是网址' },
+  'not-a-pattern': {
+    en: '{found} is not a regular expression',
+    zh: '{found} 不是正则表达式',
+  },
+  'profile-misplaced': {
+    en: 'the profile {id} belongs into {expected}',
+    zh: '设备描述 {id} 应放在 {expected}',
+  },
+  'no-points': {
+    en: 'a profile without points reads nothing',
+    zh: '没有测点的设备描述什么也读不到',
+  },
+  'point-beyond-block': {
+    en: 'the value takes {width} registers; the device answers at most {widthMax} at once',
+    zh: '该值占 {width} 个寄存器；设备一次最多返回 {widthMax} 个',
+  },
+  'scale-zero': { en: 'a scale of 0 makes every value 0', zh: '比例为 0 会使所有值都为 0' },
+  'range-order': {
+    en: 'the range begins at {min} and ends at {max}, which is not above it',
+    zh: '量程从 {min} 开始，到 {max} 结束，终点没有大于起点',
+  },
+  'alarm-never-clears': {
+    en: '{name} is raised at {raise} but clears at {clear}',
+    zh: '{name} 在 {raise} 时报警，却在 {clear} 时解除',
+  },
+  'help-clear-below': {
+    en: 'clear must be below raise, or the alarm chatters at its limit',
+    zh: '解除值必须低于报警值，否则报警会在限值处反复',
+  },
+  'help-clear-above': {
+    en: 'clear must be above raise, or the alarm chatters at its limit',
+    zh: '解除值必须高于报警值，否则报警会在限值处反复',
+  },
+  'alarm-out-of-range': {
+    en: '{name} at {value} can never happen: the range is {min} to {max}',
+    zh: '{name} 的 {value} 不可能出现：量程为 {min} 到 {max}',
+  },
+  'alarm-order': {
+    en: '{outer} at {far} lies on the wrong side of {inner} at {near}',
+    zh: '{outer} 的 {far} 位于 {inner} 的 {near} 的错误一侧',
+  },
+  'alarm-level-order': {
+    en: '{outer} is less urgent than {inner}; level 1 is the most urgent',
+    zh: '{outer} 的等级低于 {inner}；1 级最紧急',
+  },
+  'no-data-too-early': {
+    en: '{after} is less than {polls} times the poll period: one lost answer would be an alarm',
+    zh: '{after} 不足采集周期的 {polls} 倍：丢失一次应答就会报警',
+  },
+  'not-for-kind': {
+    en: '{key} means nothing for a value of kind {type}',
+    zh: '{key} 对 {type} 类型的值没有意义',
+  },
+  'state-unfit': {
+    en: 'a value of kind {type} is never {state}',
+    zh: '{type} 类型的值不会是 {state}',
+  },
+  'invalid-never-read': {
+    en: 'a {type} is never {text}',
+    zh: '{type} 不会读出 {text}',
+  },
+  'help-hex-is-pattern': {
+    en: 'write the bits of the register as 0x…, or the number as it is decoded, before scaling',
+    zh: '请写寄存器的位模式 0x…，或解码后、换算前的数值',
+  },
+  'invalid-twice': {
+    en: '{text} is the same raw value as {first}',
+    zh: '{text} 与 {first} 是同一个原始值',
+  },
+  'points-overlap': {
+    en: '{point} takes a part of {other} ({table} {address})',
+    zh: '{point} 占用了 {other} 的一部分（{table} {address}）',
+  },
+  'point-read-twice': {
+    en: '{point} reads the same registers as {other} ({table} {address})',
+    zh: '{point} 与 {other} 读取相同的寄存器（{table} {address}）',
+  },
+  'point-untested': {
+    en: 'no test of the profile expects a value of {point}',
+    zh: '没有任何测试检查 {point} 的值',
+  },
+  'test-name-twice': {
+    en: 'another test is called {name} as well',
+    zh: '另有测试也叫 {name}',
+  },
+  'test-unknown-point': { en: 'there is no point {point}', zh: '没有测点 {point}' },
+  'test-data-short': {
+    en: '{point} needs {table} {address}, which the test does not give',
+    zh: '{point} 需要 {table} {address}，测试没有给出',
+  },
+
+  // Titles of alarms that a profile does not name.
+  'alarm-high-high': { en: '{point} very high', zh: '{point}超高' },
+  'alarm-high': { en: '{point} high', zh: '{point}偏高' },
+  'alarm-low': { en: '{point} low', zh: '{point}偏低' },
+  'alarm-low-low': { en: '{point} very low', zh: '{point}超低' },
+  'alarm-no-data': { en: '{point}: no data', zh: '{point}无数据' },
 } as const satisfies Record<string, Bilingual>;
 
 export const configFaults = {} as const satisfies Record<string, FaultText>;

@@ -1,5 +1,297 @@
 import type { Bilingual, FaultText } from './text.ts';
 
-export const protocolMessages = {} as const satisfies Record<string, Bilingual>;
+export const protocolMessages = {
+  'protocol-not-a-map': {
+    en: 'this must be a map of settings, found {found}',
+    zh: '此处应为键值映射，实际为 {found}',
+  },
+  'protocol-key-unknown': {
+    en: 'unknown key "{key}"; known are {known}',
+    zh: '未知的键 “{key}”；可用的键：{known}',
+  },
+  'protocol-key-missing': {
+    en: '"{key}" is missing; expected {expected}',
+    zh: '缺少 “{key}”；应为 {expected}',
+  },
+  'protocol-value-wrong': {
+    en: '"{key}" is {found}; expected {expected}',
+    zh: '“{key}” 为 {found}；应为 {expected}',
+  },
+  'protocol-key-unfit': {
+    en: '"{key}" has no meaning for type {type}; leave it out',
+    zh: '类型 {type} 不使用 “{key}”；请删除',
+  },
+  'protocol-did-you-mean': {
+    en: 'did you mean "{word}"?',
+    zh: '是否想写 “{word}”？',
+  },
+  'modbus-type-on-bits': {
+    en: 'table {table} holds single bits; type {type} needs input or holding registers',
+    zh: '{table} 表只有单个位；类型 {type} 需要输入寄存器或保持寄存器',
+  },
+  'modbus-address-end': {
+    en: 'the value needs {width} registers from {address}, beyond the last register 65535',
+    zh: '该值从 {address} 起需要 {width} 个寄存器，超出最后一个寄存器 65535',
+  },
+  'modbus-address-notation': {
+    en: "addresses are counted from 0 as sent on the wire: the manual's 40001 is table holding, address 0",
+    zh: '地址按报文从 0 起计：手册中的 40001 即 holding 表的地址 0',
+  },
+  'modbus-mask-width': {
+    en: 'the mask {mask} has bits beyond type {type}',
+    zh: '掩码 {mask} 超出类型 {type} 的位数',
+  },
+  'modbus-forbidden-order': {
+    en: 'the forbidden range ends at {to}, before it begins at {from}',
+    zh: '禁读区间的终点 {to} 在起点 {from} 之前',
+  },
+} as const satisfies Record<string, Bilingual>;
 
-export const protocolFaults = {} as const satisfies Record<string, FaultText>;
+export const protocolFaults = {
+  no_connection: {
+    en: {
+      what: 'There is no connection to the device.',
+      cause: 'The device or its converter is off, the cable is out, or it closed the connection.',
+      action:
+        'Check power and cable, then whether the address and the port answer from this gateway.',
+    },
+    zh: {
+      what: '与设备之间没有连接。',
+      cause: '设备或转换器断电、线缆脱落，或对方关闭了连接。',
+      action: '检查供电和线缆，再确认从本网关能否访问该地址和端口。',
+    },
+  },
+  device_timeout: {
+    en: {
+      what: 'The device did not answer in time.',
+      cause:
+        'Wrong unit number, device off behind a working converter, or a time-out too short for it.',
+      action: 'Check the unit number and the power of the device; raise timeoutMs if it is slow.',
+    },
+    zh: {
+      what: '设备未在时限内应答。',
+      cause: '站号错误、转换器正常但设备断电，或超时时间对该设备过短。',
+      action: '检查站号和设备供电；设备较慢时调大 timeoutMs。',
+    },
+  },
+  poll_aborted: {
+    en: {
+      what: 'Reading the device was broken off before it was complete.',
+      cause:
+        'The gateway is stopping, the configuration changed, or the poll took longer than it may.',
+      action: 'Nothing, if the gateway was stopped; else give the device a longer period.',
+    },
+    zh: {
+      what: '对设备的读取在完成前被中止。',
+      cause: '网关正在停止、配置已更改，或本次轮询超过允许时间。',
+      action: '若为停机则无需处理；否则延长该设备的采集周期。',
+    },
+  },
+  modbus_bad_response: {
+    en: {
+      what: 'The device sent a Modbus answer that does not fit the question.',
+      cause:
+        'Two devices share a unit number, a converter mixes up answers, or the firmware is faulty.',
+      action: 'Check for a duplicate unit number; set inFlightMax to 1; look at the raw frames.',
+    },
+    zh: {
+      what: '设备返回的 Modbus 应答与请求不符。',
+      cause: '两台设备站号相同、转换器错配应答，或固件有缺陷。',
+      action: '检查是否有重复站号；将 inFlightMax 设为 1；查看原始报文。',
+    },
+  },
+  modbus_desync: {
+    en: {
+      what: 'What comes from the device is no longer Modbus TCP; the connection was closed to begin anew.',
+      cause: 'Another protocol speaks on this port, or a converter lost its place in the stream.',
+      action: 'Check port and protocol (Modbus TCP is not RTU over TCP); update the converter.',
+    },
+    zh: {
+      what: '设备发来的数据已不是 Modbus TCP 报文，连接已关闭以便重新开始。',
+      cause: '该端口使用其他协议，或转换器的数据流错位。',
+      action: '检查端口和协议（Modbus TCP 不同于 RTU over TCP）；升级转换器固件。',
+    },
+  },
+  modbus_queue_full: {
+    en: {
+      what: 'More requests wait for one device than may wait.',
+      cause: 'More points are asked at once than the line can carry.',
+      action: 'Lengthen the period of the device or read fewer points.',
+    },
+    zh: {
+      what: '等待同一设备的请求超过上限。',
+      cause: '同时读取的点位超过线路能力。',
+      action: '延长该设备的采集周期或减少点位。',
+    },
+  },
+  modbus_exception_1: {
+    en: {
+      what: 'The device does not know the Modbus function (exception 1).',
+      cause: 'The point names a table the device does not have, such as input instead of holding.',
+      action: 'Compare the table of the point with the register list of the device.',
+    },
+    zh: {
+      what: '设备不支持该 Modbus 功能码（异常 1）。',
+      cause: '点位所选的表设备没有，例如应为 holding 却写成 input。',
+      action: '将点位的表与设备寄存器清单核对。',
+    },
+  },
+  modbus_exception_2: {
+    en: {
+      what: 'The device has no register at this address (exception 2).',
+      cause: 'Wrong address, often counted from 1 instead of 0, or another firmware or model.',
+      action: 'Compare the address with the register list; addresses here count from 0.',
+    },
+    zh: {
+      what: '设备在该地址没有寄存器（异常 2）。',
+      cause: '地址错误（常见为从 1 起计而非从 0 起计），或固件、型号不同。',
+      action: '与寄存器清单核对地址；此处地址从 0 起计。',
+    },
+  },
+  modbus_exception_3: {
+    en: {
+      what: 'The device refuses the quantity or the value (exception 3).',
+      cause: 'More registers in one request than the device allows, or half of a longer value.',
+      action: 'Set limits.maxRegisters as the manual says; check type and length of the point.',
+    },
+    zh: {
+      what: '设备拒绝该数量或数值（异常 3）。',
+      cause: '一次请求的寄存器数超过设备允许，或只读取了长数值的一部分。',
+      action: '按手册设置 limits.maxRegisters；检查点位的类型和长度。',
+    },
+  },
+  modbus_exception_4: {
+    en: {
+      what: 'The device reports that it failed (exception 4).',
+      cause: 'A fault inside the device, or a module behind it that is missing.',
+      action: 'Look at the display and the status registers of the device.',
+    },
+    zh: {
+      what: '设备报告自身故障（异常 4）。',
+      cause: '设备内部故障，或其后缺少模块。',
+      action: '查看设备显示屏和状态寄存器。',
+    },
+  },
+  modbus_exception_5: {
+    en: {
+      what: 'The device has begun a long job and answers later (exception 5).',
+      cause: 'It is working on an earlier command.',
+      action: 'Nothing; it is asked again.',
+    },
+    zh: {
+      what: '设备正在执行耗时任务，稍后应答（异常 5）。',
+      cause: '设备正在处理之前的命令。',
+      action: '无需处理，系统会再次读取。',
+    },
+  },
+  modbus_exception_6: {
+    en: {
+      what: 'The device is busy (exception 6).',
+      cause: 'Another master asks it as well, or it is asked too fast.',
+      action: 'Lengthen the period, set limits.minGapMs, or end the other master.',
+    },
+    zh: {
+      what: '设备忙（异常 6）。',
+      cause: '另有主站在访问，或访问过于频繁。',
+      action: '延长周期、设置 limits.minGapMs，或停用另一主站。',
+    },
+  },
+  modbus_exception_8: {
+    en: {
+      what: 'The device found its memory damaged (exception 8).',
+      cause: 'A parity error in its extended memory.',
+      action: 'Restart the device; replace it if this comes again.',
+    },
+    zh: {
+      what: '设备存储器校验出错（异常 8）。',
+      cause: '扩展存储器奇偶校验错误。',
+      action: '重启设备；再次出现则更换。',
+    },
+  },
+  modbus_exception_10: {
+    en: {
+      what: 'The Modbus gateway has no path to the device (exception 10).',
+      cause: 'The unit number is not in the routes of the gateway, or it is overloaded.',
+      action: 'Check the routes of the gateway; lower inFlightMax.',
+    },
+    zh: {
+      what: 'Modbus 网关没有到该设备的通路（异常 10）。',
+      cause: '站号不在网关路由表中，或网关过载。',
+      action: '检查网关路由；减小 inFlightMax。',
+    },
+  },
+  modbus_exception_11: {
+    en: {
+      what: 'The Modbus gateway heard nothing from the device behind it (exception 11).',
+      cause: 'The device is off, its bus is broken, or its unit number is another one.',
+      action: 'Check the power, the bus cable and the unit number of the device.',
+    },
+    zh: {
+      what: 'Modbus 网关未收到其后设备的应答（异常 11）。',
+      cause: '设备断电、总线断线，或站号不对。',
+      action: '检查设备供电、总线线缆和站号。',
+    },
+  },
+  modbus_exception_other: {
+    en: {
+      what: 'The device answered with an exception outside the standard.',
+      cause: 'A code its manufacturer made up.',
+      action: 'Look the number up in the manual of the device.',
+    },
+    zh: {
+      what: '设备返回了标准以外的异常码。',
+      cause: '厂家自定义的代码。',
+      action: '在设备手册中查找该代码。',
+    },
+  },
+  uplink_malformed: {
+    en: {
+      what: 'A message between gateway and cloud is not one of the uplink wire.',
+      cause: 'Something else publishes on these topics, or one side has a defect.',
+      action: 'Look at the dead letter: who published it, and with which software version.',
+    },
+    zh: {
+      what: '网关与云之间的一条报文不符合上行协议。',
+      cause: '有其他程序在这些主题上发布，或某一端有缺陷。',
+      action: '查看死信：由谁发布，使用哪个软件版本。',
+    },
+  },
+  uplink_corrupt: {
+    en: {
+      what: 'The checksum of an uplink record does not hold.',
+      cause:
+        'Bytes changed after the record was sealed: a failing disk or memory card, or a proxy.',
+      action:
+        'Check the storage of the gateway; the record is kept aside there and counted as a gap.',
+    },
+    zh: {
+      what: '上行记录的校验和不正确。',
+      cause: '记录封装之后字节被改变：磁盘或存储卡故障，或中间代理改动。',
+      action: '检查网关的存储；该记录已在网关隔离保存，并记为缺口。',
+    },
+  },
+  uplink_later: {
+    en: {
+      what: 'An uplink record wants a later reader than this one.',
+      cause: 'The gateway was upgraded before the cloud.',
+      action: 'Upgrade the cloud; the gateway keeps the records and sends them again.',
+    },
+    zh: {
+      what: '上行记录需要更新版本的读取程序。',
+      cause: '网关先于云端升级。',
+      action: '升级云端；网关会保留这些记录并重新发送。',
+    },
+  },
+  uplink_too_large: {
+    en: {
+      what: 'An uplink message or a list in it is larger than the wire allows.',
+      cause: 'A text, a rule list or a dictionary is too long, or a record was not split.',
+      action: 'Shorten what the detail names; a message has at most 128 KiB.',
+    },
+    zh: {
+      what: '上行报文或其中的列表超过协议允许的大小。',
+      cause: '文本、规则列表或字典过长，或记录没有拆分。',
+      action: '缩短详情中指出的内容；一条报文最多 128 KiB。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;
