@@ -1,6 +1,7 @@
 // A record of the inbox, decoded once for a consumer: aliases resolved to series by the record's own
 // manifest, values scaled by it, times in both clocks. What the store and the alarms work on.
 import type { PointDefinition } from '../../core/point.ts';
+import type { Range } from '../../core/ranges.ts';
 import type { GapCause, Lane } from '../../core/reading.ts';
 import type { ClockStamp, ClockStep, Epoch, Hash } from '../../protocols/uplink/record.ts';
 
@@ -15,6 +16,19 @@ export interface InboxRow {
   readonly lane: Lane;
   readonly receivedMs: number;
   readonly bytes: Uint8Array;
+  /** Of a row without bytes: a gap that the cloud itself found. */
+  readonly note?: InboxNote;
+}
+
+/** Records that will not come: refused by the cloud, or lost with an earlier store. */
+export interface InboxNote {
+  readonly cause: 'refused' | 'store_lost';
+  readonly epoch: Epoch;
+  readonly sequences: readonly Range[];
+  /** By the envelopes; 0 where nobody knows. */
+  readonly readings: number;
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 /** A point as the cloud numbers it: given once, when a dictionary page is stored, and never reused. */
@@ -54,6 +68,8 @@ export interface DecodedGap {
   readonly toMs: number;
   readonly readings: number;
   readonly estimated: boolean;
+  /** Records that the gap stands for, where the cloud found it; their readings may be unknown. */
+  readonly records?: number;
 }
 
 export interface DecodedRecord {

@@ -39,4 +39,78 @@ export const cloudFaults = {
       action: '启动写入该文件的版本，或恢复本版本的备份。',
     },
   },
+  inbox_format: {
+    en: {
+      what: 'The inbox file was written by a newer version.',
+      cause: 'The cloud was downgraded, or a file was copied from a newer machine.',
+      action: 'Start the version that wrote it, or restore a backup made by this one.',
+    },
+    zh: {
+      what: '收件箱文件由更新的版本写成。',
+      cause: '云端被降级，或文件从较新的机器复制而来。',
+      action: '启动写入该文件的版本，或恢复本版本的备份。',
+    },
+  },
+  inbox_dictionary: {
+    en: {
+      what: 'A dictionary part named by a record is missing or of the wrong kind.',
+      cause: 'The gateway sent a wrong list of pages, or the inbox file is damaged.',
+      action: 'Update the gateway; if more than one gateway shows it, check the disk of the cloud.',
+    },
+    zh: {
+      what: '记录引用的字典部分缺失或类型不符。',
+      cause: '网关发来的页列表有误，或收件箱文件已损坏。',
+      action: '升级该网关；若多个网关同时出现，请检查云端磁盘。',
+    },
+  },
+  broker_bind: {
+    en: {
+      what: 'The broker cannot listen on its address.',
+      cause: 'Another program has the port, or the machine has no such address.',
+      action: 'Choose another port, or stop the other program.',
+    },
+    zh: {
+      what: '消息代理无法监听其地址。',
+      cause: '端口被其他程序占用，或本机没有该地址。',
+      action: '更换端口，或停止占用它的程序。',
+    },
+  },
+  broker_insecure: {
+    en: {
+      what: 'The broker would listen beyond this machine without TLS.',
+      cause:
+        'The address is not loopback, and neither a certificate nor `insecure: true` is given.',
+      action: 'Give a certificate and key; `insecure: true` only on a network you trust wholly.',
+    },
+    zh: {
+      what: '消息代理将在无 TLS 的情况下对外监听。',
+      cause: '地址不是本机回环，且既未提供证书，也未设置 insecure: true。',
+      action: '提供证书和私钥；仅在完全可信的网络中才使用 insecure: true。',
+    },
+  },
+  ingest_failed: {
+    en: {
+      what: 'The receiving worker of the cloud ended.',
+      cause: 'The inbox cannot be read or written: disk errors, wrong rights, a damaged file.',
+      action:
+        'Read the log line before it; nothing acknowledged is lost, the edges wait and send again.',
+    },
+    zh: {
+      what: '云端的接收线程已退出。',
+      cause: '收件箱无法读写：磁盘错误、权限不符或文件损坏。',
+      action: '查看此前的日志；已确认的数据没有丢失，边缘侧会等待并重发。',
+    },
+  },
+  broker_failed: {
+    en: {
+      what: 'The worker of the embedded broker ended.',
+      cause: 'A mistake in the program, or memory ran out.',
+      action: 'It is started again with the cloud; report the log line before it.',
+    },
+    zh: {
+      what: '内置消息代理的线程已退出。',
+      cause: '程序错误，或内存不足。',
+      action: '重启云端即可恢复；请反馈此前的日志。',
+    },
+  },
 } as const satisfies Record<string, FaultText>;
