@@ -1,0 +1,199 @@
+// What stored rows refer to by number: the epochs they were taken in, the groups of points that coverage
+// and gaps speak of, the series; and what is known of each epoch's clock. In memory whole (an epoch is one
+// start of a gateway, a group one device with one period), written by the store when something is added.
+import type { ClockStep, Epoch } from '../../protocols/uplink/record.ts';
+import type { SeriesEntry } from '../inbox/decoded.ts';
+import { openingOf } from './store.ts';
+
+/** One epoch, once for what it took while its clock was unknown and once for the rest. */
+export interface Source {
+  readonly number: number;
+  readonly gateway: string;
+  readonly epoch: Epoch;
+  readonly isUnknown: boolean;
+  /** Rises with the opening number; equal ones (a cloned card) go by which was seen first. */
+  readonly order: number;
+}
+
+export interface SeriesSet {
+  readonly number: number;
+  readonly members: readonly number[];
+}
+
+/** The moment at which an epoch learned the time. */
+export interface KnownStep {
+  readonly gateway: string;
+  readonly epoch: Epoch;
+  readonly monoMs: number;
+  readonly offsetMs: number;
+}
+
+/** Rows of `source` taken after `afterMonoMs` up to `toMonoMs` have the label mono + `offsetMs`. */
+export interface Relabel {
+  readonly source: Source;
+  readonly afterMonoMs: number;
+  readonly toMonoMs: number;
+  readonly offsetMs: number;
+}
+
+export interface Added {
+  readonly sources: readonly Source[];
+  readonly sets: readonly SeriesSet[];
+  readonly steps: readonly KnownStep[];
+  readonly series: readonly SeriesEntry[];
+}
+
+// Opening numbers have ten digits, so order stays below 2^53. More clones than this of one opening are
+// not told apart in order.
+const CLONES_MAX = 100_000;
+
+export class Catalogue {
+  readonly #sources: Source[] = [];
+  readonly #sourceByKey = new Map<string, Source>();
+  readonly #epochsByOpening = new Map<string, Epoch[]>();
+  readonly #sets: SeriesSet[] = [];
+  readonly #setByKey = new Map<string, SeriesSet>();
+  readonly #setsBySeries = new Map<number, number[]>();
+  readonly #stepsByEpoch = new Map<string, KnownStep[]>();
+  readonly #entries = new Map<number, SeriesEntry>();
+  #added = { sources: [], sets: [], steps: [], series: [] } as {
+    readonly [key in keyof Added]: Added[key][number][];
+  };
+
+  /** Numbers rise by one from 1, so what is stored must be restored in order. */
+  restore({ sources, sets, steps, series }: Added): void {
+    for (const { gateway, epoch, isUnknown } of sources) this.source(gateway, epoch, isUnknown);
+    for (const { members } of sets) this.set(members);
+    for (const step of steps) this.#insertStep(step);
+    for (const entry of series) this.#entries.set(entry.series, entry);
+    this.takeAdded();
+  }
+
+  /** What is new since it was last asked for. */
+  takeAdded(): Added {
+    const added = this.#added;
+    this.#added = { sources: [], sets: [], steps: [], series: [] };
+    return added;
+  }
+
+  source(gateway: string, epoch: Epoch, isUnknown: boolean): Source {
+    const key = `${gateway} ${epoch} ${isUnknown}`;
+    const known = this.#sourceByKey.get(key);
+    if (known) return known;
+    const opening = openingOf(epoch);
+    const clones = this.#epochsByOpening.get(`${gateway} ${opening}`) ?? [];
+    if (!clones.includes(epoch)) clones.push(epoch);
+    this.#epochsByOpening.set(`${gateway} ${opening}`, clones);
+    const place = Math.min(clones.indexOf(epoch), CLONES_MAX - 1);
+    const number = this.#sources.length + 1;
+    const source = { number, gateway, epoch, isUnknown, order: opening * CLONES_MAX + place };
+    this.#sources.push(source);
+    this.#sourceByKey.set(key, source);
+    this.#added.sources.push(source);
+    return source;
+  }
+
+  sourceOf(number: number): Source | undefined {
+    return this.#sources[number - 1];
+  }
+
+  /** Both sources of an epoch, as far as they exist. */
+  sourcesOf(gateway: string, epoch: Epoch): Source[] {
+    const both = [true, false].map((unknown) =>
+      this.#sourceByKey.get(`${gateway} ${epoch} ${unknown}`),
+    );
+    return both.filter((source) => source !== undefined);
+  }
+
+  set(members: readonly number[]): SeriesSet {
+    const key = members.join(' ');
+    const known = this.#setByKey.get(key);
+    if (known) return known;
+    const set = { number: this.#sets.length + 1, members: [...members] };
+    this.#sets.push(set);
+    this.#setByKey.set(key, set);
+    for (const series of new Set(members)) {
+      const sets = this.#setsBySeries.get(series) ?? [];
+      sets.push(set.number);
+      this.#setsBySeries.set(series, sets);
+    }
+    this.#added.sets.push(set);
+    return set;
+  }
+
+  membersOf(set: number): readonly number[] {
+    return this.#sets[set - 1]?.members ?? [];
+  }
+
+  /** Numbers of the sets a series is a member of. */
+  setsOf(series: number): readonly number[] {
+    return this.#setsBySeries.get(series) ?? [];
+  }
+
+  define(entry: SeriesEntry): void {
+    const known = this.#entries.get(entry.series);
+    if (known && JSON.stringify(known) === JSON.stringify(entry)) return;
+    this.#entries.set(entry.series, entry);
+    this.#added.series.push(entry);
+  }
+
+  entry(series: number): SeriesEntry | undefined {
+    return this.#entries.get(series);
+  }
+
+  isBoolean(series: number): boolean {
+    return this.#entries.get(series)?.definition.type === 'boolean';
+  }
+
+  entries(): SeriesEntry[] {
+    return [...this.#entries.values()].sort((a, b) => a.series - b.series);
+  }
+
+  /** Takes a clock step in; null when it labels nothing: a clock that is still unknown knows no time. */
+  step(gateway: string, epoch: Epoch, step: ClockStep): Relabel | null {
+    if (step.state === 'unknown') return null;
+    const known = { gateway, epoch, monoMs: step.monoMs, offsetMs: step.toOffsetMs };
+    const before = this.#insertStep(known);
+    this.#added.steps.push(known);
+    return {
+      source: this.source(gateway, epoch, true),
+      afterMonoMs: before?.monoMs ?? Number.NEGATIVE_INFINITY,
+      toMonoMs: known.monoMs,
+      offsetMs: known.offsetMs,
+    };
+  }
+
+  /** All that is known of the clocks, as what it does to rows of `source`. */
+  relabels(source: Source): Relabel[] {
+    if (!source.isUnknown) return [];
+    const steps = this.#stepsByEpoch.get(`${source.gateway} ${source.epoch}`) ?? [];
+    return steps.map(({ monoMs, offsetMs }, at) => ({
+      source,
+      afterMonoMs: steps[at - 1]?.monoMs ?? Number.NEGATIVE_INFINITY,
+      toMonoMs: monoMs,
+      offsetMs,
+    }));
+  }
+
+  /** The label of something `source` took at `monoMs`: the one it came with unless more is known now. */
+  label(source: Source, monoMs: number, atMs: number): number {
+    if (!source.isUnknown) return atMs;
+    const steps = this.#stepsByEpoch.get(`${source.gateway} ${source.epoch}`);
+    const step = steps?.find((later) => later.monoMs >= monoMs);
+    return step ? monoMs + step.offsetMs : atMs;
+  }
+
+  // Keeps the steps of an epoch in order; returns the one before.
+  #insertStep(step: KnownStep): KnownStep | undefined {
+    const key = `${step.gateway} ${step.epoch}`;
+    const steps = this.#stepsByEpoch.get(key) ?? [];
+    this.#stepsByEpoch.set(key, steps);
+    const at = steps.findIndex(({ monoMs }) => monoMs >= step.monoMs);
+    if (at < 0) {
+      steps.push(step);
+      return steps.at(-2);
+    }
+    steps.splice(at, 0, step);
+    return steps[at - 1];
+  }
+}
