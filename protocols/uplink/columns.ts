@@ -1,0 +1,475 @@
+// The columns of a record's readings: message `Readings` of lifeline.proto.
+//
+//   aliases, times   runs (delta, count, step), or packed differences where runs would be longer
+//   qualities        runs (code, count); nothing when all are good
+//   values           segments, each whole numbers from a base, whole differences, float32 or float64
+//   null, 64-bit whole numbers, text: apart, by place; their place in a segment is filler
+//
+// Segments are cut by the cheapest path over the widths a value may take, a new segment costing what its
+// header costs: one wide counter among narrow registers does not widen them all. Float32 goes as its bit
+// pattern, so it comes back bit for bit, and registers of like size share their upper bits.
+import { assert } from '../../core/fault.ts';
+import { isBad, qualityCode } from '../../core/quality.ts';
+import { TEXT_BYTES_MAX } from '../../core/reading.ts';
+import { bitsFor, PACKED_BITS_MAX, pack, packedSize, unpack } from './packing.ts';
+import { malformed, type ProtoReader, type ProtoWriter, varintSize, zigzag } from './proto.ts';
+import type { ReadingColumns } from './record.ts';
+import { planSegments, type Segment, WHOLE_MAX } from './segments.ts';
+
+/**
+ * A constant column takes no bytes, so the count has a bound of its own: 21 bytes a reading make 672 KiB
+ * of arrays at most, whatever a message claims.
+ */
+export const READINGS_MAX = 32_768;
+export const ALIAS_MAX = 0xffffffff;
+
+type Special = Map<number, bigint | string | null>;
+
+export function encodeReadings(
+  writer: ProtoWriter,
+  field: number,
+  columns: ReadingColumns,
+  baseMonoMs: number,
+): void {
+  const { count } = columns;
+  const mark = writer.open(field);
+  writer.uint(1, count);
+  writeProgression(writer, { runs: 2, packed: 3 }, columns.alias, count, -1);
+  if (!isAll(columns.monoMs, count, baseMonoMs)) {
+    writeProgression(
+      writer,
+      { runs: 4, packed: 5 },
+      rounded(columns.monoMs, count),
+      count,
+      baseMonoMs,
+    );
+  }
+  writeQualities(writer, 6, columns.quality, count);
+  for (const segment of planSegments(columns)) writeSegment(writer, 7, segment);
+  writeSpecial(writer, columns.special);
+  writer.close(mark);
+}
+
+function isAll(column: Float64Array, count: number, value: number): boolean {
+  for (let at = 0; at < count; at++) if (Math.round(column[at]!) !== value) return false;
+  return true;
+}
+
+function rounded(column: Float64Array, count: number): Float64Array {
+  const whole = new Float64Array(count);
+  for (let at = 0; at < count; at++) whole[at] = Math.round(column[at]!);
+  return whole;
+}
+
+// Runs (delta from the last value before, count, step): a contiguous poll is one run, equal times are
+// one run. Report by exception leaves irregular aliases: packed differences are shorter then.
+function writeProgression(
+  writer: ProtoWriter,
+  fields: { readonly runs: number; readonly packed: number },
+  column: Float64Array | Uint32Array,
+  count: number,
+  before: number,
+): void {
+  const runs = runsOf(column, count, before);
+  let runBytes = 0;
+  for (const part of runs) runBytes += varintSize(zigzag(part));
+  const packed = runs.length > 3 ? packedDifferences(column, count) : undefined;
+  if (packed && packed.bytes < runBytes) {
+    writePacked(writer, fields.packed, packed);
+    return;
+  }
+  const mark = writer.open(fields.runs);
+  for (const part of runs) writer.signed(part);
+  writer.close(mark);
+}
+
+/** Triples (delta, count, step) flat in one list. */
+function runsOf(column: Float64Array | Uint32Array, count: number, before: number): number[] {
+  const runs: number[] = [];
+  let last = before;
+  for (let from = 0; from < count; ) {
+    const first = column[from]!;
+    const step = from + 1 < count ? column[from + 1]! - first : 0;
+    let to = from + 1;
+    while (to < count && column[to]! - column[to - 1]! === step) to++;
+    // Two values always form a run; where the second begins a longer one of equals, leave it to that.
+    if (to - from === 2 && step !== 0 && to < count && column[to]! - column[to - 1]! === 0) to--;
+    runs.push(first - last, to - from, to - from === 1 ? 0 : step);
+    last = column[to - 1]!;
+    from = to;
+  }
+  return runs;
+}
+
+interface Packed {
+  readonly first: number;
+  readonly base: number;
+  readonly bits: number;
+  readonly differences: Float64Array;
+  readonly bytes: number;
+}
+
+function packedDifferences(column: Float64Array | Uint32Array, count: number): Packed | undefined {
+  const differences = new Float64Array(count - 1);
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let at = 1; at < count; at++) {
+    const difference = column[at]! - column[at - 1]!;
+    differences[at - 1] = difference;
+    if (difference < low) low = difference;
+    if (difference > high) high = difference;
+  }
+  const bits = bitsFor(high - low);
+  if (bits === undefined) return undefined;
+  const data = packedSize(count - 1, bits);
+  const first = column[0]!;
+  const header = 6 + varintSize(zigzag(first)) + varintSize(zigzag(low)) + varintSize(data);
+  return { first, base: low, bits, differences, bytes: header + data };
+}
+
+function writePacked(writer: ProtoWriter, field: number, packed: Packed): void {
+  const { first, base, bits, differences } = packed;
+  const mark = writer.open(field);
+  writer.sint(1, first);
+  writer.sint(2, base);
+  writer.uint(3, bits);
+  if (bits > 0) {
+    const at = writer.space(4, packedSize(differences.length, bits));
+    pack(differences, { from: 0, to: differences.length }, base, bits, writer.buffer, at);
+  }
+  writer.close(mark);
+}
+
+function writeQualities(
+  writer: ProtoWriter,
+  field: number,
+  qualities: Uint8Array,
+  count: number,
+): void {
+  let from = 0;
+  while (from < count && qualities[from] === 0) from++;
+  if (from === count) return;
+  const mark = writer.open(field);
+  for (from = 0; from < count; ) {
+    let to = from + 1;
+    while (to < count && qualities[to] === qualities[from]) to++;
+    writer.varint(qualities[from]!);
+    writer.varint(to - from);
+    from = to;
+  }
+  writer.close(mark);
+}
+
+const segmentKinds = ['whole', 'difference', 'float32', 'float64'] as const;
+
+function writeSegment(writer: ProtoWriter, field: number, segment: Segment): void {
+  const { kind, count, first, base, bits, numbers } = segment;
+  const mark = writer.open(field);
+  writer.uint(1, count);
+  writer.uint(2, segmentKinds.indexOf(kind));
+  if (kind === 'float64') {
+    const at = writer.space(6, count * 8);
+    const view = new DataView(writer.buffer.buffer);
+    for (let place = 0; place < count; place++)
+      view.setFloat64(at + place * 8, numbers[place]!, true);
+  } else {
+    writer.sint(3, base);
+    writer.uint(4, bits);
+    writer.sint(5, first);
+    if (bits > 0) {
+      const at = writer.space(6, packedSize(numbers.length, bits));
+      pack(numbers, { from: 0, to: numbers.length }, base, bits, writer.buffer, at);
+    }
+  }
+  writer.close(mark);
+}
+
+function writeSpecial(writer: ProtoWriter, special: ReadingColumns['special']): void {
+  if (special.size === 0) return;
+  const places = [...special].sort(([a], [b]) => a - b);
+  const nulls = places.filter(([, value]) => value === null);
+  if (nulls.length > 0) {
+    const mark = writer.open(8);
+    for (let from = 0, before = 0; from < nulls.length; ) {
+      const start = nulls[from]![0];
+      let to = from + 1;
+      while (to < nulls.length && nulls[to]![0] === start + to - from) to++;
+      writer.varint(start - before);
+      writer.varint(to - from);
+      before = start + to - from;
+      from = to;
+    }
+    writer.close(mark);
+  }
+  for (const [place, value] of places) {
+    if (typeof value !== 'bigint') continue;
+    const mark = writer.open(9);
+    writer.uint(1, place);
+    writer.bigUint(2, value < 0n ? -value : value);
+    writer.bool(3, value < 0n);
+    writer.close(mark);
+  }
+  for (const [place, value] of places) {
+    if (typeof value !== 'string') continue;
+    const bytes = new TextEncoder().encode(value);
+    assert(bytes.length <= TEXT_BYTES_MAX, 'a text value has at most 255 bytes');
+    const mark = writer.open(10);
+    writer.uint(1, place);
+    writer.bytes(2, bytes);
+    writer.close(mark);
+  }
+}
+
+/** Throws Fault `uplink_malformed` for anything but a complete set of columns. */
+export function decodeReadings(reader: ProtoReader, baseMonoMs: number): ReadingColumns {
+  const count = readCount(reader);
+  const aliases = new Float64Array(count);
+  const monoMs = new Float64Array(count);
+  const quality = new Uint8Array(count);
+  const numbers = new Float64Array(count);
+  const special: Special = new Map();
+  const seen = { alias: false, time: false, quality: false, nulls: false, values: 0 };
+  while (reader.next()) {
+    switch (reader.field) {
+      case 2:
+      case 3:
+        once('alias');
+        if (reader.field === 2) readRuns(reader.message(), aliases, -1);
+        else readPacked(reader.message(), aliases);
+        break;
+      case 4:
+      case 5:
+        once('time');
+        if (reader.field === 4) readRuns(reader.message(), monoMs, baseMonoMs);
+        else readPacked(reader.message(), monoMs);
+        break;
+      case 6:
+        once('quality');
+        readQualities(reader.message(), quality);
+        break;
+      case 7:
+        seen.values += readSegment(reader.message(), numbers, seen.values);
+        break;
+      case 8:
+        once('nulls');
+        readNulls(reader.message(), count, special);
+        break;
+      case 9:
+        readWhole(reader.message(), count, special);
+        break;
+      case 10:
+        readText(reader.message(), count, special);
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  if (!seen.alias) throw malformed('readings without aliases');
+  if (seen.values !== count) throw malformed(`${count} readings, ${seen.values} values`);
+  if (!seen.time) monoMs.fill(baseMonoMs);
+  fillSpecial(special, numbers, quality);
+  return { count, alias: wholeAliases(aliases), monoMs, quality, numbers, special };
+
+  function once(column: 'alias' | 'time' | 'quality' | 'nulls'): void {
+    if (seen[column]) throw malformed(`two ${column} columns`);
+    seen[column] = true;
+  }
+}
+
+// The count comes first, so that columns are filled as they come.
+function readCount(reader: ProtoReader): number {
+  if (!reader.next() || reader.field !== 1) throw malformed('readings begin with their count');
+  const count = reader.uint(READINGS_MAX);
+  if (count === 0) throw malformed('readings without a reading');
+  return count;
+}
+
+function wholeAliases(column: Float64Array): Uint32Array {
+  const aliases = new Uint32Array(column.length);
+  for (let at = 0; at < column.length; at++) {
+    const alias = column[at]!;
+    if (alias < 0 || alias > ALIAS_MAX) throw malformed('an alias is out of range');
+    aliases[at] = alias;
+  }
+  return aliases;
+}
+
+function fillSpecial(special: Special, numbers: Float64Array, quality: Uint8Array): void {
+  for (const [place, value] of special) {
+    numbers[place] = Number.NaN;
+    if (value === null && !isBad(quality[place]!)) throw malformed('a null reading is not bad');
+  }
+}
+
+function readRuns(reader: ProtoReader, out: Float64Array, before: number): void {
+  let last = before;
+  let at = 0;
+  while (!reader.done) {
+    const first = last + reader.signed();
+    const count = reader.signed();
+    const step = reader.signed();
+    if (count < 1 || count > out.length - at) throw malformed('runs and count disagree');
+    last = first + (count - 1) * step;
+    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
+      throw malformed('a run leaves the whole numbers');
+    }
+    for (let place = 0; place < count; place++) out[at + place] = first + place * step;
+    at += count;
+  }
+  if (at !== out.length) throw malformed('runs and count disagree');
+}
+
+function readPacked(reader: ProtoReader, out: Float64Array): void {
+  const { first, base, bits, data } = readBlock(reader);
+  unpackChecked(data, out.length - 1, base, bits, out, 1);
+  accumulate(out, 0, out.length, first);
+}
+
+/** Field numbers are those of `Packed`; `Segment` reads its own. */
+function readBlock(reader: ProtoReader) {
+  const block = { first: 0, base: 0, bits: 0, data: new Uint8Array(0) as Uint8Array };
+  while (reader.next()) {
+    if (reader.field === 1) block.first = reader.sint();
+    else if (reader.field === 2) block.base = reader.sint();
+    else if (reader.field === 3) block.bits = reader.uint(PACKED_BITS_MAX);
+    else if (reader.field === 4) block.data = reader.bytes();
+    else reader.skip();
+  }
+  return block;
+}
+
+// Turns differences at (at, at + count) into values, in place; the first is given.
+function accumulate(out: Float64Array, at: number, count: number, first: number): void {
+  let value = first;
+  out[at] = first;
+  for (let place = at + 1; place < at + count; place++) {
+    value += out[place]!;
+    out[place] = value;
+  }
+  // Every step is below 2^53, so a sum that stays safe at its ends and in between is exact.
+  for (let place = at; place < at + count; place++) {
+    if (!Number.isSafeInteger(out[place]!)) throw malformed('differences leave the whole numbers');
+  }
+}
+
+function unpackChecked(
+  data: Uint8Array,
+  count: number,
+  base: number,
+  bits: number,
+  out: Float64Array,
+  at: number,
+): void {
+  if (data.length !== packedSize(count, bits)) throw malformed('packed numbers and count disagree');
+  if (bits === 0) out.fill(base, at, at + count);
+  else unpack(data, count, base, bits, out, at);
+}
+
+function readQualities(reader: ProtoReader, out: Uint8Array): void {
+  let at = 0;
+  while (!reader.done) {
+    const code = reader.varint();
+    const count = reader.varint();
+    if (code > 0xff) throw malformed('a quality is more than a byte');
+    if (count < 1 || count > out.length - at) throw malformed('qualities and count disagree');
+    out.fill(code, at, at + count);
+    at += count;
+  }
+  if (at !== out.length) throw malformed('qualities and count disagree');
+}
+
+/** Fills `out` from `at` on; returns how many values the segment held. */
+function readSegment(reader: ProtoReader, out: Float64Array, at: number): number {
+  const segment = { count: 0, kind: 0, base: 0, bits: 0, first: 0 };
+  let data: Uint8Array = new Uint8Array(0);
+  while (reader.next()) {
+    if (reader.field === 1) segment.count = reader.uint();
+    else if (reader.field === 2) segment.kind = reader.uint();
+    else if (reader.field === 3) segment.base = reader.sint();
+    else if (reader.field === 4) segment.bits = reader.uint(PACKED_BITS_MAX);
+    else if (reader.field === 5) segment.first = reader.sint();
+    else if (reader.field === 6) data = reader.bytes();
+    else reader.skip();
+  }
+  const { count, base, bits, first } = segment;
+  if (count < 1 || count > out.length - at) throw malformed('values and count disagree');
+  const kind = segmentKinds[segment.kind];
+  if (kind === 'float64') readFloat64(data, count, out, at);
+  else if (kind === 'difference') {
+    unpackChecked(data, count - 1, base, bits, out, at + 1);
+    accumulate(out, at, count, first);
+  } else if (kind === undefined) throw malformed(`values of kind ${segment.kind}`);
+  else {
+    const highest = base + 2 ** bits - 1;
+    const limit = kind === 'float32' ? 0xffffffff : Number.MAX_SAFE_INTEGER;
+    // The base alone is checked from below: a value may not pass the limit, its bound may.
+    if (base < (kind === 'float32' ? 0 : -WHOLE_MAX)) throw malformed('a base is out of range');
+    unpackChecked(data, count, base, bits, out, at);
+    if (highest > limit) checkHighest(out, at, count, limit);
+    if (kind === 'float32') fromPatterns(out, at, count);
+  }
+  return count;
+}
+
+function checkHighest(out: Float64Array, at: number, count: number, limit: number): void {
+  for (let place = at; place < at + count; place++) {
+    if (out[place]! > limit) throw malformed('a packed number is out of range');
+  }
+}
+
+function fromPatterns(out: Float64Array, at: number, count: number): void {
+  const pattern = new Uint32Array(1);
+  const float = new Float32Array(pattern.buffer);
+  for (let place = at; place < at + count; place++) {
+    pattern[0] = out[place]!;
+    out[place] = float[0]!;
+  }
+}
+
+function readFloat64(data: Uint8Array, count: number, out: Float64Array, at: number): void {
+  if (data.length !== count * 8) throw malformed('float64 values and count disagree');
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  for (let place = 0; place < count; place++) out[at + place] = view.getFloat64(place * 8, true);
+}
+
+function readNulls(reader: ProtoReader, count: number, special: Special): void {
+  let next = 0;
+  while (!reader.done) {
+    const start = next + reader.varint();
+    const length = reader.varint();
+    if (length < 1 || start + length > count) throw malformed('a null is out of place');
+    for (let place = start; place < start + length; place++) special.set(place, null);
+    next = start + length;
+  }
+}
+
+function readWhole(reader: ProtoReader, count: number, special: Special): void {
+  let place = 0;
+  let magnitude = 0n;
+  let isNegative = false;
+  while (reader.next()) {
+    if (reader.field === 1) place = reader.uint();
+    else if (reader.field === 2) magnitude = reader.bigUint();
+    else if (reader.field === 3) isNegative = reader.bool();
+    else reader.skip();
+  }
+  put(special, place, count, isNegative ? -magnitude : magnitude);
+}
+
+function readText(reader: ProtoReader, count: number, special: Special): void {
+  let place = 0;
+  let text = '';
+  while (reader.next()) {
+    if (reader.field === 1) place = reader.uint();
+    else if (reader.field === 2) text = reader.text(TEXT_BYTES_MAX);
+    else reader.skip();
+  }
+  put(special, place, count, text);
+}
+
+function put(special: Special, place: number, count: number, value: bigint | string): void {
+  if (place >= count || special.has(place)) throw malformed('a special value is out of place');
+  special.set(place, value);
+}
+
+assert(isBad(qualityCode('bad')), 'a null reading is told by its quality');

@@ -1,0 +1,341 @@
+// The dictionary: what the aliases of a record stand for. Parts are immutable and named by their hash,
+// the first 16 bytes of SHA-256 over the encoded part. A manifest lists pages, a page lists points; an
+// alias is a place in the list that the pages make together. What a device is, travels here and nowhere
+// else: the cloud serves gateways whose profiles it has never seen.
+//
+// Encoding is deterministic, so the same part has the same name at every gateway. A reader names a part
+// by the bytes it received (`openRecord().dictionaryHash`), never by encoding it again: a later writer may
+// have put in fields that this reader skips.
+import { createHash } from 'node:crypto';
+import {
+  type AlarmLevel,
+  alarmLevels,
+  limitSides,
+  type RuleProposal,
+} from '../../core/alarm/rule.ts';
+import { hex } from '../../core/bytes.ts';
+import { assert, Fault } from '../../core/fault.ts';
+import {
+  ASSET_PATTERN,
+  isId,
+  type PointDefinition,
+  type ValueType,
+  valueTypes,
+} from '../../core/point.ts';
+import { type PointClass, pointClasses } from '../../core/reading.ts';
+import { malformed, ProtoReader, ProtoWriter } from './proto.ts';
+import type { DictionaryPart, Hash } from './record.ts';
+import { readBilingual, readHash, writeBilingual, writeHash } from './wire-words.ts';
+
+/** Half of what a message may hold, before compression. */
+export const PAGE_BYTES_MAX = 64 * 1024;
+/** 1,024 x 18 bytes; with the smallest pages that is room for over 100,000 points. */
+export const MANIFEST_PAGES_MAX = 1_024;
+/** UTF-8 bytes of one text: names and titles, actions, units. */
+export const NAME_BYTES_MAX = 512;
+export const ACTION_BYTES_MAX = 1_024;
+const UNIT_BYTES_MAX = 64;
+const ASSET_BYTES_MAX = 8 * 65;
+const ID_BYTES_MAX = 64;
+/** 16 rules x (2 x 512 + 2 x 1,024 + 128) = 51,200 bytes: any point within its limits fits a page. */
+export const POINT_RULES_MAX = 16;
+assert(
+  POINT_RULES_MAX * (2 * NAME_BYTES_MAX + 2 * ACTION_BYTES_MAX + 128) + 4_096 <= PAGE_BYTES_MAX,
+  'the largest point fits a page',
+);
+
+export interface NamedPart {
+  readonly hash: Hash;
+  readonly part: DictionaryPart;
+}
+
+export interface Dictionary {
+  readonly manifest: Hash;
+  /** Pages in order, then the manifest: sent so, nothing names what has not come yet. */
+  readonly parts: readonly NamedPart[];
+}
+
+/** Throws Fault `uplink_too_large` where a text, a rule list or the whole passes its limit. */
+export function buildDictionary(points: readonly PointDefinition[]): Dictionary {
+  const pages: PointDefinition[][] = [];
+  let page: PointDefinition[] = [];
+  let pageBytes = 0;
+  for (const point of points) {
+    const bytes = pointBytes(point);
+    if (page.length > 0 && pageBytes + bytes > PAGE_BYTES_MAX) {
+      pages.push(page);
+      page = [];
+      pageBytes = PAGE_HEADER_BYTES;
+    }
+    page.push(point);
+    pageBytes += bytes;
+  }
+  if (page.length > 0) pages.push(page);
+  if (pages.length > MANIFEST_PAGES_MAX) throw tooLarge(`${pages.length} pages of points`);
+  const named = pages.map((list) => nameOf({ kind: 'page', points: list }));
+  const manifest = nameOf({ kind: 'manifest', pages: named.map(({ hash }) => hash) });
+  return { manifest: manifest.hash, parts: [...unique(named), manifest] };
+}
+
+/** Tag and length around the list of points. */
+const PAGE_HEADER_BYTES = 8;
+
+function nameOf(part: DictionaryPart): NamedPart {
+  return { hash: hashOfPart(part), part };
+}
+
+function unique(parts: readonly NamedPart[]): NamedPart[] {
+  return [...new Map(parts.map((named) => [named.hash, named])).values()];
+}
+
+export function hashOfPart(part: DictionaryPart): Hash {
+  return hashOfBytes(encodePart(part));
+}
+
+/** Of an encoded part. */
+export function hashOfBytes(bytes: Uint8Array): Hash {
+  return hex(createHash('sha256').update(bytes).digest().subarray(0, 16));
+}
+
+/**
+ * The points a manifest stands for, or the hashes that must be fetched first (the manifest itself, then
+ * its pages). Throws Fault `uplink_malformed` where a hash names a part of the wrong kind.
+ */
+export function resolveManifest(
+  hash: Hash,
+  lookup: (hash: Hash) => DictionaryPart | undefined,
+): PointDefinition[] | { readonly missing: Hash[] } {
+  const manifest = lookup(hash);
+  if (!manifest) return { missing: [hash] };
+  if (manifest.kind !== 'manifest') throw malformed(`${hash} is not a manifest`);
+  const points: PointDefinition[] = [];
+  const missing = new Set<Hash>();
+  for (const name of manifest.pages) {
+    const page = lookup(name);
+    if (!page) missing.add(name);
+    else if (page.kind !== 'page') throw malformed(`${name} is not a page`);
+    else if (missing.size === 0) for (const point of page.points) points.push(point);
+  }
+  return missing.size > 0 ? { missing: [...missing] } : points;
+}
+
+export function encodePart(part: DictionaryPart): Uint8Array {
+  const writer = new ProtoWriter(1_024);
+  const mark = writer.open(part.kind === 'manifest' ? 1 : 2);
+  if (part.kind === 'manifest') for (const hash of part.pages) writeHash(writer, 1, hash);
+  else for (const point of part.points) writePoint(writer, point);
+  writer.close(mark);
+  return writer.finish();
+}
+
+export function decodePart(bytes: Uint8Array): DictionaryPart {
+  if (bytes.length > PAGE_BYTES_MAX) throw malformed(`a dictionary part of ${bytes.length} bytes`);
+  const reader = new ProtoReader(bytes);
+  let part: DictionaryPart | undefined;
+  while (reader.next()) {
+    if (reader.field !== 1 && reader.field !== 2) reader.skip();
+    else if (part) throw malformed('a dictionary part is one of manifest and page');
+    else if (reader.field === 1) part = readManifest(reader.message());
+    else part = readPage(reader.message());
+  }
+  if (!part) throw malformed('a dictionary part is a manifest or a page');
+  return part;
+}
+
+function readManifest(reader: ProtoReader): DictionaryPart {
+  const pages: Hash[] = [];
+  while (reader.next()) {
+    if (reader.field !== 1) reader.skip();
+    else if (pages.length >= MANIFEST_PAGES_MAX) throw malformed('a manifest of too many pages');
+    else pages.push(readHash(reader));
+  }
+  return { kind: 'manifest', pages };
+}
+
+function readPage(reader: ProtoReader): DictionaryPart {
+  const points: PointDefinition[] = [];
+  while (reader.next()) {
+    if (reader.field === 1) points.push(readPoint(reader.message()));
+    else reader.skip();
+  }
+  return { kind: 'page', points };
+}
+
+function tooLarge(what: string): Fault {
+  return new Fault('uplink_too_large', 'never', what);
+}
+
+function pointBytes(point: PointDefinition): number {
+  const texts: [string, number][] = [
+    [point.name.en, NAME_BYTES_MAX],
+    [point.name.zh, NAME_BYTES_MAX],
+    [point.unit, UNIT_BYTES_MAX],
+  ];
+  for (const { title, action } of point.rules) {
+    texts.push([title.en, NAME_BYTES_MAX], [title.zh, NAME_BYTES_MAX]);
+    if (action) texts.push([action.en, ACTION_BYTES_MAX], [action.zh, ACTION_BYTES_MAX]);
+  }
+  const encoder = new TextEncoder();
+  for (const [text, max] of texts) {
+    const { length } = encoder.encode(text);
+    if (length > max) throw tooLarge(`${point.device}/${point.point}: a text of ${length} bytes`);
+  }
+  if (point.rules.length > POINT_RULES_MAX) {
+    throw tooLarge(`${point.device}/${point.point}: ${point.rules.length} rules`);
+  }
+  const writer = new ProtoWriter();
+  writePoint(writer, point);
+  return writer.written.length;
+}
+
+function writePoint(writer: ProtoWriter, point: PointDefinition): void {
+  const mark = writer.open(1);
+  writer.text(1, point.device);
+  writer.text(2, point.point);
+  writeBilingual(writer, 3, point.name);
+  writer.text(4, point.unit);
+  writer.uint(5, valueTypes.indexOf(point.type));
+  writer.double(6, point.scale);
+  writer.double(7, point.offset);
+  if (point.range) {
+    const range = writer.open(8);
+    writer.double(1, point.range[0]);
+    writer.double(2, point.range[1]);
+    writer.close(range);
+  }
+  writer.uint(9, pointClasses.indexOf(point.class));
+  writer.double(10, point.periodMs);
+  writer.double(11, point.deadband);
+  writer.text(12, point.asset ?? '');
+  for (const rule of point.rules) writeRule(writer, rule);
+  writer.close(mark);
+}
+
+function readPoint(reader: ProtoReader): PointDefinition {
+  const point = { device: '', point: '', unit: '', scale: 0, offset: 0, periodMs: 0, deadband: 0 };
+  let name = { en: '', zh: '' };
+  let type: ValueType | undefined = valueTypes[0];
+  let pointClass: PointClass | undefined = pointClasses[0];
+  let range: readonly [number, number] | null = null;
+  let asset: string | null = null;
+  const rules: RuleProposal[] = [];
+  while (reader.next()) {
+    if (reader.field === 1) point.device = readId(reader);
+    else if (reader.field === 2) point.point = readId(reader);
+    else if (reader.field === 3) name = readBilingual(reader.message(), NAME_BYTES_MAX);
+    else if (reader.field === 4) point.unit = reader.text(UNIT_BYTES_MAX);
+    else if (reader.field === 5) type = valueTypes[reader.uint()];
+    else if (reader.field === 6) point.scale = finite(reader);
+    else if (reader.field === 7) point.offset = finite(reader);
+    else if (reader.field === 8) range = readPair(reader.message());
+    else if (reader.field === 9) pointClass = pointClasses[reader.uint()];
+    else if (reader.field === 10) point.periodMs = finite(reader);
+    else if (reader.field === 11) point.deadband = finite(reader);
+    else if (reader.field === 12) asset = reader.text(ASSET_BYTES_MAX);
+    else if (reader.field === 13) rules.push(readRule(reader.message()));
+    else reader.skip();
+  }
+  if (point.device === '' || point.point === '') throw malformed('a point without an id');
+  if (!type || !pointClass)
+    throw malformed(`${point.device}/${point.point}: no such type or class`);
+  if (asset !== null && !ASSET_PATTERN.test(asset)) throw malformed('an asset is not a path');
+  if (rules.length > POINT_RULES_MAX) throw malformed(`a point of ${rules.length} rules`);
+  return { ...point, name, type, range, class: pointClass, asset, rules };
+}
+
+function readId(reader: ProtoReader): string {
+  const id = reader.text(ID_BYTES_MAX);
+  if (!isId(id)) throw malformed('an id is not one');
+  return id;
+}
+
+function finite(reader: ProtoReader): number {
+  const value = reader.double();
+  if (!Number.isFinite(value)) throw malformed('a number of a point is not finite');
+  return value;
+}
+
+function readPair(reader: ProtoReader): readonly [number, number] {
+  let low = 0;
+  let high = 0;
+  while (reader.next()) {
+    if (reader.field === 1) low = finite(reader);
+    else if (reader.field === 2) high = finite(reader);
+    else reader.skip();
+  }
+  return [low, high];
+}
+
+function writeRule(writer: ProtoWriter, rule: RuleProposal): void {
+  const mark = writer.open(13);
+  writer.text(1, rule.id);
+  writer.uint(2, rule.level);
+  writer.double(3, rule.onDelayMs);
+  writer.double(4, rule.offDelayMs);
+  writeBilingual(writer, 5, rule.title);
+  if (rule.action) writeBilingual(writer, 6, rule.action);
+  if (rule.kind === 'limit') {
+    const limit = writer.open(7);
+    writer.uint(1, limitSides.indexOf(rule.side));
+    writer.double(2, rule.limit);
+    writer.double(3, rule.deadband);
+    writer.close(limit);
+  } else {
+    const silence = writer.open(8);
+    writer.double(1, rule.silentMs);
+    writer.close(silence);
+  }
+  writer.close(mark);
+}
+
+function readRule(reader: ProtoReader): RuleProposal {
+  const common = { id: '', onDelayMs: 0, offDelayMs: 0, title: { en: '', zh: '' } };
+  let level: AlarmLevel | undefined;
+  let action: RuleProposal['action'] = null;
+  let condition: Condition | undefined;
+  while (reader.next()) {
+    if (reader.field === 1) common.id = readId(reader);
+    else if (reader.field === 2) level = alarmLevels[reader.uint() - 1];
+    else if (reader.field === 3) common.onDelayMs = finite(reader);
+    else if (reader.field === 4) common.offDelayMs = finite(reader);
+    else if (reader.field === 5) common.title = readBilingual(reader.message(), NAME_BYTES_MAX);
+    else if (reader.field === 6) action = readBilingual(reader.message(), ACTION_BYTES_MAX);
+    else if (reader.field === 7) condition = readLimit(reader.message());
+    else if (reader.field === 8) condition = readSilence(reader.message());
+    else reader.skip();
+  }
+  if (common.id === '' || !level || !condition) throw malformed('a rule is not complete');
+  return { ...common, level, action, ...condition };
+}
+
+type Condition =
+  | {
+      readonly kind: 'limit';
+      readonly side: (typeof limitSides)[number];
+      readonly limit: number;
+      readonly deadband: number;
+    }
+  | { readonly kind: 'no-data'; readonly silentMs: number };
+
+function readLimit(reader: ProtoReader): Condition {
+  let side: (typeof limitSides)[number] | undefined = limitSides[0];
+  let limit = 0;
+  let deadband = 0;
+  while (reader.next()) {
+    if (reader.field === 1) side = limitSides[reader.uint()];
+    else if (reader.field === 2) limit = finite(reader);
+    else if (reader.field === 3) deadband = finite(reader);
+    else reader.skip();
+  }
+  if (!side) throw malformed('a limit without a side');
+  return { kind: 'limit', side, limit, deadband };
+}
+
+function readSilence(reader: ProtoReader): Condition {
+  let silentMs = 0;
+  while (reader.next()) {
+    if (reader.field === 1) silentMs = finite(reader);
+    else reader.skip();
+  }
+  return { kind: 'no-data', silentMs };
+}

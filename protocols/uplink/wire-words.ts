@@ -1,0 +1,106 @@
+// Pieces that several messages of the wire share: epochs, ranges of sequences, hashes, texts, values.
+import { fromHex, hex } from '../../core/bytes.ts';
+import { assert } from '../../core/fault.ts';
+import type { Range } from '../../core/ranges.ts';
+import type { Bilingual } from '../../core/text/text.ts';
+import { malformed, type ProtoReader, type ProtoWriter } from './proto.ts';
+import { EPOCH_PATTERN, type Epoch, type Hash } from './record.ts';
+
+const HASH_BYTES = 16;
+const EPOCH_RANDOM_BYTES = 8;
+
+export function writeEpoch(writer: ProtoWriter, field: number, epoch: Epoch): void {
+  const { opening, random } = splitEpoch(epoch);
+  const mark = writer.open(field);
+  writer.uint(1, opening);
+  writer.bytes(2, random);
+  writer.close(mark);
+}
+
+export function readEpoch(reader: ProtoReader): Epoch {
+  let opening = 0;
+  let random = '';
+  while (reader.next()) {
+    if (reader.field === 1) opening = reader.uint();
+    else if (reader.field === 2) random = hex(bytesOf(reader, EPOCH_RANDOM_BYTES));
+    else reader.skip();
+  }
+  return joinEpoch(opening, random);
+}
+
+export function splitEpoch(epoch: Epoch): {
+  readonly opening: number;
+  readonly random: Uint8Array;
+} {
+  assert(EPOCH_PATTERN.test(epoch), 'an epoch is <opening>-<16 hex digits>');
+  const dash = epoch.indexOf('-');
+  return { opening: Number(epoch.slice(0, dash)), random: fromHex(epoch.slice(dash + 1))! };
+}
+
+export function joinEpoch(opening: number, random: string): Epoch {
+  const epoch = `${opening}-${random}`;
+  if (!EPOCH_PATTERN.test(epoch)) throw malformed('an epoch is not one');
+  return epoch;
+}
+
+function bytesOf(reader: ProtoReader, length: number): Uint8Array {
+  const bytes = reader.bytes();
+  if (bytes.length !== length) throw malformed(`${bytes.length} bytes where ${length} belong`);
+  return bytes;
+}
+
+export function writeHash(writer: ProtoWriter, field: number, hash: Hash): void {
+  const bytes = fromHex(hash);
+  assert(bytes?.length === HASH_BYTES, 'a hash is 32 hex digits');
+  writer.bytes(field, bytes);
+}
+
+export function readHash(reader: ProtoReader): Hash {
+  return hex(bytesOf(reader, HASH_BYTES));
+}
+
+/** Sorted and disjoint: pairs (sequences left out before, length). */
+export function writeRanges(writer: ProtoWriter, field: number, ranges: readonly Range[]): void {
+  if (ranges.length === 0) return;
+  const mark = writer.open(field);
+  let next = 0;
+  for (const { first, last } of ranges) {
+    assert(first >= next && last >= first, 'ranges are sorted and disjoint');
+    writer.varint(first - next);
+    writer.varint(last - first + 1);
+    next = last + 1;
+  }
+  writer.close(mark);
+}
+
+export function readRanges(reader: ProtoReader, max: number): Range[] {
+  const ranges: Range[] = [];
+  let next = 0;
+  while (!reader.done) {
+    if (ranges.length >= max) throw malformed(`more than ${max} ranges`);
+    const first = next + reader.varint();
+    const length = reader.varint();
+    const last = first + length - 1;
+    if (length < 1 || !Number.isSafeInteger(last + 1)) throw malformed('a range is not one');
+    ranges.push({ first, last });
+    next = last + 1;
+  }
+  return ranges;
+}
+
+export function writeBilingual(writer: ProtoWriter, field: number, text: Bilingual): void {
+  const mark = writer.open(field);
+  writer.text(1, text.en);
+  writer.text(2, text.zh);
+  writer.close(mark);
+}
+
+export function readBilingual(reader: ProtoReader, bytesMax: number): Bilingual {
+  const text = { en: '', zh: '' };
+  while (reader.next()) {
+    if (reader.field === 1) text.en = reader.text(bytesMax);
+    else if (reader.field === 2) text.zh = reader.text(bytesMax);
+    else reader.skip();
+  }
+  return text;
+}
