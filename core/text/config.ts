@@ -37,6 +37,31 @@ export const configMessages = {
     en: '{text} is beyond what can be read exactly (2^53)',
     zh: '{text} 超出可精确读取的范围（2^53）',
   },
+  'secret-not-found': {
+    en: 'there is no secret {name}: make the file, or set the variable',
+    zh: '找不到密钥 {name}：请创建该文件或设置该变量',
+  },
+  'open-without-tls': {
+    en: '{found} reaches beyond this machine without TLS; use TLS, or say insecure: true',
+    zh: '{found} 可从本机以外访问且未启用 TLS；请启用 TLS，或写明 insecure: true',
+  },
+  'duplicate-id': { en: 'the id {id} stands here a second time', zh: '编号 {id} 重复出现' },
+  'not-a-broker-url': {
+    en: '"{found}" is not mqtt://host:port or mqtts://host:port',
+    zh: '“{found}”不是 mqtt://主机:端口 或 mqtts://主机:端口',
+  },
+  'not-a-webhook-url': {
+    en: '"{found}" is not an http:// or https:// address',
+    zh: '“{found}”不是 http:// 或 https:// 地址',
+  },
+  'not-a-webhook-secret': {
+    en: 'a webhook secret is whsec_ and at least 24 bytes in base64 (Standard Webhooks 1.0)',
+    zh: 'Webhook 密钥应为 whsec_ 加至少 24 字节的 base64（Standard Webhooks 1.0）',
+  },
+  'unknown-receiver': {
+    en: 'there is no receiver {id} under receivers',
+    zh: 'receivers 下没有接收方 {id}',
+  },
   'not-a-secret-reference': {
     en: 'a secret is not written here; refer to a file (secret:NAME) or a variable (env:NAME)',
     zh: '此处不能直接写密钥；请引用文件（secret:NAME）或环境变量（env:NAME）',
@@ -232,6 +257,51 @@ export const configMessages = {
     zh: '{point} 需要 {table} {address}，测试没有给出',
   },
 
+  // The profile catalogue (device-profiles/catalogue.ts).
+  'profile-count': { en: '{count} profiles', zh: '共 {count} 个设备描述' },
+  'profile-source': { en: 'Source: {document} ({status})', zh: '来源：{document}（{status}）' },
+  'profile-link': { en: 'Link: {link}', zh: '链接：{link}' },
+  'profile-models': { en: 'Models: {models}', zh: '型号：{models}' },
+  'profile-points': { en: 'Points', zh: '测点' },
+  'profile-point-line': {
+    en: '{id}: {title}; every {poll}, {class}; {where}{range}',
+    zh: '{id}：{title}；每 {poll} 采集，{class}；{where}{range}',
+  },
+  'profile-range': { en: '; range {min} to {max} {unit}', zh: '；量程 {min} 到 {max} {unit}' },
+  'profile-rules': {
+    en: 'Proposed alarms (defaults; the cloud decides)',
+    zh: '建议报警（默认值，以云端设定为准）',
+  },
+  'profile-limit-high': {
+    en: '{title}: from {limit} {unit}, level {level}, after {delay}',
+    zh: '{title}：达到或高于 {limit} {unit}，{level} 级，持续 {delay}',
+  },
+  'profile-limit-low': {
+    en: '{title}: {limit} {unit} or lower, level {level}, after {delay}',
+    zh: '{title}：达到或低于 {limit} {unit}，{level} 级，持续 {delay}',
+  },
+  'profile-silent': {
+    en: '{title}: no good reading for {after}, level {level}',
+    zh: '{title}：{after} 内没有有效读数，{level} 级',
+  },
+  'profile-norm': { en: 'after {norm}', zh: '依据 {norm}' },
+  'profile-caveats': { en: 'Good to know', zh: '注意事项' },
+  'profile-fine': { en: '{file}: no problems', zh: '{file}：没有问题' },
+  'profile-checked': {
+    en: '{files} files: {errors} errors, {warnings} warnings',
+    zh: '{files} 个文件：{errors} 个错误，{warnings} 个警告',
+  },
+  'profile-test-passed': { en: 'passed  {profile}: {test}', zh: '通过  {profile}：{test}' },
+  'profile-test-failed': { en: 'FAILED  {profile}: {test}', zh: '失败  {profile}：{test}' },
+  'profile-test-difference': {
+    en: '        {point}: expected {expected}, got {got}',
+    zh: '        {point}：应为 {expected}，实为 {got}',
+  },
+  'profile-tests-total': {
+    en: '{passed} of {total} tests passed',
+    zh: '{total} 个测试中通过 {passed} 个',
+  },
+
   // Titles of alarms that a profile does not name.
   'alarm-high-high': { en: '{point} very high', zh: '{point}超高' },
   'alarm-high': { en: '{point} high', zh: '{point}偏高' },
@@ -240,4 +310,42 @@ export const configMessages = {
   'alarm-no-data': { en: '{point}: no data', zh: '{point}无数据' },
 } as const satisfies Record<string, Bilingual>;
 
-export const configFaults = {} as const satisfies Record<string, FaultText>;
+export const configFaults = {
+  profile_unknown: {
+    en: {
+      what: 'There is no device profile of this name.',
+      cause: 'A misspelt name, or a profile that this release does not contain.',
+      action: 'Look at the list with `lifeline profile list`; names are vendor/model.',
+    },
+    zh: {
+      what: '没有这个名称的设备描述。',
+      cause: '名称拼写有误，或此版本不含该设备描述。',
+      action: '用 `lifeline profile list` 查看清单；名称为 厂商/型号。',
+    },
+  },
+  profile_revision: {
+    en: {
+      what: 'The device profile is installed in another revision than the one asked for.',
+      cause: 'The program was updated, or the site file was written for a newer release.',
+      action:
+        'Look at what changed with `lifeline profile show`, then name the installed revision.',
+    },
+    zh: {
+      what: '已安装的设备描述版本与要求的不同。',
+      cause: '程序已升级，或现场文件是为更新的版本编写的。',
+      action: '用 `lifeline profile show` 查看差异，然后改写为已安装的版本。',
+    },
+  },
+  profile_unreadable: {
+    en: {
+      what: 'A device profile file cannot be read.',
+      cause: 'The file does not exist, or this user may not read it.',
+      action: 'Check the path and the rights of the file.',
+    },
+    zh: {
+      what: '无法读取设备描述文件。',
+      cause: '文件不存在，或当前用户没有读取权限。',
+      action: '检查文件路径和权限。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;

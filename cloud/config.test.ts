@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { InvalidInput } from '../core/problems.ts';
+import { parseCloud } from './config.ts';
+
+const secrets: Record<string, string> = {
+  desk: 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
+};
+const read = (kind: string, name: string) => (kind === 'secret' ? secrets[name] : undefined);
+const parse = (text: string) => parseCloud(text, 'cloud.yaml', '/srv/lifeline', read);
+
+const good = `
+version: 1
+cloud:
+  folder: ./data
+  broker: {}
+  notify:
+    receivers:
+      - { id: desk, kind: webhook, url: "http://127.0.0.1:9000/", secret: "\${secret:desk}" }
+    routes:
+      - { to: [desk], confirm_within: 30s }
+`;
+
+test('a small file is enough: everything listens on loopback', () => {
+  const config = parse(good);
+  expect(config.folder).toBe('/srv/lifeline/data');
+  expect(config.broker).toMatchObject({ kind: 'embedded', host: '127.0.0.1' });
+  expect(config.api.host).toBe('127.0.0.1');
+  expect(config.receivers[0]?.secret).toBe(secrets['desk']);
+  expect(config.routes[0]?.confirmWithinMs).toBe(30_000);
+});
+
+function findings(text: string): string[] {
+  try {
+    parse(text);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    return error.findings.map(({ code, place }) => `${place?.line}:${place?.column} ${code}`);
+  }
+  return [];
+}
+
+test('beyond loopback without TLS is refused unless the file says insecure', () => {
+  const open = good.replace('broker: {}', 'broker: { embedded: { host: 0.0.0.0 } }');
+  expect(findings(open)).toEqual(['5:31 open-without-tls']);
+  expect(findings(open.replace('folder:', 'insecure: true\n  folder:'))).toEqual([]);
+  const away = good.replace('broker: {}', 'broker: { url: "mqtt://broker.example:1883" }');
+  expect(findings(away)).toEqual(['5:18 open-without-tls']);
+  expect(findings(away.replace('mqtt:', 'mqtts:'))).toEqual([]);
+});
+
+test('all findings come together, each at its place', () => {
+  const bad = `
+version: 1
+cloud:
+  folder: ./data
+  broker: {}
+  notify:
+    receivers:
+      - { id: desk, kind: webhook, url: "ftp://x", secret: "\${secret:none}" }
+      - { id: desk, kind: log }
+    routes:
+      - { to: [night] }
+`;
+  expect(findings(bad)).toEqual([
+    '8:60 secret-not-found',
+    '8:41 not-a-webhook-url',
+    '9:15 duplicate-id',
+    '11:16 unknown-receiver',
+  ]);
+});
+
+test('a secret written into the file is refused', () => {
+  expect(findings(good.replace('${secret:desk}', secrets['desk']!))).toEqual([
+    '8:75 not-a-secret-reference',
+  ]);
+});

@@ -1,0 +1,229 @@
+// The cloud's configuration: one YAML file, everything wrong with it told at once, secrets only by reference.
+// Whatever is reachable beyond this machine without TLS must be asked for with `insecure: true`.
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { readDocument } from '../core/document.ts';
+import { durationMs, sizeBytes } from '../core/duration.ts';
+import type { Problems } from '../core/problems.ts';
+import {
+  alarmLevelForm,
+  durationForm,
+  idForm,
+  SECRET_PATTERN,
+  secretForm,
+  sizeForm,
+} from '../core/schema.ts';
+
+const port = z.int().min(0).max(65_535);
+const host = z.string().min(1).max(253);
+
+const receiverForm = z.strictObject({
+  id: idForm,
+  kind: z.enum(['webhook', 'log']),
+  url: z.string().max(2_000).optional(),
+  secret: secretForm.optional(),
+});
+
+export const cloudForm = z
+  .strictObject({
+    version: z.literal(1),
+    cloud: z.strictObject({
+      folder: z.string().min(1).describe('where the cloud keeps its data; relative to this file'),
+      insecure: z
+        .boolean()
+        .optional()
+        .describe('allow what is named here without TLS beyond loopback'),
+      broker: z.strictObject({
+        embedded: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
+        url: z.string().max(300).optional().describe('mqtt:// or mqtts:// of another broker'),
+        credentials: secretForm.optional(),
+      }),
+      inbox: z.strictObject({ size: sizeForm.optional() }).optional(),
+      api: z
+        .strictObject({
+          host: host.optional(),
+          port: port.optional(),
+          names: z.array(host).max(20).optional().describe('further names the API is called by'),
+        })
+        .optional(),
+      notify: z
+        .strictObject({
+          receivers: z.array(receiverForm).max(100),
+          routes: z
+            .array(
+              z.strictObject({
+                levels: z.array(alarmLevelForm).max(4).optional(),
+                asset: z.string().max(600).optional().describe('asset path prefix'),
+                to: z
+                  .array(idForm)
+                  .min(1)
+                  .max(20)
+                  .describe('receivers, in the order of escalation'),
+                confirm_within: durationForm.optional(),
+              }),
+            )
+            .max(1_000),
+        })
+        .optional(),
+    }),
+  })
+  .describe('Configuration of a Lifeline cloud');
+
+export interface ReceiverConfig {
+  readonly id: string;
+  readonly kind: 'webhook' | 'log';
+  readonly url: string | null;
+  readonly secret: string | null;
+}
+
+export interface RouteConfig {
+  /** Empty: all levels. */
+  readonly levels: readonly (1 | 2 | 3 | 4)[];
+  /** Asset path prefix; '' is everything. */
+  readonly asset: string;
+  readonly to: readonly string[];
+  readonly confirmWithinMs: number;
+}
+
+export interface CloudConfig {
+  readonly folder: string;
+  readonly insecure: boolean;
+  readonly broker:
+    | { readonly kind: 'embedded'; readonly host: string; readonly port: number }
+    | { readonly kind: 'url'; readonly url: string; readonly password: string };
+  readonly inboxBytesMax: number;
+  readonly api: { readonly host: string; readonly port: number; readonly names: readonly string[] };
+  readonly receivers: readonly ReceiverConfig[];
+  readonly routes: readonly RouteConfig[];
+}
+
+/** One day of 200 gateways at 20,000 readings a second and 3 bytes a reading is 5 GB. */
+const INBOX_BYTES_DEFAULT = 4 * 1024 ** 3;
+const CONFIRM_WITHIN_DEFAULT_MS = 60_000;
+
+/** How a secret that is referred to is read: the text, or undefined when there is none. */
+export type SecretReader = (kind: 'secret' | 'env', name: string) => string | undefined;
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** Parses and checks; throws InvalidInput with every finding. `folder` is where the file lies. */
+export function parseCloud(
+  text: string,
+  file: string,
+  folder: string,
+  readSecret: SecretReader,
+): CloudConfig {
+  const { value, problems } = readDocument(text, file, cloudForm);
+  problems.throwIfAny();
+  const { cloud } = value!;
+  const secret = (path: readonly (string | number)[], reference: string | undefined) =>
+    reference === undefined ? null : resolveSecret(problems, path, reference, readSecret);
+  const config: CloudConfig = {
+    folder: resolve(folder, cloud.folder),
+    insecure: cloud.insecure ?? false,
+    broker:
+      cloud.broker.url === undefined
+        ? {
+            kind: 'embedded',
+            host: cloud.broker.embedded?.host ?? '127.0.0.1',
+            port: cloud.broker.embedded?.port ?? 18_830,
+          }
+        : {
+            kind: 'url',
+            url: cloud.broker.url,
+            password: secret(['cloud', 'broker', 'credentials'], cloud.broker.credentials) ?? '',
+          },
+    inboxBytesMax: cloud.inbox?.size ? sizeBytes(cloud.inbox.size) : INBOX_BYTES_DEFAULT,
+    api: {
+      host: cloud.api?.host ?? '127.0.0.1',
+      port: cloud.api?.port ?? 18_470,
+      names: cloud.api?.names ?? [],
+    },
+    receivers: (cloud.notify?.receivers ?? []).map((receiver, at) => ({
+      id: receiver.id,
+      kind: receiver.kind,
+      url: receiver.url ?? null,
+      secret: secret(['cloud', 'notify', 'receivers', at, 'secret'], receiver.secret),
+    })),
+    routes: (cloud.notify?.routes ?? []).map(({ levels, asset, to, confirm_within }) => ({
+      levels: levels ?? [],
+      asset: asset ?? '',
+      to,
+      confirmWithinMs: confirm_within ? durationMs(confirm_within) : CONFIRM_WITHIN_DEFAULT_MS,
+    })),
+  };
+  crossCheck(config, problems);
+  problems.throwIfAny();
+  return config;
+}
+
+function resolveSecret(
+  problems: Problems,
+  path: readonly (string | number)[],
+  reference: string,
+  readSecret: SecretReader,
+): string | null {
+  const [, file, variable] = SECRET_PATTERN.exec(reference) ?? [];
+  const found = file ? readSecret('secret', file) : readSecret('env', variable ?? '');
+  if (found === undefined || found === '') {
+    problems.add(path, 'secret-not-found', { name: file ?? variable ?? reference });
+    return null;
+  }
+  return found;
+}
+
+function crossCheck(config: CloudConfig, problems: Problems): void {
+  const { broker, api, receivers, routes, insecure } = config;
+  const open: [readonly string[], string][] = [];
+  if (broker.kind === 'embedded' && !isLoopback(broker.host)) {
+    open.push([['cloud', 'broker', 'embedded', 'host'], broker.host]);
+  }
+  if (broker.kind === 'url') {
+    const parsed = URL.canParse(broker.url) ? new URL(broker.url) : null;
+    if (!parsed || !['mqtt:', 'mqtts:'].includes(parsed.protocol)) {
+      problems.add(['cloud', 'broker', 'url'], 'not-a-broker-url', { found: broker.url });
+    } else if (parsed.protocol === 'mqtt:' && !isLoopback(parsed.hostname)) {
+      open.push([['cloud', 'broker', 'url'], broker.url]);
+    }
+  }
+  if (!isLoopback(api.host)) open.push([['cloud', 'api', 'host'], api.host]);
+  if (!insecure)
+    for (const [path, found] of open) problems.add(path, 'open-without-tls', { found });
+  const ids = new Set<string>();
+  receivers.forEach(({ id, kind, url, secret }, at) => {
+    const path = ['cloud', 'notify', 'receivers', at];
+    if (ids.has(id)) problems.add([...path, 'id'], 'duplicate-id', { id });
+    ids.add(id);
+    if (kind !== 'webhook') return;
+    if (url === null || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+      problems.add([...path, 'url'], 'not-a-webhook-url', { found: url ?? '' });
+    }
+    if (secret !== null && !/^whsec_[A-Za-z0-9+/=]{32,}$/.test(secret)) {
+      problems.add([...path, 'secret'], 'not-a-webhook-secret', {});
+    }
+  });
+  routes.forEach(({ to }, at) => {
+    to.forEach((id, place) => {
+      const path = ['cloud', 'notify', 'routes', at, 'to', place];
+      if (!ids.has(id)) problems.add(path, 'unknown-receiver', { id });
+    });
+  });
+}
+
+/** Reads a file and its secrets: `${secret:name}` is `secrets/name` beside it, or in LIFELINE_SECRETS. */
+export function loadCloud(
+  path: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): CloudConfig {
+  const folder = dirname(resolve(path));
+  const secrets = environment['LIFELINE_SECRETS'] ?? resolve(folder, 'secrets');
+  return parseCloud(readFileSync(path, 'utf8'), path, folder, (kind, name) => {
+    if (kind === 'env') return environment[name];
+    const file = resolve(secrets, name);
+    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
+    return readFileSync(file, 'utf8').trim();
+  });
+}
