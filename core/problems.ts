@@ -93,12 +93,32 @@ export class Problems {
   }
 }
 
-/** `file:line:column: error[code]: message` and, indented below, the help. */
-export function renderFinding(finding: Finding, language: Language): string {
+/** Longer lines are cut where they are shown below a finding. */
+const EXCERPT_CHARACTERS_MAX = 160;
+
+/**
+ * `file:line:column: error[code]: message` and, indented below, the help. With the text of the file the
+ * line itself stands between them; without it, as in a log, nothing of the file is repeated.
+ */
+export function renderFinding(finding: Finding, language: Language, source?: string): string {
   const { file, place, path, severity, code, message, help } = finding;
   const where = place ? `${file}:${place.line}:${place.column}` : `${file}: ${path.join('.')}`;
-  const head = `${where}: ${severity}[${code}]: ${message[language]}`;
-  return help ? `${head}\n     = ${help[language]}` : head;
+  const lines = [`${where}: ${severity}[${code}]: ${message[language]}`];
+  if (place && source !== undefined) lines.push(...excerpt(place, source));
+  if (help) lines.push(`     = ${help[language]}`);
+  return lines.join('\n');
+}
+
+function excerpt({ line, column }: Place, source: string): string[] {
+  const text = source.split(/\r?\n/)[line - 1];
+  if (text === undefined || column > EXCERPT_CHARACTERS_MAX) return [];
+  const shown = text.slice(0, EXCERPT_CHARACTERS_MAX);
+  // A Chinese character takes two cells of a terminal.
+  const cells = [...text.slice(0, column - 1)].map((sign) =>
+    /[\u2e80-\uffef]/.test(sign) ? 2 : 1,
+  );
+  const indent = ' '.repeat(cells.reduce((sum: number, width) => sum + width, 0));
+  return [`${`${line}`.padStart(4)} | ${shown}`, `     | ${indent}^`];
 }
 
 /** The candidate a person most likely meant, or undefined when none is near. */

@@ -1,0 +1,299 @@
+// What a schema cannot see in a profile: that an alarm never clears, that two points stand on one
+// register, that a test names a point that is not there. Goes over whatever parsed, part by part, so that
+// one wrong point hides nothing of the others.
+import type { DocumentText } from '../core/document.ts';
+import { parseDuration } from '../core/duration.ts';
+import type { Path, Problems } from '../core/problems.ts';
+import { didYouMean } from '../core/problems.ts';
+import { bilingual } from '../core/text/text.ts';
+import type { ModbusAddress, ModbusDevice } from '../protocols/modbus/address.ts';
+import { parseAddress, parseDevice } from '../protocols/modbus/address.ts';
+import type { LimitSource, PointSource, ProfileSource } from './format.ts';
+import { defaultPolls, identifyForm, POINTS_MAX, pointForm, testForm } from './format.ts';
+import type { Identification } from './profile.ts';
+import { imageOf, isFloat, rawOf, valueTypeOf } from './raw-values.ts';
+
+export interface CrossChecked {
+  /** The addresses that are right, by point id. */
+  readonly addresses: ReadonlyMap<string, ModbusAddress>;
+  readonly identify: readonly Identification[];
+}
+
+export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSource>): CrossChecked {
+  const root = members(raw);
+  const device = parseDevice(root['device'] ?? {}, ['device'], problems);
+  const addresses = new Map<string, ModbusAddress>();
+  const points = Object.entries(members(root['points']));
+  for (const [id, source] of points) {
+    const path = ['points', id];
+    const address = readAddress(source, path, problems);
+    if (address) addresses.set(id, address);
+    if (address && device) checkBlock(address, device, [...path, 'read'], problems);
+    const point = pointForm.safeParse(source);
+    if (point.success) {
+      checkPoint(point.data, path, problems);
+      checkInvalid(point.data, address, path, problems, keyPlace);
+      checkKind(point.data, address, path, problems);
+    }
+  }
+  if (points.length === 0 && isMap(root['points'])) problems.add(['points'], 'no-points', {});
+  if (points.length > POINTS_MAX) problems.add(['points'], 'too-many', { maximum: POINTS_MAX });
+  checkOverlaps(addresses, problems);
+  const ids = points.map(([id]) => id);
+  checkTests(root['tests'], { ids, addresses, keyPlace, problems });
+  return { addresses, identify: identifications(root['identify'], problems) };
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function members(value: unknown): Readonly<Record<string, unknown>> {
+  return isMap(value) ? value : {};
+}
+
+function readAddress(source: unknown, path: Path, problems: Problems): ModbusAddress | undefined {
+  const { read } = members(source);
+  // The schema has said already that it is missing or no map.
+  return isMap(read) ? parseAddress(read, [...path, 'read'], problems) : undefined;
+}
+
+function isBits({ table }: ModbusAddress): boolean {
+  return table === 'coil' || table === 'discrete';
+}
+
+function checkBlock(
+  address: ModbusAddress,
+  { limits }: ModbusDevice,
+  path: Path,
+  problems: Problems,
+): void {
+  const { width } = address;
+  if (!isBits(address) && width > limits.maxRegisters) {
+    problems.add(path, 'point-beyond-block', { width, widthMax: limits.maxRegisters });
+  }
+}
+
+function checkPoint(point: PointSource, path: Path, problems: Problems): void {
+  const { range, scale, alarms = {} } = point;
+  if (scale === 0) problems.add([...path, 'scale'], 'scale-zero', {});
+  if (range && range[0] >= range[1]) {
+    problems.add([...path, 'range'], 'range-order', { min: range[0], max: range[1] });
+  }
+  for (const name of ['high_high', 'high', 'low', 'low_low'] as const) {
+    const alarm = alarms[name];
+    if (alarm) checkLimit(name, alarm, range, [...path, 'alarms', name], problems);
+  }
+  checkOrder(alarms, path, problems);
+  const poll = parseDuration(point.poll ?? defaultPolls[point.class ?? 'trend']);
+  const after = alarms.no_data && parseDuration(alarms.no_data.after);
+  if (poll !== undefined && after !== undefined && after < NO_DATA_POLLS_MIN * poll) {
+    const values = { after: alarms.no_data?.after ?? '', polls: NO_DATA_POLLS_MIN };
+    problems.add([...path, 'alarms', 'no_data', 'after'], 'no-data-too-early', values);
+  }
+}
+
+/** One lost answer is no silence: a device is silent after three times its period without one. */
+const NO_DATA_POLLS_MIN = 3;
+
+function checkLimit(
+  name: string,
+  { raise, clear }: LimitSource,
+  range: readonly [number, number] | undefined,
+  path: Path,
+  problems: Problems,
+): void {
+  const isHigh = name.startsWith('high');
+  if (isHigh ? clear >= raise : clear <= raise) {
+    const help = bilingual(isHigh ? 'help-clear-below' : 'help-clear-above');
+    problems.add([...path, 'clear'], 'alarm-never-clears', { name, raise, clear }, { help });
+  }
+  if (!range) return;
+  const [min, max] = range;
+  const values = { name, min, max };
+  if (raise < min || raise > max) {
+    problems.add([...path, 'raise'], 'alarm-out-of-range', { ...values, value: raise });
+  }
+  if (clear < min || clear > max) {
+    problems.add([...path, 'clear'], 'alarm-out-of-range', { ...values, value: clear });
+  }
+}
+
+function checkOrder(
+  alarms: NonNullable<PointSource['alarms']>,
+  path: Path,
+  problems: Problems,
+): void {
+  const pairs = [
+    ['high_high', 'high', 1],
+    ['low_low', 'low', -1],
+    ['high', 'low', 1],
+  ] as const;
+  for (const [outer, inner, sign] of pairs) {
+    const far = alarms[outer];
+    const near = alarms[inner];
+    if (!far || !near) continue;
+    const at = [...path, 'alarms', outer];
+    if (sign * (far.raise - near.raise) <= 0) {
+      const values = { outer, inner, far: far.raise, near: near.raise };
+      problems.add([...at, 'raise'], 'alarm-order', values);
+    }
+    if (inner !== 'low' || outer === 'low_low') checkLevels(outer, inner, far, near, at, problems);
+  }
+}
+
+function checkLevels(
+  outer: string,
+  inner: string,
+  far: LimitSource,
+  near: LimitSource,
+  at: Path,
+  problems: Problems,
+): void {
+  if (far.level <= near.level) return;
+  problems.add([...at, 'level'], 'alarm-level-order', { outer, inner }, { severity: 'warning' });
+}
+
+/** Scaling, ranges and limits belong to numbers; states to whole numbers and yes-or-no. */
+function checkKind(
+  point: PointSource,
+  address: ModbusAddress | undefined,
+  path: Path,
+  problems: Problems,
+): void {
+  if (!address) return;
+  const type = valueTypeOf(address, point.scale ?? 1, point.offset ?? 0);
+  const { high, high_high, low, low_low } = point.alarms ?? {};
+  if (type === 'boolean' || type === 'text') {
+    const keys = ['scale', 'offset', 'range', 'deadband', 'invalid'] as const;
+    for (const key of keys) {
+      if (point[key] !== undefined) problems.add([...path, key], 'not-for-kind', { key, type });
+    }
+    if (point.unit && point.unit !== '1') {
+      problems.add([...path, 'unit'], 'not-for-kind', { key: 'unit', type });
+    }
+    if (high || high_high || low || low_low) {
+      problems.add([...path, 'alarms'], 'not-for-kind', { key: 'alarms', type });
+    }
+  }
+  for (const state of Object.keys(point.states ?? {})) {
+    const isFlag = state === 'true' || state === 'false';
+    if (type === 'boolean' ? isFlag : type === 'integer' && !isFlag) continue;
+    problems.add([...path, 'states', state], 'state-unfit', { state, type });
+  }
+}
+
+function checkInvalid(
+  point: PointSource,
+  address: ModbusAddress | undefined,
+  path: Path,
+  problems: Problems,
+  keyPlace: DocumentText<unknown>['keyPlace'],
+): void {
+  if (!address) return;
+  const seen = new Map<number | bigint, string>();
+  for (const text of Object.keys(point.invalid ?? {})) {
+    const at = [...path, 'invalid', text];
+    const place = keyPlace(at);
+    const raw = rawOf(text, address);
+    if (raw === undefined) {
+      const help = isFloat(address.type) ? null : bilingual('help-hex-is-pattern');
+      const values = { text, type: address.type };
+      problems.add(at, 'invalid-never-read', values, help ? { help, place } : { place });
+      continue;
+    }
+    const first = seen.get(raw);
+    if (first) problems.add(at, 'invalid-twice', { text, first }, { place });
+    else seen.set(raw, text);
+  }
+}
+
+/** Several points may take bits of one register; two values that share part of one are a mistake. */
+function checkOverlaps(addresses: ReadonlyMap<string, ModbusAddress>, problems: Problems): void {
+  const spans = [...addresses]
+    .filter(([, { type, bit, bits }]) => bit === null && bits === null && !/-(hi|lo)$/.test(type))
+    .sort(([, a], [, b]) => a.table.localeCompare(b.table) || a.address - b.address);
+  spans.forEach(([id, span], at) => {
+    for (const [other, next] of spans.slice(at + 1)) {
+      if (next.table !== span.table || next.address >= span.address + span.width) break;
+      const path = ['points', other, 'read'];
+      const isSame = next.address === span.address && next.width === span.width;
+      const values = { point: other, other: id, table: next.table, address: next.address };
+      if (isSame) problems.add(path, 'point-read-twice', values, { severity: 'warning' });
+      else problems.add(path, 'points-overlap', values);
+    }
+  });
+}
+
+interface TestContext {
+  readonly ids: readonly string[];
+  readonly addresses: ReadonlyMap<string, ModbusAddress>;
+  readonly problems: Problems;
+  readonly keyPlace: DocumentText<unknown>['keyPlace'];
+}
+
+function checkTests(raw: unknown, { ids, addresses, keyPlace, problems }: TestContext): void {
+  const tests = Array.isArray(raw) ? raw : [];
+  const names = new Set<string>();
+  const tested = new Set<string>();
+  tests.forEach((source, at) => {
+    const parsed = testForm.safeParse(source);
+    if (!parsed.success) return;
+    const { name, registers, expect } = parsed.data;
+    if (names.has(name)) problems.add(['tests', at, 'name'], 'test-name-twice', { name });
+    names.add(name);
+    const image = imageOf(registers);
+    for (const id of Object.keys(expect)) {
+      const path = ['tests', at, 'expect', id];
+      const address = addresses.get(id);
+      tested.add(id);
+      if (!ids.includes(id)) {
+        const word = didYouMean(id, ids);
+        const help = word ? bilingual('help-did-you-mean', { word }) : null;
+        const place = keyPlace(path);
+        problems.add(path, 'test-unknown-point', { point: id }, help ? { help, place } : { place });
+      } else if (address) {
+        const missing = image.firstMissing(address);
+        if (missing === null) continue;
+        const values = { point: id, table: address.table, address: missing };
+        problems.add(path, 'test-data-short', values, { place: keyPlace(path) });
+      }
+    }
+  });
+  for (const id of ids) {
+    if (tested.has(id)) continue;
+    problems.add(['points', id], 'point-untested', { point: id }, { severity: 'warning' });
+  }
+}
+
+function identifications(raw: unknown, problems: Problems): Identification[] {
+  const found: Identification[] = [];
+  (Array.isArray(raw) ? raw : []).forEach((source, at) => {
+    const parsed = identifyForm.safeParse(source);
+    if (!parsed.success) return;
+    if ('read' in parsed.data) {
+      const address = parseAddress(parsed.data.read, ['identify', at, 'read'], problems);
+      if (address) found.push({ kind: 'register', address, equals: parsed.data.equals });
+      return;
+    }
+    const { vendor, product } = parsed.data.device_id;
+    const at2 = ['identify', at, 'device_id'];
+    found.push({
+      kind: 'device-id',
+      vendor: patternOf(vendor, [...at2, 'vendor'], problems),
+      product: patternOf(product, [...at2, 'product'], problems),
+    });
+  });
+  return found;
+}
+
+function patternOf(text: string | undefined, path: Path, problems: Problems): RegExp | null {
+  if (text === undefined) return null;
+  try {
+    return new RegExp(text, 'u');
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    problems.add(path, 'not-a-pattern', { found: text });
+    return null;
+  }
+}

@@ -1,0 +1,81 @@
+// A profile's own tests: registers in, readings out, without hardware. They run the same decoding and the
+// same judging of values as the edge does.
+import { engineeringValue } from '../core/point.ts';
+import type { Quality, Reason } from '../core/quality.ts';
+import { isBad, qualityOf } from '../core/quality.ts';
+import type { Value } from '../core/reading.ts';
+import { decodeValue, qualityOfDecoded } from '../protocols/modbus/value.ts';
+import type { ProfileTest } from './format.ts';
+import type { Profile, ProfilePoint } from './profile.ts';
+import { normaliseRaw } from './profile.ts';
+import { imageOf } from './raw-values.ts';
+
+/** What a point shows: its value in engineering units, null when it is bad. */
+export interface Shown {
+  readonly value: Value;
+  readonly quality: Quality;
+  readonly reason: Reason;
+}
+
+export interface TestFailure {
+  readonly point: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+export interface TestResult {
+  readonly name: string;
+  /** Empty when the test passed. */
+  readonly failures: readonly TestFailure[];
+}
+
+export function runProfileTests(profile: Profile): readonly TestResult[] {
+  return profile.tests.map(({ name, registers, expect }) => {
+    const image = imageOf(registers);
+    const failures: TestFailure[] = [];
+    for (const [id, expected] of Object.entries(expect)) {
+      const point = profile.points.find((candidate) => candidate.id === id);
+      if (!point) continue; // A profile that names it does not parse.
+      const shown = shownBy(point, image.words(point.address));
+      if (!isAsExpected(shown, expected)) {
+        failures.push({ point: id, expected: text(expected), got: text(shown) });
+      }
+    }
+    return { name, failures };
+  });
+}
+
+/** The reading of a point whose registers hold `words`. */
+export function shownBy(point: ProfilePoint, words: Uint16Array): Shown {
+  const decoded = decodeValue(point.address, words);
+  const decodedQuality = qualityOfDecoded(decoded);
+  const judged = normaliseRaw(point, isBad(decodedQuality) ? null : decoded!, decodedQuality);
+  const { scale, offset } = point.definition;
+  const { quality, reason } = qualityOf(judged.quality)!;
+  return { value: engineeringValue(judged.raw, scale, offset), quality, reason };
+}
+
+/** A float of four bytes knows seven digits: 36.6254 stands for 36.62539672851562. */
+const RELATIVE_ERROR_MAX = 1e-6;
+
+function isAsExpected(shown: Shown, expected: ProfileTest['expect'][string]): boolean {
+  if (typeof expected === 'object') {
+    return (
+      shown.value === null && shown.quality === expected.quality && shown.reason === expected.reason
+    );
+  }
+  if (shown.quality !== 'good') return false;
+  if (typeof expected !== 'number' || typeof shown.value === 'boolean') {
+    return shown.value === expected;
+  }
+  if (typeof shown.value === 'bigint') return Number(shown.value) === expected;
+  if (typeof shown.value !== 'number') return false;
+  return Math.abs(shown.value - expected) <= RELATIVE_ERROR_MAX * Math.max(1, Math.abs(expected));
+}
+
+function text(shown: Shown | ProfileTest['expect'][string]): string {
+  if (typeof shown !== 'object') return JSON.stringify(shown);
+  const { value, quality, reason } = shown;
+  if (quality !== 'good') return `${quality} (${reason})`;
+  return typeof value === 'bigint' ? `${value}` : JSON.stringify(value);
+}
