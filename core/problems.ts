@@ -75,6 +75,16 @@ export class Problems {
     });
   }
 
+  /** A finding of another text, shown at the place in this one that brought it. */
+  adopt({ code, message, help, severity }: Finding, path: Path): void {
+    if (this.#findings.length >= FINDINGS_MAX) {
+      this.#beyond++;
+      return;
+    }
+    const place = this.#locate(path);
+    this.#findings.push({ code, file: this.#file, path, place, message, help, severity });
+  }
+
   get findings(): readonly Finding[] {
     return this.#findings;
   }
