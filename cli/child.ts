@@ -1,5 +1,5 @@
-// How a supervisor and the processes it started talk: small JSON messages over Node's IPC channel. A process
-// that was started by hand has no channel, and then all of this does nothing.
+// How a supervisor and the processes it started talk: small JSON messages over Node's IPC channel.
+// A process that was started by hand has no channel, and then all of this does nothing.
 
 export type Answerer = (values: unknown) => Promise<unknown> | unknown;
 
@@ -51,8 +51,8 @@ export function answerParent(answerers: Readonly<Record<string, Answerer>>): voi
 }
 
 /**
- * Aborts when the process is asked to end: SIGTERM, Ctrl-C, or the supervisor gone. Under a supervisor Ctrl-C
- * is the supervisor's business: it ends the parts in order.
+ * Aborts when the process is asked to end: SIGTERM, Ctrl-C, or the supervisor gone. Under a
+ * supervisor Ctrl-C is the supervisor's business: it ends the parts in order.
  */
 export function stopSignal(): AbortSignal {
   const abort = new AbortController();

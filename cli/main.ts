@@ -1,5 +1,5 @@
-// `lifeline WORD VERB …`: finds the verb, prints help and errors the same way for all of them. Each word is a
-// module loaded only when it is used, so `lifeline version` does not load a database.
+// `lifeline WORD VERB …`: finds the verb, prints help and errors the same way for all of them. Each
+// word is a module loaded only when it is used, so `lifeline version` does not load a database.
 import { type Fault, isFault } from '../core/fault.ts';
 import { didYouMean, InvalidInput, renderFinding } from '../core/problems.ts';
 import { languageOf, languages } from '../core/text/text.ts';
@@ -89,7 +89,8 @@ function printWord(output: Output, word: string, verbs: Verbs): void {
   }
 }
 
-// Every failure ends here: what happened, and where to read on. Findings are errors of a file, exit 3.
+// Every failure ends here: what happened, and where to read on. Findings are errors of a file, exit
+// 3.
 function report(output: Output, error: unknown, word: string): number {
   if (error instanceof UsageError) {
     output.note(output.say('cli-usage', { detail: error.message }));

@@ -1,5 +1,6 @@
-// Starts the parts of the demo city as processes, prints what they are, starts again what dies, and ends them
-// in order. Each part's log goes to a file of its own in the logs folder, bounded by starting it anew.
+// Starts the parts of the demo city as processes, prints what they are, starts again what dies, and
+// ends them in order. Each part's log goes to a file of its own in the logs folder, bounded by
+// starting it anew.
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { createWriteStream, mkdirSync, renameSync, statSync } from 'node:fs';
@@ -8,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { Fault } from '../core/fault.ts';
 import type { ChildMessage } from './child.ts';
 
-/** A log that is larger when its process starts is moved aside, once; so a part keeps at most about twice. */
+/**
+ * A log that is larger when its process starts is moved aside, once; so a part keeps at most about
+ * twice.
+ */
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 const RESTART_DELAY_MS = 500;
 const START_TIMEOUT_MS = 20_000;

@@ -1,6 +1,7 @@
-// What the command line is made of: a word (`edge`), its verbs (`run`), each with its usage, its options and a
-// function that is given parsed arguments and returns an exit code. Results go to stdout, everything else to
-// stderr; a command that failed says which code `lifeline explain` knows.
+// What the command line is made of: a word (`edge`), its verbs (`run`), each with its usage, its
+// options and a function that is given parsed arguments and returns an exit code. Results go to
+// stdout, everything else to stderr; a command that failed says which code `lifeline explain`
+// knows.
 import { parseArgs } from 'node:util';
 import type { Language, MessageArguments, MessageKey } from '../core/text/text.ts';
 import { say } from '../core/text/text.ts';
@@ -49,7 +50,10 @@ export function makeOutput(language: Language, json: boolean): Output {
 export type OptionKind = 'text' | 'number' | 'flag' | 'list';
 
 export interface Verb {
-  /** `run FILE`: the words after the command, capital words are arguments, `[X]` optional, `X...` many. */
+  /**
+   * `run FILE`: the words after the command, capital words are arguments, `[X]` optional, `X...`
+   * many.
+   */
   readonly usage: string;
   readonly summary: { readonly en: string; readonly zh: string };
   readonly options?: Readonly<Record<string, OptionKind>>;

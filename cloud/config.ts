@@ -1,5 +1,6 @@
-// The cloud's configuration: one YAML file, everything wrong with it told at once, secrets only by reference.
-// Whatever is reachable beyond this machine without TLS must be asked for with `insecure: true`.
+// The cloud's configuration: one YAML file, everything wrong with it told at once, secrets only by
+// reference. Whatever is reachable beyond this machine without TLS must be asked for with
+// `insecure: true`.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
@@ -213,7 +214,10 @@ function crossCheck(config: CloudConfig, problems: Problems): void {
   });
 }
 
-/** Reads a file and its secrets: `${secret:name}` is `secrets/name` beside it, or in LIFELINE_SECRETS. */
+/**
+ * Reads a file and its secrets: `${secret:name}` is `secrets/name` beside it, or in
+ * LIFELINE_SECRETS.
+ */
 export function loadCloud(
   path: string,
   environment: Readonly<Record<string, string | undefined>>,

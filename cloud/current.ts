@@ -1,5 +1,5 @@
-// The newest reading of every series, in memory. Newest is by order (epoch, then monotonic time), never by
-// label and whichever lane brought it; so a current value never moves to an older one.
+// The newest reading of every series, in memory. Newest is by order (epoch, then monotonic time),
+// never by label and whichever lane brought it; so a current value never moves to an older one.
 import type { QualityCode } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import type { DecodedReadings, DecodedRecord } from './inbox/decoded.ts';
@@ -15,7 +15,8 @@ export interface CurrentValue {
 }
 
 export class Current {
-  // Indexed by series number: numbers are given in order from 1 and never reused, so arrays stay dense.
+  // Indexed by series number: numbers are given in order from 1 and never reused, so arrays stay
+  // dense.
   #opening = new Float64Array(1024);
   #monoMs = new Float64Array(1024);
   #atMs = new Float64Array(1024);

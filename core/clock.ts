@@ -7,7 +7,10 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since an arbitrary start; never goes back, not comparable between processes. */
   monoMs(): number;
-  /** Resolves after `ms`, at once when `signal` is aborted; never rejects. Check `signal.aborted` after it. */
+  /**
+   * Resolves after `ms`, at once when `signal` is aborted; never rejects. Check `signal.aborted`
+   * after it.
+   */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Calls `fn` once after `ms` unless the returned cancel is called first. */
   after(ms: number, fn: () => void): () => void;

@@ -1,15 +1,17 @@
-// A file a person wrote, read once: YAML 1.2 (JSON is a part of it) with positions, its shape checked by
-// a zod schema, everything that is wrong reported together, each finding at its line and column.
+// A file a person wrote, read once: YAML 1.2 (JSON is a part of it) with positions, its shape
+// checked by a zod schema, everything that is wrong reported together, each finding at its line and
+// column.
 //
-// An unknown key is shown at the key, a wrong value at the value, a missing key at what it is missing
-// from. Schemas give shape only (a cross check inside zod does not run while anything beside it is
-// wrong): the caller goes over `raw` or `value` itself and adds to the same `problems`.
+// An unknown key is shown at the key, a wrong value at the value, a missing key at what it is
+// missing from. Schemas give shape only (a cross check inside zod does not run while anything
+// beside it is wrong): the caller goes over `raw` or `value` itself and adds to the same
+// `problems`.
 //
 // Refused, because two readers would understand them differently or because they let a small file
-// become a big one: anchors, aliases, tags, keys that are no text, the same key twice, whole numbers
-// beyond 2^53, several documents in a file. Warned about: what YAML 1.1 readers turn into something
-// else (a key `on`, the number 010). An error text of a schema that is a key of the catalogue is shown
-// in both languages, with {found}.
+// become a big one: anchors, aliases, tags, keys that are no text, the same key twice, whole
+// numbers beyond 2^53, several documents in a file. Warned about: what YAML 1.1 readers turn into
+// something else (a key `on`, the number 010). An error text of a schema that is a key of the
+// catalogue is shown in both languages, with {found}.
 import { isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { core, ZodType } from 'zod';
 import type { Path, Place } from './problems.ts';
@@ -106,7 +108,9 @@ function at({ lines }: Parsed, offset: number): Place {
   return { line: Math.max(1, line), column: Math.max(1, col) };
 }
 
-/** Adds what is wrong with the text as YAML; false when there is nothing to check a schema against. */
+/**
+ * Adds what is wrong with the text as YAML; false when there is nothing to check a schema against.
+ */
 function checkTree(parsed: Parsed, problems: Problems): boolean {
   const { tree } = parsed;
   for (const { code, message, pos } of tree.errors) {
@@ -280,7 +284,10 @@ function report(checked: Checked, issue: Issue, above: Path): void {
   problems.add(path, code, values as never, help ? { help } : {});
 }
 
-/** The branch of a union the writer had in mind: one whose kind of value fits, with the fewest faults. */
+/**
+ * The branch of a union the writer had in mind: one whose kind of value fits, with the fewest
+ * faults.
+ */
 function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
   const fitting = branches.filter(
     (issues) => !issues.some(({ path, code }) => !path.length && code !== 'unrecognized_keys'),

@@ -1,5 +1,6 @@
-// Durations and sizes as people write them, one lexical form each: `300ms 5s 10m 2h 30d`, `64KiB 4GiB`.
-// A number without a unit is refused: nobody can tell 5 seconds from 5 milliseconds by looking at it.
+// Durations and sizes as people write them, one lexical form each: `300ms 5s 10m 2h 30d`, `64KiB
+// 4GiB`. A number without a unit is refused: nobody can tell 5 seconds from 5 milliseconds by
+// looking at it.
 import { assert } from './fault.ts';
 
 /** At most seven digits: 9,999,999 d is 8.6e14 ms, below 2^53. */

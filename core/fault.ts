@@ -1,12 +1,16 @@
 // The three kinds of wrong, and what each becomes:
 //   programmer error -> `assert`: the process stops and starts again from what is on disk;
-//   expected failure -> `Fault` with a stable code, which is a metric label and a page of `lifeline explain`;
+//   expected failure -> `Fault` with a stable code, which is a metric label and a page of `lifeline
+// explain`;
 //   bad data         -> a reading with quality, never an exception.
 import type { FaultCode } from './text/text.ts';
 
 export type { FaultCode } from './text/text.ts';
 
-/** When a second try makes sense: at once, after a back-off, or not before somebody changed something. */
+/**
+ * When a second try makes sense: at once, after a back-off, or not before somebody changed
+ * something.
+ */
 export type Retry = 'now' | 'later' | 'never';
 
 export class Fault extends Error {

@@ -1,5 +1,5 @@
-// What is known of a point: written by the edge from profile and site file, carried by the dictionary,
-// the only thing the cloud ever learns about a device.
+// What is known of a point: written by the edge from profile and site file, carried by the
+// dictionary, the only thing the cloud ever learns about a device.
 import type { RuleProposal } from './alarm/rule.ts';
 import type { PointClass, Value } from './reading.ts';
 import type { Bilingual } from './text/text.ts';
@@ -32,7 +32,9 @@ export interface PointDefinition {
   /** UCUM code, see units.ts; '1' for a number without unit. */
   readonly unit: string;
   readonly type: ValueType;
-  /** Engineering value = raw x scale + offset; the wire carries raw. 1 and 0 for floats and text. */
+  /**
+   * Engineering value = raw x scale + offset; the wire carries raw. 1 and 0 for floats and text.
+   */
   readonly scale: number;
   readonly offset: number;
   /** Plausible engineering range, inclusive; null where nothing is known. */
@@ -50,8 +52,9 @@ export function pointId(gateway: string, device: string, point: string): string 
 }
 
 /**
- * Raw to engineering value, bit for bit the same at the edge and in the cloud. Dividing by the whole
- * number behind 0.1, 0.01 ... gives the nearest double, so 123 at scale 0.1 is 12.3 and prints so.
+ * Raw to engineering value, bit for bit the same at the edge and in the cloud. Dividing by the
+ * whole number behind 0.1, 0.01 ... gives the nearest double, so 123 at scale 0.1 is 12.3 and
+ * prints so.
  */
 export function engineering(raw: number, scale: number, offset: number): number {
   if (scale === 1) return raw + offset;

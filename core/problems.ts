@@ -24,7 +24,9 @@ export interface Finding {
   readonly severity: 'error' | 'warning';
 }
 
-/** More findings than this are counted, not listed: a wrong file type is one mistake, not thousands. */
+/**
+ * More findings than this are counted, not listed: a wrong file type is one mistake, not thousands.
+ */
 export const FINDINGS_MAX = 100;
 
 /** Thrown at the border when what came in is wrong; carries every finding. */
@@ -107,8 +109,8 @@ export class Problems {
 const EXCERPT_CHARACTERS_MAX = 160;
 
 /**
- * `file:line:column: error[code]: message` and, indented below, the help. With the text of the file the
- * line itself stands between them; without it, as in a log, nothing of the file is repeated.
+ * `file:line:column: error[code]: message` and, indented below, the help. With the text of the file
+ * the line itself stands between them; without it, as in a log, nothing of the file is repeated.
  */
 export function renderFinding(finding: Finding, language: Language, source?: string): string {
   const { file, place, path, severity, code, message, help } = finding;

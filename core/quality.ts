@@ -1,5 +1,5 @@
-// How far a reading may be believed, and why not further. One closed list and one table: the wire, the
-// store, the alarm kernel, OPC UA and Sparkplug all map from here.
+// How far a reading may be believed, and why not further. One closed list and one table: the wire,
+// the store, the alarm kernel, OPC UA and Sparkplug all map from here.
 import { assert } from './fault.ts';
 
 export const qualities = ['good', 'uncertain', 'bad'] as const;
@@ -28,7 +28,9 @@ export const reasons = [
 ] as const;
 export type Reason = (typeof reasons)[number];
 
-/** Quality and reason in one byte: two bits of quality, six of reason. 0 is good without a reason. */
+/**
+ * Quality and reason in one byte: two bits of quality, six of reason. 0 is good without a reason.
+ */
 export type QualityCode = number;
 export const GOOD: QualityCode = 0;
 

@@ -1,6 +1,7 @@
-// The small forms every file shares, as zod values that still turn into JSON Schema: text stays text in
-// the schema (JSON Schema knows no transformation) and is read afterwards by core/duration.ts.
-// An error text here is a key of the catalogue; core/document.ts shows it in both languages.
+// The small forms every file shares, as zod values that still turn into JSON Schema: text stays
+// text in the schema (JSON Schema knows no transformation) and is read afterwards by
+// core/duration.ts. An error text here is a key of the catalogue; core/document.ts shows it in both
+// languages.
 import { z } from 'zod';
 import { DURATION_PATTERN, SIZE_PATTERN } from './duration.ts';
 import { ASSET_PATTERN, ID_PATTERN } from './point.ts';
@@ -46,7 +47,10 @@ export const alarmLevelForm = z
   .union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)], key('not-a-level'))
   .describe('1 red (I), 2 orange (II), 3 yellow (III), 4 blue (IV)');
 
-/** `${secret:name}` is the content of a file of that name beside the configuration; `${env:NAME}` a variable. */
+/**
+ * `${secret:name}` is the content of a file of that name beside the configuration; `${env:NAME}` a
+ * variable.
+ */
 export const SECRET_PATTERN = /^\$\{(?:secret:([a-z0-9-]{1,64})|env:([A-Z][A-Z0-9_]{0,63}))\}$/;
 
 /** A secret is never written into a configuration, only where it is kept. */

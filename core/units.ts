@@ -1,5 +1,5 @@
-// Units are UCUM codes (ucum.org, case sensitive) with the name a person reads. A closed list: an unknown
-// unit in a profile is a mistake, not a new unit.
+// Units are UCUM codes (ucum.org, case sensitive) with the name a person reads. A closed list: an
+// unknown unit in a profile is a mistake, not a new unit.
 
 interface Unit {
   /** As shown beside a value. */

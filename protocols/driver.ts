@@ -1,6 +1,6 @@
-// The contract a field protocol meets. A driver knows bytes, addresses and devices; it opens no socket
-// and no port (a link is handed to it), keeps no schedule, retries nothing and writes no log: the loop
-// in edge/collect owns those. It reports once and returns.
+// The contract a field protocol meets. A driver knows bytes, addresses and devices; it opens no
+// socket and no port (a link is handed to it), keeps no schedule, retries nothing and writes no
+// log: the loop in edge/collect owns those. It reports once and returns.
 //
 // A driver MUST answer every point of a plan exactly once a poll, with a value or with quality bad.
 // It MUST settle every poll when its link closes, when its signal aborts, and at its deadline.

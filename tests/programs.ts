@@ -1,5 +1,6 @@
-// Programs from Debian's packages that some tests use as foreign peers. `scripts/ensure.mjs --test` installs
-// them where it may; elsewhere the tests that need one are skipped, but never silently in CI.
+// Programs from Debian's packages that some tests use as foreign peers. `scripts/ensure.mjs --test`
+// installs them where it may; elsewhere the tests that need one are skipped, but never silently in
+// CI.
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 

@@ -1,4 +1,5 @@
-// The rules of CONTRIBUTING.md that a machine can hold. Each report reads `path:line: what, do this instead`.
+// The rules of CONTRIBUTING.md that a machine can hold. Each report reads `path:line: what, do this
+// instead`.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
@@ -163,8 +164,8 @@ test('files, functions and lines keep their size', () => {
   expect(wrong).toEqual([]);
 });
 
-// By indentation, as the formatter lays it out: a function starts at a line that opens a block and ends
-// at the first line with the same indentation that closes it.
+// By indentation, as the formatter lays it out: a function starts at a line that opens a block and
+// ends at the first line with the same indentation that closes it.
 function longFunctions(lines: readonly string[]): { start: number; length: number }[] {
   const found: { start: number; length: number }[] = [];
   const opens =

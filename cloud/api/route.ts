@@ -1,5 +1,5 @@
-// A route as a value: what it takes, what it gives, who may call it. There is no way to write one without
-// saying its right, and the server takes no other kind.
+// A route as a value: what it takes, what it gives, who may call it. There is no way to write one
+// without saying its right, and the server takes no other kind.
 import type { z } from 'zod';
 import type { Principal, Right } from '../registry/registry.ts';
 

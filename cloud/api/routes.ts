@@ -1,5 +1,6 @@
-// What the API offers of gateways, devices, series, history and the account, as a table. Every route sees only
-// what its principal's scope lets it see: a series outside it does not exist for that caller.
+// What the API offers of gateways, devices, series, history and the account, as a table. Every
+// route sees only what its principal's scope lets it see: a series outside it does not exist for
+// that caller.
 import type { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';

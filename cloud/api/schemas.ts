@@ -1,4 +1,5 @@
-// What goes in and out of the API, once: these schemas validate, type the handlers, and become OpenAPI 3.1.
+// What goes in and out of the API, once: these schemas validate, type the handlers, and become
+// OpenAPI 3.1.
 import { z } from 'zod';
 import { alarmLevels } from '../../core/alarm/rule.ts';
 import { qualities, reasons } from '../../core/quality.ts';

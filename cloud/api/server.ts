@@ -1,6 +1,7 @@
-// The HTTP side of the cloud: Fastify, one table of routes, errors as RFC 9457 problems, OpenAPI 3.1 from the
-// schemas that validate. Refused before any handler: a foreign Host, a body over 1 MB, no or a wrong token, a
-// token without the right. No CORS header is ever sent: a page of another origin reads nothing.
+// The HTTP side of the cloud: Fastify, one table of routes, errors as RFC 9457 problems, OpenAPI
+// 3.1 from the schemas that validate. Refused before any handler: a foreign Host, a body over 1 MB,
+// no or a wrong token, a token without the right. No CORS header is ever sent: a page of another
+// origin reads nothing.
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fastify from 'fastify';
@@ -104,7 +105,8 @@ export async function openApi(
   };
 }
 
-// A route that reaches Fastify without a right is a mistake in this file: the process does not start.
+// A route that reaches Fastify without a right is a mistake in this file: the process does not
+// start.
 function refuseUnclassified(server: FastifyInstance): void {
   server.addHook('onRoute', ({ config, url, method }) => {
     if (config?.right === undefined) {

@@ -1,7 +1,8 @@
-// The live stream: server-sent events that resume. Events are numbered within one start of the cloud; the id
-// `<start>-<number>` lets a reader that comes back say what it saw last. What it missed is sent again from a
-// bounded ring; when the ring no longer holds it, or the cloud was started anew, the reader is told `reset` and
-// asks the API for the present state: nothing is left out silently.
+// The live stream: server-sent events that resume. Events are numbered within one start of the
+// cloud; the id `<start>-<number>` lets a reader that comes back say what it saw last. What it
+// missed is sent again from a bounded ring; when the ring no longer holds it, or the cloud was
+// started anew, the reader is told `reset` and asks the API for the present state: nothing is left
+// out silently.
 
 export const streamTopics = ['readings', 'alarms', 'gateways'] as const;
 export type StreamTopic = (typeof streamTopics)[number];

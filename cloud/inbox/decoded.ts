@@ -1,5 +1,5 @@
-// A record of the inbox, decoded once for a consumer: aliases resolved to series by the record's own
-// manifest, values scaled by it, times in both clocks. What the store and the alarms work on.
+// A record of the inbox, decoded once for a consumer: aliases resolved to series by the record's
+// own manifest, values scaled by it, times in both clocks. What the store and the alarms work on.
 import type { PointDefinition } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { GapCause, Lane } from '../../core/reading.ts';
@@ -31,7 +31,9 @@ export interface InboxNote {
   readonly toMs: number;
 }
 
-/** A point as the cloud numbers it: given once, when a dictionary page is stored, and never reused. */
+/**
+ * A point as the cloud numbers it: given once, when a dictionary page is stored, and never reused.
+ */
 export interface SeriesEntry {
   readonly series: number;
   readonly gateway: string;

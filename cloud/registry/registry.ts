@@ -1,9 +1,10 @@
-// Who may talk to the cloud, and as what: gateways with their secrets, principals with their tokens. One
-// SQLite file in WAL mode with `synchronous=FULL`, opened once, by the main thread; alarms and notify keep
-// their tables in it, so that one transaction can hold state, journal, notifications and cursor.
+// Who may talk to the cloud, and as what: gateways with their secrets, principals with their
+// tokens. One SQLite file in WAL mode with `synchronous=FULL`, opened once, by the main thread;
+// alarms and notify keep their tables in it, so that one transaction can hold state, journal,
+// notifications and cursor.
 //
-// Secrets are 256 random bits, shown once, kept as SHA-256: a copy of the file gives nobody access. A
-// memory-hard hash would add nothing to 256 bits that no person chose.
+// Secrets are 256 random bits, shown once, kept as SHA-256: a copy of the file gives nobody access.
+// A memory-hard hash would add nothing to 256 bits that no person chose.
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -79,7 +80,10 @@ export class Registry {
     this.#checkFormat(path);
   }
 
-  /** Adds a gateway, or gives one that exists a new secret. The secret is returned once and not kept. */
+  /**
+   * Adds a gateway, or gives one that exists a new secret. The secret is returned once and not
+   * kept.
+   */
   enrolGateway(area: string, id: string, nowMs: number): string {
     if (!isId(area) || !isId(id) || id === CLOUD_IDENTITY) {
       throw new Fault(

@@ -1,5 +1,5 @@
-// A rule says when a series is abnormal. Profiles and gateway files propose rules; the cloud's registry
-// decides. Kinds and defaults after ISA-18.2 / IEC 62682 and the field's practice.
+// A rule says when a series is abnormal. Profiles and gateway files propose rules; the cloud's
+// registry decides. Kinds and defaults after ISA-18.2 / IEC 62682 and the field's practice.
 import type { Bilingual } from '../text/text.ts';
 
 /** The four Chinese warning levels: 1 red (I), 2 orange (II), 3 yellow (III), 4 blue (IV). */

@@ -308,6 +308,112 @@ export const configMessages = {
   'alarm-low': { en: '{point} low', zh: '{point}偏低' },
   'alarm-low-low': { en: '{point} very low', zh: '{point}超低' },
   'alarm-no-data': { en: '{point}: no data', zh: '{point}无数据' },
+
+  // A gateway file (edge/config).
+  'not-a-host': {
+    en: '{found} is not an address or host name',
+    zh: '{found} 不是有效的地址或主机名',
+  },
+  'not-a-broker': {
+    en: '{found} is not a broker such as mqtts://host:8883',
+    zh: '{found} 不是有效的消息服务器地址，应如 mqtts://host:8883',
+  },
+  'not-a-profile-reference': {
+    en: '{found} does not name a profile and its revision, such as acme/gd200@1',
+    zh: '{found} 未指明设备描述及其版本，应如 acme/gd200@1',
+  },
+  'not-a-setting': {
+    en: '{found} is not the path of a value such as points.ch4.alarms.high.raise',
+    zh: '{found} 不是取值路径，应如 points.ch4.alarms.high.raise',
+  },
+  'too-many-settings': {
+    en: 'more than 200 settings of one device: write a profile',
+    zh: '单个设备的设置超过 200 项：请编写设备描述',
+  },
+  'too-many-labels': { en: 'more than 20 labels', zh: '标签超过 20 个' },
+  'too-many-links': { en: 'more than 500 links', zh: '链路超过 500 条' },
+  'same-endpoint': {
+    en: 'the links {link} and {other} both lead to {endpoint}; a bus has one owner',
+    zh: '链路 {link} 和 {other} 都通往 {endpoint}；一条总线只能有一个主站',
+  },
+  'unused-link': { en: 'no device uses the link {link}', zh: '没有设备使用链路 {link}' },
+  'unknown-link': {
+    en: 'device {device} uses the link {link}, which is not defined under links',
+    zh: '设备 {device} 使用的链路 {link} 未在 links 中定义',
+  },
+  'link-overloaded': {
+    en: 'the link {link} cannot keep up: {requests} requests a second at {answerMs} ms each, {inFlight} at a time, need {busyMs} ms of every 1000; poll less often or split the link',
+    zh: '链路 {link} 来不及采集：每秒 {requests} 个请求，每个 {answerMs} 毫秒，并发 {inFlight}，每 1000 毫秒需要 {busyMs} 毫秒；请降低采集频率或拆分链路',
+  },
+  'duplicate-device': {
+    en: 'the device id {device} is used a second time',
+    zh: '设备标识 {device} 重复使用',
+  },
+  'same-address': {
+    en: 'devices {device} and {other} are both unit {unit} of the link {link}',
+    zh: '设备 {device} 和 {other} 都是链路 {link} 上的站号 {unit}',
+  },
+  'unknown-profile': {
+    en: 'no profile {profile} is installed',
+    zh: '未安装设备描述 {profile}',
+  },
+  'profile-refused': {
+    en: 'the profile cannot be used: {detail}',
+    zh: '设备描述无法使用：{detail}',
+  },
+  'profile-other-protocol': {
+    en: 'the profile {profile} is for {wanted}, the link speaks {protocol}',
+    zh: '设备描述 {profile} 适用于 {wanted}，而链路使用 {protocol}',
+  },
+  'setting-unknown-point': {
+    en: 'the profile {profile} has no point {point}',
+    zh: '设备描述 {profile} 中没有测点 {point}',
+  },
+  'secret-inline': {
+    en: 'a secret may not stand in this file',
+    zh: '密钥不得写在此文件中',
+  },
+  'help-secret-reference': {
+    en: 'put it into the file secrets/cloud beside this one, and write {reference} here',
+    zh: '请存入同目录的文件 secrets/cloud，并在此处写 {reference}',
+  },
+  'secret-missing': {
+    en: 'there is no secret {name}: {place} cannot be read',
+    zh: '找不到密钥 {name}：无法读取 {place}',
+  },
+  'secret-unfit': {
+    en: 'the secret {name} is empty or longer than {bytesMax} bytes',
+    zh: '密钥 {name} 为空，或超过 {bytesMax} 字节',
+  },
+  'secret-readable': {
+    en: 'others on this machine can read {place}',
+    zh: '本机其他用户可以读取 {place}',
+  },
+  'help-chmod': { en: 'chmod 600 {place}', zh: '请执行 chmod 600 {place}' },
+  'cloud-unprotected': {
+    en: '{url} leaves this machine without encryption',
+    zh: '{url} 在离开本机时未加密',
+  },
+  'help-cloud-insecure': {
+    en: 'use mqtts://, or write insecure: true beside it and be told so at every start',
+    zh: '请使用 mqtts://；或在旁边写 insecure: true，每次启动都会提示',
+  },
+  'status-unprotected': {
+    en: 'the status page would be readable beyond this machine, on {host}',
+    zh: '状态页面将可从本机以外通过 {host} 读取',
+  },
+  'help-status-insecure': {
+    en: 'use 127.0.0.1, or write insecure: true beside it and be told so at every start',
+    zh: '请使用 127.0.0.1；或在旁边写 insecure: true，每次启动都会提示',
+  },
+  'insecure-cloud': {
+    en: 'readings and the password go to {url} without encryption',
+    zh: '数据和密码以未加密方式发送到 {url}',
+  },
+  'insecure-status': {
+    en: 'the status page is readable beyond this machine, on {host}',
+    zh: '状态页面可从本机以外通过 {host} 读取',
+  },
 } as const satisfies Record<string, Bilingual>;
 
 export const configFaults = {

@@ -1,5 +1,5 @@
-// What both ends need of MQTT 3.1.1, and all they may use. The shells over mqtt.js are in edge/uplink and
-// cloud/ingest; the simulated world has its own.
+// What both ends need of MQTT 3.1.1, and all they may use. The shells over mqtt.js are in
+// edge/uplink and cloud/ingest; the simulated world has its own.
 
 export interface BrokerMessage {
   readonly topic: string;
@@ -8,11 +8,14 @@ export interface BrokerMessage {
 }
 
 /**
- * One client of a broker that connects and reconnects by itself with a clean session; it subscribes again
- * after each connect. Publishing while down drops the message: whoever publishes knows how to repeat.
+ * One client of a broker that connects and reconnects by itself with a clean session; it subscribes
+ * again after each connect. Publishing while down drops the message: whoever publishes knows how to
+ * repeat.
  */
 export interface BrokerLink {
-  /** Queues a message; returns false when down or when more than its bound is waiting in the socket. */
+  /**
+   * Queues a message; returns false when down or when more than its bound is waiting in the socket.
+   */
   publish(topic: string, payload: Uint8Array, options: PublishOptions): boolean;
   /** One listener each, set before `start`. */
   onUp: () => void;

@@ -1,16 +1,16 @@
-// What travels between edge and cloud, before it is bytes. Wire version 1; the format of the bytes is in
-// envelope.ts, body.ts and lifeline.proto.
+// What travels between edge and cloud, before it is bytes. Wire version 1; the format of the bytes
+// is in envelope.ts, body.ts and lifeline.proto.
 //
 // Times: every time in a record is `monoMs`, whole milliseconds since the epoch was opened, by the
-// gateway's monotonic clock. `wallOffsetMs` of the record turns it into a label: wall = mono + offset.
-// Order, age and delays go by (epoch, mono) only.
+// gateway's monotonic clock. `wallOffsetMs` of the record turns it into a label: wall = mono +
+// offset. Order, age and delays go by (epoch, mono) only.
 import type { PointDefinition } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { GapCause, Lane } from '../../core/reading.ts';
 
 /**
- * One opening of an outbox, `<opening number>-<16 hex digits>`: the number rises by one an opening, the 64
- * bits are random, so that no restored or cloned card can repeat an epoch. Also the boot id.
+ * One opening of an outbox, `<opening number>-<16 hex digits>`: the number rises by one an opening,
+ * the 64 bits are random, so that no restored or cloned card can repeat an epoch. Also the boot id.
  */
 export type Epoch = string;
 export const EPOCH_PATTERN = /^[1-9][0-9]{0,9}-[0-9a-f]{16}$/;
@@ -18,7 +18,9 @@ export const EPOCH_PATTERN = /^[1-9][0-9]{0,9}-[0-9a-f]{16}$/;
 /** SHA-256 of a manifest or page, first 16 bytes, as 32 hex digits. */
 export type Hash = string;
 
-/** State of the gateway's wall clock when a record was sealed. The place is the code: append only. */
+/**
+ * State of the gateway's wall clock when a record was sealed. The place is the code: append only.
+ */
 export const clockStates = ['unknown', 'synchronised', 'holdover'] as const;
 export type ClockState = (typeof clockStates)[number];
 
@@ -36,9 +38,14 @@ export interface ReadingColumns {
   readonly alias: Uint32Array;
   readonly monoMs: Float64Array;
   readonly quality: Uint8Array;
-  /** Raw value (engineering = raw x scale + offset); booleans are 0 and 1; NaN where `special` speaks. */
+  /**
+   * Raw value (engineering = raw x scale + offset); booleans are 0 and 1; NaN where `special`
+   * speaks.
+   */
   readonly numbers: Float64Array;
-  /** Values that are no double: whole numbers beyond 2^53, text, and null (always with bad quality). */
+  /**
+   * Values that are no double: whole numbers beyond 2^53, text, and null (always with bad quality).
+   */
   readonly special: ReadonlyMap<number, bigint | string | null>;
 }
 
@@ -48,7 +55,10 @@ export interface Coverage {
   readonly points: number;
   readonly fromMonoMs: number;
   readonly toMonoMs: number;
-  /** Readings taken = polls x points, whatever their quality; of them left out as unchanged; of them bad. */
+  /**
+   * Readings taken = polls x points, whatever their quality; of them left out as unchanged; of them
+   * bad.
+   */
   readonly taken: number;
   readonly unchanged: number;
   readonly failed: number;

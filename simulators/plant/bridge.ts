@@ -1,6 +1,7 @@
-// A simply supported girder under passing lorries and a day's temperature: the tilt at its bearings and its
-// first mode of vibration. For a point load F at share x of the span L, the end rotations are
-// F L^2 x (1 - x)(2 - x) / 6EI at the near end and F L^2 x (1 - x)(1 + x) / 6EI at the far end (Euler-Bernoulli).
+// A simply supported girder under passing lorries and a day's temperature: the tilt at its bearings
+// and its first mode of vibration. For a point load F at share x of the span L, the end rotations
+// are F L^2 x (1 - x)(2 - x) / 6EI at the near end and F L^2 x (1 - x)(1 + x) / 6EI at the far end
+// (Euler-Bernoulli).
 
 export interface BridgeOptions {
   readonly spanM: number;

@@ -1,6 +1,7 @@
-// Methane in a chain of underground spaces beside a main, and in the soil between them: a leak fills the
-// space nearest to it, the next ones follow through the soil, and every space breathes out to the street.
-// A first-order compartment model: dC_i/dt = source_i + soil x (neighbours - C_i) - vent x C_i.
+// Methane in a chain of underground spaces beside a main, and in the soil between them: a leak
+// fills the space nearest to it, the next ones follow through the soil, and every space breathes
+// out to the street. A first-order compartment model: dC_i/dt = source_i + soil x (neighbours -
+// C_i) - vent x C_i.
 
 /** 1 %VOL of methane is 20 %LEL (lower explosive limit 5 %VOL, IEC 60079-20-1). */
 export const LEL_A_PERCENT_VOLUME = 20;

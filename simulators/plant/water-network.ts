@@ -1,7 +1,7 @@
-// A district's water network, solved by EPANET 2.2 (epanet-js): one reservoir, a pumping station, a ring of
-// mains with a tank, and a branch. What the simulated sensors show is what these equations say: a burst is an
-// emitter (flow = C x pressure^0.5, EPANET 2.2 manual, "Emitters"), so pressures fall and flows rise
-// everywhere as they would.
+// A district's water network, solved by EPANET 2.2 (epanet-js): one reservoir, a pumping station, a
+// ring of mains with a tank, and a branch. What the simulated sensors show is what these equations
+// say: a burst is an emitter (flow = C x pressure^0.5, EPANET 2.2 manual, "Emitters"), so pressures
+// fall and flows rise everywhere as they would.
 import { Project, Workspace } from 'epanet-js';
 import { assert } from '../../core/fault.ts';
 

@@ -1,0 +1,105 @@
+import { stopSignal } from './child.ts';
+import { Client, clientOptions } from './client.ts';
+import type { Output, Verb } from './verb.ts';
+import { exit } from './verb.ts';
+
+export interface Alarm {
+  readonly id: string;
+  readonly point: string;
+  readonly level: 1 | 2 | 3 | 4;
+  readonly state: string;
+  readonly title: { readonly en: string; readonly zh: string };
+  readonly action: { readonly en: string; readonly zh: string } | null;
+  readonly raised: string;
+  readonly cleared: string | null;
+  readonly acknowledged: { readonly at: string; readonly by: string } | null;
+  readonly value: number | null;
+  readonly limit: number | null;
+  readonly historical: boolean;
+}
+
+const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
+
+export function alarmLine(alarm: Alarm, output: Output): string {
+  const { raised, level, state, value, limit, point, title, id, acknowledged } = alarm;
+  const measured = value === null ? '' : `${round(value)} (${limit === null ? '' : round(limit)})`;
+  const by = acknowledged ? ` ${acknowledged.by}` : '';
+  return [
+    raised.slice(0, 19).replace('T', ' '),
+    levels[level].padEnd(3),
+    state,
+    title[output.language],
+    point,
+    measured,
+    `${id.slice(0, 12)}${by}`,
+  ].join('  ');
+}
+
+function round(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
+
+/** The alarm whose id begins with what was typed; the server says so when there is none. */
+export async function findAlarm(client: Client, typed: string): Promise<Alarm> {
+  const { items } = await client.get<{ items: Alarm[] }>('/v1/alarms?state=all&limit=1000');
+  const matches = items.filter(({ id }) => id.startsWith(typed));
+  return matches.length === 1 ? matches[0]! : client.get<Alarm>(`/v1/alarms/${typed}`);
+}
+
+export const verbs: Readonly<Record<string, Verb>> = {
+  list: {
+    usage: 'list',
+    summary: { en: 'open alarms; --all for every one', zh: '列出未关闭的报警；--all 列出全部' },
+    options: { ...clientOptions, all: 'flag' },
+    run: async (given, output) => {
+      const state = given.flag('all') ? 'all' : 'open';
+      const { items } = await Client.from(given).get<{ items: Alarm[] }>(
+        `/v1/alarms?state=${state}`,
+      );
+      if (output.json) output.print(JSON.stringify(items));
+      else if (items.length === 0) output.print(output.say('cli-no-alarms', {}));
+      else for (const alarm of items) output.print(alarmLine(alarm, output));
+      return exit.done;
+    },
+  },
+  show: {
+    usage: 'show ID',
+    summary: { en: 'one alarm and what to do', zh: '显示一条报警及处置办法' },
+    options: clientOptions,
+    run: async (given, output) => {
+      const alarm = await findAlarm(Client.from(given), given.words[0]!);
+      if (output.json) output.print(JSON.stringify(alarm));
+      else {
+        output.print(alarmLine(alarm, output));
+        if (alarm.action) output.print(`  ${alarm.action[output.language]}`);
+      }
+      return exit.done;
+    },
+  },
+  ack: {
+    usage: 'ack ID',
+    summary: { en: 'say that you have it', zh: '确认：由我处理' },
+    options: { ...clientOptions, note: 'text' },
+    run: async (given, output) => {
+      const client = Client.from(given);
+      const { id } = await findAlarm(client, given.words[0]!);
+      const body = { note: given.text('note') ?? '' };
+      const alarm = await client.post<Alarm>(`/v1/alarms/${id}/acknowledge`, body);
+      output.print(output.say('cli-acknowledged', { id, by: alarm.acknowledged?.by ?? '' }));
+      return exit.done;
+    },
+  },
+  follow: {
+    usage: 'follow',
+    summary: { en: 'alarms as they come', zh: '实时显示报警' },
+    options: clientOptions,
+    run: async (given, output) => {
+      for await (const { event, data } of Client.from(given).stream('alarms', stopSignal())) {
+        if (!event.startsWith('alarm.')) continue;
+        if (output.json) output.print(JSON.stringify({ event, data }));
+        else output.print(`${event.slice(6).padEnd(13)} ${alarmLine(data as Alarm, output)}`);
+      }
+      return exit.done;
+    },
+  },
+};

@@ -1,0 +1,107 @@
+// Speaks to a running cloud over its API. Where: --at URL or LIFELINE_URL, else the demo on this
+// machine. As whom: --token-file FILE or LIFELINE_TOKEN, else the demo's own token. A token is
+// never an argument: arguments are seen by everybody on the machine.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../core/fault.ts';
+import type { FaultCode } from '../core/text/text.ts';
+import { faults } from '../core/text/text.ts';
+import type { Given, OptionKind } from './verb.ts';
+
+export const clientOptions = {
+  at: 'text',
+  'token-file': 'text',
+  data: 'text',
+} as const satisfies Record<string, OptionKind>;
+
+const TIMEOUT_MS = 10_000;
+
+export class Client {
+  readonly #base: string;
+  readonly #token: string;
+
+  constructor(base: string, token: string) {
+    this.#base = base.replace(/\/$/, '');
+    this.#token = token;
+  }
+
+  static from(given: Given): Client {
+    const demo = demoAccess(given.text('data') ?? 'data');
+    const base = given.text('at') ?? process.env['LIFELINE_URL'] ?? demo?.url;
+    const file = given.text('token-file');
+    const token = file
+      ? readFileSync(file, 'utf8').trim()
+      : (process.env['LIFELINE_TOKEN'] ?? demo?.token);
+    if (!base || !token) {
+      throw new Fault('cli_unreachable', 'never', 'no cloud: say --at URL and --token-file FILE');
+    }
+    return new Client(base, token);
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#call<T>('GET', path);
+  }
+
+  post<T>(path: string, body: unknown): Promise<T> {
+    return this.#call<T>('POST', path, body);
+  }
+
+  /** Server-sent events, one object an event, until the signal aborts or the server ends. */
+  async *stream(
+    topics: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ event: string; data: unknown }> {
+    const response = await this.#fetch('GET', `/v1/stream?topics=${topics}`, undefined, signal);
+    let text = '';
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const event = /^event: (.*)$/m.exec(text.slice(0, end))?.[1];
+        const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
+        text = text.slice(end + 2);
+        if (event && data) yield { event, data: JSON.parse(data) };
+      }
+    }
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#fetch(method, path, body, AbortSignal.timeout(TIMEOUT_MS));
+    return (await response.json()) as T;
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(`${this.#base}${path}`, {
+        method,
+        signal,
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      throw new Fault('cli_unreachable', 'later', `${this.#base} does not answer`, error);
+    }
+    if (response.ok) return response;
+    const problem = (await response.json().catch(() => ({}))) as {
+      title?: string;
+      detail?: string;
+    };
+    const code = Object.hasOwn(faults, problem.title ?? '') ? problem.title : 'cli_unreachable';
+    const detail = problem.detail ?? `${response.status} from ${this.#base}${path}`;
+    throw new Fault(code as FaultCode, 'never', detail);
+  }
+}
+
+/** Where the demo of a data folder wrote how to reach it. */
+export function demoAccess(data: string): { url: string; token: string } | null {
+  const file = join(data, 'access.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
+}
