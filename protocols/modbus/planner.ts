@@ -1,0 +1,111 @@
+// Cuts points into requests at the least cost. Points of one table are sorted by first register; a request
+// is then always a run of that list: were two points of one request to enclose a third of another, the
+// third could join at no cost, or the latter of the two could join the third. So the best cut is found
+// exactly by dynamic programming over where runs begin, in O(points × points a request).
+//
+// A value is never torn: it lies in one request, if need be alone, even beyond the device's limit. A run
+// of several points never touches a forbidden range, never bridges what must not be read, never exceeds
+// the limit, and never joins what the device has refused together (a wall).
+import type { ForbiddenRange, ModbusDevice, Table } from './address.ts';
+
+/** Registers (or bits) from `start` up to, not including, `end`. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface PlanLimits {
+  /** Registers or bits a request. */
+  readonly max: number;
+  readonly forbidden: readonly { readonly from: number; readonly to: number }[];
+  readonly readAcrossGaps: boolean;
+}
+
+export interface PlanCost {
+  /** What a request costs whatever it reads: its own bytes, the device's turnaround. */
+  readonly requestMs: number;
+  readonly registerMs: number;
+}
+
+export function limitsOf(device: ModbusDevice, table: Table): PlanLimits {
+  const { maxRegisters, maxBits, forbidden, readAcrossGaps } = device.limits;
+  const onTable = forbidden.filter((range: ForbiddenRange) => range.table === table);
+  const max = table === 'coil' || table === 'discrete' ? maxBits : maxRegisters;
+  return { max, forbidden: onTable, readAcrossGaps };
+}
+
+/** Whether several spans with this hull may share a request. */
+export function mayShare(start: number, end: number, limits: PlanLimits): boolean {
+  if (end - start > limits.max) return false;
+  return limits.forbidden.every(({ from, to }) => to < start || from >= end);
+}
+
+/** Order in which `partition` takes spans. */
+export function bySpan(a: Span, b: Span): number {
+  return a.start - b.start || a.end - b.end;
+}
+
+/**
+ * The first index of each request, ascending, beginning with 0. `spans` are sorted by `bySpan`;
+ * `walls[i]` set means that i - 1 and i may not share a request.
+ */
+export function partition(
+  spans: readonly Span[],
+  walls: Uint8Array,
+  limits: PlanLimits,
+  cost: PlanCost,
+): number[] {
+  const best = new Float64Array(spans.length + 1);
+  const begins = new Int32Array(spans.length + 1);
+  for (let last = 0; last < spans.length; last++) {
+    let end = spans[last]!.end;
+    best[last + 1] = Number.POSITIVE_INFINITY;
+    // Going back, the hull only grows, so the first limit it breaks ends the search.
+    for (let first = last; first >= 0; first--) {
+      const span = spans[first]!;
+      if (first < last) {
+        if (walls[first + 1]) break;
+        end = Math.max(end, span.end);
+        if (!mayShare(span.start, end, limits)) break;
+      }
+      const total = best[first]! + cost.requestMs + (end - span.start) * cost.registerMs;
+      if (total < best[last + 1]! && (limits.readAcrossGaps || isDense(spans, first, last))) {
+        best[last + 1] = total;
+        begins[last + 1] = first;
+      }
+    }
+  }
+  const starts: number[] = [];
+  for (let after = spans.length; after > 0; after = begins[after]!) starts.push(begins[after]!);
+  return starts.reverse();
+}
+
+function isDense(spans: readonly Span[], first: number, last: number): boolean {
+  let end = spans[first]!.end;
+  for (let at = first + 1; at <= last; at++) {
+    if (spans[at]!.start > end) return false;
+    end = Math.max(end, spans[at]!.end);
+  }
+  return true;
+}
+
+/**
+ * Where to cut a refused run of at least two spans, as the first index of its second half: at its widest
+ * gap, which is what the device most likely refused, else in the middle.
+ */
+export function splitAt(spans: readonly Span[], first: number, after: number): number {
+  const middle = (first + after) / 2;
+  let best = Math.ceil(middle);
+  let bestGap = 0;
+  let end = spans[first]!.end;
+  for (let at = first + 1; at < after; at++) {
+    const gap = spans[at]!.start - end;
+    const isNearer = Math.abs(at - middle) < Math.abs(best - middle);
+    if (gap > bestGap || (gap === bestGap && gap > 0 && isNearer)) {
+      best = at;
+      bestGap = gap;
+    }
+    end = Math.max(end, spans[at]!.end);
+  }
+  return best;
+}
