@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { renderFinding } from '../core/problems.ts';
+import {
+  libraryFindings,
+  profileCheck,
+  profileList,
+  profileShow,
+  profileTest,
+  renderTests,
+} from './catalogue.ts';
+import { profileJsonSchema } from './format.ts';
+import { libraryFolder, listProfiles, loadProfile, profileFile, SCHEMA_FILE } from './loader.ts';
+
+test('every profile of the library is without findings, and every point of it is tested', () => {
+  expect(libraryFindings().map((finding) => renderFinding(finding, 'en'))).toEqual([]);
+  expect(listProfiles().length).toBeGreaterThanOrEqual(5);
+});
+
+test('every profile of the library passes its own tests', () => {
+  const { text, failed } = renderTests(profileTest([]), 'en');
+  expect(failed, text).toBe(false);
+});
+
+test('the JSON Schema for editors is the one of the format, and every profile names it', () => {
+  const written = JSON.parse(readFileSync(join(libraryFolder(), SCHEMA_FILE), 'utf8'));
+  expect(written).toEqual(JSON.parse(JSON.stringify(profileJsonSchema())));
+  for (const id of listProfiles()) {
+    expect(readFileSync(profileFile(id), 'utf8'), id).toMatch(
+      /^# yaml-language-server: \$schema=\.\.\/profile\.schema\.json\n/,
+    );
+  }
+});
+
+test('a limit of the library names where it comes from, and what to do about a life', () => {
+  for (const id of listProfiles()) {
+    for (const { definition, id: point } of loadProfile(id).points) {
+      for (const rule of definition.rules) {
+        if (rule.level === 1) expect(rule.action, `${id} ${point} ${rule.id}`).not.toBeNull();
+      }
+    }
+  }
+});
+
+test('a profile is found by name and revision, and a wrong name is answered with a near one', () => {
+  expect(loadProfile('keller/series-30@1').id).toBe('keller/series-30');
+  expect(loadProfile('keller/series-30@1.0.0').revision).toBe('1.0.0');
+  const code = (reference: string) => {
+    try {
+      loadProfile(reference);
+      return 'loaded';
+    } catch (error) {
+      return `${(error as { code?: string }).code}: ${(error as Error).message}`;
+    }
+  };
+  expect(code('keller/series-30@2')).toMatch(/^profile_revision: .* 1\.0\.0, not 2/);
+  expect(code('keler/series-30')).toMatch(/^profile_unknown: .*did you mean keller\/series-30\?/);
+  expect(code('../../etc/passwd')).toMatch(/^profile_unknown/);
+  expect(code('keller/series-30@1@2')).toMatch(/^profile_unknown/);
+});
+
+test('a check shows the line itself, and fails on errors only', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'profiles-'));
+  try {
+    const file = join(folder, 'bad.yaml');
+    const good = readFileSync(profileFile('keller/series-30'), 'utf8');
+    await writeFile(file, good.replace('clear: 1.5', 'clear: 1.3'));
+    const { text, failed } = profileCheck([file], 'en');
+    expect(failed).toBe(true);
+    expect(text).toMatch(/bad\.yaml:\d+:16: error\[alarm-never-clears\]: low is raised at 1\.4/);
+    expect(text).toContain(
+      ' |         clear: 1.3\n     |                ^\n     = clear must be above',
+    );
+    expect(profileCheck([profileFile('keller/series-30')], 'zh').text).toContain('没有问题');
+    expect(() => profileCheck([join(folder, 'none.yaml')], 'en')).toThrow('cannot be read');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('the list and the pages read in both languages', () => {
+  expect(profileList('en')).toMatch(/^honeywell\/sensepoint-xcd {2}Combustible gas detector/m);
+  expect(profileList('zh')).toContain('可燃气体探测器');
+  const page = profileShow('honeywell/sensepoint-xcd', 'zh');
+  expect(page).toContain('依据 GB/T 50493-2019');
+  expect(page).toContain('可燃气体浓度超高：达到或高于 50 %LEL，1 级，持续 2s');
+});
