@@ -3,7 +3,7 @@
 import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { assert, Fault } from '../../core/fault.ts';
 import { type GapCause, gapCauses } from '../../core/reading.ts';
-import { decodeReadings, encodeReadings, READINGS_MAX } from './columns.ts';
+import { ALIAS_MAX, decodeReadings, encodeReadings, READINGS_MAX } from './columns.ts';
 import { decodePart, encodePart } from './dictionary.ts';
 import { malformed, ProtoReader, ProtoWriter } from './proto.ts';
 import {
@@ -23,6 +23,8 @@ import { readEpoch, readRanges, writeEpoch, writeRanges } from './wire-words.ts'
 /** A zstd body of 6 KB can unpack to 200 MB; more than this is refused before it is made. */
 export const BODY_BYTES_MAX = 16 * MESSAGE_BYTES_MAX;
 
+/** Points of one coverage entry or gap: more than any gateway has. Bounds loops over them. */
+export const GROUP_POINTS_MAX = 2 ** 20;
 /** Groups of points that one record may cover: 4,096 x 20 bytes stay below a message. */
 export const COVERAGE_MAX = 4_096;
 export const GAPS_MAX = 1_024;
@@ -108,8 +110,8 @@ function writeCoverage(writer: ProtoWriter, coverage: Coverage, baseMonoMs: numb
 function readCoverage(reader: ProtoReader, baseMonoMs: number): Coverage {
   const entry = { firstAlias: 0, points: 0, from: 0, length: 0, taken: 0, unchanged: 0, failed: 0 };
   while (reader.next()) {
-    if (reader.field === 1) entry.firstAlias = reader.uint();
-    else if (reader.field === 2) entry.points = reader.uint();
+    if (reader.field === 1) entry.firstAlias = reader.uint(ALIAS_MAX);
+    else if (reader.field === 2) entry.points = reader.uint(GROUP_POINTS_MAX);
     else if (reader.field === 3) entry.from = reader.sint();
     else if (reader.field === 4) entry.length = reader.sint();
     else if (reader.field === 5) entry.taken = reader.uint();
@@ -146,8 +148,8 @@ function readGap(reader: ProtoReader): Gap {
   while (reader.next()) {
     if (reader.field === 1) cause = gapCauses[reader.uint()];
     else if (reader.field === 2) epoch = readEpoch(reader.message());
-    else if (reader.field === 3) gap.firstAlias = reader.uint();
-    else if (reader.field === 4) gap.points = reader.uint();
+    else if (reader.field === 3) gap.firstAlias = reader.uint(ALIAS_MAX);
+    else if (reader.field === 4) gap.points = reader.uint(GROUP_POINTS_MAX);
     else if (reader.field === 5) gap.fromMonoMs = reader.sint();
     else if (reader.field === 6) gap.toMonoMs = reader.sint();
     else if (reader.field === 7) gap.readings = reader.uint();

@@ -12,7 +12,14 @@ import { assert } from '../../core/fault.ts';
 import { isBad, qualityCode } from '../../core/quality.ts';
 import { TEXT_BYTES_MAX } from '../../core/reading.ts';
 import { bitsFor, PACKED_BITS_MAX, pack, packedSize, unpack } from './packing.ts';
-import { malformed, type ProtoReader, type ProtoWriter, varintSize, zigzag } from './proto.ts';
+import {
+  malformed,
+  type ProtoReader,
+  type ProtoWriter,
+  varintSize,
+  ZIGZAG_MAX,
+  zigzag,
+} from './proto.ts';
 import type { ReadingColumns } from './record.ts';
 import { planSegments, type Segment, WHOLE_MAX } from './segments.ts';
 
@@ -45,7 +52,10 @@ export function encodeReadings(
     );
   }
   writeQualities(writer, 6, columns.quality, count);
-  for (const segment of planSegments(columns)) writeSegment(writer, 7, segment);
+  const segments = planSegments(columns);
+  segments.forEach((segment, at) => {
+    writeSegment(writer, 7, segment, at === segments.length - 1 ? 0 : segment.count);
+  });
   writeSpecial(writer, columns.special);
   writer.close(mark);
 }
@@ -162,10 +172,11 @@ function writeQualities(
 
 const segmentKinds = ['whole', 'difference', 'float32', 'float64'] as const;
 
-function writeSegment(writer: ProtoWriter, field: number, segment: Segment): void {
+/** `written` is the count as written: 0 for the last segment, which holds the rest. */
+function writeSegment(writer: ProtoWriter, field: number, segment: Segment, written: number): void {
   const { kind, count, first, base, bits, numbers } = segment;
   const mark = writer.open(field);
-  writer.uint(1, count);
+  writer.uint(1, written);
   writer.uint(2, segmentKinds.indexOf(kind));
   if (kind === 'float64') {
     const at = writer.space(6, count * 8);
@@ -223,10 +234,7 @@ function writeSpecial(writer: ProtoWriter, special: ReadingColumns['special']): 
 /** Throws Fault `uplink_malformed` for anything but a complete set of columns. */
 export function decodeReadings(reader: ProtoReader, baseMonoMs: number): ReadingColumns {
   const count = readCount(reader);
-  const aliases = new Float64Array(count);
-  const monoMs = new Float64Array(count);
-  const quality = new Uint8Array(count);
-  const numbers = new Float64Array(count);
+  const { alias, monoMs, quality, numbers } = emptyColumns(count);
   const special: Special = new Map();
   const seen = { alias: false, time: false, quality: false, nulls: false, values: 0 };
   while (reader.next()) {
@@ -234,13 +242,13 @@ export function decodeReadings(reader: ProtoReader, baseMonoMs: number): Reading
       case 2:
       case 3:
         once('alias');
-        if (reader.field === 2) readRuns(reader.message(), aliases, -1);
-        else readPacked(reader.message(), aliases);
+        if (reader.field === 2) readRuns(reader.message(), alias, -1, aliasBounds);
+        else readPackedAliases(reader.message(), alias);
         break;
       case 4:
       case 5:
         once('time');
-        if (reader.field === 4) readRuns(reader.message(), monoMs, baseMonoMs);
+        if (reader.field === 4) readRuns(reader.message(), monoMs, baseMonoMs, timeBounds);
         else readPacked(reader.message(), monoMs);
         break;
       case 6:
@@ -268,7 +276,7 @@ export function decodeReadings(reader: ProtoReader, baseMonoMs: number): Reading
   if (seen.values !== count) throw malformed(`${count} readings, ${seen.values} values`);
   if (!seen.time) monoMs.fill(baseMonoMs);
   fillSpecial(special, numbers, quality);
-  return { count, alias: wholeAliases(aliases), monoMs, quality, numbers, special };
+  return { count, alias, monoMs, quality, numbers, special };
 
   function once(column: 'alias' | 'time' | 'quality' | 'nulls'): void {
     if (seen[column]) throw malformed(`two ${column} columns`);
@@ -284,14 +292,15 @@ function readCount(reader: ProtoReader): number {
   return count;
 }
 
-function wholeAliases(column: Float64Array): Uint32Array {
-  const aliases = new Uint32Array(column.length);
-  for (let at = 0; at < column.length; at++) {
-    const alias = column[at]!;
-    if (alias < 0 || alias > ALIAS_MAX) throw malformed('an alias is out of range');
-    aliases[at] = alias;
-  }
-  return aliases;
+// One allocation for all columns: at 100 readings a record, allocating costs more than decoding.
+function emptyColumns(count: number) {
+  const buffer = new ArrayBuffer(count * 21);
+  return {
+    monoMs: new Float64Array(buffer, 0, count),
+    numbers: new Float64Array(buffer, count * 8, count),
+    alias: new Uint32Array(buffer, count * 16, count),
+    quality: new Uint8Array(buffer, count * 20, count),
+  };
 }
 
 function fillSpecial(special: Special, numbers: Float64Array, quality: Uint8Array): void {
@@ -301,7 +310,20 @@ function fillSpecial(special: Special, numbers: Float64Array, quality: Uint8Arra
   }
 }
 
-function readRuns(reader: ProtoReader, out: Float64Array, before: number): void {
+interface Bounds {
+  readonly low: number;
+  readonly high: number;
+}
+
+const aliasBounds: Bounds = { low: 0, high: ALIAS_MAX };
+const timeBounds: Bounds = { low: -ZIGZAG_MAX, high: ZIGZAG_MAX };
+
+function readRuns(
+  reader: ProtoReader,
+  out: Float64Array | Uint32Array,
+  before: number,
+  { low, high }: Bounds,
+): void {
   let last = before;
   let at = 0;
   while (!reader.done) {
@@ -310,13 +332,23 @@ function readRuns(reader: ProtoReader, out: Float64Array, before: number): void 
     const step = reader.signed();
     if (count < 1 || count > out.length - at) throw malformed('runs and count disagree');
     last = first + (count - 1) * step;
-    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
-      throw malformed('a run leaves the whole numbers');
+    if (first < low || first > high || last < low || last > high) {
+      throw malformed('a run leaves its bounds');
     }
     for (let place = 0; place < count; place++) out[at + place] = first + place * step;
     at += count;
   }
   if (at !== out.length) throw malformed('runs and count disagree');
+}
+
+function readPackedAliases(reader: ProtoReader, out: Uint32Array): void {
+  const column = new Float64Array(out.length);
+  readPacked(reader, column);
+  for (let at = 0; at < out.length; at++) {
+    const alias = column[at]!;
+    if (alias < 0 || alias > ALIAS_MAX) throw malformed('an alias is out of range');
+    out[at] = alias;
+  }
 }
 
 function readPacked(reader: ProtoReader, out: Float64Array): void {
@@ -391,7 +423,8 @@ function readSegment(reader: ProtoReader, out: Float64Array, at: number): number
     else if (reader.field === 6) data = reader.bytes();
     else reader.skip();
   }
-  const { count, base, bits, first } = segment;
+  const { base, bits, first } = segment;
+  const count = segment.count === 0 ? out.length - at : segment.count;
   if (count < 1 || count > out.length - at) throw malformed('values and count disagree');
   const kind = segmentKinds[segment.kind];
   if (kind === 'float64') readFloat64(data, count, out, at);

@@ -13,7 +13,6 @@ import {
   limitSides,
   type RuleProposal,
 } from '../../core/alarm/rule.ts';
-import { hex } from '../../core/bytes.ts';
 import { assert, Fault } from '../../core/fault.ts';
 import {
   ASSET_PATTERN,
@@ -77,6 +76,9 @@ export function buildDictionary(points: readonly PointDefinition[]): Dictionary 
   return { manifest: manifest.hash, parts: [...unique(named), manifest] };
 }
 
+/** 16 bytes. */
+const HASH_DIGITS = 32;
+
 /** Tag and length around the list of points. */
 const PAGE_HEADER_BYTES = 8;
 
@@ -94,7 +96,7 @@ export function hashOfPart(part: DictionaryPart): Hash {
 
 /** Of an encoded part. */
 export function hashOfBytes(bytes: Uint8Array): Hash {
-  return hex(createHash('sha256').update(bytes).digest().subarray(0, 16));
+  return createHash('sha256').update(bytes).digest('hex').slice(0, HASH_DIGITS);
 }
 
 /**

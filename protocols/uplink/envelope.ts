@@ -18,7 +18,7 @@
 //
 // Two checks, because a damaged envelope names the wrong record: then nothing is named and nobody may
 // act on it. With a good envelope and a damaged body the record is refused by its name.
-import { concatBytes, crc16Modbus, crc32c, fromHex, hex } from '../../core/bytes.ts';
+import { concatBytes, crc16Modbus, crc32c } from '../../core/bytes.ts';
 import { assert, Fault, isFault } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
 import { type Lane, lanes } from '../../core/reading.ts';
@@ -36,7 +36,7 @@ import {
 } from './record.ts';
 import { MESSAGE_BYTES_MAX } from './topics.ts';
 import { LEAST_READER_VERSION, READER_VERSION } from './version.ts';
-import { joinEpoch, splitEpoch } from './wire-words.ts';
+import { hexBytes, hexDigits, joinEpoch, splitEpoch } from './wire-words.ts';
 
 export { MESSAGE_BYTES_MAX } from './topics.ts';
 
@@ -51,7 +51,7 @@ const ENVELOPE_BYTES_MAX = 255;
 
 /** Epoch `<opening>-<64 random bits>`; `opening` rises by one each time the outbox is opened. */
 export function makeEpoch(opening: number, random: Random): Epoch {
-  const epoch = `${opening}-${hex(random.bytes(EPOCH_BYTES))}`;
+  const epoch = `${opening}-${hexDigits(random.bytes(EPOCH_BYTES))}`;
   assert(EPOCH_PATTERN.test(epoch), 'an opening number is 1 to 9999999999');
   return epoch;
 }
@@ -99,7 +99,7 @@ function writeEnvelope(
   body: { readonly codec: number; readonly bytes: Uint8Array },
 ): Uint8Array {
   const { opening, random } = splitEpoch(envelope.epoch);
-  const manifest = envelope.manifest === '' ? null : fromHex(envelope.manifest);
+  const manifest = envelope.manifest === '' ? null : hexBytes(envelope.manifest);
   assert(manifest === null || manifest?.length === MANIFEST_BYTES, 'a manifest hash is 16 bytes');
   assert(envelope.sequence >= 1, 'sequences begin at 1');
   const writer = new ProtoWriter(128);
@@ -188,10 +188,13 @@ function readFields(
   const reader = new ProtoReader(bytes, FIXED_BYTES, end);
   try {
     const opening = reader.varint();
-    const epoch = joinEpoch(opening, hex(reader.raw(EPOCH_BYTES)));
+    const epoch = joinEpoch(opening, hexDigits(reader.raw(EPOCH_BYTES)));
     const sequence = reader.varint();
-    const manifest = bytes[3]! & 0x80 ? hex(reader.raw(MANIFEST_BYTES)) : '';
-    const [readings, taken, unchanged, givenUp] = [count(), count(), count(), count()];
+    const manifest = bytes[3]! & 0x80 ? hexDigits(reader.raw(MANIFEST_BYTES)) : '';
+    const readings = count();
+    const taken = count();
+    const unchanged = count();
+    const givenUp = count();
     const firstMonoMs = unzigzag(reader.varint());
     const lastMonoMs = firstMonoMs + reader.varint();
     const crc = reader.raw(4);

@@ -1,5 +1,5 @@
 // How the values of a record are cut into segments, each of one kind: see columns.ts.
-import { bitsFor } from './packing.ts';
+import { bitsFor, PACKED_BITS_MAX } from './packing.ts';
 import type { ReadingColumns } from './record.ts';
 
 export interface Segment {
@@ -19,7 +19,7 @@ export const WHOLE_MAX = 2 ** 51 - 1;
 /** Tags, count, kind, base, bits and lengths of a segment: about twelve bytes. */
 const HEADER_BITS = 96;
 
-// States of the cheapest path: 0..8 are whole numbers of 4 x state bits in zigzag, then the floats.
+// States of the cheapest path: 0..8 are whole numbers of 4 x state bits, sign and all, then the floats.
 const FLOAT32 = 9;
 const FLOAT64 = 10;
 const STATES = 11;
@@ -31,24 +31,13 @@ const costs = Float64Array.from({ length: STATES }, (_, state) => {
 /** Bit sets of the states a value may take; the lowest one set is the cheapest. */
 const ANY_STATE = (1 << STATES) - 1;
 
-function statesOf(value: number): number {
-  const inFloat32 = Object.is(Math.fround(value), value) ? 1 << FLOAT32 : 0;
-  const isWhole = Number.isInteger(value) && !Object.is(value, -0);
-  const folded = value < 0 ? -2 * value - 1 : 2 * value;
-  if (!isWhole || folded > 0xffffffff) return inFloat32 | (1 << FLOAT64);
-  const least = (35 - Math.clz32(folded)) >>> 2;
-  return (ANY_STATE & ~((1 << least) - 1) & ~(1 << FLOAT32)) | inFloat32;
-}
-
 export function planSegments(columns: ReadingColumns): Segment[] {
-  const { count, numbers, special } = columns;
-  const allowed = new Uint16Array(count);
+  const { count } = columns;
+  const signed = hasNegative(columns);
   let common = ANY_STATE;
   let leastBits = 0;
   for (let at = 0; at < count; at++) {
-    const isFiller = special.size > 0 && special.has(at);
-    const states = isFiller ? ANY_STATE : statesOf(numbers[at]!);
-    allowed[at] = states;
+    const states = statesAt(columns, at, signed);
     common &= states;
     leastBits += costs[31 - Math.clz32(states & -states)]!;
   }
@@ -57,7 +46,35 @@ export function planSegments(columns: ReadingColumns): Segment[] {
   if (costs[only]! * count - leastBits <= HEADER_BITS) {
     return [segmentOf(columns, 0, count, only)];
   }
+  const allowed = new Uint16Array(count);
+  for (let at = 0; at < count; at++) allowed[at] = statesAt(columns, at, signed);
   return cheapestCuts(allowed).map(({ from, to, state }) => segmentOf(columns, from, to, state));
+}
+
+/** 1 when a sign bit is needed, else 0. */
+function hasNegative({ count, numbers }: ReadingColumns): 0 | 1 {
+  for (let at = 0; at < count; at++) if (numbers[at]! < 0) return 1;
+  return 0;
+}
+
+function statesAt({ numbers, special }: ReadingColumns, at: number, signed: 0 | 1): number {
+  if (special.size > 0 && special.has(at)) return ANY_STATE;
+  const value = numbers[at]!;
+  const magnitude = value < 0 ? -1 - value : value;
+  if (magnitude <= 0x7fffffff && Number.isInteger(magnitude) && !Object.is(value, -0)) {
+    const least = (35 + signed - Math.clz32(magnitude)) >>> 2;
+    const wholes = ANY_STATE & ~((1 << least) - 1);
+    return magnitude < 0x1000000 || Math.fround(value) === value
+      ? wholes
+      : wholes & ~(1 << FLOAT32);
+  }
+  return floatStates(value);
+}
+
+function floatStates(value: number): number {
+  const inFloat32 = Object.is(Math.fround(value), value) ? 1 << FLOAT32 : 0;
+  const inWhole = value > 0 && value <= 0xffffffff && Number.isInteger(value) ? 1 << 8 : 0;
+  return inFloat32 | inWhole | (1 << FLOAT64);
 }
 
 interface Cut {
@@ -113,8 +130,8 @@ function segmentOf(columns: ReadingColumns, from: number, to: number, state: num
 
 // Filler takes the value before it, so that it costs no bits.
 function filled({ numbers, special }: ReadingColumns, from: number, to: number): Float64Array {
+  if (special.size === 0) return numbers.subarray(from, to);
   const values = numbers.slice(from, to);
-  if (special.size === 0) return values;
   let last = 0;
   for (let at = from; at < to; at++) {
     if (special.has(at)) continue;
@@ -129,54 +146,60 @@ function filled({ numbers, special }: ReadingColumns, from: number, to: number):
 }
 
 function floatSegment(values: Float64Array): Segment {
-  const patterns = new Float64Array(values.length);
+  const count = values.length;
+  const patterns = new Float64Array(count);
   const float = new Float32Array(1);
   const pattern = new Uint32Array(float.buffer);
-  for (let at = 0; at < values.length; at++) {
+  let low = 0xffffffff;
+  let high = 0;
+  for (let at = 0; at < count; at++) {
     float[0] = values[at]!;
-    patterns[at] = pattern[0]!;
+    const bits = pattern[0]!;
+    patterns[at] = bits;
+    if (bits < low) low = bits;
+    if (bits > high) high = bits;
   }
-  const { low, bits } = spreadOf(patterns);
-  const count = values.length;
-  return { kind: 'float32', count, first: 0, base: low, bits: bits ?? 32, numbers: patterns };
+  const bits = bitsFor(high - low) ?? PACKED_BITS_MAX;
+  return { kind: 'float32', count, first: 0, base: baseOf(low, high), bits, numbers: patterns };
 }
 
 /** Undefined when the values are not whole or too far apart. */
 function wholeSegment(values: Float64Array): Segment | undefined {
   const count = values.length;
-  for (let at = 0; at < count; at++) {
-    const value = values[at]!;
-    if (!Number.isInteger(value) || Math.abs(value) > WHOLE_MAX || Object.is(value, -0)) {
-      return undefined;
-    }
-  }
-  const plain = spreadOf(values);
-  const differences = new Float64Array(count - 1);
-  for (let at = 1; at < count; at++) differences[at - 1] = values[at]! - values[at - 1]!;
-  const steps = spreadOf(differences);
   const first = values[0]!;
-  const plainBits = plain.bits === undefined ? Number.POSITIVE_INFINITY : plain.bits * count;
-  const stepBits =
-    steps.bits === undefined ? Number.POSITIVE_INFINITY : steps.bits * (count - 1) + 16;
-  if (stepBits < plainBits && steps.bits !== undefined) {
-    const { low: base, bits } = steps;
-    return { kind: 'difference', count, first, base, bits, numbers: differences };
-  }
-  if (plain.bits === undefined) return undefined;
-  return { kind: 'whole', count, first: 0, base: plain.low, bits: plain.bits, numbers: values };
-}
-
-function spreadOf(values: Float64Array): {
-  readonly low: number;
-  readonly bits: number | undefined;
-} {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let at = 0; at < values.length; at++) {
+  let [low, high] = [first, first];
+  let [stepLow, stepHigh] = [0, 0];
+  for (let at = 0, before = first; at < count; at++) {
     const value = values[at]!;
+    if (!Number.isInteger(value) || value > WHOLE_MAX || value < -WHOLE_MAX) return undefined;
+    if (value === 0 && Object.is(value, -0)) return undefined;
     if (value < low) low = value;
     if (value > high) high = value;
+    const step = value - before;
+    if (at === 1) stepLow = stepHigh = step;
+    if (step < stepLow && at > 0) stepLow = step;
+    if (step > stepHigh && at > 0) stepHigh = step;
+    before = value;
   }
-  if (values.length === 0) return { low: 0, bits: 0 };
-  return { low, bits: bitsFor(high - low) };
+  const bits = bitsFor(high - low);
+  const stepBits = bitsFor(stepHigh - stepLow);
+  const size = bits === undefined ? Number.POSITIVE_INFINITY : bits * count;
+  // Differences carry their first value besides.
+  if (stepBits !== undefined && stepBits * (count - 1) + 24 < size) {
+    return differenceSegment(values, stepLow, stepBits);
+  }
+  if (bits === undefined) return undefined;
+  return { kind: 'whole', count, first: 0, base: baseOf(low, high), bits, numbers: values };
+}
+
+// A base that saves no bit is not worth its own bytes.
+function baseOf(low: number, high: number): number {
+  return low > 0 && bitsFor(high) === bitsFor(high - low) ? 0 : low;
+}
+
+function differenceSegment(values: Float64Array, base: number, bits: number): Segment {
+  const count = values.length;
+  const differences = new Float64Array(count - 1);
+  for (let at = 1; at < count; at++) differences[at - 1] = values[at]! - values[at - 1]!;
+  return { kind: 'difference', count, first: values[0]!, base, bits, numbers: differences };
 }

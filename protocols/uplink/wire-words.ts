@@ -1,5 +1,4 @@
 // Pieces that several messages of the wire share: epochs, ranges of sequences, hashes, texts, values.
-import { fromHex, hex } from '../../core/bytes.ts';
 import { assert } from '../../core/fault.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { Bilingual } from '../../core/text/text.ts';
@@ -8,6 +7,15 @@ import { EPOCH_PATTERN, type Epoch, type Hash } from './record.ts';
 
 const HASH_BYTES = 16;
 const EPOCH_RANDOM_BYTES = 8;
+
+/** Hex digits to bytes and back by the runtime: several times as fast as in a loop of our own. */
+export function hexBytes(digits: string): Uint8Array {
+  return Buffer.from(digits, 'hex');
+}
+
+export function hexDigits(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}
 
 export function writeEpoch(writer: ProtoWriter, field: number, epoch: Epoch): void {
   const { opening, random } = splitEpoch(epoch);
@@ -22,7 +30,7 @@ export function readEpoch(reader: ProtoReader): Epoch {
   let random = '';
   while (reader.next()) {
     if (reader.field === 1) opening = reader.uint();
-    else if (reader.field === 2) random = hex(bytesOf(reader, EPOCH_RANDOM_BYTES));
+    else if (reader.field === 2) random = hexDigits(bytesOf(reader, EPOCH_RANDOM_BYTES));
     else reader.skip();
   }
   return joinEpoch(opening, random);
@@ -34,7 +42,7 @@ export function splitEpoch(epoch: Epoch): {
 } {
   assert(EPOCH_PATTERN.test(epoch), 'an epoch is <opening>-<16 hex digits>');
   const dash = epoch.indexOf('-');
-  return { opening: Number(epoch.slice(0, dash)), random: fromHex(epoch.slice(dash + 1))! };
+  return { opening: Number(epoch.slice(0, dash)), random: hexBytes(epoch.slice(dash + 1)) };
 }
 
 export function joinEpoch(opening: number, random: string): Epoch {
@@ -50,13 +58,13 @@ function bytesOf(reader: ProtoReader, length: number): Uint8Array {
 }
 
 export function writeHash(writer: ProtoWriter, field: number, hash: Hash): void {
-  const bytes = fromHex(hash);
-  assert(bytes?.length === HASH_BYTES, 'a hash is 32 hex digits');
+  const bytes = hexBytes(hash);
+  assert(hash.length === HASH_BYTES * 2 && bytes.length === HASH_BYTES, 'a hash is 32 hex digits');
   writer.bytes(field, bytes);
 }
 
 export function readHash(reader: ProtoReader): Hash {
-  return hex(bytesOf(reader, HASH_BYTES));
+  return hexDigits(bytesOf(reader, HASH_BYTES));
 }
 
 /** Sorted and disjoint: pairs (sequences left out before, length). */
