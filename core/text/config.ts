@@ -417,6 +417,18 @@ export const configMessages = {
 } as const satisfies Record<string, Bilingual>;
 
 export const configFaults = {
+  config_unreadable: {
+    en: {
+      what: 'The configuration cannot be read.',
+      cause: 'The file is not there, or this user may not read it.',
+      action: 'Check the path that was given and the rights of the file.',
+    },
+    zh: {
+      what: '无法读取配置文件。',
+      cause: '文件不存在，或当前用户无权读取。',
+      action: '检查给出的路径和文件权限。',
+    },
+  },
   profile_unknown: {
     en: {
       what: 'There is no device profile of this name.',

@@ -8,7 +8,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { QualityCode } from '../../core/quality.ts';
-import { qualityCode, qualityOf } from '../../core/quality.ts';
+import { qualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
 import type { Answers, DeviceHandle, Plan, Session } from '../../protocols/driver.ts';
 import type { Sink } from '../sink.ts';
@@ -208,7 +208,9 @@ export class DeviceLoop {
   /** Learns from what came back; true when the device answered. */
   #judge(answers: Answers, session: Session<unknown, unknown>): boolean {
     const { line, signal, onSilent } = this.#options;
-    if (answers.qualities.some(isAnswer)) {
+    // Nothing was asked, because the device had refused all of it before: no news.
+    if (answers.requests === 0 && !answers.fault) return true;
+    if (answers.requests > answers.failures) {
       this.#health = healthStep(this.#health, { kind: 'answered' });
       line.answered();
       this.#transition('up', answers);
@@ -273,12 +275,6 @@ export class DeviceLoop {
     this.totals[what] += readings;
     this.#counters[what].add(readings);
   }
-}
-
-// A device that says "I cannot" is there; one that says nothing, or nothing that can be read, is not.
-function isAnswer(quality: QualityCode): boolean {
-  const reason = qualityOf(quality)?.reason;
-  return reason !== 'timeout' && reason !== 'no_connection' && reason !== 'bad_response';
 }
 
 function countersOf(metrics: Metrics, device: string): Record<keyof Totals, Counter> {

@@ -36,6 +36,11 @@ interface FakePlan extends Plan {
 function fakeWorld(clock: SimClock, world: World) {
   const asked: { device: string; monoMs: number; points: number }[] = [];
   const links = new Map<string, Link>();
+  const failed = (points: number, quality: number): Answers => ({
+    ...unanswered(points, quality, clock.monoMs()),
+    requests: 1,
+    failures: 1,
+  });
   const protocol: Protocol = {
     name: 'fake',
     parseAddress: (raw) => raw,
@@ -61,12 +66,17 @@ function fakeWorld(clock: SimClock, world: World) {
                 signal.removeEventListener('abort', lost);
                 resolve(answers);
               };
-              const lost = () => settle(unanswered(plan.points, NO_CONNECTION, clock.monoMs()));
+              const lost = () => settle(failed(plan.points, NO_CONNECTION));
               const cancel = clock.after(answerMs ?? TIMEOUT_MS, () =>
-                settle({
-                  ...unanswered(plan.points, answerMs === null ? TIMEOUT : GOOD, clock.monoMs()),
-                  ...(answerMs === null ? {} : { values: Array(plan.points).fill(now) }),
-                }),
+                settle(
+                  answerMs === null
+                    ? failed(plan.points, TIMEOUT)
+                    : {
+                        ...unanswered(plan.points, GOOD, clock.monoMs()),
+                        values: Array(plan.points).fill(now),
+                        requests: 1,
+                      },
+                ),
               );
               settles.add(lost);
               signal.addEventListener('abort', lost);

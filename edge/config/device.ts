@@ -1,0 +1,202 @@
+// One device of a gateway file: its profile, what the site sets over it, and what comes out of both.
+//
+// A setting is put into the profile's own text, and the whole is checked again as a profile: what a
+// profile may not say, a site may not say either, and a limit is compared with what is in force beside
+// it. A finding of that check is shown at the setting that brought it.
+import { readDocument } from '../../core/document.ts';
+import { durationMs } from '../../core/duration.ts';
+import { isFault } from '../../core/fault.ts';
+import type { Finding, Path, Problems } from '../../core/problems.ts';
+import { didYouMean, InvalidInput } from '../../core/problems.ts';
+import type { Bilingual } from '../../core/text/text.ts';
+import { bilingual } from '../../core/text/text.ts';
+import { profileForm } from '../../device-profiles/format.ts';
+import type { Profile, ProfilePoint } from '../../device-profiles/profile.ts';
+import { checkProfile } from '../../device-profiles/profile.ts';
+import type { Protocol } from '../../protocols/driver.ts';
+import type { Group } from '../collect/device.ts';
+import type { CollectedPoint } from '../collect/normalise.ts';
+import type { DeviceSource, LinkSource } from './format.ts';
+import type { DeviceConfig } from './gateway.ts';
+
+/** Where profiles come from: the library of the package, or a test's own. */
+export interface Profiles {
+  readonly ids: readonly string[];
+  /** By `vendor/model@revision`; throws a fault or InvalidInput. */
+  load(reference: string): Profile;
+  /** The text of `vendor/model`. */
+  text(id: string): Uint8Array | string;
+}
+
+export interface DeviceSetup {
+  readonly source: DeviceSource;
+  readonly path: Path;
+  readonly unit: number;
+  readonly link: LinkSource;
+  readonly protocol: Protocol;
+  readonly firstAlias: number;
+}
+
+/** Undefined when something is wrong with it, which then stands in the problems of the document. */
+export function readDevice(
+  setup: DeviceSetup,
+  problems: Problems,
+  profiles: Profiles,
+): DeviceConfig | undefined {
+  const { source, path, link, protocol, unit } = setup;
+  const found = loadProfile(source, path, profiles, problems);
+  if (!found) return undefined;
+  if (found.protocol !== link.protocol) {
+    const values = { profile: found.id, wanted: found.protocol, protocol: link.protocol };
+    problems.add([...path, 'profile'], 'profile-other-protocol', values);
+    return undefined;
+  }
+  const profile = effectiveProfile(found, setup, problems, profiles);
+  const options = protocol.parseDevice(
+    {
+      ...found.device,
+      ...(link.timeout ? { timeoutMs: durationMs(link.timeout) } : {}),
+      ...(link.in_flight ? { inFlightMax: link.in_flight } : {}),
+      ...source.settings,
+      unit,
+    },
+    source.settings ? [...path, 'settings'] : path,
+    problems,
+  );
+  if (!profile || options === undefined) return undefined;
+  return {
+    id: source.id,
+    link: source.link,
+    name: source.name ?? null,
+    asset: source.asset ?? null,
+    profile: `${profile.id}@${profile.revision}`,
+    unit,
+    options,
+    groups: groupsOf(profile, source, setup.firstAlias),
+  };
+}
+
+function loadProfile(
+  { profile: reference }: DeviceSource,
+  path: Path,
+  profiles: Profiles,
+  problems: Problems,
+): Profile | undefined {
+  const at = [...path, 'profile'];
+  const [id = ''] = reference.split('@');
+  if (!profiles.ids.includes(id)) {
+    const word = didYouMean(id, profiles.ids);
+    const help = word ? bilingual('help-did-you-mean', { word }) : undefined;
+    problems.add(at, 'unknown-profile', { profile: id }, { help });
+    return undefined;
+  }
+  try {
+    return profiles.load(reference);
+  } catch (error) {
+    if (isFault(error)) problems.add(at, 'profile-refused', { detail: error.message });
+    else if (error instanceof InvalidInput) {
+      const first = error.findings[0]?.message.en ?? '';
+      problems.add(at, 'profile-refused', { detail: `${id}: ${first}` });
+    } else throw error;
+    return undefined;
+  }
+}
+
+function effectiveProfile(
+  profile: Profile,
+  { source, path }: DeviceSetup,
+  problems: Problems,
+  profiles: Profiles,
+): Profile | undefined {
+  const settings = Object.entries(source.set ?? {});
+  if (!settings.length && !source.poll) return profile;
+  const text = profiles.text(profile.id);
+  const raw = structuredClone(readDocument(text, profile.id, profileForm).raw) as RawProfile;
+  delete raw['tests']; // They say what the profile is without the site.
+  let isKnown = true;
+  if (source.poll) for (const point of Object.values(raw.points)) point['poll'] = source.poll;
+  for (const [setting, value] of settings) {
+    const [, point = ''] = setting.split('.');
+    if (Object.hasOwn(raw.points, point)) put(raw, setting.split('.'), value);
+    else {
+      isKnown = false;
+      const word = didYouMean(point, Object.keys(raw.points));
+      const help = word ? bilingual('help-did-you-mean', { word }) : undefined;
+      const values = { point, profile: profile.id };
+      problems.add([...path, 'set', setting], 'setting-unknown-point', values, { help });
+    }
+  }
+  const checked = checkProfile(JSON.stringify(raw), profile.id);
+  const before = new Set(checkProfile(text, profile.id).problems.findings.map(keyOf));
+  for (const finding of checked.problems.findings) {
+    // A profile without tests is warned about; here they were taken away.
+    if (before.has(keyOf(finding)) || finding.code === 'point-untested') continue;
+    problems.adopt(finding, settingOf(finding, source, path));
+  }
+  return isKnown ? checked.profile : undefined;
+}
+
+type RawProfile = Record<string, unknown> & { points: Record<string, Record<string, unknown>> };
+
+const keyOf = ({ code, path }: Finding) => `${code} ${path.join('.')}`;
+
+function put(raw: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key = '', ...rest] = path;
+  if (rest.length === 0) {
+    raw[key] = value;
+    return;
+  }
+  const inner = raw[key];
+  const next = typeof inner === 'object' && inner !== null ? inner : {};
+  raw[key] = next;
+  put(next as Record<string, unknown>, rest, value);
+}
+
+/** Where the setting stands whose path has most in common with that of the finding. */
+function settingOf(finding: Finding, { set = {}, poll }: DeviceSource, path: Path): Path {
+  const common = (setting: string) => {
+    const parts = setting.split('.');
+    const at = parts.findIndex((part, index) => part !== `${finding.path[index]}`);
+    return at === -1 ? parts.length : at;
+  };
+  const nearest = Object.keys(set).sort((a, b) => common(b) - common(a))[0];
+  const isSet = nearest !== undefined && common(nearest) > 1;
+  return isSet ? [...path, 'set', nearest] : [...path, poll ? 'poll' : 'profile'];
+}
+
+function groupsOf(profile: Profile, source: DeviceSource, firstAlias: number): Group[] {
+  const byPeriod = new Map<number, ProfilePoint[]>();
+  for (const point of profile.points) {
+    const { periodMs } = point.definition;
+    byPeriod.set(periodMs, [...(byPeriod.get(periodMs) ?? []), point]);
+  }
+  let next = firstAlias;
+  return [...byPeriod]
+    .sort(([a], [b]) => a - b)
+    .map(([periodMs, points]) => {
+      const first = next;
+      next += points.length;
+      return {
+        firstAlias: first,
+        periodMs,
+        points: points.map((point) => collected(point, source)),
+        addresses: points.map(({ address }) => address),
+      };
+    });
+}
+
+function collected(profile: ProfilePoint, { id, name, asset }: DeviceSource): CollectedPoint {
+  const { definition } = profile;
+  const point = {
+    ...definition,
+    device: id,
+    name: name ? within(name, definition.name) : definition.name,
+    asset: asset ?? null,
+  };
+  return { profile, definition: point };
+}
+
+// The dictionary knows points only: the name a site gives its device travels with them.
+function within(device: Bilingual, point: Bilingual): Bilingual {
+  return { en: `${device.en}: ${point.en}`, zh: `${device.zh}：${point.zh}` };
+}

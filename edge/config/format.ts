@@ -1,0 +1,126 @@
+// The format of a gateway file: one zod value that is type, check and JSON Schema for editors. It says
+// what a file looks like; what a schema cannot say (a link nobody defined, a limit without hysteresis
+// after an override) is in gateway.ts. An error text is a key of the catalogue.
+import { z } from 'zod';
+import { datums } from '../../core/point.ts';
+import { assetForm, bilingualForm, durationForm, idForm, sizeForm } from '../../core/schema.ts';
+import type { MessageKey } from '../../core/text/text.ts';
+import { protocols } from '../../protocols/registry.ts';
+
+const key = (code: MessageKey) => code;
+
+/** Each is about 400 bytes of a file that holds 1 MB, and a label of the metrics. */
+export const DEVICES_MAX = 2000;
+export const LINKS_MAX = 500;
+const LABELS_MAX = 20;
+const SETTINGS_MAX = 200;
+
+const HOST_PATTERN = /^[A-Za-z0-9.:_-]{1,253}$/;
+const URL_PATTERN = /^mqtts?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:[1-9][0-9]{0,4})?$/;
+/** `vendor/model@1`: any revision 1.x.y; `@1.4.0` only that one. */
+const PROFILE_PATTERN = /^[a-z0-9-]{1,32}\/[a-z0-9-]{1,32}@[0-9]{1,4}(\.[0-9]{1,4}){0,2}$/;
+export const SECRET_PATTERN = /^\$\{(secret:[a-z0-9-]{1,64}|env:[A-Z][A-Z0-9_]{0,63})\}$/;
+/** `points.ch4.alarms.high.raise` */
+const SETTING_PATTERN = /^points\.[a-z0-9-]+(\.[a-z0-9_-]+){1,4}$/;
+
+const hostForm = z
+  .string(key('not-a-host'))
+  .regex(HOST_PATTERN, key('not-a-host'))
+  .describe('Address or name; an address needs no name server');
+const portForm = z.int().min(1).max(65_535);
+
+const linkForm = z.strictObject({
+  protocol: z.enum(protocols.map(({ name }) => name)),
+  kind: z.enum(['tcp']).describe('How bytes get there'),
+  host: hostForm,
+  port: portForm.optional().describe('Default 502'),
+  connect_timeout: durationForm.optional().describe('Default 3s'),
+  timeout: durationForm.optional().describe('Of one request; default by protocol, 1s for Modbus'),
+  in_flight: z.int().min(1).max(16).optional().describe('Requests at once; default 1'),
+  answer: durationForm
+    .optional()
+    .describe('What a device behind it takes to answer, for the arithmetic; default 10ms'),
+});
+
+const deviceForm = z.strictObject({
+  id: idForm,
+  link: idForm,
+  unit: z.int().min(0).max(255).optional().describe('Default 1'),
+  profile: z
+    .string(key('not-a-profile-reference'))
+    .regex(PROFILE_PATTERN, key('not-a-profile-reference'))
+    .describe('vendor/model@revision'),
+  name: bilingualForm.optional(),
+  asset: assetForm.optional(),
+  poll: durationForm
+    .optional()
+    .describe('Of all its points but those with a setting of their own; default by profile'),
+  settings: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Of the protocol, laid over those of the profile: limits and the like'),
+  set: z
+    .record(z.string().regex(SETTING_PATTERN, key('not-a-setting')), z.unknown())
+    .refine((map) => Object.keys(map).length <= SETTINGS_MAX, key('too-many-settings'))
+    .optional()
+    .describe('Values of the profile that are other here: points.ch4.alarms.high.raise: 20'),
+});
+
+/** The format of a gateway file, version 1. */
+export const gatewayForm = z.strictObject({
+  version: z.literal(1),
+  gateway: z.strictObject({
+    id: idForm,
+    area: idForm.describe('District or utility: the unit of rights and of partition'),
+    name: bilingualForm,
+    position: z
+      .strictObject({
+        latitude: z.number().min(-90).max(90),
+        longitude: z.number().min(-180).max(180),
+        datum: z.enum(datums).describe('Phone maps in China are gcj02, off by up to 500 m'),
+      })
+      .optional(),
+    labels: z
+      .record(idForm, z.string().min(1).max(80))
+      .refine((map) => Object.keys(map).length <= LABELS_MAX, key('too-many-labels'))
+      .optional(),
+  }),
+  cloud: z.strictObject({
+    url: z
+      .string(key('not-a-broker'))
+      .regex(URL_PATTERN, key('not-a-broker'))
+      .describe('mqtts://host:port, or mqtt:// without encryption'),
+    credentials: z
+      .string()
+      .min(1)
+      .describe('${secret:name}, a file in secrets/ beside this one, or ${env:NAME}'),
+    insecure: z.boolean().optional().describe('Allows mqtt:// beyond this machine; default false'),
+  }),
+  outbox: z
+    .strictObject({
+      folder: z.string().min(1).max(255).optional().describe('Default outbox, beside this file'),
+      size: sizeForm.optional().describe('Most it takes on disk; default 1GiB'),
+    })
+    .optional(),
+  status: z
+    .strictObject({
+      host: hostForm.optional().describe('Default 127.0.0.1'),
+      port: z.int().min(0).max(65_535).optional().describe('Default 9180; 0 takes a free one'),
+      insecure: z.boolean().optional().describe('Allows it beyond this machine; default false'),
+    })
+    .optional(),
+  links: z
+    .record(idForm, linkForm)
+    .refine((map) => Object.keys(map).length <= LINKS_MAX, key('too-many-links')),
+  devices: z.array(deviceForm).max(DEVICES_MAX),
+});
+
+export type GatewaySource = z.infer<typeof gatewayForm>;
+export type LinkSource = z.infer<typeof linkForm>;
+export type DeviceSource = z.infer<typeof deviceForm>;
+
+/** What edge/config/gateway.schema.json holds; a test keeps it current. */
+export function gatewayJsonSchema(): object {
+  const { $schema, ...rest } = z.toJSONSchema(gatewayForm, { io: 'input', target: 'draft-07' });
+  return { $schema, title: 'Lifeline gateway, version 1', ...rest };
+}

@@ -1,0 +1,247 @@
+// A gateway file, read once and trusted from then on: text in, frozen values out, or everything that is
+// wrong with it at once. What depends on several places is checked here, on the values that will be in
+// force: profile, then the settings of the device over it. Two limits that are right each in their file
+// can be wrong together, and only the sum shows it.
+import { createHash } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
+import { readDocument } from '../../core/document.ts';
+import { durationMs, sizeBytes } from '../../core/duration.ts';
+import { assert } from '../../core/fault.ts';
+import type { PointDefinition, Position } from '../../core/point.ts';
+import type { Finding, Problems } from '../../core/problems.ts';
+import { didYouMean, InvalidInput } from '../../core/problems.ts';
+import type { Bilingual } from '../../core/text/text.ts';
+import { bilingual } from '../../core/text/text.ts';
+import type { Protocol } from '../../protocols/driver.ts';
+import { protocolNamed } from '../../protocols/registry.ts';
+import type { CollectedDevice } from '../collect/device.ts';
+import { checkLineTime } from './arithmetic.ts';
+import type { Profiles } from './device.ts';
+import { readDevice } from './device.ts';
+import type { DeviceSource, GatewaySource, LinkSource } from './format.ts';
+import { gatewayForm, SECRET_PATTERN } from './format.ts';
+
+export type SecretReference =
+  | { readonly kind: 'file'; readonly name: string }
+  | { readonly kind: 'environment'; readonly name: string };
+
+export interface LinkConfig {
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly kind: 'tcp';
+  readonly host: string;
+  readonly port: number;
+  readonly connectTimeoutMs: number;
+}
+
+export interface DeviceConfig extends CollectedDevice {
+  readonly name: Bilingual | null;
+  readonly asset: string | null;
+  /** `vendor/model@1.4.0`, as installed. */
+  readonly profile: string;
+  readonly unit: number;
+}
+
+export interface GatewayConfig {
+  readonly gateway: {
+    readonly id: string;
+    readonly area: string;
+    readonly name: Bilingual;
+    readonly position: Position | null;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly cloud: { readonly url: string; readonly credentials: SecretReference };
+  readonly outbox: { readonly folder: string; readonly bytesMax: number };
+  readonly status: { readonly host: string; readonly port: number };
+  readonly links: readonly LinkConfig[];
+  readonly devices: readonly DeviceConfig[];
+  /** In the order of the manifest: the place is the alias. */
+  readonly points: readonly PointDefinition[];
+  /** Of the bytes of the file: equal hash, equal configuration. */
+  readonly hash: string;
+  /** What is not protected although it leaves this machine; said at every start. */
+  readonly insecure: readonly Bilingual[];
+  readonly warnings: readonly Finding[];
+}
+
+const TCP_PORT_DEFAULT = 502;
+const CONNECT_TIMEOUT_DEFAULT = '3s';
+const OUTBOX_FOLDER_DEFAULT = 'outbox';
+const OUTBOX_SIZE_DEFAULT = '1GiB';
+const STATUS_HOST_DEFAULT = '127.0.0.1';
+export const STATUS_PORT_DEFAULT = 9180;
+const UNIT_DEFAULT = 1;
+
+/** SHA-256, the first 16 bytes as 32 hex digits. */
+export function configurationHash(text: string | Uint8Array): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/** The configuration, or all findings as InvalidInput. Reads no secret and opens nothing. */
+export function parseGateway(
+  text: string | Uint8Array,
+  file: string,
+  profiles: Profiles,
+): GatewayConfig {
+  const { value, problems } = readDocument(text, file, gatewayForm);
+  if (!value) throw new InvalidInput(problems.findings);
+  checkLinks(value, problems);
+  const insecure = checkProtection(value, problems);
+  const devices = readDevices(value, problems, profiles);
+  const findings = [...problems.findings].sort(byPlace);
+  if (problems.failed) throw new InvalidInput(findings);
+  const { gateway, cloud, outbox = {}, status = {}, links } = value;
+  return deepFreeze<GatewayConfig>({
+    gateway: { ...gateway, position: gateway.position ?? null, labels: gateway.labels ?? {} },
+    cloud: { url: cloud.url, credentials: secretReference(cloud.credentials)! },
+    outbox: {
+      folder: resolve(dirname(file), outbox.folder ?? OUTBOX_FOLDER_DEFAULT),
+      bytesMax: sizeBytes(outbox.size ?? OUTBOX_SIZE_DEFAULT),
+    },
+    status: {
+      host: status.host ?? STATUS_HOST_DEFAULT,
+      port: status.port ?? STATUS_PORT_DEFAULT,
+    },
+    links: Object.entries(links).map(([id, link]) => linkOf(id, link)),
+    devices,
+    points: devices.flatMap(({ groups }) =>
+      groups.flatMap(({ points }) => points.map(({ definition }) => definition)),
+    ),
+    hash: configurationHash(text),
+    insecure,
+    warnings: findings,
+  });
+}
+
+function linkOf(id: string, link: LinkSource): LinkConfig {
+  return {
+    id,
+    protocol: protocolOf(link),
+    kind: link.kind,
+    host: link.host,
+    port: link.port ?? TCP_PORT_DEFAULT,
+    connectTimeoutMs: durationMs(link.connect_timeout ?? CONNECT_TIMEOUT_DEFAULT),
+  };
+}
+
+function protocolOf(link: LinkSource): Protocol {
+  const protocol = protocolNamed(link.protocol);
+  assert(protocol, 'the schema lets only registered protocols through');
+  return protocol;
+}
+
+function checkLinks({ links, devices }: GatewaySource, problems: Problems): void {
+  const endpoints = new Map<string, string>();
+  for (const [id, { host, port = TCP_PORT_DEFAULT }] of Object.entries(links)) {
+    const endpoint = `${host}:${port}`;
+    const other = endpoints.get(endpoint);
+    if (other) problems.add(['links', id, 'host'], 'same-endpoint', { link: id, other, endpoint });
+    else endpoints.set(endpoint, id);
+    if (!devices.some(({ link }) => link === id)) {
+      problems.add(['links', id], 'unused-link', { link: id }, { severity: 'warning' });
+    }
+  }
+}
+
+/** What leaves the machine unprotected: refused unless the file says so, and then returned. */
+function checkProtection({ cloud, status }: GatewaySource, problems: Problems): Bilingual[] {
+  const insecure: Bilingual[] = [];
+  const { protocol, hostname } = new URL(cloud.url);
+  if (!secretReference(cloud.credentials)) {
+    const help = bilingual('help-secret-reference', { reference: '${secret:cloud}' });
+    problems.add(['cloud', 'credentials'], 'secret-inline', {}, { help });
+  }
+  if (protocol === 'mqtt:' && !isLoopback(hostname)) {
+    if (cloud.insecure) insecure.push(bilingual('insecure-cloud', { url: cloud.url }));
+    else {
+      const help = bilingual('help-cloud-insecure');
+      problems.add(['cloud', 'url'], 'cloud-unprotected', { url: cloud.url }, { help });
+    }
+  }
+  const { host = STATUS_HOST_DEFAULT } = status ?? {};
+  if (!isLoopback(host)) {
+    if (status?.insecure) insecure.push(bilingual('insecure-status', { host }));
+    else {
+      const help = bilingual('help-status-insecure');
+      problems.add(['status', 'host'], 'status-unprotected', { host }, { help });
+    }
+  }
+  return insecure;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
+}
+
+/** Undefined for what is no reference: a secret written into the file. */
+export function secretReference(text: string): SecretReference | undefined {
+  const [, reference = ''] = SECRET_PATTERN.exec(text) ?? [];
+  const [kind, name = ''] = reference.split(':');
+  if (kind === 'secret') return { kind: 'file', name };
+  if (kind === 'env') return { kind: 'environment', name };
+  return undefined;
+}
+
+function readDevices(
+  source: GatewaySource,
+  problems: Problems,
+  profiles: Profiles,
+): DeviceConfig[] {
+  const devices: DeviceConfig[] = [];
+  const ids = new Set<string>();
+  const addresses = new Map<string, string>();
+  let firstAlias = 0;
+  source.devices.forEach((device, at) => {
+    const path = ['devices', at];
+    if (ids.has(device.id))
+      problems.add([...path, 'id'], 'duplicate-device', { device: device.id });
+    ids.add(device.id);
+    const link = source.links[device.link];
+    if (!link) {
+      unknownLink(device, Object.keys(source.links), [...path, 'link'], problems);
+      return;
+    }
+    const unit = device.unit ?? UNIT_DEFAULT;
+    const other = addresses.get(`${device.link} ${unit}`);
+    if (other) {
+      const values = { device: device.id, other, unit, link: device.link };
+      problems.add([...path, device.unit === undefined ? 'id' : 'unit'], 'same-address', values);
+    } else addresses.set(`${device.link} ${unit}`, device.id);
+    const protocol = protocolOf(link);
+    const setup = { source: device, path, unit, link, protocol, firstAlias };
+    const read = readDevice(setup, problems, profiles);
+    if (!read) return;
+    devices.push(read);
+    for (const { points } of read.groups) firstAlias += points.length;
+  });
+  checkLineTime(source.links, devices, protocolOf, problems);
+  return devices;
+}
+
+function unknownLink(
+  { id, link }: DeviceSource,
+  known: readonly string[],
+  path: readonly (string | number)[],
+  problems: Problems,
+): void {
+  const word = didYouMean(link, known);
+  const help = word
+    ? bilingual('help-did-you-mean', { word })
+    : known.length
+      ? bilingual('help-one-of', { list: known.join(', ') })
+      : undefined;
+  problems.add(path, 'unknown-link', { device: id, link }, { help });
+}
+
+function byPlace(a: Finding, b: Finding): number {
+  const lines = (a.place?.line ?? 0) - (b.place?.line ?? 0);
+  return lines || (a.place?.column ?? 0) - (b.place?.column ?? 0);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

@@ -1,0 +1,118 @@
+// The files of a gateway: its configuration, and the secret beside it. A secret never stands in the
+// configuration, is never part of it once read, and is handed only to what connects with it.
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readDocument } from '../../core/document.ts';
+import { Fault } from '../../core/fault.ts';
+import type { Finding, Problems } from '../../core/problems.ts';
+import { InvalidInput } from '../../core/problems.ts';
+import { bilingual } from '../../core/text/text.ts';
+import {
+  listProfiles,
+  loadProfile,
+  profileFile,
+  readProfileFile,
+} from '../../device-profiles/loader.ts';
+import type { Profiles } from './device.ts';
+import { gatewayForm } from './format.ts';
+import type { GatewayConfig, SecretReference } from './gateway.ts';
+import { parseGateway, secretReference } from './gateway.ts';
+
+/** A secret is 256 random bits as text, about 64 characters; what is longer is another file. */
+const SECRET_BYTES_MAX = 4096;
+const SECRETS_FOLDER = 'secrets';
+
+export interface Gateway {
+  readonly config: GatewayConfig;
+  /** Of the gateway at the broker. */
+  readonly secret: string;
+}
+
+export interface LoadOptions {
+  /** Where `${env:NAME}` looks. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly profiles?: Profiles;
+}
+
+/** The profile library of the package. */
+export function packagedProfiles(): Profiles {
+  return {
+    ids: listProfiles(),
+    load: (reference) => loadProfile(reference),
+    text: (id) => readProfileFile(profileFile(id)),
+  };
+}
+
+/** Reads file and secret; InvalidInput carries everything that is wrong with both. */
+export function loadGateway(path: string, { environment, profiles }: LoadOptions): Gateway {
+  const text = readGatewayFile(path);
+  const { problems, value } = readDocument(text, path, gatewayForm);
+  const reference = value && secretReference(value.cloud.credentials);
+  const before = problems.findings.length;
+  const secret = reference && readSecret(reference, dirname(path), environment, problems);
+  const found = problems.findings.slice(before);
+  const config = parsed(text, path, profiles ?? packagedProfiles(), found);
+  if (problems.failed || secret === undefined) throw new InvalidInput(found);
+  return { config: { ...config, warnings: [...config.warnings, ...found] }, secret };
+}
+
+function parsed(
+  text: Uint8Array,
+  path: string,
+  profiles: Profiles,
+  found: readonly Finding[],
+): GatewayConfig {
+  try {
+    return parseGateway(text, path, profiles);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new InvalidInput([...error.findings, ...found]);
+  }
+}
+
+function readGatewayFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new Fault('config_unreadable', 'never', `${path} cannot be read`, error);
+  }
+}
+
+/** Undefined when there is none that fits, which then stands in the problems. */
+function readSecret(
+  { kind, name }: SecretReference,
+  folder: string,
+  environment: LoadOptions['environment'],
+  problems: Problems,
+): string | undefined {
+  const at = ['cloud', 'credentials'];
+  const place = kind === 'file' ? join(folder, SECRETS_FOLDER, name) : `$${name}`;
+  const text = kind === 'file' ? secretFile(place, at, problems) : environment[name];
+  if (text === undefined) {
+    problems.add(at, 'secret-missing', { name, place });
+    return undefined;
+  }
+  const secret = text.trimEnd();
+  if (secret === '' || Buffer.byteLength(secret) > SECRET_BYTES_MAX) {
+    problems.add(at, 'secret-unfit', { name, bytesMax: SECRET_BYTES_MAX });
+    return undefined;
+  }
+  return secret;
+}
+
+function secretFile(place: string, at: readonly string[], problems: Problems): string | undefined {
+  let mode: number;
+  let text: string;
+  try {
+    mode = statSync(place).mode;
+    text = readFileSync(place, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return undefined; // Told as missing.
+    throw error;
+  }
+  if (mode & 0o077) {
+    const help = bilingual('help-chmod', { place });
+    problems.add(at, 'secret-readable', { place }, { help, severity: 'warning' });
+  }
+  return text;
+}
