@@ -5,6 +5,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Fault, isFault } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
+import { resolveManifest } from '../../protocols/uplink/dictionary.ts';
 import { openRecord } from '../../protocols/uplink/envelope.ts';
 import type { DictionaryPart, Epoch, Hash } from '../../protocols/uplink/record.ts';
 import type { SeriesEntry } from './decoded.ts';
@@ -35,23 +36,8 @@ export class DictionaryParts {
   }
 
   /** The points of a manifest in the order of their aliases, or the hashes that are not here. */
-  resolve(
-    hash: Hash,
-  ): { readonly points: readonly PointDefinition[] } | { readonly missing: Hash[] } {
-    const manifest = this.get(hash);
-    if (!manifest) return { missing: [hash] };
-    if (manifest.kind !== 'manifest') {
-      throw new Fault('inbox_dictionary', 'never', `${hash} is a page where a manifest is named`);
-    }
-    const missing: Hash[] = [];
-    const points: PointDefinition[] = [];
-    for (const pageHash of manifest.pages) {
-      const page = this.get(pageHash);
-      if (!page) missing.push(pageHash);
-      else if (page.kind === 'page') for (const point of page.points) points.push(point);
-      else throw new Fault('inbox_dictionary', 'never', `${pageHash} is no page`);
-    }
-    return missing.length > 0 ? { missing } : { points };
+  resolve(hash: Hash): readonly PointDefinition[] | { readonly missing: readonly Hash[] } {
+    return resolveManifest(hash, (name) => this.get(name));
   }
 }
 
@@ -102,12 +88,12 @@ export class SeriesBook {
       const resolved = this.#parts.resolve(hash);
       if ('missing' in resolved) return { kind: 'needs', hashes: resolved.missing };
       const opening = Number.parseInt(epoch, 10);
-      resolved.points.forEach(({ device, point }, place) => {
+      resolved.forEach(({ device, point }, place) => {
         this.#number.run(gateway, device, point, hash, place, opening, sequence);
       });
-      this.#insertManifest.run(gateway, hash, resolved.points.length);
-      this.#remember(key, resolved.points.length);
-      return { kind: 'adopted', points: resolved.points.length };
+      this.#insertManifest.run(gateway, hash, resolved.length);
+      this.#remember(key, resolved.length);
+      return { kind: 'adopted', points: resolved.length };
     } catch (error) {
       if (!isFault(error)) throw error;
       return { kind: 'malformed', detail: error.message };
@@ -160,7 +146,7 @@ export class SeriesIndex {
         `${resolved.missing.join(', ')} not in the inbox`,
       );
     }
-    const entries = resolved.points.map((definition) => {
+    const entries = resolved.map((definition) => {
       const row = this.#selectNumber.get(gateway, definition.device, definition.point);
       if (!row) throw new Fault('inbox_dictionary', 'never', `${gateway} never adopted ${hash}`);
       return { series: Number(row['number']), gateway, definition };
