@@ -4,6 +4,8 @@
 //   poll was started or however long it took.
 // - Fixed phase: groups of one period are spread over it, evenly within a link (a bus carries one after
 //   the other anyway) and shifted from link to link, so that neither a bus nor the processor sees a peak.
+// - A group with a long period is due once more soon after the start: nobody waits an hour to see that a
+//   meter answers.
 // - Nothing is queued: whatever became due while nobody looked is handed out once, as the newest due time
 //   with the number of those that passed before it. The caller counts them as missed.
 
@@ -44,16 +46,25 @@ export function phases(slots: readonly Slot[]): number[] {
   });
 }
 
+/** Every group is due within this time of the start, if only by a turn ahead of its rate. */
+export const FIRST_WITHIN_MS = 10_000;
+
 export class Schedule {
   readonly #slots: readonly Slot[];
-  /** Due time of each slot's next turn. */
+  /** Due time of each slot's next turn at its rate. */
+  readonly #rateMonoMs: Float64Array;
+  /** Due time of its next turn: earlier only for the one ahead of the rate. */
   readonly #dueMonoMs: Float64Array;
   /** Slots as a binary heap, soonest first. */
   readonly #heap: Int32Array;
 
   constructor(startMonoMs: number, slots: readonly Slot[]) {
     this.#slots = slots;
-    this.#dueMonoMs = Float64Array.from(phases(slots), (phaseMs) => startMonoMs + phaseMs);
+    this.#rateMonoMs = Float64Array.from(phases(slots), (phaseMs) => startMonoMs + phaseMs);
+    this.#dueMonoMs = this.#rateMonoMs.map((rateMonoMs, slot) => {
+      const share = FIRST_WITHIN_MS / slots[slot]!.periodMs;
+      return share < 1 ? startMonoMs + (rateMonoMs - startMonoMs) * share : rateMonoMs;
+    });
     this.#heap = Int32Array.from(slots, (_, slot) => slot);
     for (let at = (slots.length >> 1) - 1; at >= 0; at--) this.#sink(at);
   }
@@ -68,12 +79,16 @@ export class Schedule {
     if (this.nextMonoMs > nowMonoMs) return null;
     const slot = this.#heap[0]!;
     const { periodMs } = this.#slots[slot]!;
-    const firstMonoMs = this.#dueMonoMs[slot]!;
-    const passed = Math.floor((nowMonoMs - firstMonoMs) / periodMs);
-    const dueMonoMs = firstMonoMs + passed * periodMs;
-    this.#dueMonoMs[slot] = dueMonoMs + periodMs;
+    const rateMonoMs = this.#rateMonoMs[slot]!;
+    const aheadMonoMs = this.#dueMonoMs[slot]!;
+    const atRate = nowMonoMs < rateMonoMs ? 0 : Math.floor((nowMonoMs - rateMonoMs) / periodMs) + 1;
+    const turns = atRate + (aheadMonoMs < rateMonoMs ? 1 : 0);
+    const nextMonoMs = rateMonoMs + atRate * periodMs;
+    this.#rateMonoMs[slot] = nextMonoMs;
+    this.#dueMonoMs[slot] = nextMonoMs;
     this.#sink(0);
-    return { slot, dueMonoMs, passed };
+    const dueMonoMs = atRate > 0 ? nextMonoMs - periodMs : aheadMonoMs;
+    return { slot, dueMonoMs, passed: turns - 1 };
   }
 
   #sink(from: number): void {
