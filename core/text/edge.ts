@@ -112,4 +112,53 @@ export const edgeFaults = {
       action: '无需处理。',
     },
   },
+  outbox_full: {
+    en: {
+      what: 'The disk has no room for what was measured.',
+      cause: 'Other programs filled the disk, or the share of the outbox is larger than the disk.',
+      action: 'Free space or make the share smaller. Work resumes by itself; losses are recorded.',
+    },
+    zh: {
+      what: '磁盘空间不足，测量数据无法写入。',
+      cause: '其他程序占满了磁盘，或发件箱配额大于磁盘容量。',
+      action: '释放空间或调小配额。恢复后自动继续；丢失的数据会记入缺口记录。',
+    },
+  },
+  outbox_busy: {
+    en: {
+      what: 'Another process has this outbox open.',
+      cause: 'The agent was started twice with the same data folder.',
+      action: 'Stop the other one, or give each gateway a folder of its own.',
+    },
+    zh: {
+      what: '发件箱已被另一个进程打开。',
+      cause: '采集程序以同一数据目录启动了两次。',
+      action: '停止另一个进程，或为每个网关指定各自的目录。',
+    },
+  },
+  outbox_damaged: {
+    en: {
+      what: 'A file of the outbox cannot be read, or not all of it.',
+      cause: 'The storage card is worn, the power went while it was writing, or bits flipped.',
+      action:
+        'What was readable is kept, the rest is a gap record. Replace the card if it repeats.',
+    },
+    zh: {
+      what: '发件箱的某个文件无法读取，或只能部分读取。',
+      cause: '存储卡磨损、写入时断电，或数据位翻转。',
+      action: '可读部分已保留，其余记为缺口。若再次发生，请更换存储卡。',
+    },
+  },
+  outbox_io: {
+    en: {
+      what: 'Reading or writing the outbox failed.',
+      cause: 'The disk reports errors, is mounted read-only, or the folder is not ours.',
+      action: 'Check the system log for disk errors and the rights of the data folder.',
+    },
+    zh: {
+      what: '读写发件箱失败。',
+      cause: '磁盘报错、以只读方式挂载，或目录权限不属于本程序。',
+      action: '在系统日志中查找磁盘错误，并检查数据目录的权限。',
+    },
+  },
 } as const satisfies Record<string, FaultText>;

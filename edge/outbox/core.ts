@@ -1,0 +1,408 @@
+// The outbox: what is sealed is here until the cloud has it. Synchronous; worker.ts runs it in a thread,
+// outbox.ts decides when to commit.
+//
+// Promises
+//   - `commit` reports `committed` only when its records are on disk (one transaction, synchronous=FULL).
+//   - A record stays until an ack names it, or it is given up and a debt says so (ledger.ts): decision and
+//     debt in one transaction. Whatever is killed when, a loss is told once.
+//   - An epoch is drawn at each opening and never reopened.
+//   - The outbox opens, whatever the files look like. What can be read is kept; the rest becomes a debt
+//     `damaged`. Only a folder that another process has open is refused.
+// Layout: a row of files (file.ts), appended to at the end, removed as a whole, so that space really comes
+// back and nothing is written twice. The newest is opened before the first reading; the older ones are
+// read through step by step (`step`), and until all are, only the present epoch is `held`.
+// Space: closed records (stored in the cloud) stay while there is room, within ACKED_SHARE, against the day
+// the cloud loses its store. Who leaves when space ends is in room.ts.
+// Disk full or failing: the commit says so and nothing changes on disk; the caller keeps the records and
+// asks again. News (acks, refusals, losses, words) is remembered and written with the next good commit.
+import { assert, type Fault, isFault } from '../../core/fault.ts';
+import type { Random } from '../../core/random.ts';
+import type { Range } from '../../core/ranges.ts';
+import { makeEpoch } from '../../protocols/uplink/envelope.ts';
+import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
+import {
+  type Batch,
+  type CommitResult,
+  type DiskState,
+  type Entry,
+  type EpochRanges,
+  emptyBatch,
+  type Held,
+  type Opened,
+  type OutboxStatus,
+  type ReadResult,
+  type StoredRecord,
+} from './batch.ts';
+import { OutboxFile, type Row } from './file.ts';
+import {
+  type FileState,
+  listFiles,
+  loadNewest,
+  newestOpening,
+  newFileState,
+  noteRow,
+  openingOf,
+  removeFile,
+} from './folder.ts';
+import { type EpochState, type Ledger, type Loss, type Part, without } from './ledger.ts';
+import { Room } from './room.ts';
+import { Shelf } from './shelf.ts';
+
+export const FILE_BYTES_MAX = 64 * 1024 * 1024; // One damaged header costs at most this.
+const FILES_MIN = 32; // In a small share files are smaller, so that giving up one costs 3 % of it.
+/** 32 files of 128 KB; below this the files themselves would be most of the share. */
+export const SHARE_BYTES_MIN = 4 * 1024 * 1024;
+export const ACKED_SHARE = 0.25;
+/** outbox.ts commits at least this often: what a crash costs. */
+export const COMMIT_INTERVAL_MS = 1_000;
+const RATE_WEIGHT = 0.2; // Of the newest commit in the mean rate.
+const LOG_PAGES_MAX = 1_000; // 4 MB of log, SQLite's own default.
+const PAGE_BYTES = 4096;
+
+export interface OutboxCoreOptions {
+  readonly folder: string;
+  readonly bytesMax: number;
+  readonly random: Random;
+  /** Stands before each durable write and may throw a Fault: for tests of slow and full disks. */
+  readonly beforeWrite?: () => void;
+}
+
+export class OutboxCore {
+  readonly epoch: Epoch;
+  readonly #options: OutboxCoreOptions;
+  readonly #fileBytesMax: number;
+  readonly #ledger: Ledger;
+  readonly #present: EpochState;
+  readonly #shelf: Shelf;
+  readonly #room: Room;
+  #disk: DiskState = 'ok';
+  #damaged = { readings: 0, unchanged: 0 };
+  #lastMonoMs = 0;
+
+  private constructor(options: OutboxCoreOptions, files: FileState[], ledger: Ledger) {
+    this.#options = options;
+    this.#fileBytesMax = fileBytesMaxOf(options.bytesMax);
+    this.#shelf = new Shelf(options.folder, files, ledger, (loss) => this.#owe(loss));
+    this.#ledger = ledger;
+    const known = Math.max(0, ...[...ledger.epochs.keys()].map(openingOf));
+    this.epoch = makeEpoch((known || newestOpening(files)) + 1, options.random);
+    this.#oweCrash();
+    this.#present = ledger.epoch(this.epoch);
+    this.#present.clean = false;
+    this.#room = new Room(files, ledger, {
+      bytesMax: options.bytesMax,
+      fileBytesMax: this.#fileBytesMax,
+      ackedShare: ACKED_SHARE,
+      open: (file) => this.#shelf.open(file),
+      remove: (file) => this.#remove(file),
+    });
+  }
+
+  /** Throws `outbox_busy` when another process has the folder, `outbox_io` when it cannot be made. */
+  static open(options: OutboxCoreOptions): OutboxCore {
+    assert(options.bytesMax >= SHARE_BYTES_MIN, `an outbox has at least ${SHARE_BYTES_MIN} bytes`);
+    const files = listFiles(options.folder);
+    const logPages = logPagesOf(fileBytesMaxOf(options.bytesMax));
+    const ledger = loadNewest(options.folder, files, logPages);
+    const core = new OutboxCore(options, files, ledger);
+    core.commit(emptyBatch); // Makes the epoch durable; when the disk is full, a later commit does.
+    return core;
+  }
+
+  get opened(): Opened {
+    return {
+      epoch: this.epoch,
+      words: this.#ledger.words,
+      parts: [...this.#ledger.parts.keys()],
+      result: this.#result(this.#disk === 'ok'),
+    };
+  }
+
+  commit(batch: Batch): CommitResult {
+    this.#takeNews(batch);
+    for (let tries = 0; ; tries++) {
+      try {
+        this.#makeRoom();
+        this.#write(this.#newest(), batch);
+        this.#disk = 'ok';
+        return this.#result(true);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        if (tries === 0 && this.#recover(error)) continue;
+        this.#disk = error.code === 'outbox_full' ? 'full' : 'failing';
+        return this.#result(false);
+      }
+    }
+  }
+
+  #result(committed: boolean): CommitResult {
+    const { readings, unchanged } = this.#room.counts;
+    const status: OutboxStatus = {
+      disk: this.#disk,
+      bytes: this.#shelf.bytes,
+      files: this.#shelf.files.length,
+      isScanned: this.#shelf.isScanned,
+      givenUp: this.#damaged.readings + readings,
+      givenUpUnchanged: this.#damaged.unchanged + unchanged,
+      refused: this.#ledger.refused.size,
+    };
+    return { committed, status, debts: committed ? [...this.#ledger.debts.values()] : [] };
+  }
+
+  #makeRoom(): void {
+    this.#room.relieve();
+    // So full that one piece of work is not enough: the batch waits until there is room for it.
+    while (this.#room.isTight) {
+      this.#write(this.#newest(), emptyBatch);
+      if (!this.#room.relieve() && !this.step()) return;
+    }
+  }
+
+  /** Whether trying again at once can help: space came free, or a damaged newest file was left behind. */
+  #recover(error: Fault): boolean {
+    if (error.code === 'outbox_full') return this.#room.dropClosed() > 0;
+    const newest = this.#shelf.writable;
+    if (error.code !== 'outbox_damaged' || !newest) return false;
+    this.#shelf.retire(newest);
+    newest.scanKey = 0; // What it still has is to be found out again.
+    newest.held.clear();
+    newest.events.clear();
+    return true;
+  }
+
+  #takeNews(batch: Batch): void {
+    for (const { epoch, ranges } of batch.acked) this.#close(epoch, ranges);
+    for (const { epoch, sequence, reason } of batch.refused) {
+      const range = [{ first: sequence, last: sequence }];
+      const stored = this.read(epoch, range, 1).records[0];
+      if (stored) this.#ledger.addRefused({ epoch, sequence, reason, bytes: stored.bytes });
+      this.#close(epoch, range);
+    }
+    this.#reopen(batch.wanted);
+    for (const loss of batch.dropped) this.#owe(loss);
+    for (const [name, value] of batch.words) this.#ledger.setWord(name, value);
+    for (const { part, record } of batch.entries) {
+      if (!part) continue;
+      const { epoch, sequence, bytes } = record;
+      this.#ledger.addPart(part.hash, { epoch, sequence, pages: part.pages, bytes });
+    }
+  }
+
+  #close(epoch: Epoch, ranges: readonly Range[]): void {
+    const state = this.#ledger.epochs.get(epoch);
+    if (!state) return; // Long gone: nothing of it is here.
+    for (const { first, last } of ranges) state.closed.add(first, last);
+    this.#ledger.touch(epoch);
+  }
+
+  #reopen(wanted: readonly EpochRanges[] | 'all'): void {
+    const everything = [...this.#ledger.epochs.values()].map(({ epoch, closed }) => ({
+      epoch,
+      ranges: closed.toArray(),
+    }));
+    for (const { epoch, ranges } of wanted === 'all' ? everything : wanted) {
+      const state = this.#ledger.epochs.get(epoch);
+      if (!state) continue;
+      for (const { first, last } of ranges) state.closed.remove(first, last);
+      this.#ledger.touch(epoch);
+    }
+  }
+
+  #owe(loss: Loss): void {
+    this.#ledger.owe(loss);
+    if (loss.estimated) return;
+    this.#damaged.readings += loss.readings;
+    this.#damaged.unchanged += loss.unchanged;
+  }
+
+  #write(newest: FileState, batch: Batch): void {
+    const handle = newest.handle;
+    assert(handle, 'the newest file is open');
+    const { closed, givenUp, ...before } = this.#present;
+    const rows = this.#advance(batch);
+    const copies = this.#room.copies;
+    const changes = this.#ledger.changes();
+    const settled = batch.entries.flatMap(({ settles }) => settles);
+    try {
+      this.#options.beforeWrite?.();
+      handle.transaction(() => {
+        for (const row of rows) handle.insert(row);
+        for (const row of copies) handle.insert(row);
+        for (const [key, value] of changes) handle.putState(key, value);
+        for (const id of settled) handle.putState(`debt:${id}`, null);
+      });
+    } catch (error) {
+      Object.assign(this.#present, before);
+      throw error;
+    }
+    this.#ledger.saved(changes);
+    this.#ledger.settled(settled);
+    if (batch.monoMs > 0) this.#lastMonoMs = batch.monoMs;
+    for (const row of rows) noteRow(newest, row);
+    for (const row of copies) noteRow(newest, row);
+    newest.bytes = handle.bytes;
+    this.#room.copied();
+  }
+
+  /** Moves the present epoch on by the batch, and gives its rows. */
+  #advance({ entries, monoMs }: Batch): Row[] {
+    const present = this.#present;
+    this.#ledger.touch(this.epoch);
+    const takenAtStart = present.taken;
+    const rows = entries.map((entry) => {
+      const row = rowOf(entry, present.taken);
+      present.taken += row.taken;
+      present.next = Math.max(present.next, row.sequence + 1);
+      present.points = Math.max(present.points, row.firstAlias + row.points);
+      if (row.manifest !== '') present.manifest = row.manifest;
+      return row;
+    });
+    const lapseMs = monoMs - this.#lastMonoMs;
+    if (lapseMs > 0) {
+      const perSecond = ((present.taken - takenAtStart) * 1_000) / lapseMs;
+      present.perSecond += (perSecond - present.perSecond) * RATE_WEIGHT;
+      present.lastMonoMs = Math.max(present.lastMonoMs, monoMs);
+    }
+    return rows;
+  }
+
+  /** The file to append to, made when there is none or the last one is full. */
+  #newest(): FileState {
+    const { files, writable } = this.#shelf;
+    if (writable && writable.bytes < this.#fileBytesMax) return writable;
+    const last = files.at(-1);
+    this.#options.beforeWrite?.();
+    const file = newFileState(this.#options.folder, (last?.number ?? 0) + 1);
+    try {
+      file.handle = OutboxFile.create(file.path, logPagesOf(this.#fileBytesMax));
+      const everything = this.#ledger.everything();
+      file.handle.transaction(() => {
+        for (const [key, value] of everything) file.handle?.putState(key, value);
+      });
+    } catch (error) {
+      file.handle?.close();
+      removeFile(file.path);
+      throw error;
+    }
+    file.scanKey = null; // It is empty; what comes in is noted as it comes.
+    file.bytes = file.handle.bytes;
+    if (last) this.#shelf.retire(last);
+    files.push(file);
+    return file;
+  }
+
+  /** One bounded piece of background work; false when there is none. */
+  step(): boolean {
+    const didScan = this.#shelf.scanOn();
+    if (didScan && this.#shelf.isScanned) this.#forget();
+    return didScan;
+  }
+
+  #remove(file: FileState): void {
+    this.#shelf.remove(file);
+    if (this.#shelf.isScanned) this.#forget();
+  }
+
+  /** Leaves behind epochs of which nothing is left, and dictionaries that nobody names. */
+  #forget(): void {
+    const { files } = this.#shelf;
+    const debts = [...this.#ledger.debts.values()];
+    for (const epoch of [...this.#ledger.epochs.keys()]) {
+      if (epoch === this.epoch || debts.some((debt) => debt.epoch === epoch)) continue;
+      if (!files.some(({ held }) => held.has(epoch))) this.#ledger.forget(epoch);
+    }
+    const named = new Set(debts.map(({ manifest }) => manifest));
+    for (const { manifests } of files) for (const hash of manifests) named.add(hash);
+    this.#ledger.keepParts(named);
+  }
+
+  /** Every epoch of which something is here, the present one first; only it until all files are scanned. */
+  held(): Held[] {
+    const others = this.#shelf.isScanned ? [...this.#ledger.epochs.keys()] : [];
+    const epochs = [this.epoch, ...others.filter((epoch) => epoch !== this.epoch)];
+    return epochs
+      .map((epoch) => this.#shelf.summary(epoch))
+      .filter(({ epoch, ranges }) => epoch === this.epoch || ranges.length > 0);
+  }
+
+  /**
+   * Records of the ranges, lowest first, until `bytesMax` is reached, at least one. What is named as
+   * absent will never be found; the rest was left out for want of room.
+   */
+  read(epoch: Epoch, ranges: readonly Range[], bytesMax: number): ReadResult {
+    const records = this.#shelf.read(epoch, ranges, bytesMax).map(toStored);
+    return { records, absent: without(ranges, this.#shelf.held(epoch)) };
+  }
+
+  part(hash: Hash): Part | undefined {
+    return this.#ledger.parts.get(hash);
+  }
+
+  /** Marks the end as clean, unless the disk does not let us, and closes the files. */
+  close(): void {
+    this.#present.clean = true;
+    this.commit(emptyBatch);
+    this.abandon();
+  }
+
+  /** What a kill leaves: the files as they are, without the clean mark. */
+  abandon(): void {
+    this.#shelf.close();
+  }
+
+  // The last epoch did not end by itself: what was taken and not yet committed is gone.
+  #oweCrash(): void {
+    for (const state of [...this.#ledger.epochs.values()]) {
+      if (state.clean) continue;
+      state.clean = true;
+      this.#ledger.touch(state.epoch);
+      if (state.taken === 0) continue;
+      this.#ledger.owe({
+        cause: 'crash',
+        epoch: state.epoch,
+        manifest: state.manifest,
+        firstAlias: 0,
+        points: state.points,
+        fromMonoMs: state.lastMonoMs,
+        toMonoMs: state.lastMonoMs + COMMIT_INTERVAL_MS,
+        readings: Math.ceil((state.perSecond * COMMIT_INTERVAL_MS) / 1_000),
+        unchanged: 0,
+        estimated: true,
+        sequences: [],
+      });
+    }
+  }
+}
+
+function fileBytesMaxOf(bytesMax: number): number {
+  return Math.min(FILE_BYTES_MAX, Math.floor(bytesMax / FILES_MIN));
+}
+
+// The log of a small file is a quarter of it, so that the share is kept to.
+function logPagesOf(fileBytesMax: number): number {
+  return Math.min(LOG_PAGES_MAX, Math.floor(fileBytesMax / PAGE_BYTES / 4));
+}
+
+function rowOf(entry: Entry, takenBefore: number): Row {
+  const { record, keep, firstAlias, points, gaps } = entry;
+  const { epoch, sequence, taken, unchanged, firstMonoMs, lastMonoMs, manifest, bytes } = record;
+  return {
+    epoch,
+    sequence,
+    keep,
+    taken,
+    unchanged,
+    takenBefore,
+    firstMonoMs,
+    lastMonoMs,
+    firstAlias,
+    points,
+    manifest,
+    gaps,
+    bytes,
+  };
+}
+
+function toStored({ epoch, sequence, keep, bytes }: Row): StoredRecord {
+  return { epoch, sequence, isEvent: keep === 'event', bytes };
+}

@@ -1,0 +1,49 @@
+// What damage cost: the sequences of an epoch that are neither held nor closed nor given up, and how many
+// readings were in them. Each row tells how many readings were taken before it, so a hole between two rows
+// is counted exactly; where a neighbour is missing too, by the mean of the epoch, and marked as estimated.
+import { RangeSet } from '../../core/ranges.ts';
+import type { Epoch } from '../../protocols/uplink/record.ts';
+import type { Row } from './file.ts';
+import { type EpochState, type Loss, Losses, without } from './ledger.ts';
+
+export type ReadRow = (epoch: Epoch, sequence: number) => Row | undefined;
+
+/** `holes` as found while reading, or all there are. */
+export function damagedLosses(
+  state: EpochState,
+  held: RangeSet,
+  read: ReadRow,
+  holes = holesOf(state, held),
+): readonly Loss[] {
+  const losses = new Losses();
+  const mean = state.next > 1 ? state.taken / (state.next - 1) : 0;
+  for (const { first, last } of holes.toArray()) {
+    const before = read(state.epoch, first - 1);
+    const after = read(state.epoch, last + 1);
+    const start = before ? before.takenBefore + before.taken : first === 1 ? 0 : null;
+    const end = after ? after.takenBefore : last + 1 === state.next ? state.taken : null;
+    const isExact = start !== null && end !== null && end >= start;
+    const fromMonoMs = before?.lastMonoMs ?? 0;
+    losses.add({
+      cause: 'damaged',
+      epoch: state.epoch,
+      manifest: after?.manifest || before?.manifest || state.manifest,
+      firstAlias: 0,
+      points: state.points,
+      fromMonoMs,
+      toMonoMs: Math.max(fromMonoMs, after?.firstMonoMs ?? state.lastMonoMs),
+      readings: isExact ? end - start : Math.round(mean * (last - first + 1)),
+      unchanged: 0,
+      estimated: !isExact,
+      sequences: [{ first, last }],
+    });
+  }
+  return losses.all();
+}
+
+// Of an epoch whose state was lost nobody knows what was closed before the first row that is left.
+function holesOf(state: EpochState, held: RangeSet): RangeSet {
+  const first = state.isKnown ? 1 : (held.toArray()[0]?.first ?? state.next);
+  const missing = held.missing(first, state.next - 1);
+  return RangeSet.of(without(without(missing, state.closed), state.givenUp));
+}
