@@ -1,5 +1,55 @@
 import type { Bilingual, FaultText } from './text.ts';
 
-export const simulatorMessages = {} as const satisfies Record<string, Bilingual>;
+export const simulatorMessages = {
+  'recording-no-column': {
+    en: 'the recording has no column {name}; it has {known}',
+    zh: '录制数据没有列 {name}；现有列：{known}',
+  },
+  'recording-unit-twice': {
+    en: 'the unit {unit} stands here a second time',
+    zh: '单元号 {unit} 重复出现',
+  },
+  'recording-too-long': {
+    en: 'the recording has {rows} rows, more than {rowsMax}',
+    zh: '录制数据有 {rows} 行，超过上限 {rowsMax}',
+  },
+} as const satisfies Record<string, Bilingual>;
 
-export const simulatorFaults = {} as const satisfies Record<string, FaultText>;
+export const simulatorFaults = {
+  sim_point_unknown: {
+    en: {
+      what: 'The simulated device has no such point.',
+      cause: 'A misspelt point, or another profile than the scenario was written for.',
+      action: 'Compare with `lifeline profile show` of the profile.',
+    },
+    zh: {
+      what: '模拟设备没有该测点。',
+      cause: '测点名称有误，或场景针对的是另一个设备描述。',
+      action: '对照 `lifeline profile show` 的输出检查。',
+    },
+  },
+  sim_value_unfit: {
+    en: {
+      what: 'The registers of the simulated point cannot hold this value.',
+      cause: 'A text for a number, a number for a switch, or no number for a whole-number register.',
+      action: 'Give the point a value of its own kind.',
+    },
+    zh: {
+      what: '模拟测点的寄存器无法表示该值。',
+      cause: '给数值测点写了文本、给开关量写了数字，或给整数寄存器写了非数字。',
+      action: '请写入与测点类型相符的值。',
+    },
+  },
+  sim_no_such_code: {
+    en: {
+      what: 'The simulated device has no code for this reason.',
+      cause: 'Its profile lists no raw value under `invalid` that means this.',
+      action: 'Choose a reason the profile knows, or let the server answer with a fault instead.',
+    },
+    zh: {
+      what: '模拟设备没有表示该原因的代码。',
+      cause: '设备描述的 `invalid` 中没有对应的原始值。',
+      action: '选择设备描述中已有的原因，或改用服务器故障来模拟。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;

@@ -1,0 +1,178 @@
+// A device made from its profile: the registers a real one would show, set in engineering units. What the
+// gateway reads from it goes through the same addresses and codes as on a real bus, so a profile that is
+// wrong shows itself here first.
+//
+// It counts what it gave out: `served` is the account of readings kept on the far side of the wire, by
+// somebody who knows nothing of the gateway's counters.
+import { Fault } from '../core/fault.ts';
+import type { Reason } from '../core/quality.ts';
+import type { Value } from '../core/reading.ts';
+import type { Profile, ProfilePoint } from '../device-profiles/profile.ts';
+import type { Shown } from '../device-profiles/vectors.ts';
+import { shownBy } from '../device-profiles/vectors.ts';
+import type { ModbusAddress, Table } from '../protocols/modbus/address.ts';
+import { tables } from '../protocols/modbus/address.ts';
+import { ILLEGAL_ADDRESS } from '../protocols/modbus/codec.ts';
+import { writeValue } from '../protocols/modbus/value.ts';
+import type { RegisterBank } from './modbus-server.ts';
+
+/** An engineering value, or the code with which the device says that it has none. */
+export type SimulatedValue = NonNullable<Value> | { readonly invalid: Reason };
+
+export interface SimulatedDeviceOptions {
+  /** Exception 2 for every register the profile does not name; otherwise these read as 0. */
+  readonly strict: boolean;
+}
+
+interface TableBank {
+  readonly words: Uint16Array;
+  /** 1 where the profile names the register. */
+  readonly named: Uint8Array;
+  readonly points: readonly ModbusAddress[];
+}
+
+export class SimulatedDevice implements RegisterBank {
+  readonly profile: Profile;
+  /** Point-reads: for each read request, the points of the profile it covers from end to end. */
+  served = 0;
+  readonly #strict: boolean;
+  readonly #banks: ReadonlyMap<Table, TableBank>;
+  readonly #points: ReadonlyMap<string, ProfilePoint>;
+  #frozen: ReadonlySet<string> = new Set();
+  readonly #held = new Map<string, SimulatedValue>();
+
+  /** Every point starts at 0, or at the value nearest to it that its range or states allow. */
+  constructor(profile: Profile, { strict }: SimulatedDeviceOptions = { strict: false }) {
+    this.profile = profile;
+    this.#strict = strict;
+    this.#points = new Map(profile.points.map((point) => [point.id, point]));
+    const known = profile.identify.filter((entry) => entry.kind === 'register');
+    const points = profile.points.map(({ address }) => address);
+    const all = [...points, ...known.map(({ address }) => address)];
+    this.#banks = new Map(tables.map((table) => [table, tableBank(table, points, all)]));
+    for (const { address, equals } of known) this.#write(address, equals);
+    for (const point of profile.points) {
+      const initial = initialOf(point);
+      if (initial !== null) this.set(point.id, initial);
+    }
+  }
+
+  /**
+   * Shows a value from the next read on. Whole-number registers round and saturate as converters do.
+   * Throws Fault `sim_point_unknown`, `sim_value_unfit` (text for a number, NaN for whole numbers) or
+   * `sim_no_such_code` (the device has no code that says so).
+   */
+  set(pointId: string, value: SimulatedValue): void {
+    const point = this.#point(pointId);
+    const raw = rawFor(point, value);
+    if (this.#frozen.has(pointId)) this.#held.set(pointId, value);
+    else this.#write(point.address, raw);
+  }
+
+  /** What a reader of the point sees now. */
+  get(pointId: string): Shown {
+    const point = this.#point(pointId);
+    const { table, address, width } = point.address;
+    const { words } = this.#banks.get(table)!;
+    return shownBy(point, words.subarray(address, address + width));
+  }
+
+  /** A sensor that sticks: these points keep showing what they show, whatever is set. */
+  freeze(pointIds: Iterable<string> = this.#points.keys()): void {
+    const frozen = new Set(pointIds);
+    for (const id of frozen) this.#point(id);
+    this.#frozen = new Set([...this.#frozen, ...frozen]);
+  }
+
+  /** Moves again, with what was set meanwhile. */
+  thaw(): void {
+    this.#frozen = new Set();
+    for (const [id, value] of this.#held) this.set(id, value);
+    this.#held.clear();
+  }
+
+  read(table: Table, address: number, count: number): Uint16Array | number {
+    const { words, named, points } = this.#banks.get(table)!;
+    const end = address + count;
+    if (this.#strict) {
+      for (let at = address; at < end; at++) if (named[at] !== 1) return ILLEGAL_ADDRESS;
+    }
+    for (const point of points) {
+      if (point.address >= address && point.address + point.width <= end) this.served++;
+    }
+    const answer = new Uint16Array(count);
+    answer.set(words.subarray(address, end));
+    return answer;
+  }
+
+  /** Takes what is written to registers the profile names; the others are read-only to everybody. */
+  write(table: Table, address: number, values: Uint16Array): number {
+    const { words, named } = this.#banks.get(table)!;
+    for (let at = address; at < address + values.length; at++) {
+      if (named[at] !== 1) return ILLEGAL_ADDRESS;
+    }
+    words.set(values, address);
+    return 0;
+  }
+
+  #point(id: string): ProfilePoint {
+    const point = this.#points.get(id);
+    if (point) return point;
+    throw new Fault('sim_point_unknown', 'never', `${this.profile.id} has no point ${id}`);
+  }
+
+  #write(address: ModbusAddress, raw: Value): void {
+    const { words } = this.#banks.get(address.table)!;
+    if (address.table === 'coil' || address.table === 'discrete') {
+      words[address.address] = raw ? 1 : 0;
+    } else writeValue(address, raw, words, address.address);
+  }
+}
+
+function tableBank(
+  table: Table,
+  points: readonly ModbusAddress[],
+  all: readonly ModbusAddress[],
+): TableBank {
+  const here = all.filter((address) => address.table === table);
+  const size = here.reduce((max, { address, width }) => Math.max(max, address + width), 0);
+  const named = new Uint8Array(size);
+  for (const { address, width } of here) named.fill(1, address, address + width);
+  return {
+    words: new Uint16Array(size),
+    named,
+    points: points.filter((address) => address.table === table),
+  };
+}
+
+function initialOf({ definition, states }: ProfilePoint): SimulatedValue | null {
+  const [state] = states.keys();
+  if (state !== undefined) return state;
+  if (definition.type === 'boolean') return false;
+  if (definition.type === 'text') return null; // Registers of 0 are an empty text.
+  const [min, max] = definition.range ?? [0, 0];
+  return Math.min(Math.max(0, min), max);
+}
+
+function rawFor(point: ProfilePoint, value: SimulatedValue): Value {
+  const { id, address, definition } = point;
+  if (typeof value === 'object') {
+    for (const [raw, reason] of point.invalid) if (reason === value.invalid) return raw;
+    if (value.invalid === 'not_available' && address.type.startsWith('float')) return Number.NaN;
+    throw new Fault('sim_no_such_code', 'never', `${id} has no code for ${value.invalid}`);
+  }
+  const { type, scale, offset } = definition;
+  const wanted = type === 'boolean' || type === 'text' ? type : 'number';
+  const kind = typeof value === 'string' ? 'text' : typeof value;
+  const isWhole = !address.type.startsWith('float');
+  const isNumber = kind === 'bigint' || kind === 'number';
+  const isUnfit =
+    wanted === 'number'
+      ? !isNumber || (isWhole && kind === 'number' && !Number.isFinite(value))
+      : kind !== wanted;
+  if (isUnfit) {
+    throw new Fault('sim_value_unfit', 'never', `${id} (${address.type}) cannot show ${value}`);
+  }
+  if (typeof value === 'number') return (value - offset) / scale;
+  return value;
+}
