@@ -220,9 +220,10 @@ function takeSample(
   return [{ track, verdict: after }, early.length ? [...early, ...late] : late];
 }
 
-// A new epoch or a hole restarts the running delay where knowledge begins again.
+// A new epoch or a hole restarts the running delay where knowledge begins again. Silence that goes on through a
+// hole is still silence: a device that fails is asked more and more seldom, and must not stay unnoticed.
 function enter(
-  { periodMs }: Subject,
+  { periodMs, rule }: Subject,
   { track, verdict }: Evaluation,
   epoch: string,
   fromMonoMs: number,
@@ -233,6 +234,8 @@ function enter(
     track.epoch !== epoch ||
     (track.markMonoMs >= 0 && fromMonoMs - track.markMonoMs > HOLE_PERIODS * periodMs);
   if (!isRunning || !isHole) return { verdict };
+  const isSilence = rule.kind === 'no-data' && verdict.phase === 'rising';
+  if (isSilence && track.epoch === epoch) return { verdict };
   const heldMonoMs = verdict.heldMonoMs < 0 ? -1 : fromMonoMs;
   return { verdict: { ...verdict, sinceMonoMs: fromMonoMs, sinceAtMs: fromAtMs, heldMonoMs } };
 }

@@ -27,7 +27,8 @@ export const alarmFaults = {
   alarm_superseded: {
     en: {
       what: 'This alarm is over, and a newer one of the same rule has taken its place.',
-      cause: 'The condition came back after the list on the screen was read, or the alarm is history.',
+      cause:
+        'The condition came back after the list on the screen was read, or the alarm is history.',
       action: 'Look at the newest alarm of this rule and acknowledge that one.',
     },
     zh: {

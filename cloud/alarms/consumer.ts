@@ -1,0 +1,450 @@
+// The alarms consumer: follows the inbox, evaluates the rules in force, and says what people must know. One call,
+// one transaction: rule and evaluation state, alarms, journal, notifications to send and cursor move together or
+// not at all, so a crash at any point repeats work and changes nothing.
+//
+// Synchronous and without a clock of its own: the thread that owns the database drives it, and so does a
+// simulated world. In memory is only what a start reads back from the tables; after a failed transaction
+// it is read back at once.
+//
+// The way of a reading: most series are still (no delay runs, the value is on the same side), and for those a
+// few array accesses suffice; everything else goes through the kernel (core/alarm/evaluate.ts). Order is by
+// (epoch, monotonic time) alone. A sample newer than the newest known belongs to the live state whichever lane
+// brought it; older ones go to history.ts. Coverage is believed as order.ts says.
+import type { DatabaseSync } from 'node:sqlite';
+import type { Input, Sample, Track } from '../../core/alarm/evaluate.ts';
+import { isStill, step } from '../../core/alarm/evaluate.ts';
+import type { Rule } from '../../core/alarm/rule.ts';
+import { change } from '../../core/alarm/state.ts';
+import { Fault, unreachable } from '../../core/fault.ts';
+import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
+import type { DecodedCoverage, DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
+import { History } from './history.ts';
+import { Marks, NOTHING } from './marks.ts';
+import type { AlarmEvent, Source } from './occurrences.ts';
+import { brief, Occurrences } from './occurrences.ts';
+import type { Arrival, Gateway } from './order.ts';
+import { arrive, newGateway } from './order.ts';
+import { Rules } from './rules.ts';
+import { Silence } from './silence.ts';
+import type { Alarm, AlarmFilter, JournalEntry, RuleRow } from './tables.ts';
+import { AlarmTables } from './tables.ts';
+import type { Watched } from './watched.ts';
+import { WatchedSeries } from './watched.ts';
+
+/** No-data rules of a gateway are looked at once in so much of its time. */
+const PASSED_EVERY_MS = 1_000;
+
+export class AlarmConsumer {
+  readonly tables: AlarmTables;
+  #marks = new Marks();
+  #gateways = new Map<string, Gateway>();
+  #touched = new Set<Gateway>();
+  #series!: WatchedSeries;
+  #occurrences!: Occurrences;
+  #history!: History;
+  #rules!: Rules;
+  readonly #silence = new Silence();
+  // Scratch of one record: since when it covers a series, valid where #coveredBy says this record.
+  #coveredFrom = new Float64Array(0);
+  #coveredBy = new Float64Array(0);
+  #recordNumber = 0;
+
+  /** Makes its tables in `database` if they are not there. */
+  constructor(database: DatabaseSync) {
+    this.tables = new AlarmTables(database);
+    this.#load();
+  }
+
+  /** The newest inbox row whose effect is in the tables. */
+  get cursor(): number {
+    return this.tables.cursor;
+  }
+
+  /** Takes records in inbox order; rows at or before the cursor are skipped. */
+  apply(records: readonly DecodedRecord[], nowMs: number): AlarmEvent[] {
+    return this.#transact(() => {
+      let cursor = this.cursor;
+      for (const record of records) {
+        if (record.row.row <= cursor) continue;
+        cursor = record.row.row;
+        this.#record(record, nowMs);
+      }
+      this.tables.cursor = cursor;
+    });
+  }
+
+  /** What the broker knows of a gateway's connection, each time it changes. */
+  presence(gateway: string, online: boolean, sinceMs: number): AlarmEvent[] {
+    this.#silence.presence(gateway, online, sinceMs);
+    const known = this.#gateways.get(gateway);
+    if (known && (!online || !known.silent.active)) return [];
+    return this.#transact(() => {
+      if (known) this.#heard(known, sinceMs);
+      else this.#meet(gateway, '');
+    });
+  }
+
+  /** Once a second or so: gateways fall silent, and history that waits in vain is closed. */
+  tick(nowMs: number): AlarmEvent[] {
+    this.#silence.tick(nowMs);
+    const silent = [...this.#gateways.values()].filter(
+      ({ gateway, silent: { active } }) => !active && this.#silence.isSilent(gateway, nowMs),
+    );
+    if (silent.length === 0 && !this.#history.isIdle(nowMs)) return [];
+    return this.#transact(() => {
+      for (const gateway of silent) {
+        const sinceMs = this.#silence.sinceMs(gateway.gateway);
+        const alarm = this.#silence.alarm(gateway, sinceMs, nowMs);
+        const { occurrence } = alarm;
+        gateway.silent = change(gateway.silent, { kind: 'begins', occurrence })[0];
+        this.#touched.add(gateway);
+        const row = this.tables.insert(alarm);
+        if (row) this.#occurrences.raise(row, { isLive: true, receivedMs: nowMs, nowMs });
+      }
+      this.#history.tick({ isLive: false, receivedMs: nowMs, nowMs });
+    });
+  }
+
+  /**
+   * Somebody has seen it and takes it. Throws a Fault: `alarm_unknown`, `alarm_superseded` (history, or a newer
+   * occurrence has come), `alarm_acknowledged` (its detail says by whom).
+   */
+  acknowledge(occurrence: string, who: string, note: string, nowMs: number): AlarmEvent[] {
+    const before = this.tables.get(occurrence);
+    if (!before) throw new Fault('alarm_unknown', 'never', occurrence);
+    const watch = this.#series.byKey
+      .get(before.key)
+      ?.watches.find(({ subject }) => subject.rule.id === before.rule);
+    const gateway = before.series === null ? this.#gateways.get(before.gateway) : undefined;
+    const condition = watch?.condition ?? gateway?.silent;
+    if (before.acknowledgedBy !== null) {
+      throw new Fault('alarm_acknowledged', 'never', `by ${before.acknowledgedBy}`);
+    }
+    if (before.isHistorical || before.supersededBy !== null || condition === undefined) {
+      throw new Fault('alarm_superseded', 'never', before.supersededBy ?? occurrence);
+    }
+    const [after, [effect]] = change(condition, { kind: 'acknowledge', occurrence });
+    if (effect?.kind === 'refused' && effect.why === 'superseded') {
+      throw new Fault('alarm_superseded', 'never', condition.occurrence ?? occurrence);
+    }
+    return this.#transact(() => {
+      const changes = { acknowledgedMs: nowMs, acknowledgedBy: who, note: note || null };
+      const alarm = this.tables.update(before, changes);
+      if (watch) {
+        watch.condition = after;
+        this.#series.keep(watch);
+      } else if (gateway) {
+        gateway.silent = after;
+        this.#touched.add(gateway);
+      }
+      const kind = 'alarm-acknowledged';
+      this.#occurrences.journal(kind, who, occurrence, brief(before), brief(alarm), nowMs);
+      this.#occurrences.tell({ kind: 'acknowledged', alarm });
+    });
+  }
+
+  /** A person's rule for a series that a gateway has announced; in force from now on. */
+  decide(key: string, rule: Rule, who: string, reason: string, nowMs: number): AlarmEvent[] {
+    return this.#transact(() => {
+      this.#rules.decide(key, rule, who, reason, { isLive: true, receivedMs: nowMs, nowMs });
+    });
+  }
+
+  get(occurrence: string): Alarm | null {
+    return this.tables.get(occurrence);
+  }
+
+  /** Newest first. */
+  list(filter: AlarmFilter = {}): Alarm[] {
+    return this.tables.list(filter);
+  }
+
+  /** Oldest first, after `seq`; of one occurrence or `series key/rule` where `what` says so. */
+  journal(after = 0, limit = 200, what?: string): JournalEntry[] {
+    return this.tables.journal(after, limit, what);
+  }
+
+  rules(): RuleRow[] {
+    return this.tables.rules();
+  }
+
+  /** Stretches of history that wait for their backlog; for metrics. */
+  get stretchesOpen(): number {
+    return this.#history.open;
+  }
+
+  #load(): void {
+    this.#marks = new Marks();
+    this.#series = new WatchedSeries(this.tables, this.#marks);
+    this.#marks.load(this.tables);
+    this.#occurrences = new Occurrences(this.tables, this.#series);
+    this.#history = new History(this.tables, this.#series, this.#occurrences);
+    this.#rules = new Rules(this.tables, this.#marks, this.#series, this.#occurrences);
+    this.#rules.epochOf = (name) => {
+      const gateway = this.#gateways.get(name);
+      return gateway?.epoch ? { epoch: gateway.epoch, offsetMs: gateway.offsetMs } : null;
+    };
+    this.#touched.clear();
+    this.#gateways = new Map(
+      this.tables.gateways<Gateway>().map((gateway) => [gateway.gateway, gateway]),
+    );
+  }
+
+  #transact(work: () => void): AlarmEvent[] {
+    try {
+      this.tables.transact(() => {
+        work();
+        this.#marks.flush(this.tables);
+        this.#history.flush();
+        for (const gateway of this.#touched) this.tables.putGateway(gateway.gateway, gateway);
+        this.#touched.clear();
+      });
+    } catch (error) {
+      this.#load();
+      throw error;
+    }
+    return this.#occurrences.drain();
+  }
+
+  #meet(name: string, area: string): Gateway {
+    const gateway = newGateway(name, area);
+    this.#gateways.set(name, gateway);
+    this.#touched.add(gateway);
+    return gateway;
+  }
+
+  #record(record: DecodedRecord, nowMs: number): void {
+    const { gateway: name, area, receivedMs } = record.row;
+    const gateway = this.#gateways.get(name) ?? this.#meet(name, area);
+    this.#touched.add(gateway);
+    const before = gateway.epoch;
+    const arrival = arrive(gateway, record);
+    const source: Source = { isLive: arrival.isLive, receivedMs, nowMs };
+    this.#silence.heard(name, nowMs);
+    if (gateway.silent.active) this.#heard(gateway, receivedMs);
+    if (arrival.isNewEpoch && before !== null) this.#leaveEpoch(gateway, before, source);
+    if (record.manifest) {
+      const { epoch, sequence } = record.row;
+      this.#rules.adopt(gateway, { epoch, sequence }, record.manifest.entries, source);
+    }
+    if (record.readings) this.#readings(gateway, record, record.readings, arrival, source);
+    for (const coverage of arrival.coverage) {
+      this.#coverage(gateway, record.row.epoch, coverage, arrival, source);
+    }
+    if (arrival.isPresent && arrival.isLive) this.#passed(gateway, source);
+  }
+
+  // The gateway restarted: what is still to come of the epoch before is history, and nothing is known yet of
+  // the new one. States hold.
+  #leaveEpoch(gateway: Gateway, before: string, source: Source): void {
+    for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
+      const { series } = watched.row;
+      const track = this.#marks.track(series, before);
+      const jump = { track, end: null, untilMonoMs: null, missingAfter: null };
+      this.#history.jump(watched, jump, source);
+      this.#marks.sample[series] = NOTHING;
+      this.#marks.mark[series] = NOTHING;
+      this.#marks.touch(series);
+    }
+  }
+
+  #readings(
+    gateway: Gateway,
+    record: DecodedRecord,
+    readings: DecodedReadings,
+    arrival: Arrival,
+    source: Source,
+  ): void {
+    this.#noteCoverage(record.coverage);
+    const marks = this.#marks;
+    const { series: numbers, monoMs: times, quality, values, special } = readings;
+    for (let at = 0; at < readings.count; at++) {
+      const series = numbers[at]!;
+      const watched = this.#series.bySeries[series];
+      if (watched === undefined) continue;
+      const monoMs = times[at]!;
+      const raw = values[at]!;
+      const value = Number.isNaN(raw) ? numberOf(special.get(at)) : raw;
+      const isOld = !arrival.isPresent || monoMs <= marks.sample[series]!;
+      if (isOld && record.isState) continue; // A state record repeats what is accounted for elsewhere.
+      if (isOld && arrival.isPresent && monoMs === marks.sample[series]!) continue;
+      const isCovered = this.#coveredBy[series] === this.#recordNumber;
+      const fromMonoMs = isCovered ? Math.min(this.#coveredFrom[series]!, monoMs) : monoMs;
+      const mark = marks.mark[series]!;
+      const isJump =
+        mark !== NOTHING && (arrival.isAfterHole || fromMonoMs - mark > watched.holeMs);
+      if (isOld || isJump || !this.#isStill(watched, value, quality[at]!)) {
+        const sample: Sample = {
+          kind: 'sample',
+          epoch: record.row.epoch,
+          monoMs,
+          atMs: readings.atMs[at]!,
+          fromMonoMs,
+          value: Number.isNaN(value) ? null : value,
+          quality: quality[at]!,
+        };
+        if (isOld) {
+          this.#history.take(watched, sample, this.#present(gateway, series), source);
+          continue;
+        }
+        const track = marks.track(series, record.row.epoch);
+        if (isJump) {
+          const missingAfter = arrival.isAfterHole ? gateway.contiguous : null;
+          const jump = { track, end: sample, untilMonoMs: monoMs, missingAfter };
+          this.#history.jump(watched, jump, source);
+        }
+        this.#step(watched, track, sample, source);
+      }
+      if (mark === NOTHING && source.isLive) this.#firstOfEpoch(watched, record, readings, at);
+      marks.sample[series] = monoMs;
+      if (monoMs > mark) marks.mark[series] = monoMs;
+      marks.value[series] = value;
+      marks.usable[series] = isBad(quality[at]!) ? 0 : 1;
+      marks.touch(series);
+      if (marks.provisional[series] === 1 && source.isLive) this.#promote(watched, source);
+    }
+  }
+
+  #isStill(watched: Watched, value: number, quality: number): boolean {
+    const usable = !isBad(quality);
+    for (const { subject, verdict } of watched.watches) {
+      if (!isStill(subject.rule, verdict.phase, value, usable)) return false;
+    }
+    return true;
+  }
+
+  // A stretch that runs to the end of an epoch ends with the first sample of the next.
+  #firstOfEpoch(
+    watched: Watched,
+    record: DecodedRecord,
+    readings: DecodedReadings,
+    at: number,
+  ): void {
+    const raw = readings.values[at]!;
+    const monoMs = readings.monoMs[at]!;
+    const { epoch } = record.row;
+    const value = Number.isNaN(raw) ? null : raw;
+    const moment = { epoch, monoMs, atMs: readings.atMs[at]!, fromMonoMs: monoMs };
+    const quality = readings.quality[at]!;
+    this.#history.present(watched, { kind: 'sample', ...moment, value, quality });
+  }
+
+  #coverage(
+    gateway: Gateway,
+    epoch: string,
+    coverage: DecodedCoverage,
+    arrival: Arrival,
+    source: Source,
+  ): void {
+    const marks = this.#marks;
+    const { fromMonoMs, toMonoMs: untilMonoMs, atMs } = coverage;
+    const input: Input = { kind: 'covered', epoch, fromMonoMs, untilMonoMs, atMs };
+    for (const series of coverage.series) {
+      const watched = this.#series.bySeries[series];
+      if (watched === undefined) continue;
+      const mark = marks.mark[series]!;
+      if (!arrival.isPresent || untilMonoMs <= mark) {
+        this.#history.take(watched, input, this.#present(gateway, series), source);
+        continue;
+      }
+      const isJump = mark !== NOTHING && fromMonoMs - mark > watched.holeMs;
+      if (isJump || watched.isRunning) {
+        const track = marks.track(series, epoch);
+        if (isJump) {
+          const end = heldAt(track, epoch, fromMonoMs, atMs - (untilMonoMs - fromMonoMs));
+          const jump = { track, end, untilMonoMs: fromMonoMs, missingAfter: null };
+          this.#history.jump(watched, jump, source);
+        }
+        if (watched.isRunning) this.#step(watched, track, input, source);
+      }
+      marks.mark[series] = untilMonoMs;
+      marks.touch(series);
+      if (marks.provisional[series] === 1 && source.isLive) this.#promote(watched, source);
+    }
+  }
+
+  // No-data rules of series that nobody polls any more while their gateway goes on.
+  #passed(gateway: Gateway, source: Source): void {
+    const { epoch, headMonoMs: untilMonoMs, headSinceMonoMs: sinceMonoMs } = gateway;
+    if (epoch === null || untilMonoMs - gateway.passedMonoMs < PASSED_EVERY_MS) return;
+    gateway.passedMonoMs = untilMonoMs;
+    const atMs = untilMonoMs + gateway.offsetMs;
+    const input: Input = { kind: 'passed', epoch, sinceMonoMs, untilMonoMs, atMs };
+    for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
+      const mark = this.#marks.mark[watched.row.series]!;
+      if (mark === NOTHING || untilMonoMs - mark < PASSED_EVERY_MS) continue;
+      if (!watched.watches.some(({ subject }) => subject.rule.kind === 'no-data')) continue;
+      this.#step(watched, this.#marks.track(watched.row.series, epoch), input, source);
+    }
+  }
+
+  #step(watched: Watched, track: Track, input: Input, source: Source): void {
+    for (const watch of watched.watches) {
+      const [after, transitions] = step(watch.subject, { track, verdict: watch.verdict }, input);
+      if (after.verdict === watch.verdict && transitions.length === 0) continue;
+      watch.verdict = after.verdict;
+      this.#occurrences.take(watch, transitions, source);
+      this.#series.keep(watch);
+    }
+  }
+
+  #promote(watched: Watched, source: Source): void {
+    for (const watch of watched.watches) this.#occurrences.promote(watch, source);
+    const waits = watched.watches.some(({ isProvisional }) => isProvisional);
+    this.#marks.provisional[watched.row.series] = waits ? 1 : 0;
+  }
+
+  // The newest sample of the present epoch as history's end, when it was started without knowing better.
+  #present(gateway: Gateway, series: number): Sample | null {
+    const { epoch, offsetMs } = gateway;
+    const monoMs = this.#marks.sample[series]!;
+    if (epoch === null || monoMs === NOTHING) return null;
+    return heldAt(this.#marks.track(series, epoch), epoch, monoMs, monoMs + offsetMs);
+  }
+
+  #heard(gateway: Gateway, atMs: number): void {
+    const { occurrence } = gateway.silent;
+    gateway.silent = change(gateway.silent, { kind: 'ends' })[0];
+    this.#touched.add(gateway);
+    const before = occurrence === null ? null : this.tables.get(occurrence);
+    const source: Source = { isLive: true, receivedMs: atMs, nowMs: atMs };
+    if (before) this.#occurrences.clear(before, atMs, source);
+  }
+
+  #noteCoverage(coverage: readonly DecodedCoverage[]): void {
+    this.#recordNumber++;
+    if (this.#coveredFrom.length < this.#marks.sample.length) {
+      this.#coveredFrom = new Float64Array(this.#marks.sample.length);
+      this.#coveredBy = new Float64Array(this.#marks.sample.length);
+    }
+    for (const { series, fromMonoMs } of coverage) {
+      for (const number of series) {
+        if (number >= this.#coveredFrom.length) continue;
+        const isFirst = this.#coveredBy[number] !== this.#recordNumber;
+        if (isFirst || fromMonoMs < this.#coveredFrom[number]!) {
+          this.#coveredFrom[number] = fromMonoMs;
+        }
+        this.#coveredBy[number] = this.#recordNumber;
+      }
+    }
+  }
+}
+
+/** What is known of a series, as if it had been read at `monoMs`. */
+function heldAt({ value, usable }: Track, epoch: string, monoMs: number, atMs: number): Sample {
+  const quality = usable ? GOOD : qualityCode('bad');
+  return { kind: 'sample', epoch, monoMs, atMs, fromMonoMs: monoMs, value, quality };
+}
+
+function numberOf(special: bigint | string | null | undefined): number {
+  switch (typeof special) {
+    case 'bigint':
+      return Number(special);
+    case 'string':
+    case 'object':
+    case 'undefined':
+      return Number.NaN;
+    default:
+      return unreachable(special);
+  }
+}

@@ -1,0 +1,171 @@
+// Where a record stands among those of its gateway: which epoch is the present one, whether all records before
+// it are in, and so whether its coverage may be believed. Pure but for the gateway's own state, which is JSON.
+//
+// "Covered and not reported" means unchanged only when no record that could hold the report is missing. So the
+// coverage of a record waits until every sequence before it has come, the state record that opens a connection
+// counting for all before itself; a sample never waits. What waits is bounded by count and time: at either
+// limit the missing records are taken for lost, and the kernel sees the hole.
+import type { Condition } from '../../core/alarm/state.ts';
+import { NORMAL } from '../../core/alarm/state.ts';
+import type { Epoch } from '../../protocols/uplink/record.ts';
+import type { DecodedCoverage, DecodedRecord } from '../inbox/decoded.ts';
+
+/** A minute of live records at one a second. */
+export const AHEAD_RECORDS_MAX = 64;
+/** An edge resends after 5 s, and again after 10 s more. */
+export const AHEAD_WAIT_MS = 30_000;
+/** Each group is covered at least every 10 s; a longer silence is the gateway's, not the point's. */
+export const HEAD_JUMP_MS = 15_000;
+/** An edge that opens its outbox more often than this within our memory restarts in a loop. */
+export const PAST_EPOCHS_MAX = 64;
+
+export interface Ahead {
+  readonly sequence: number;
+  readonly receivedMs: number;
+  readonly coverage: readonly DecodedCoverage[];
+}
+
+export interface Gateway {
+  readonly gateway: string;
+  area: string;
+  /** The present epoch; null before the first record. */
+  epoch: Epoch | null;
+  past: Epoch[];
+  /** Every sequence up to here is in, or lies before a state record. */
+  contiguous: number;
+  ahead: Ahead[];
+  /** Newest time of a live record; since when it has moved on without a jump; when no-data was looked at. */
+  headMonoMs: number;
+  headSinceMonoMs: number;
+  passedMonoMs: number;
+  /** wall - mono of the newest live record. */
+  offsetMs: number;
+  /** The dictionary the rules in force were read from. */
+  manifest: { readonly epoch: Epoch; readonly sequence: number } | null;
+  /** Receive time of the newest record, and of the newest one of the present epoch. */
+  recordMs: number;
+  presentMs: number;
+  /** The diagnostic alarm of the gateway itself. */
+  silent: Condition;
+}
+
+export function newGateway(gateway: string, area: string): Gateway {
+  return {
+    gateway,
+    area,
+    epoch: null,
+    past: [],
+    contiguous: 0,
+    ahead: [],
+    headMonoMs: -1,
+    headSinceMonoMs: -1,
+    passedMonoMs: -1,
+    offsetMs: 0,
+    manifest: null,
+    recordMs: 0,
+    presentMs: 0,
+    silent: NORMAL,
+  };
+}
+
+export interface Arrival {
+  /** Of the present epoch. */
+  readonly isPresent: boolean;
+  /** The present epoch began with this record. */
+  readonly isNewEpoch: boolean;
+  /** It shows what is now: not from a backlog. */
+  readonly isLive: boolean;
+  /** A record before this one is still missing. */
+  readonly isAfterHole: boolean;
+  /** Coverage that may be believed now, this record's or that of ones that waited, oldest first. */
+  readonly coverage: readonly DecodedCoverage[];
+}
+
+export const openingOf = (epoch: Epoch): number => Number(epoch.slice(0, epoch.indexOf('-')));
+
+/** Takes note of a record and says how to read it. */
+export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
+  const { epoch, sequence, lane, receivedMs } = record.row;
+  gateway.recordMs = Math.max(gateway.recordMs, receivedMs);
+  gateway.area = record.row.area;
+  const isLive = lane !== 'backfill';
+  const isNewEpoch = isNext(gateway, record);
+  if (isNewEpoch) begin(gateway, epoch, sequence);
+  if (gateway.epoch !== epoch) {
+    return {
+      isPresent: false,
+      isNewEpoch,
+      isLive: false,
+      isAfterHole: false,
+      coverage: record.coverage,
+    };
+  }
+  gateway.presentMs = Math.max(gateway.presentMs, receivedMs);
+  if (isLive) moveHead(gateway, record);
+  if (record.isState && isLive && sequence > gateway.contiguous) {
+    gateway.contiguous = sequence;
+    gateway.ahead = gateway.ahead.filter((waiting) => waiting.sequence > sequence);
+  }
+  const arrival = { isPresent: true, isNewEpoch, isLive };
+  if (sequence <= gateway.contiguous) {
+    return { ...arrival, isAfterHole: false, coverage: [...record.coverage, ...ready(gateway)] };
+  }
+  const isAfterHole = sequence > gateway.contiguous + 1;
+  gateway.ahead.push({ sequence, receivedMs, coverage: record.coverage });
+  gateway.ahead.sort((a, b) => a.sequence - b.sequence);
+  const oldestMs = Math.min(...gateway.ahead.map((waiting) => waiting.receivedMs));
+  if (gateway.ahead.length > AHEAD_RECORDS_MAX || receivedMs - oldestMs > AHEAD_WAIT_MS) {
+    gateway.contiguous = gateway.ahead[0]!.sequence - 1;
+  }
+  return { ...arrival, isAfterHole, coverage: ready(gateway) };
+}
+
+/** A rival epoch becomes the present one only when the present one has not been heard for this long. */
+export const RIVAL_WAIT_MS = 30_000;
+
+// A higher opening number is the next epoch. A lower one that was never seen, comes live and alone, is a card
+// restored from an older image: what it says is true now. One that was present before never is again.
+function isNext(gateway: Gateway, { row }: DecodedRecord): boolean {
+  const { epoch, lane, receivedMs } = row;
+  if (gateway.epoch === null) return true;
+  if (gateway.epoch === epoch || gateway.past.includes(epoch)) return false;
+  if (openingOf(epoch) > openingOf(gateway.epoch)) return true;
+  return lane === 'live' && receivedMs - gateway.presentMs > RIVAL_WAIT_MS;
+}
+
+function begin(gateway: Gateway, epoch: Epoch, sequence: number): void {
+  if (gateway.epoch !== null)
+    gateway.past = [...gateway.past, gateway.epoch].slice(-PAST_EPOCHS_MAX);
+  gateway.epoch = epoch;
+  gateway.contiguous = sequence - 1;
+  gateway.ahead = [];
+  gateway.headMonoMs = -1;
+  gateway.headSinceMonoMs = -1;
+  gateway.passedMonoMs = -1;
+}
+
+function moveHead(gateway: Gateway, record: DecodedRecord): void {
+  let headMonoMs = -1;
+  for (const { toMonoMs } of record.coverage) headMonoMs = Math.max(headMonoMs, toMonoMs);
+  if (headMonoMs <= gateway.headMonoMs) return;
+  if (gateway.headMonoMs < 0 || headMonoMs - gateway.headMonoMs > HEAD_JUMP_MS) {
+    gateway.headSinceMonoMs = headMonoMs;
+  }
+  gateway.headMonoMs = headMonoMs;
+  gateway.offsetMs = record.clock.wallOffsetMs;
+}
+
+function ready(gateway: Gateway): readonly DecodedCoverage[] {
+  const first = gateway.ahead[0];
+  if (!first || first.sequence > gateway.contiguous + 1) return [];
+  const coverage: DecodedCoverage[] = [];
+  let taken = 0;
+  for (const waiting of gateway.ahead) {
+    if (waiting.sequence > gateway.contiguous + 1) break;
+    gateway.contiguous = Math.max(gateway.contiguous, waiting.sequence);
+    coverage.push(...waiting.coverage);
+    taken++;
+  }
+  gateway.ahead.splice(0, taken);
+  return coverage;
+}

@@ -1,0 +1,180 @@
+// Profiles and gateway files propose rules in the dictionary; this registry decides. A proposal is adopted under
+// the gateway's name while nobody else has touched the rule; once a person has, a proposal that differs is kept
+// beside it, shown, and never applied. Every decision is a version with author and reason, and in the journal.
+import { rejudge } from '../../core/alarm/evaluate.ts';
+import type { Rule } from '../../core/alarm/rule.ts';
+import { Fault } from '../../core/fault.ts';
+import type { SeriesEntry } from '../inbox/decoded.ts';
+import type { Marks } from './marks.ts';
+import type { Occurrences, Source } from './occurrences.ts';
+import type { Gateway } from './order.ts';
+import { openingOf } from './order.ts';
+import type { AlarmTables, RuleRow, SeriesRow } from './tables.ts';
+import type { Watch, Watched, WatchedSeries } from './watched.ts';
+
+export class Rules {
+  readonly #tables: AlarmTables;
+  readonly #marks: Marks;
+  readonly #series: WatchedSeries;
+  readonly #occurrences: Occurrences;
+
+  constructor(tables: AlarmTables, marks: Marks, series: WatchedSeries, occurrences: Occurrences) {
+    this.#tables = tables;
+    this.#marks = marks;
+    this.#series = series;
+    this.#occurrences = occurrences;
+  }
+
+  /**
+   * Adopts what a manifest proposes. A manifest older than the one in force, or of another epoch than the
+   * present one, adds what is missing and changes nothing: it comes with a backlog or was asked for again.
+   */
+  adopt(
+    gateway: Gateway,
+    place: NonNullable<Gateway['manifest']>,
+    entries: readonly SeriesEntry[],
+    source: Source,
+  ): void {
+    const isNewest = isNewer(place, gateway.manifest);
+    if (isNewest) gateway.manifest = place;
+    const listed = new Set<number>();
+    for (const entry of entries) {
+      listed.add(entry.series);
+      const known = this.#series.bySeries[entry.series];
+      if (entry.definition.rules.length === 0 && !known) continue;
+      if (known && !isNewest) continue;
+      this.#adoptSeries(gateway, this.#describe(gateway, entry), entry.definition.rules, source);
+    }
+    if (!isNewest) return;
+    for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
+      if (!listed.has(watched.row.series)) this.#withdrawn(gateway, watched, [], source);
+    }
+  }
+
+  /** A person's decision: puts a rule in force, from now on. */
+  decide(key: string, rule: Rule, who: string, reason: string, source: Source): RuleRow {
+    const watched = this.#series.byKey.get(key);
+    if (!watched) throw new Fault('alarm_rule_unknown', 'never', key);
+    return this.#put(watched, rule, who, reason, source);
+  }
+
+  #describe(gateway: Gateway, { series, definition }: SeriesEntry): Watched {
+    const { device, point, name, unit, periodMs, asset } = definition;
+    const place = { series, area: gateway.area, gateway: gateway.gateway, device, point };
+    const row: SeriesRow = { ...place, name, unit, periodMs, asset };
+    const known = this.#series.bySeries[series];
+    if (known && JSON.stringify(known.row) === JSON.stringify(row)) return known;
+    this.#tables.putSeries(row);
+    return this.#series.addSeries(row);
+  }
+
+  #adoptSeries(
+    gateway: Gateway,
+    watched: Watched,
+    proposals: readonly Rule[],
+    source: Source,
+  ): void {
+    const author = gatewayAuthor(gateway.gateway);
+    for (const rule of proposals) {
+      const watch = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
+      const before = watch?.row ?? this.#series.retired.get(`${watched.row.series}/${rule.id}`);
+      const isSame = before !== undefined && JSON.stringify(before.rule) === JSON.stringify(rule);
+      if (before && !isGateway(before.author)) this.#propose(watched, watch, before, rule, source);
+      else if (!watch || !isSame) this.#put(watched, rule, author, 'proposed', source);
+    }
+    this.#withdrawn(gateway, watched, proposals, source);
+  }
+
+  // What the gateway no longer proposes and no person decided goes out of force.
+  #withdrawn(gateway: Gateway, watched: Watched, proposals: readonly Rule[], source: Source): void {
+    for (const watch of [...watched.watches]) {
+      const { rule } = watch.subject;
+      if (!isGateway(watch.row.author) || proposals.some(({ id }) => id === rule.id)) continue;
+      this.#occurrences.withdraw(watch, source);
+      this.#series.keep(watch);
+      const after: RuleRow = { ...watch.row, retired: true };
+      this.#tables.putRule(after);
+      this.#journal('rule-retired', gatewayAuthor(gateway.gateway), watched, rule, null, source);
+      watch.row = after;
+      this.#series.removeWatch(watch);
+    }
+  }
+
+  // A person's decision stands. The same proposal twice is one entry in the journal.
+  #propose(
+    watched: Watched,
+    watch: Watch | undefined,
+    before: RuleRow,
+    rule: Rule,
+    source: Source,
+  ): void {
+    const differs = JSON.stringify(before.rule) !== JSON.stringify(rule);
+    const proposed = differs ? rule : null;
+    if (JSON.stringify(before.proposed) === JSON.stringify(proposed)) return;
+    const after: RuleRow = { ...before, proposed };
+    this.#tables.putRule(after);
+    if (watch) watch.row = after;
+    const author = gatewayAuthor(watched.row.gateway);
+    this.#journal('rule-proposed', author, watched, before.proposed, proposed, source, rule.id);
+  }
+
+  #put(watched: Watched, rule: Rule, author: string, reason: string, source: Source): RuleRow {
+    const { series } = watched.row;
+    const known = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
+    const before = known?.row ?? this.#series.retired.get(`${series}/${rule.id}`);
+    const version = (before?.version ?? 0) + 1;
+    const row: RuleRow = { series, rule, version, author, reason, proposed: null, retired: false };
+    this.#tables.putRule(row);
+    this.#series.retired.delete(`${series}/${rule.id}`);
+    this.#journal('rule-in-force', author, watched, before?.rule ?? null, rule, source);
+    const watch = known ?? this.#series.addWatch(watched, row);
+    watch.row = row;
+    watch.subject = { ...watch.subject, rule };
+    this.#rejudge(watch, source);
+    return row;
+  }
+
+  // The newest reading may be beyond the new limit, or no longer be.
+  #rejudge(watch: Watch, source: Source): void {
+    const { series, gateway } = watch.watched.row;
+    const epoch = this.epochOf(gateway);
+    if (epoch === null) return;
+    const track = this.#marks.track(series, epoch.epoch);
+    const atMs = track.markMonoMs + epoch.offsetMs;
+    const before = { track, verdict: watch.verdict };
+    const [after, transitions] = rejudge(watch.subject, before, atMs);
+    watch.verdict = after.verdict;
+    this.#occurrences.take(watch, transitions, { ...source, isLive: true });
+    this.#series.keep(watch);
+  }
+
+  /** Set by the consumer: the present epoch of a gateway and its label, or null. */
+  epochOf: (gateway: string) => { readonly epoch: string; readonly offsetMs: number } | null = () =>
+    null;
+
+  #journal(
+    kind: string,
+    who: string,
+    watched: Watched,
+    before: Rule | null,
+    after: Rule | null,
+    { nowMs }: Source,
+    rule = (after ?? before)?.id,
+  ): void {
+    this.#occurrences.journal(kind, who, `${watched.key}/${rule}`, before, after, nowMs);
+  }
+}
+
+export function gatewayAuthor(gateway: string): string {
+  return `gateway ${gateway}`;
+}
+
+function isGateway(author: string): boolean {
+  return author.startsWith('gateway ');
+}
+
+function isNewer(place: NonNullable<Gateway['manifest']>, before: Gateway['manifest']): boolean {
+  if (before === null) return true;
+  if (before.epoch === place.epoch) return place.sequence > before.sequence;
+  return openingOf(place.epoch) > openingOf(before.epoch);
+}

@@ -1,0 +1,422 @@
+// The tables of the alarms, in the registry's database: rules, evaluation state, alarms, journal, notifications
+// to send, cursor. This file knows SQL and nothing else; consumer.ts decides what is written in one transaction.
+//
+// Format version 1. Documents are JSON; times are milliseconds since 1970 unless their name says mono.
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { Verdict } from '../../core/alarm/evaluate.ts';
+import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
+import type { Condition, Letter } from '../../core/alarm/state.ts';
+import { letterOf } from '../../core/alarm/state.ts';
+import { Fault } from '../../core/fault.ts';
+import type { Bilingual } from '../../core/text/text.ts';
+
+export const ALARM_FORMAT = 1;
+
+/** An alarm as everybody sees it: one occurrence of one rule. */
+export interface Alarm {
+  readonly occurrence: string;
+  /** Rises by one an alarm: the cursor of lists. */
+  readonly number: number;
+  /** Null for an alarm of a gateway itself. */
+  readonly series: number | null;
+  /** `gateway/device/point`, or the gateway. */
+  readonly key: string;
+  readonly area: string;
+  readonly gateway: string;
+  readonly asset: string | null;
+  /** Of the point. */
+  readonly name: Bilingual;
+  readonly unit: string;
+  readonly rule: string;
+  readonly version: number;
+  readonly level: AlarmLevel;
+  readonly title: Bilingual;
+  readonly action: Bilingual | null;
+  readonly limit: number | null;
+  /** The value when it was raised. */
+  readonly value: number | null;
+  /** The first sample beyond; sample time, a label by the gateway's clock. */
+  readonly beganMs: number;
+  /** Began plus the on-delay; sample time. */
+  readonly raisedMs: number;
+  /** When the record that showed it was received. */
+  readonly raisedReceivedMs: number;
+  readonly clearedMs: number | null;
+  readonly clearedReceivedMs: number | null;
+  readonly acknowledgedMs: number | null;
+  readonly acknowledgedBy: string | null;
+  readonly note: string | null;
+  /** It began and ended in what came late, and paged nobody. */
+  readonly isHistorical: boolean;
+  /** The occurrence of the same rule that came after it while nobody had acknowledged this one. */
+  readonly supersededBy: string | null;
+  /** ISA-18.2 letter, derived. */
+  readonly state: Letter;
+}
+
+export interface RuleRow {
+  readonly series: number;
+  readonly rule: Rule;
+  readonly version: number;
+  readonly author: string;
+  readonly reason: string;
+  /** A gateway's proposal that differs from what a person decided: shown, never applied. */
+  readonly proposed: Rule | null;
+  readonly retired: boolean;
+}
+
+export interface SeriesRow {
+  readonly series: number;
+  readonly area: string;
+  readonly gateway: string;
+  readonly device: string;
+  readonly point: string;
+  readonly name: Bilingual;
+  readonly unit: string;
+  readonly periodMs: number;
+  readonly asset: string | null;
+}
+
+export interface RuleState {
+  readonly verdict: Verdict;
+  readonly condition: Condition;
+  /** Raised by what came late; an alarm as soon as something live shows that it still holds. */
+  readonly isProvisional: boolean;
+}
+
+export interface JournalEntry {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly kind: string;
+  readonly who: string;
+  /** Occurrence, or `series key/rule`. */
+  readonly what: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+export const notified = ['raised', 'cleared'] as const;
+export type Notified = (typeof notified)[number];
+
+/** A notification to send; the notify pipeline takes these in order. */
+export interface Outgoing {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly transition: Notified;
+  readonly alarm: Alarm;
+}
+
+export interface AlarmFilter {
+  /** `open`: active or unacknowledged, neither historical nor superseded. */
+  readonly state?: 'open' | 'all' | 'historical';
+  readonly gateway?: string;
+  /** Only alarms before this number: lists go from the newest to the oldest. */
+  readonly before?: number;
+  readonly limit?: number;
+}
+
+export const LIST_MAX = 1_000;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS alarm_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS alarm_series (series INTEGER PRIMARY KEY, document TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS alarm_rules (
+    series INTEGER NOT NULL, rule TEXT NOT NULL, version INTEGER NOT NULL, author TEXT NOT NULL,
+    reason TEXT NOT NULL, document TEXT NOT NULL, proposed TEXT, retired INTEGER NOT NULL,
+    PRIMARY KEY (series, rule)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS alarm_states (
+    series INTEGER NOT NULL, rule TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (series, rule)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS alarm_marks (block INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS alarm_gateways (
+    gateway TEXT PRIMARY KEY, document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS alarm_stretches (
+    id INTEGER PRIMARY KEY, series INTEGER NOT NULL, document TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS alarms (
+    number INTEGER PRIMARY KEY, occurrence TEXT NOT NULL UNIQUE, gateway TEXT NOT NULL,
+    is_open INTEGER NOT NULL, is_historical INTEGER NOT NULL, document TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS alarms_open ON alarms (number) WHERE is_open = 1;
+  CREATE TABLE IF NOT EXISTS alarm_journal (
+    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL,
+    what TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL
+  ) STRICT;
+  CREATE TRIGGER IF NOT EXISTS alarm_journal_kept BEFORE DELETE ON alarm_journal
+    BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
+  CREATE TRIGGER IF NOT EXISTS alarm_journal_fixed BEFORE UPDATE ON alarm_journal
+    BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
+  CREATE TABLE IF NOT EXISTS alarm_outgoing (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, document TEXT NOT NULL
+  ) STRICT;`;
+
+export class AlarmTables {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    database.exec(SCHEMA);
+    this.#run(`INSERT OR IGNORE INTO alarm_meta VALUES ('format', ?), ('cursor', 0)`, ALARM_FORMAT);
+    const format = this.#meta('format');
+    if (format > ALARM_FORMAT) {
+      throw new Fault(
+        'alarm_format',
+        'never',
+        `format ${format}, this version reads ${ALARM_FORMAT}`,
+      );
+    }
+  }
+
+  /** Runs `work` in one transaction: all of it, or nothing. */
+  transact<Result>(work: () => Result): Result {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  get cursor(): number {
+    return this.#meta('cursor');
+  }
+
+  set cursor(row: number) {
+    this.#run(`UPDATE alarm_meta SET value = ? WHERE key = 'cursor'`, row);
+  }
+
+  series(): SeriesRow[] {
+    return this.#documents<SeriesRow>('SELECT document FROM alarm_series ORDER BY series');
+  }
+
+  putSeries(row: SeriesRow): void {
+    this.#run('INSERT OR REPLACE INTO alarm_series VALUES (?, ?)', row.series, JSON.stringify(row));
+  }
+
+  rules(): RuleRow[] {
+    return this.#all('SELECT * FROM alarm_rules ORDER BY series, rule').map((row) => ({
+      series: Number(row['series']),
+      rule: JSON.parse(String(row['document'])) as Rule,
+      version: Number(row['version']),
+      author: String(row['author']),
+      reason: String(row['reason']),
+      proposed: row['proposed'] === null ? null : (JSON.parse(String(row['proposed'])) as Rule),
+      retired: Number(row['retired']) === 1,
+    }));
+  }
+
+  putRule(row: RuleRow): void {
+    this.#run(
+      'INSERT OR REPLACE INTO alarm_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      row.series,
+      row.rule.id,
+      row.version,
+      row.author,
+      row.reason,
+      JSON.stringify(row.rule),
+      row.proposed === null ? null : JSON.stringify(row.proposed),
+      row.retired ? 1 : 0,
+    );
+  }
+
+  states(): { series: number; rule: string; state: RuleState }[] {
+    return this.#all('SELECT * FROM alarm_states').map((row) => ({
+      series: Number(row['series']),
+      rule: String(row['rule']),
+      state: JSON.parse(String(row['document'])) as RuleState,
+    }));
+  }
+
+  putState(series: number, rule: string, state: RuleState): void {
+    const document = JSON.stringify(state);
+    this.#run('INSERT OR REPLACE INTO alarm_states VALUES (?, ?, ?)', series, rule, document);
+  }
+
+  marks(): { block: number; data: Uint8Array }[] {
+    return this.#all('SELECT * FROM alarm_marks').map((row) => ({
+      block: Number(row['block']),
+      data: row['data'] as Uint8Array,
+    }));
+  }
+
+  putMarks(block: number, data: Uint8Array): void {
+    this.#run('INSERT OR REPLACE INTO alarm_marks VALUES (?, ?)', block, data);
+  }
+
+  gateways<Document>(): Document[] {
+    return this.#documents<Document>('SELECT document FROM alarm_gateways ORDER BY gateway');
+  }
+
+  putGateway(gateway: string, document: unknown): void {
+    const text = JSON.stringify(document);
+    this.#run('INSERT OR REPLACE INTO alarm_gateways VALUES (?, ?)', gateway, text);
+  }
+
+  stretches<Document>(): { id: number; series: number; document: Document }[] {
+    return this.#all('SELECT * FROM alarm_stretches ORDER BY id').map((row) => ({
+      id: Number(row['id']),
+      series: Number(row['series']),
+      document: JSON.parse(String(row['document'])) as Document,
+    }));
+  }
+
+  putStretch(id: number, series: number, document: unknown): void {
+    const text = JSON.stringify(document);
+    this.#run('INSERT OR REPLACE INTO alarm_stretches VALUES (?, ?, ?)', id, series, text);
+  }
+
+  dropStretch(id: number): void {
+    this.#run('DELETE FROM alarm_stretches WHERE id = ?', id);
+  }
+
+  get(occurrence: string): Alarm | null {
+    const row = this.#one('SELECT document FROM alarms WHERE occurrence = ?', occurrence);
+    return row ? (JSON.parse(String(row['document'])) as Alarm) : null;
+  }
+
+  /** Null when there is an alarm of this name already. */
+  insert(alarm: Omit<Alarm, 'number' | 'state'>): Alarm | null {
+    if (this.get(alarm.occurrence)) return null;
+    const newest = this.#one('SELECT max(number) AS newest FROM alarms');
+    const number = Number(newest?.['newest'] ?? 0) + 1;
+    const whole: Alarm = { ...alarm, number, state: stateOf(alarm) };
+    this.#run(
+      'INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?)',
+      number,
+      alarm.occurrence,
+      alarm.gateway,
+      isOpen(whole) ? 1 : 0,
+      alarm.isHistorical ? 1 : 0,
+      JSON.stringify(whole),
+    );
+    return whole;
+  }
+
+  update(before: Alarm, changes: Partial<Omit<Alarm, 'number' | 'occurrence' | 'state'>>): Alarm {
+    const changed = { ...before, ...changes };
+    const whole: Alarm = { ...changed, state: stateOf(changed) };
+    this.#run(
+      'UPDATE alarms SET is_open = ?, is_historical = ?, document = ? WHERE number = ?',
+      isOpen(whole) ? 1 : 0,
+      whole.isHistorical ? 1 : 0,
+      JSON.stringify(whole),
+      whole.number,
+    );
+    return whole;
+  }
+
+  /** Only for a historical alarm that turned out to be the beginning of another; the journal keeps it. */
+  remove(occurrence: string): void {
+    this.#run('DELETE FROM alarms WHERE occurrence = ?', occurrence);
+  }
+
+  list({ state = 'open', gateway, before, limit = 200 }: AlarmFilter): Alarm[] {
+    const where: string[] = [];
+    const values: SQLInputValue[] = [];
+    if (state === 'open') where.push('is_open = 1');
+    if (state === 'historical') where.push('is_historical = 1');
+    if (gateway !== undefined) {
+      where.push('gateway = ?');
+      values.push(gateway);
+    }
+    if (before !== undefined) {
+      where.push('number < ?');
+      values.push(before);
+    }
+    const clause = where.length ? `WHERE ${where.join(' AND ')}` : '';
+    const sql = `SELECT document FROM alarms ${clause} ORDER BY number DESC LIMIT ?`;
+    return this.#documents<Alarm>(sql, ...values, Math.min(limit, LIST_MAX));
+  }
+
+  write(entry: Omit<JournalEntry, 'seq'>): void {
+    this.#run(
+      'INSERT INTO alarm_journal (at_ms, kind, who, what, before, after) VALUES (?, ?, ?, ?, ?, ?)',
+      Math.round(entry.atMs),
+      entry.kind,
+      entry.who,
+      entry.what,
+      JSON.stringify(entry.before ?? null),
+      JSON.stringify(entry.after ?? null),
+    );
+  }
+
+  /** Oldest first; `what` narrows to one occurrence or rule. */
+  journal(after: number, limit: number, what?: string): JournalEntry[] {
+    const clause = what === undefined ? '' : 'AND what = ?';
+    const sql = `SELECT * FROM alarm_journal WHERE seq > ? ${clause} ORDER BY seq LIMIT ?`;
+    const values = what === undefined ? [after] : [after, what];
+    return this.#all(sql, ...values, Math.min(limit, LIST_MAX)).map((row) => ({
+      seq: Number(row['seq']),
+      atMs: Number(row['at_ms']),
+      kind: String(row['kind']),
+      who: String(row['who']),
+      what: String(row['what']),
+      before: JSON.parse(String(row['before'])) as unknown,
+      after: JSON.parse(String(row['after'])) as unknown,
+    }));
+  }
+
+  queue(transition: Notified, alarm: Alarm, atMs: number): void {
+    const document = JSON.stringify({ transition, alarm });
+    const sql = 'INSERT INTO alarm_outgoing (at_ms, document) VALUES (?, ?)';
+    this.#run(sql, Math.round(atMs), document);
+  }
+
+  /** What is to be notified, oldest first; the pipeline drops each in the transaction that routes it. */
+  outgoing(limit: number): Outgoing[] {
+    return this.#all('SELECT * FROM alarm_outgoing ORDER BY seq LIMIT ?', limit).map((row) => ({
+      ...(JSON.parse(String(row['document'])) as Pick<Outgoing, 'transition' | 'alarm'>),
+      seq: Number(row['seq']),
+      atMs: Number(row['at_ms']),
+    }));
+  }
+
+  dropOutgoing(throughSeq: number): void {
+    this.#run('DELETE FROM alarm_outgoing WHERE seq <= ?', throughSeq);
+  }
+
+  #meta(key: string): number {
+    return Number(this.#one('SELECT value FROM alarm_meta WHERE key = ?', key)?.['value']);
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): void {
+    this.#prepared(sql).run(...values);
+  }
+
+  #one(sql: string, ...values: SQLInputValue[]) {
+    return this.#prepared(sql).get(...values);
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]) {
+    return this.#prepared(sql).all(...values);
+  }
+
+  #documents<Document>(sql: string, ...values: SQLInputValue[]): Document[] {
+    return this.#all(sql, ...values).map((row) => JSON.parse(String(row['document'])) as Document);
+  }
+}
+
+function stateOf(alarm: Omit<Alarm, 'number' | 'state'>): Letter {
+  const { isHistorical, supersededBy, acknowledgedMs, clearedMs } = alarm;
+  const acknowledged = isHistorical || supersededBy !== null || acknowledgedMs !== null;
+  return letterOf({ active: clearedMs === null, acknowledged });
+}
+
+function isOpen(alarm: Alarm): boolean {
+  return alarm.state !== 'A' && !alarm.isHistorical;
+}

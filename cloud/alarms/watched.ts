@@ -1,0 +1,118 @@
+// The rules in force, by series number, with the state of each: what evaluation works on in memory. Everything
+// here is also in the tables, and a start reads it back.
+import type { Subject, Verdict } from '../../core/alarm/evaluate.ts';
+import { HOLE_PERIODS, NO_VERDICT } from '../../core/alarm/evaluate.ts';
+import type { Condition } from '../../core/alarm/state.ts';
+import { NORMAL } from '../../core/alarm/state.ts';
+import { pointId } from '../../core/point.ts';
+import type { Marks } from './marks.ts';
+import type { AlarmTables, RuleRow, SeriesRow } from './tables.ts';
+
+/** One rule on one series. */
+export interface Watch {
+  readonly watched: Watched;
+  row: RuleRow;
+  subject: Subject;
+  verdict: Verdict;
+  condition: Condition;
+  isProvisional: boolean;
+}
+
+export interface Watched {
+  row: SeriesRow;
+  readonly key: string;
+  /** A break longer than this is a hole. */
+  holeMs: number;
+  readonly watches: Watch[];
+  /** Coverage matters to a rule: a delay runs, or a no-data alarm waits for its end. */
+  isRunning: boolean;
+}
+
+export class WatchedSeries {
+  /** By series number; undefined where no rule is in force. */
+  readonly bySeries: (Watched | undefined)[] = [];
+  readonly byKey = new Map<string, Watched>();
+  readonly byGateway = new Map<string, Watched[]>();
+  /** Rules that are no longer in force, so that one that comes back goes on counting its versions. */
+  readonly retired = new Map<string, RuleRow>();
+  readonly #tables: AlarmTables;
+  readonly #marks: Marks;
+
+  constructor(tables: AlarmTables, marks: Marks) {
+    this.#tables = tables;
+    this.#marks = marks;
+    for (const row of tables.series()) this.addSeries(row);
+    for (const row of tables.rules()) {
+      const watched = this.bySeries[row.series];
+      if (row.retired) this.retired.set(`${row.series}/${row.rule.id}`, row);
+      else if (watched) this.addWatch(watched, row);
+    }
+    for (const { series, rule, state } of tables.states()) {
+      const watched = this.bySeries[series];
+      const watch = watched?.watches.find(({ subject }) => subject.rule.id === rule);
+      if (!watched || !watch) continue;
+      Object.assign(watch, state);
+      if (state.isProvisional) marks.provisional[series] = 1;
+      refresh(watched);
+    }
+  }
+
+  addSeries(row: SeriesRow): Watched {
+    const known = this.bySeries[row.series];
+    if (known) {
+      known.row = row;
+      known.holeMs = HOLE_PERIODS * row.periodMs;
+      for (const watch of known.watches) {
+        watch.subject = { ...watch.subject, periodMs: row.periodMs };
+      }
+      return known;
+    }
+    const key = pointId(row.gateway, row.device, row.point);
+    const holeMs = HOLE_PERIODS * row.periodMs;
+    const watched: Watched = { row, key, holeMs, watches: [], isRunning: false };
+    this.#marks.grow(row.series);
+    this.bySeries[row.series] = watched;
+    this.byKey.set(key, watched);
+    const siblings = this.byGateway.get(row.gateway);
+    if (siblings) siblings.push(watched);
+    else this.byGateway.set(row.gateway, [watched]);
+    return watched;
+  }
+
+  addWatch(watched: Watched, row: RuleRow): Watch {
+    const { periodMs } = watched.row;
+    const watch: Watch = {
+      watched,
+      row,
+      subject: { key: watched.key, periodMs, rule: row.rule },
+      verdict: NO_VERDICT,
+      condition: NORMAL,
+      isProvisional: false,
+    };
+    watched.watches.push(watch);
+    return watch;
+  }
+
+  removeWatch(watch: Watch): void {
+    const { watched } = watch;
+    watched.watches.splice(watched.watches.indexOf(watch), 1);
+    this.retired.set(`${watched.row.series}/${watch.subject.rule.id}`, watch.row);
+    refresh(watched);
+  }
+
+  /** Keeps a state that changed, in memory and in the caller's transaction. */
+  keep(watch: Watch): void {
+    const { verdict, condition, isProvisional, subject, watched } = watch;
+    const { series } = watched.row;
+    this.#tables.putState(series, subject.rule.id, { verdict, condition, isProvisional });
+    if (isProvisional) this.#marks.provisional[series] = 1;
+    refresh(watched);
+  }
+}
+
+function refresh(watched: Watched): void {
+  watched.isRunning = watched.watches.some(
+    ({ verdict: { phase }, subject: { rule } }) =>
+      phase === 'rising' || phase === 'falling' || (phase === 'active' && rule.kind === 'no-data'),
+  );
+}
