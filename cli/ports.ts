@@ -1,0 +1,25 @@
+import { createServer } from 'node:net';
+import { Fault } from '../core/fault.ts';
+
+/** Ports tried from the wished one on: two clones of the demo use fewer than this. */
+const TRIES_MAX = 20;
+
+/** The wished port on loopback, or the next free one. Each given out once a process. */
+export async function freePort(wished: number, taken: Set<number> = new Set()): Promise<number> {
+  for (let port = wished; port < wished + TRIES_MAX; port++) {
+    if (taken.has(port) || !(await isFree(port))) continue;
+    taken.add(port);
+    return port;
+  }
+  throw new Fault('cli_no_port', 'never', `${wished} to ${wished + TRIES_MAX - 1} are all taken`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
+      server.close(() => resolve(true));
+    });
+  });
+}

@@ -1,0 +1,241 @@
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../core/clock.ts';
+import { Fault } from '../core/fault.ts';
+import { seededRandom, systemRandom } from '../core/random.ts';
+import { loadProfile } from '../device-profiles/loader.ts';
+import type { Site } from '../simulators/city.ts';
+import { City, sites } from '../simulators/city.ts';
+import { SimulatedDevice } from '../simulators/device.ts';
+import type { ModbusFault } from '../simulators/modbus-server.ts';
+import { ModbusServer } from '../simulators/modbus-server.ts';
+import type { Recording } from '../simulators/recording.ts';
+import { parseRecording, parseRecordingMap } from '../simulators/recording.ts';
+import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import type { Given, Output, Verb } from './verb.ts';
+import { exit, UsageError } from './verb.ts';
+
+const HOST = '127.0.0.1';
+const CITY_STEP_MS = 200;
+const REPLAY_STEP_MS = 20;
+export const sitePorts: Readonly<Record<Site, number>> = {
+  gas: 15_021,
+  water: 15_041,
+  bridge: 15_061,
+};
+
+async function runDevice(given: Given, output: Output): Promise<number> {
+  const device = new SimulatedDevice(loadProfile(given.words[0]!));
+  for (const assignment of given.list('set')) {
+    const [point, text] = assignment.split('=');
+    if (!point || text === undefined)
+      throw new UsageError(`--set point=value, not "${assignment}"`);
+    const value = text === 'true' ? true : text === 'false' ? false : Number(text);
+    device.set(point, value);
+  }
+  const unit = given.number('unit') ?? 1;
+  const server = await ModbusServer.listen({
+    host: HOST,
+    port: given.number('port') ?? 1502,
+    banks: new Map([[unit, device]]),
+    faults: given.list('fault').map(faultOf),
+  });
+  listening(output, `${given.words[0]} (unit ${unit})`, server.port);
+  await aborted(stopSignal());
+  await server.close();
+  return exit.done;
+}
+
+// `silence`, `delay=500`, `exception=2`, `split=3`, `merge=2`, `wrong-transaction`, ... as on the wire.
+function faultOf(text: string): ModbusFault {
+  const [kind, number] = text.split('=');
+  const value = Number(number);
+  switch (kind) {
+    case 'silence':
+    case 'wrong-transaction':
+    case 'wrong-unit':
+    case 'duplicate':
+    case 'close':
+      return { kind };
+    case 'delay':
+      return { kind, delayMs: value };
+    case 'exception':
+      return { kind, code: value };
+    case 'split':
+    case 'garbage':
+      return { kind, bytes: value };
+    case 'merge':
+      return { kind, frames: value };
+    default:
+      throw new UsageError(
+        `--fault "${text}": silence, delay=MS, exception=CODE, wrong-transaction, wrong-unit, ` +
+          'split=BYTES, merge=FRAMES, garbage=BYTES, duplicate, close',
+      );
+  }
+}
+
+function listening(output: Output, name: string, port: number): void {
+  output.note(output.say('cli-listening', { name, address: `${HOST}:${port}` }));
+}
+
+async function runCity(given: Given, output: Output): Promise<number> {
+  const signal = stopSignal();
+  const seed = given.number('seed');
+  const city = await City.open(seed === undefined ? systemRandom : seededRandom(seed));
+  city.advance(0, hourNow());
+  const servers = new Map<Site, ModbusServer>();
+  for (const site of sites) {
+    const devices = city.devices.filter((device) => device.site === site);
+    const banks = new Map(devices.map(({ unit, device }) => [unit, device]));
+    const port = given.number(site) ?? sitePorts[site];
+    const server = await ModbusServer.listen({ host: HOST, port, banks });
+    servers.set(site, server);
+    listening(output, site, server.port);
+  }
+  answerParent({
+    served: () => Object.fromEntries(sites.map((site) => [site, city.served(site)])),
+  });
+  tellParent({
+    kind: 'ready',
+    facts: Object.fromEntries([...servers].map(([site, { port }]) => [site, port])),
+  });
+  const startMs = systemClock.monoMs();
+  while (!signal.aborted) {
+    const { began } = city.advance(systemClock.monoMs() - startMs, hourNow());
+    for (const name of began) {
+      tellParent({ kind: 'event', name, facts: { atMs: systemClock.wallMs() } });
+      output.note(name);
+    }
+    await systemClock.sleep(CITY_STEP_MS, signal);
+  }
+  for (const server of servers.values()) await server.close();
+  city.close();
+  return exit.done;
+}
+
+function hourNow(): number {
+  const now = new Date();
+  return now.getHours() + now.getMinutes() / 60;
+}
+
+async function runReplay(given: Given, output: Output): Promise<number> {
+  const signal = stopSignal();
+  const [file] = given.words as [string];
+  const mapFile = given.text('map');
+  if (!mapFile) throw new UsageError('--map MAP.yaml');
+  const map = parseRecordingMap(readFileSync(mapFile, 'utf8'), mapFile);
+  const recording = parseRecording(readFileSync(file, 'utf8'), file, map);
+  const speed = given.number('speed') ?? 1;
+  if (!(speed > 0)) throw new UsageError('--speed: more than 0');
+  const devices = new Map(
+    map.devices.map(({ id, profile }) => [id, new SimulatedDevice(loadProfile(profile))]),
+  );
+  const banks = new Map(map.devices.map(({ id, unit }) => [unit, devices.get(id)!]));
+  const server = await ModbusServer.listen({
+    host: HOST,
+    port: given.number('port') ?? 1502,
+    banks,
+  });
+  listening(output, file, server.port);
+  show(recording, devices, 0);
+  const served = () => [...devices.values()].reduce((sum, device) => sum + device.served, 0);
+  answerParent({ served });
+  tellParent({ kind: 'ready', facts: { port: server.port, rows: recording.atMs.length } });
+  await systemClock.sleep((given.number('wait') ?? 0) * 1000, signal);
+  const row = await play(recording, devices, speed, signal);
+  output.note(`${row} rows, ${recording.skipped} skipped`);
+  tellParent({ kind: 'event', name: 'played', facts: { rows: row } });
+  if (given.flag('stay')) await aborted(signal);
+  await server.close();
+  return exit.done;
+}
+
+// Shows each row when its time has come; rows whose time passed within one step are passed over, as a
+// sensor that is read once a second is between two reads.
+async function play(
+  recording: Recording,
+  devices: ReadonlyMap<string, SimulatedDevice>,
+  speed: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const startMs = systemClock.monoMs();
+  let row = 0;
+  while (row < recording.atMs.length && !signal.aborted) {
+    const nowMs = (systemClock.monoMs() - startMs) * speed;
+    let next = row;
+    while (next < recording.atMs.length && recording.atMs[next]! <= nowMs) next++;
+    if (next > row) show(recording, devices, next - 1);
+    row = next;
+    await systemClock.sleep(REPLAY_STEP_MS, signal);
+  }
+  return row;
+}
+
+function show(
+  { columns }: Recording,
+  devices: ReadonlyMap<string, SimulatedDevice>,
+  row: number,
+): void {
+  for (const [key, values] of columns) {
+    const [id = '', point = ''] = key.split('/');
+    const value = values[row];
+    const device = devices.get(id);
+    if (!device) throw new Fault('sim_point_unknown', 'never', `no device ${id}`);
+    if (value !== undefined && !Number.isNaN(value)) device.set(point, value);
+  }
+}
+
+async function runReceiver(given: Given, output: Output): Promise<number> {
+  const { startReceiver } = await import('../simulators/receiver.ts');
+  const secretFile = given.text('secret-file');
+  if (!secretFile) throw new UsageError('--secret-file FILE');
+  const receiver = await startReceiver({
+    host: HOST,
+    port: given.number('port') ?? 18_480,
+    secret: readFileSync(secretFile, 'utf8').trim(),
+  });
+  listening(output, 'receiver', receiver.port);
+  answerParent({ received: () => receiver.received.length });
+  tellParent({ kind: 'ready', facts: { port: receiver.port } });
+  await aborted(stopSignal());
+  await receiver.close();
+  return exit.done;
+}
+
+export const verbs: Readonly<Record<string, Verb>> = {
+  device: {
+    usage: 'device PROFILE',
+    summary: {
+      en: 'a device of a known model over Modbus TCP',
+      zh: '按已知型号模拟一台 Modbus TCP 设备',
+    },
+    options: { port: 'number', unit: 'number', set: 'list', fault: 'list' },
+    run: runDevice,
+  },
+  city: {
+    usage: 'city',
+    summary: { en: 'the devices of the demo city', zh: '模拟演示城市的全部设备' },
+    options: { gas: 'number', water: 'number', bridge: 'number', seed: 'number' },
+    run: runCity,
+  },
+  replay: {
+    usage: 'replay FILE',
+    summary: {
+      en: 'play a recorded series through simulated devices',
+      zh: '用模拟设备回放录制的数据',
+    },
+    options: {
+      map: 'text',
+      speed: 'number',
+      port: 'number',
+      wait: 'number',
+      stay: 'flag',
+    },
+    run: runReplay,
+  },
+  receiver: {
+    usage: 'receiver',
+    summary: { en: 'a desk that takes alarms and confirms them', zh: '模拟值班台：接收并确认报警' },
+    options: { port: 'number', 'secret-file': 'text' },
+    run: runReceiver,
+  },
+};
