@@ -20,9 +20,10 @@ export const CONNECTIONS_MAX = 256;
 /** 64 full answers. */
 export const UNREAD_BYTES_MAX = 16 * 1024;
 const GATEWAY_TARGET_SILENT = 11;
-const SERVER_FAILURE = 4;
 /** An answer waits at most this long for others to be merged with. */
 const MERGE_WAIT_MS = 20;
+/** Delayed answers and pieces a connection may have waiting; one that asks on is closed. */
+const HELD_MAX = 4_096;
 const SPLIT_PAUSE_MS = 2;
 
 export interface RegisterBank {
@@ -225,7 +226,7 @@ export class ModbusServer implements AsyncDisposable {
     const faults = this.faults.length === 0 ? this.faults : this.faults.filter(shows);
     const bank = this.#banks.get(unit);
     const pdu = bank
-      ? safely(bank, bytes, start, end)
+      ? answerRequest(bank, bytes, start, end)
       : encodeException(bytes[start]!, GATEWAY_TARGET_SILENT);
     if (faults.length === 0) {
       this.served++;
@@ -279,16 +280,6 @@ export class ModbusServer implements AsyncDisposable {
   }
 }
 
-// A bank is a simulation: a mistake in it is the device's failure, not the end of the server.
-function safely(bank: RegisterBank, bytes: Uint8Array, start: number, end: number): Uint8Array {
-  try {
-    return answerRequest(bank, bytes, start, end);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return encodeException(bytes[start]!, SERVER_FAILURE);
-  }
-}
-
 type OnRequest = (
   transaction: number,
   unit: number,
@@ -330,6 +321,10 @@ class Client {
   }
 
   later(ms: number, act: () => void): void {
+    if (this.#timers.size + this.#pieces.length > HELD_MAX) {
+      this.end();
+      return;
+    }
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       act();
