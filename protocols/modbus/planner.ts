@@ -1,7 +1,8 @@
 // Cuts points into requests at the least cost. Points of one table are sorted by first register; a request
 // is then always a run of that list: were two points of one request to enclose a third of another, the
 // third could join at no cost, or the latter of the two could join the third. So the best cut is found
-// exactly by dynamic programming over where runs begin, in O(points × points a request).
+// exactly by dynamic programming over where runs begin, in O(points × points a request). The argument
+// needs that whatever fits a request's registers may join it; loners (below) may not, and are sorted last.
 //
 // A value is never torn: it lies in one request, if need be alone, even beyond the device's limit. A run
 // of several points never touches a forbidden range, never bridges what must not be read, never exceeds
@@ -40,13 +41,19 @@ export function mayShare(start: number, end: number, limits: PlanLimits): boolea
   return limits.forbidden.every(({ from, to }) => to < start || from >= end);
 }
 
-/** Order in which `partition` takes spans. */
-export function bySpan(a: Span, b: Span): number {
-  return a.start - b.start || a.end - b.end;
+/** A value longer than the limit, or on forbidden registers, is read, but by nobody else's request. */
+function isLoner({ start, end }: Span, limits: PlanLimits): boolean {
+  return !mayShare(start, end, limits);
+}
+
+/** The order in which `partition` takes spans: by first register, the loners last. */
+export function inPlanOrder(limits: PlanLimits): (a: Span, b: Span) => number {
+  return (a, b) =>
+    Number(isLoner(a, limits)) - Number(isLoner(b, limits)) || a.start - b.start || a.end - b.end;
 }
 
 /**
- * The first index of each request, ascending, beginning with 0. `spans` are sorted by `bySpan`;
+ * The first index of each request, ascending, beginning with 0. `spans` are sorted by `inPlanOrder`;
  * `walls[i]` set means that i - 1 and i may not share a request.
  */
 export function partition(
@@ -59,12 +66,13 @@ export function partition(
   const begins = new Int32Array(spans.length + 1);
   for (let last = 0; last < spans.length; last++) {
     let end = spans[last]!.end;
+    const isAlone = isLoner(spans[last]!, limits);
     best[last + 1] = Number.POSITIVE_INFINITY;
     // Going back, the hull only grows, so the first limit it breaks ends the search.
     for (let first = last; first >= 0; first--) {
       const span = spans[first]!;
       if (first < last) {
-        if (walls[first + 1]) break;
+        if (isAlone || walls[first + 1]) break;
         end = Math.max(end, span.end);
         if (!mayShare(span.start, end, limits)) break;
       }

@@ -15,11 +15,11 @@ import { GOOD, qualityCode } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
 import type { FaultCode } from '../../core/text/text.ts';
 import type { Answers, Plan } from '../driver.ts';
-import type { ModbusAddress, ModbusDevice, Table } from './address.ts';
+import type { ModbusAddress, ModbusDevice } from './address.ts';
 import { tables } from './address.ts';
 import { encodeRequest } from './codec.ts';
 import type { PlanCost, Span } from './planner.ts';
-import { bySpan, limitsOf, partition, splitAt } from './planner.ts';
+import { inPlanOrder, limitsOf, partition, splitAt } from './planner.ts';
 import type { Lane, Outcome, Transactions } from './session.ts';
 import { Ticket } from './session.ts';
 import { decodeBytes, qualityOfDecoded } from './value.ts';
@@ -117,16 +117,19 @@ export class ModbusPlan implements Plan {
   constructor(device: ModbusDevice, addresses: readonly ModbusAddress[], cost: PlanCost) {
     this.device = device;
     this.points = addresses.length;
-    this.items = addresses
-      .map((address, point) => ({
-        point,
-        address,
-        isBit: address.table === 'coil' || address.table === 'discrete',
-        start: address.address,
-        end: address.address + address.width,
-        recheckMs: 0,
-      }))
-      .sort((a, b) => rank(a.address.table) - rank(b.address.table) || bySpan(a, b));
+    const items = addresses.map((address, point) => ({
+      point,
+      address,
+      isBit: address.table === 'coil' || address.table === 'discrete',
+      start: address.address,
+      end: address.address + address.width,
+      recheckMs: 0,
+    }));
+    this.items = tables.flatMap((table) =>
+      items
+        .filter(({ address }) => address.table === table)
+        .sort(inPlanOrder(limitsOf(device, table))),
+    );
     this.walls = new Uint8Array(this.items.length);
     this.cut(cost);
   }
@@ -162,10 +165,6 @@ export class ModbusPlan implements Plan {
       cuts.push(new Cut(this.items, first + begin, first + end, cuts.length));
     });
   }
-}
-
-function rank(table: Table): number {
-  return tables.indexOf(table);
 }
 
 /** One run through a plan; reports once to `done`. */
