@@ -44,7 +44,7 @@ test('a right file becomes its value, JSON as well', () => {
   expect(readDocument('{"version": 1}', 'a.json', schema).value).toEqual({ version: 1 });
 });
 
-test('an unknown key is shown at the key, a wrong value at the value, a missing key at its parent', () => {
+test('unknown keys are shown at the key, wrong values at the value, missing keys at the parent', () => {
   expect(
     read(`version: 1
 pol: 5s
@@ -73,7 +73,13 @@ test('lexical forms are explained by example, and wrong keys are shown at the ke
 test('limits, kinds and unions name what was found', () => {
   expect(
     read(
-      'version: 2\nshare: 1.5\nrange: [1]\nsource: { kind: udp }\ndeadline: { after: 5 }\nname: { en: a }\n',
+      `version: 2
+share: 1.5
+range: [1]
+source: { kind: udp }
+deadline: { after: 5 }
+name: { en: a }
+`,
     ),
   ).toEqual([
     '1:10 bad-value version | expected one of: 1',

@@ -14,6 +14,8 @@ import {
 } from './catalogue.ts';
 import { profileJsonSchema } from './format.ts';
 import { libraryFolder, listProfiles, loadProfile, profileFile, SCHEMA_FILE } from './loader.ts';
+import { checkProfile } from './profile.ts';
+import { runProfileTests } from './vectors.ts';
 
 test('every profile of the library is without findings, and every point of it is tested', () => {
   expect(libraryFindings().map((finding) => renderFinding(finding, 'en'))).toEqual([]);
@@ -45,7 +47,7 @@ test('a limit of the library names where it comes from, and what to do about a l
   }
 });
 
-test('a profile is found by name and revision, and a wrong name is answered with a near one', () => {
+test('a profile is found by name and revision; a wrong name is answered with a near one', () => {
   expect(loadProfile('keller/series-30@1').id).toBe('keller/series-30');
   expect(loadProfile('keller/series-30@1.0.0').revision).toBe('1.0.0');
   const code = (reference: string) => {
@@ -87,4 +89,12 @@ test('the list and the pages read in both languages', () => {
   const page = profileShow('honeywell/sensepoint-xcd', 'zh');
   expect(page).toContain('依据 GB/T 50493-2019');
   expect(page).toContain('可燃气体浓度超高：达到或高于 50 %LEL，1 级，持续 2s');
+});
+
+test('the example of the guide is a right profile, and its tests pass', () => {
+  const guide = readFileSync(join(libraryFolder(), 'README.md'), 'utf8');
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+  const { profile, problems } = checkProfile(example, 'README.md');
+  expect(problems.findings.map((finding) => renderFinding(finding, 'en'))).toEqual([]);
+  expect(runProfileTests(profile!).flatMap(({ failures }) => failures)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // What a schema cannot see in a profile: that an alarm never clears, that two points stand on one
-// register, that a test names a point that is not there. Goes over whatever parsed, part by part, so that
-// one wrong point hides nothing of the others.
+// register, that a test names a point that is not there. Goes over whatever parsed, part by part,
+// so that one wrong point hides nothing of the others.
 import type { DocumentText } from '../core/document.ts';
 import { parseDuration } from '../core/duration.ts';
 import type { Path, Problems } from '../core/problems.ts';
@@ -208,7 +208,7 @@ function checkInvalid(
   }
 }
 
-/** Several points may take bits of one register; two values that share part of one are a mistake. */
+/** Several points may take bits of one register; values that share part of one are a mistake. */
 function checkOverlaps(addresses: ReadonlyMap<string, ModbusAddress>, problems: Problems): void {
   const spans = [...addresses]
     .filter(([, { type, bit, bits }]) => bit === null && bits === null && !/-(hi|lo)$/.test(type))

@@ -1,6 +1,6 @@
-// The format of a profile file: one zod value that is type, check and JSON Schema for editors. It says
-// what a file looks like; what a schema cannot say (an alarm that never clears, two points on one
-// register) is in cross-checks.ts. An error text is a key of the catalogue.
+// The format of a profile file: one zod value that is type, check and JSON Schema for editors. It
+// says what a file looks like; what a schema cannot say (an alarm that never clears, two points on
+// one register) is in cross-checks.ts. An error text is a key of the catalogue.
 import { z } from 'zod';
 import { reasons } from '../core/quality.ts';
 import type { PointClass } from '../core/reading.ts';

@@ -1,5 +1,5 @@
-// The one place that touches the files of the profile library. The YAML files stay in device-profiles/
-// of the package, also when the program runs as emitted JavaScript out of dist/.
+// The one place that touches the files of the profile library. The YAML files stay in
+// device-profiles/ of the package, also when the program runs as emitted JavaScript out of dist/.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,8 +47,9 @@ export function readProfileFile(path: string): Uint8Array {
 }
 
 /**
- * `vendor/model`, or with the revision wanted: `vendor/model@1` takes any 1.x.y, `@1.2.0` only that one.
- * Throws Fault `profile_unknown` or `profile_revision`, and InvalidInput when the file itself is wrong.
+ * `vendor/model`, or with the revision wanted: `vendor/model@1` takes any 1.x.y, `@1.2.0` only that
+ * one. Throws Fault `profile_unknown` or `profile_revision`, and InvalidInput when the file itself
+ * is wrong.
  */
 export function loadProfile(reference: string, folder: string = libraryFolder()): Profile {
   const [id = '', wanted, ...rest] = reference.split('@');

@@ -34,7 +34,7 @@ const wrong = (text: string) =>
 
 const uint16 = 'read: { table: holding, address: 0, type: uint16 }';
 
-test('a point carries everything the edge needs: address, scale, unit, class, period and rules', () => {
+test('a point carries what the edge needs: address, scale, unit, class, period, rules', () => {
   const { definition, address } = first(
     profile({
       ch4: `read: { table: input, address: 0, type: uint16 }, scale: 0.1, unit: "%{LEL}",
@@ -126,7 +126,8 @@ test('what is wrong with the meaning is found although the form is right', () =>
     ],
     [
       profile({
-        p: `${range}, alarms: { high: { raise: 50, clear: 40, level: 2 }, high_high: { raise: 25, clear: 20, level: 3 } }`,
+        p: `${range}, alarms: { high: { raise: 50, clear: 40, level: 2 },
+          high_high: { raise: 25, clear: 20, level: 3 } }`,
       }),
       [
         'alarm-order points.p.alarms.high_high.raise',
@@ -298,4 +299,18 @@ test('nothing but findings comes out of a damaged profile', () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test('a device is known by what a register holds, or by patterns of its names', () => {
+  const identify = `identify:
+  - read: { table: holding, address: 7, type: uint16 }
+    equals: 24
+  - device_id: { vendor: "^ACME", product: "GD2\\\\d\\\\d" }
+`;
+  const [register, names] = parseProfile(profile({ p: uint16 }, identify), 'a.yaml').identify;
+  expect(register).toMatchObject({ kind: 'register', address: { address: 7 }, equals: 24 });
+  expect(names?.kind === 'device-id' && names.product?.test('GD200')).toBe(true);
+  expect(wrong(profile({ p: uint16 }, identify.replace('^ACME', '(')))).toEqual([
+    'not-a-pattern identify.1.device_id.vendor',
+  ]);
 });

@@ -1,9 +1,9 @@
-// What we know of a device model: one YAML file, which is at once the edge's driver configuration, a
-// simulator, a page of the catalogue and its own test.
+// What we know of a device model: one YAML file, which is at once the edge's driver configuration,
+// a simulator, a page of the catalogue and its own test.
 //
 // A profile proposes: site files override its values, and the cloud's registry decides which of its
-// alarms are in force. There is no place for code in a profile: a device that lies is handled by a named
-// decoder of its protocol.
+// alarms are in force. There is no place for code in a profile: a device that lies is handled by a
+// named decoder of its protocol.
 import type { LimitSide, RuleProposal } from '../core/alarm/rule.ts';
 import { readDocument } from '../core/document.ts';
 import { durationMs } from '../core/duration.ts';
@@ -132,7 +132,9 @@ const sides = {
   low_low: { side: 'low-low', title: 'alarm-low-low' },
 } as const satisfies Record<string, { side: LimitSide; title: string }>;
 
-/** Off-delay where a profile does not say: a signal at its limit then pages once, not every poll. */
+/**
+ * Off-delay where a profile does not say: a signal at its limit then pages once, not every poll.
+ */
 const OFF_DELAY_DEFAULT = '60s';
 
 function rulesOf({ title, alarms = {} }: PointSource): RuleProposal[] {
@@ -182,8 +184,8 @@ const OUT_OF_RANGE = qualityCode('bad', 'out_of_range');
 const NOT_AVAILABLE = qualityCode('bad', 'not_available');
 
 /**
- * What a decoded raw value is worth: an invalid code and a value the sensor cannot measure become bad
- * with a reason and no value, never a number. A quality that is bad already stays as it is.
+ * What a decoded raw value is worth: an invalid code and a value the sensor cannot measure become
+ * bad with a reason and no value, never a number. A quality that is bad already stays as it is.
  */
 export function normaliseRaw(
   point: ProfilePoint,

@@ -1,6 +1,6 @@
-// How a person writes raw values in a profile: 65535 as the decoder returns it, 0xFFFF as the bits that
-// stand in the registers, nan for whatever is not a number; and the registers of a test as an image of
-// the device.
+// How a person writes raw values in a profile: 65535 as the decoder returns it, 0xFFFF as the bits
+// that stand in the registers, nan for whatever is not a number; and the registers of a test as an
+// image of the device.
 import type { ValueType } from '../core/point.ts';
 import type { ModbusAddress, ModbusType, Table } from '../protocols/modbus/address.ts';
 import type { ProfileTest } from './format.ts';
@@ -37,7 +37,9 @@ function limitsOf({ type, width, bits }: ModbusAddress): Limits | null {
   return null;
 }
 
-/** The decoded raw value a text of a profile stands for; undefined when it can never be read there. */
+/**
+ * The decoded raw value a text of a profile stands for; undefined when it can never be read there.
+ */
 export function rawOf(text: string, address: ModbusAddress): number | bigint | undefined {
   if (isFloat(address.type)) return rawFloat(text, address.type);
   const limits = limitsOf(address);

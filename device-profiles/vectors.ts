@@ -1,5 +1,5 @@
-// A profile's own tests: registers in, readings out, without hardware. They run the same decoding and the
-// same judging of values as the edge does.
+// A profile's own tests: registers in, readings out, without hardware. They run the same decoding
+// and the same judging of values as the edge does.
 import { engineeringValue } from '../core/point.ts';
 import type { Quality, Reason } from '../core/quality.ts';
 import { isBad, qualityOf } from '../core/quality.ts';

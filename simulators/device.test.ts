@@ -21,8 +21,10 @@ protocol: modbus
 points:
   t: { title: { en: T, zh: 温度 }, read: { table: input, address: 3, type: int16 }, scale: 0.1,
        unit: Cel, range: [-40, 70], invalid: { 0x7FFF: sensor_fault } }
-  name: { title: { en: Name, zh: 名称 }, read: { table: holding, address: 0, type: string, length: 3 } }
-  count: { title: { en: Count, zh: 计数 }, read: { table: holding, address: 8, type: uint64, order: CDAB } }
+  name: { title: { en: Name, zh: 名称 },
+          read: { table: holding, address: 0, type: string, length: 3 } }
+  count: { title: { en: Count, zh: 计数 },
+           read: { table: holding, address: 8, type: uint64, order: CDAB } }
   door: { title: { en: Door, zh: 门 }, read: { table: discrete, address: 5 } }
   pump: { title: { en: Pump, zh: 泵 }, read: { table: coil, address: 1 } }
 `,
@@ -68,7 +70,7 @@ test('set and get agree to the resolution of the register, over the whole range'
   );
 });
 
-test('a value beyond the register saturates, one beyond the range is shown as the fault it is', () => {
+test('a value beyond the register saturates, one beyond the range is a fault', () => {
   const thing = new SimulatedDevice(custom);
   thing.set('t', 1e9);
   expect(thing.get('t')).toMatchObject({ value: null, reason: 'sensor_fault' }); // 0x7FFF.
@@ -118,7 +120,7 @@ test('a device holds the register by which it is known', () => {
   expect(gas().read('holding', 0, 1)).toEqual(Uint16Array.of(0x2500));
 });
 
-test('a frozen point keeps its value while it is set, and shows the newest when it moves again', () => {
+test('a frozen point keeps its value while it is set, and then shows the newest', () => {
   const device = gas();
   device.set('gas', 1);
   device.freeze(['gas']);

@@ -1,9 +1,9 @@
-// A device made from its profile: the registers a real one would show, set in engineering units. What the
-// gateway reads from it goes through the same addresses and codes as on a real bus, so a profile that is
-// wrong shows itself here first.
+// A device made from its profile: the registers a real one would show, set in engineering units.
+// What the gateway reads from it goes through the same addresses and codes as on a real bus, so a
+// profile that is wrong shows itself here first.
 //
-// It counts what it gave out: `served` is the account of readings kept on the far side of the wire, by
-// somebody who knows nothing of the gateway's counters.
+// It counts what it gave out: `served` is the account of readings kept on the far side of the wire,
+// by somebody who knows nothing of the gateway's counters.
 import { Fault } from '../core/fault.ts';
 import type { Reason } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
@@ -58,9 +58,9 @@ export class SimulatedDevice implements RegisterBank {
   }
 
   /**
-   * Shows a value from the next read on. Whole-number registers round and saturate as converters do.
-   * Throws Fault `sim_point_unknown`, `sim_value_unfit` (text for a number, NaN for whole numbers) or
-   * `sim_no_such_code` (the device has no code that says so).
+   * Shows a value from the next read on. Whole-number registers round and saturate as converters
+   * do. Throws Fault `sim_point_unknown`, `sim_value_unfit` (text for a number, NaN for whole
+   * numbers) or `sim_no_such_code` (the device has no code that says so).
    */
   set(pointId: string, value: SimulatedValue): void {
     const point = this.#point(pointId);
@@ -105,7 +105,9 @@ export class SimulatedDevice implements RegisterBank {
     return answer;
   }
 
-  /** Takes what is written to registers the profile names; the others are read-only to everybody. */
+  /**
+   * Takes what is written to registers the profile names; the others are read-only to everybody.
+   */
   write(table: Table, address: number, values: Uint16Array): number {
     const { words, named } = this.#banks.get(table)!;
     for (let at = address; at < address + values.length; at++) {
