@@ -3,7 +3,13 @@
 import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { assert, Fault } from '../../core/fault.ts';
 import { type GapCause, gapCauses } from '../../core/reading.ts';
-import { ALIAS_MAX, decodeReadings, encodeReadings, READINGS_MAX } from './columns.ts';
+import {
+  ALIAS_MAX,
+  type BodyContext,
+  decodeReadings,
+  encodeReadings,
+  READINGS_MAX,
+} from './columns.ts';
 import { decodePart, encodePart } from './dictionary.ts';
 import { malformed, ProtoReader, ProtoWriter } from './proto.ts';
 import {
@@ -196,7 +202,8 @@ export interface DecodedBody {
 }
 
 /** Throws Fault `uplink_malformed`; needs memory in proportion to `bytes`, at most 672 KiB beside. */
-export function decodeBody(bytes: Uint8Array, baseMonoMs: number): DecodedBody {
+export function decodeBody(bytes: Uint8Array, context: BodyContext): DecodedBody {
+  const { firstMonoMs } = context;
   const clock = { wallOffsetMs: 0, state: clockStates[0] as ClockState, errorMs: 0 };
   let isState = false;
   let readings: ReadingColumns | null = null;
@@ -214,17 +221,20 @@ export function decodeBody(bytes: Uint8Array, baseMonoMs: number): DecodedBody {
     else if (reader.field === 5) {
       // A second one would let a small message ask for the largest arrays again and again.
       if (readings) throw malformed('readings twice');
-      readings = decodeReadings(reader.message(), baseMonoMs);
+      readings = decodeReadings(reader.message(), context);
     } else if (reader.field === 6) {
-      append(coverage, readCoverage(reader.message(), baseMonoMs), COVERAGE_MAX);
+      append(coverage, readCoverage(reader.message(), firstMonoMs), COVERAGE_MAX);
     } else if (reader.field === 7) append(gaps, readGap(reader.message()), GAPS_MAX);
     else if (reader.field === 8) {
-      append(clockSteps, readClockStep(reader.message(), baseMonoMs), CLOCK_STEPS_MAX);
+      append(clockSteps, readClockStep(reader.message(), firstMonoMs), CLOCK_STEPS_MAX);
     } else if (reader.field === 9) {
       if (dictionary) throw malformed('a dictionary part twice');
       dictionaryBytes = reader.bytes();
       dictionary = decodePart(dictionaryBytes);
     } else reader.skip();
+  }
+  if ((readings?.count ?? 0) !== context.readings) {
+    throw malformed(`the envelope counts ${context.readings} readings, the body has none`);
   }
   const body = { clock, readings, isState, coverage, gaps, clockSteps, dictionary };
   return { body, dictionaryBytes };

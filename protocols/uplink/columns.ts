@@ -25,7 +25,7 @@ import { planSegments, type Segment, WHOLE_MAX } from './segments.ts';
 
 /**
  * A constant column takes no bytes, so the count has a bound of its own: 21 bytes a reading make 672 KiB
- * of arrays at most, whatever a message claims.
+ * of arrays at most, whatever an envelope claims.
  */
 export const READINGS_MAX = 32_768;
 export const ALIAS_MAX = 0xffffffff;
@@ -40,7 +40,6 @@ export function encodeReadings(
 ): void {
   const { count } = columns;
   const mark = writer.open(field);
-  writer.uint(1, count);
   writeProgression(writer, { runs: 2, packed: 3 }, columns.alias, count, -1);
   if (!isAll(columns.monoMs, count, baseMonoMs)) {
     writeProgression(
@@ -222,18 +221,28 @@ function writeSpecial(writer: ProtoWriter, special: ReadingColumns['special']): 
   }
   for (const [place, value] of places) {
     if (typeof value !== 'string') continue;
-    const bytes = new TextEncoder().encode(value);
-    assert(bytes.length <= TEXT_BYTES_MAX, 'a text value has at most 255 bytes');
+    const { length } = new TextEncoder().encode(value);
+    assert(length <= TEXT_BYTES_MAX, 'a text value has at most 255 bytes');
     const mark = writer.open(10);
     writer.uint(1, place);
-    writer.bytes(2, bytes);
+    writer.text(2, value);
     writer.close(mark);
   }
 }
 
+export interface BodyContext {
+  /** Readings the envelope counts. */
+  readonly readings: number;
+  /** Times count from here. */
+  readonly firstMonoMs: number;
+}
+
 /** Throws Fault `uplink_malformed` for anything but a complete set of columns. */
-export function decodeReadings(reader: ProtoReader, baseMonoMs: number): ReadingColumns {
-  const count = readCount(reader);
+export function decodeReadings(
+  reader: ProtoReader,
+  { readings: count, firstMonoMs }: BodyContext,
+): ReadingColumns {
+  if (count < 1 || count > READINGS_MAX) throw malformed(`a record of ${count} readings`);
   const { alias, monoMs, quality, numbers } = emptyColumns(count);
   const special: Special = new Map();
   const seen = { alias: false, time: false, quality: false, nulls: false, values: 0 };
@@ -248,7 +257,7 @@ export function decodeReadings(reader: ProtoReader, baseMonoMs: number): Reading
       case 4:
       case 5:
         once('time');
-        if (reader.field === 4) readRuns(reader.message(), monoMs, baseMonoMs, timeBounds);
+        if (reader.field === 4) readRuns(reader.message(), monoMs, firstMonoMs, timeBounds);
         else readPacked(reader.message(), monoMs);
         break;
       case 6:
@@ -274,7 +283,7 @@ export function decodeReadings(reader: ProtoReader, baseMonoMs: number): Reading
   }
   if (!seen.alias) throw malformed('readings without aliases');
   if (seen.values !== count) throw malformed(`${count} readings, ${seen.values} values`);
-  if (!seen.time) monoMs.fill(baseMonoMs);
+  if (!seen.time) monoMs.fill(firstMonoMs);
   fillSpecial(special, numbers, quality);
   return { count, alias, monoMs, quality, numbers, special };
 
@@ -282,14 +291,6 @@ export function decodeReadings(reader: ProtoReader, baseMonoMs: number): Reading
     if (seen[column]) throw malformed(`two ${column} columns`);
     seen[column] = true;
   }
-}
-
-// The count comes first, so that columns are filled as they come.
-function readCount(reader: ProtoReader): number {
-  if (!reader.next() || reader.field !== 1) throw malformed('readings begin with their count');
-  const count = reader.uint(READINGS_MAX);
-  if (count === 0) throw malformed('readings without a reading');
-  return count;
 }
 
 // One allocation for all columns: at 100 readings a record, allocating costs more than decoding.

@@ -238,10 +238,7 @@ export function openRecord(bytes: Uint8Array): OpenedRecord {
   if (!reading.ok) throw refusalFault(reading.reason);
   const { envelope, codec, bodyStart } = reading;
   const plain = unpackBody(bytes.subarray(bodyStart), codec);
-  const { body, dictionaryBytes } = decodeBody(plain, envelope.firstMonoMs);
-  if ((body.readings?.count ?? 0) !== envelope.readings) {
-    throw malformed(`the envelope counts ${envelope.readings} readings, the body does not`);
-  }
+  const { body, dictionaryBytes } = decodeBody(plain, envelope);
   return { envelope, body, dictionaryHash: dictionaryBytes && hashOfBytes(dictionaryBytes) };
 }
 

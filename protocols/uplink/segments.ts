@@ -61,7 +61,7 @@ function statesAt({ numbers, special }: ReadingColumns, at: number, signed: 0 | 
   if (special.size > 0 && special.has(at)) return ANY_STATE;
   const value = numbers[at]!;
   const magnitude = value < 0 ? -1 - value : value;
-  if (magnitude <= 0x7fffffff && Number.isInteger(magnitude) && !Object.is(value, -0)) {
+  if (magnitude <= 0x7fffffff && Number.isInteger(value) && !Object.is(value, -0)) {
     const least = (35 + signed - Math.clz32(magnitude)) >>> 2;
     const wholes = ANY_STATE & ~((1 << least) - 1);
     return magnitude < 0x1000000 || Math.fround(value) === value

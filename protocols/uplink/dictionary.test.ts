@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { PointDefinition } from '../../core/point.ts';
+import {
+  buildDictionary,
+  decodePart,
+  encodePart,
+  hashOfPart,
+  PAGE_BYTES_MAX,
+  resolveManifest,
+} from './dictionary.ts';
+import { openRecord, seal } from './envelope.ts';
+import type { DictionaryPart } from './record.ts';
+import { parts, points } from './uplink.fuzz.ts';
+
+const point: PointDefinition = {
+  device: 'gas-head-1',
+  point: 'methane',
+  name: { en: 'Methane', zh: '甲烷' },
+  unit: '%{LEL}',
+  type: 'number',
+  scale: 0.1,
+  offset: 0,
+  range: [0, 100],
+  class: 'life-safety',
+  periodMs: 1_000,
+  deadband: 0.5,
+  asset: 'gas/MP-1193/well-07',
+  rules: [
+    {
+      kind: 'limit',
+      id: 'high',
+      level: 2,
+      onDelayMs: 0,
+      offDelayMs: 10_000,
+      title: { en: 'Methane high', zh: '甲烷浓度高' },
+      action: { en: 'Ventilate', zh: '通风' },
+      side: 'high',
+      limit: 20,
+      deadband: 2,
+    },
+  ],
+};
+
+const numbered = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({ ...point, point: `p-${at}` }));
+
+function lookupOf(list: readonly { hash: string; part: DictionaryPart }[]) {
+  const byHash = new Map(list.map(({ hash, part }) => [hash, part]));
+  return (hash: string) => byHash.get(hash);
+}
+
+test('a part comes back equal and keeps its name', () => {
+  fc.assert(
+    fc.property(parts, (part) => {
+      const back = decodePart(encodePart(part));
+      expect(back).toEqual(part);
+      expect(hashOfPart(back)).toBe(hashOfPart(part));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('a list of points is what its manifest resolves to, in order', () => {
+  fc.assert(
+    fc.property(fc.array(points, { maxLength: 20 }), (list) => {
+      const { manifest, parts: made } = buildDictionary(list);
+      expect(resolveManifest(manifest, lookupOf(made))).toEqual(list);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('ten thousand points make pages of at most 64 KiB, each a record within the limits', () => {
+  const list = numbered(10_000);
+  const { manifest, parts: made } = buildDictionary(list);
+  expect(made.length).toBeGreaterThan(10);
+  for (const { hash, part } of made) {
+    expect(encodePart(part).length).toBeLessThanOrEqual(PAGE_BYTES_MAX);
+    const { bytes } = recordOf(part);
+    expect(openRecord(bytes)).toMatchObject({ dictionaryHash: hash, body: { dictionary: part } });
+  }
+  expect(made.at(-1)?.hash).toBe(manifest);
+  expect(resolveManifest(manifest, lookupOf(made))).toEqual(list);
+});
+
+function recordOf(dictionary: DictionaryPart) {
+  const lane = 'event' as const;
+  const key = { lane, epoch: '1-0000000000000000', sequence: 1, manifest: '' };
+  return seal(
+    { ...key, taken: 0, unchanged: 0, givenUp: 0 },
+    {
+      clock: { wallOffsetMs: 0, state: 'unknown', errorMs: 0 },
+      readings: null,
+      isState: false,
+      coverage: [],
+      gaps: [],
+      clockSteps: [],
+      dictionary,
+    },
+  );
+}
+
+test('what is missing is named: first the manifest, then its pages', () => {
+  const { manifest, parts: made } = buildDictionary(numbered(2_000));
+  expect(resolveManifest(manifest, () => undefined)).toEqual({ missing: [manifest] });
+  const lookup = lookupOf(made.filter(({ part }) => part.kind === 'manifest'));
+  const pages = made.slice(0, -1).map(({ hash }) => hash);
+  expect(resolveManifest(manifest, lookup)).toEqual({ missing: pages });
+});
+
+test('a change to one point renames its page and the manifest, and no page before it', () => {
+  const before = buildDictionary(numbered(2_000));
+  const after = buildDictionary(numbered(2_000).with(1_999, { ...point, point: 'other' }));
+  const kept = before.parts.filter(({ hash }) => after.parts.some((part) => part.hash === hash));
+  expect(kept.length).toBe(before.parts.length - 2);
+  expect(after.manifest).not.toBe(before.manifest);
+});
+
+test('an empty dictionary is a manifest without pages', () => {
+  const { manifest, parts: made } = buildDictionary([]);
+  expect(made).toHaveLength(1);
+  expect(resolveManifest(manifest, lookupOf(made))).toEqual([]);
+});
+
+test('a hash that names the wrong kind of part is malformed', () => {
+  const { manifest, parts: made } = buildDictionary([point]);
+  const malformed = expect.objectContaining({ code: 'uplink_malformed' });
+  expect(() => resolveManifest(made[0]!.hash, lookupOf(made))).toThrow(malformed);
+  expect(() => resolveManifest(manifest, () => made.at(-1)!.part)).toThrow(malformed);
+});
+
+test('a text or a rule list past its limit is refused with the name of the point', () => {
+  const tooLarge = expect.objectContaining({
+    code: 'uplink_too_large',
+    message: expect.stringContaining('gas-head-1/methane'),
+  });
+  const name = { en: 'x'.repeat(600), zh: '' };
+  expect(() => buildDictionary([{ ...point, name }])).toThrow(tooLarge);
+  const rules = Array(17).fill(point.rules[0]);
+  expect(() => buildDictionary([{ ...point, rules }])).toThrow(tooLarge);
+});
+
+test('a part that holds no manifest and no page, or both, is malformed', () => {
+  const manifest = encodePart({ kind: 'manifest', pages: [] });
+  const page = encodePart({ kind: 'page', points: [] });
+  const malformed = expect.objectContaining({ code: 'uplink_malformed' });
+  expect(() => decodePart(new Uint8Array(0))).toThrow(malformed);
+  expect(() => decodePart(Buffer.concat([manifest, page]))).toThrow(malformed);
+});

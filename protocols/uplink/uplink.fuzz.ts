@@ -1,0 +1,418 @@
+// Generators for the uplink wire, used by its property tests, and a longer run of the same claims:
+//
+//   node protocols/uplink/uplink.fuzz.ts [runs] [seed]
+//
+// Claim one: whatever is sealed or encoded comes back equal. Claim two: whatever bytes come in, the answer
+// is a refusal or a Fault `uplink_*`, never another exception.
+import fc from 'fast-check';
+import { crc16Modbus, crc32c, fromHex } from '../../core/bytes.ts';
+import { isFault } from '../../core/fault.ts';
+import type { PointDefinition } from '../../core/point.ts';
+import { valueTypes } from '../../core/point.ts';
+import { qualityCode, reasons } from '../../core/quality.ts';
+import { gapCauses, lanes, pointClasses } from '../../core/reading.ts';
+import { decodeBody, encodeBody } from './body.ts';
+import * as control from './control.ts';
+import { buildDictionary, decodePart, encodePart } from './dictionary.ts';
+import { openRecord, readEnvelope, type SealFields, seal } from './envelope.ts';
+import { type Body, clockStates, type ReadingColumns, refusalReasons } from './record.ts';
+
+const digits = (bytes: number) =>
+  fc
+    .uint8Array({ minLength: bytes, maxLength: bytes })
+    .map((data) => Buffer.from(data).toString('hex'));
+export const hashes = digits(16);
+export const epochs = fc
+  .tuple(fc.integer({ min: 1, max: 0x7fffffff }), digits(8))
+  .map(([opening, random]) => `${opening}-${random}`);
+const ids = fc.stringMatching(/^[a-z0-9-]{1,12}$/);
+// Well-formed only: a lone surrogate has no UTF-8.
+const words = fc.string({ unit: 'grapheme', maxLength: 16 }).map((text) => text.toWellFormed());
+const times = fc.oneof(
+  fc.integer({ min: 0, max: 100_000 }),
+  fc.integer({ min: -(2 ** 50), max: 2 ** 50 }),
+);
+const counts = fc.oneof(fc.nat(1_000), fc.maxSafeNat());
+const ranges = fc
+  .array(fc.tuple(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 50 })), {
+    maxLength: 20,
+  })
+  .map((steps) => {
+    let next = 0;
+    return steps.map(([skip, length]) => {
+      const first = next + skip;
+      next = first + length + 1;
+      return { first, last: first + length };
+    });
+  });
+
+const numbers = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 0xffff }) },
+  { weight: 2, arbitrary: fc.integer({ min: -100, max: 100 }) },
+  { weight: 2, arbitrary: fc.float() },
+  fc.integer({ min: -0x80000000, max: 0x7fffffff }),
+  fc.integer({ min: 0, max: 0xffffffff }),
+  fc.maxSafeInteger(),
+  fc.double(),
+);
+const specials = fc.oneof(
+  fc.constant(null),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+  words,
+);
+
+const qualityCodes = fc
+  .tuple(fc.constantFrom('good', 'uncertain', 'bad'), fc.constantFrom(...reasons))
+  .map(([quality, reason]) => qualityCode(quality as 'good', reason));
+
+interface Cell {
+  readonly aliasStep: number;
+  readonly timeStep: number;
+  readonly quality: number;
+  readonly value: number | bigint | string | null;
+}
+
+const cells: fc.Arbitrary<Cell> = fc.record({
+  aliasStep: fc.oneof({ weight: 8, arbitrary: fc.constant(1) }, fc.integer({ min: -5, max: 40 })),
+  timeStep: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.integer({ min: -90, max: 9000 })),
+  quality: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, qualityCodes),
+  value: fc.oneof({ weight: 10, arbitrary: numbers }, specials),
+});
+
+/** From one cell a reading; null makes its quality bad, as the contract wants. */
+export function columnsOf(list: readonly Cell[], startMs: number): ReadingColumns {
+  const special = new Map<number, bigint | string | null>();
+  const columns = {
+    count: list.length,
+    alias: new Uint32Array(list.length),
+    monoMs: new Float64Array(list.length),
+    quality: new Uint8Array(list.length),
+    numbers: new Float64Array(list.length),
+    special,
+  };
+  let alias = 0;
+  let time = startMs;
+  list.forEach((cell, at) => {
+    alias = Math.max(0, alias + cell.aliasStep);
+    time += cell.timeStep;
+    columns.alias[at] = alias;
+    columns.monoMs[at] = time;
+    columns.quality[at] = cell.value === null ? qualityCode('bad', 'timeout') : cell.quality;
+    columns.numbers[at] = typeof cell.value === 'number' ? cell.value : Number.NaN;
+    if (typeof cell.value !== 'number') special.set(at, cell.value);
+  });
+  return columns;
+}
+
+export const readings = fc
+  .tuple(fc.array(cells, { minLength: 1, maxLength: 120, size: 'max' }), times)
+  .map(([list, startMs]) => columnsOf(list, startMs));
+
+const bilinguals = fc.record({ en: words, zh: words });
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
+const ruleCommon = {
+  id: ids,
+  level: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const),
+  onDelayMs: finite,
+  offDelayMs: finite,
+  title: bilinguals,
+  action: fc.option(bilinguals),
+};
+const rules = fc.oneof(
+  fc.record({
+    ...ruleCommon,
+    kind: fc.constant('limit' as const),
+    side: fc.constantFrom(
+      'high-high' as const,
+      'high' as const,
+      'low' as const,
+      'low-low' as const,
+    ),
+    limit: finite,
+    deadband: finite,
+  }),
+  fc.record({ ...ruleCommon, kind: fc.constant('no-data' as const), silentMs: finite }),
+);
+export const points: fc.Arbitrary<PointDefinition> = fc.record({
+  device: ids,
+  point: ids,
+  name: bilinguals,
+  unit: fc.constantFrom('1', 'kPa', '%{LEL}', 'm3/h'),
+  type: fc.constantFrom(...valueTypes),
+  scale: finite,
+  offset: finite,
+  range: fc.option(fc.tuple(finite, finite)),
+  class: fc.constantFrom(...pointClasses),
+  periodMs: finite,
+  deadband: finite,
+  asset: fc.option(fc.stringMatching(/^[A-Za-z0-9-]{1,9}(\/[A-Za-z0-9-]{1,9}){0,7}$/)),
+  rules: fc.array(rules, { maxLength: 4 }),
+});
+
+export const parts = fc.oneof(
+  fc.record({ kind: fc.constant('manifest' as const), pages: fc.array(hashes, { maxLength: 9 }) }),
+  fc.record({ kind: fc.constant('page' as const), points: fc.array(points, { maxLength: 5 }) }),
+);
+
+export const bodies: fc.Arbitrary<Body> = fc.record({
+  clock: fc.record({
+    wallOffsetMs: fc.integer({ min: -(2 ** 50), max: 2 ** 50 }),
+    state: fc.constantFrom(...clockStates),
+    errorMs: fc.nat(),
+  }),
+  readings: fc.option(readings, { freq: 4 }),
+  isState: fc.boolean(),
+  coverage: fc.array(
+    fc.record({
+      firstAlias: fc.nat(),
+      points: fc.nat(2 ** 20),
+      fromMonoMs: times,
+      toMonoMs: times,
+      taken: counts,
+      unchanged: counts,
+      failed: counts,
+    }),
+    { maxLength: 4 },
+  ),
+  gaps: fc.array(
+    fc.record({
+      cause: fc.constantFrom(...gapCauses),
+      epoch: epochs,
+      firstAlias: fc.nat(),
+      points: fc.nat(2 ** 20),
+      fromMonoMs: times,
+      toMonoMs: times,
+      readings: counts,
+      estimated: fc.boolean(),
+      sequences: ranges,
+    }),
+    { maxLength: 4 },
+  ),
+  clockSteps: fc.array(
+    fc.record({
+      monoMs: times,
+      fromOffsetMs: times,
+      toOffsetMs: times,
+      state: fc.constantFrom(...clockStates),
+    }),
+    { maxLength: 3 },
+  ),
+  dictionary: fc.option(parts),
+});
+
+export const sealFields: fc.Arbitrary<SealFields> = fc.record({
+  lane: fc.constantFrom(...lanes),
+  epoch: epochs,
+  sequence: fc.oneof(fc.integer({ min: 1, max: 9_999 }), fc.integer({ min: 1 })),
+  manifest: fc.oneof(fc.constant(''), hashes),
+  taken: counts,
+  unchanged: counts,
+  givenUp: counts,
+});
+
+interface Codec<Message> {
+  readonly messages: fc.Arbitrary<Message>;
+  readonly encode: (message: Message) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => Message;
+}
+
+function codec<Message>(
+  messages: fc.Arbitrary<Message>,
+  encode: (message: Message) => Uint8Array,
+  decode: (bytes: Uint8Array) => Message,
+): Codec<Message> {
+  return { messages, encode, decode };
+}
+
+const filledWords = words.map((text) => text || 'x');
+export const controls = {
+  ack: codec(
+    fc.record({
+      storeId: filledWords,
+      epochs: fc.array(
+        fc.record({
+          epoch: epochs,
+          stored: ranges,
+          refused: fc.array(
+            fc.record({ sequence: fc.nat(), reason: fc.constantFrom(...refusalReasons) }),
+            { maxLength: 5 },
+          ),
+          wanted: ranges,
+        }),
+        { maxLength: 4 },
+      ),
+      needed: fc.array(hashes, { maxLength: 5 }),
+      creditBytes: counts,
+    }),
+    control.encodeAck,
+    control.decodeAck,
+  ),
+  birth: codec(
+    fc.record({
+      storeIdSeen: words,
+      software: words,
+      configuration: words,
+      manifest: fc.oneof(fc.constant(''), hashes),
+      epochs: fc.array(fc.record({ epoch: epochs, held: ranges, next: fc.integer({ min: 1 }) }), {
+        maxLength: 5,
+      }),
+    }),
+    control.encodeBirth,
+    control.decodeBirth,
+  ),
+  status: codec(
+    fc.record({
+      connection: fc.nat(),
+      online: fc.boolean(),
+      clock: fc.constantFrom(...clockStates),
+    }),
+    control.encodeStatus,
+    control.decodeStatus,
+  ),
+  configuration: codec(
+    fc.record({ revision: fc.nat(), hash: hashes, document: fc.uint8Array() }),
+    control.encodeConfigurationState,
+    control.decodeConfigurationState,
+  ),
+  command: codec(
+    fc.record({
+      id: filledWords,
+      issuer: filledWords,
+      epoch: epochs,
+      sequence: fc.nat(),
+      timeToLiveMs: fc.nat(),
+      device: ids,
+      point: ids,
+      value: fc.oneof(numbers, specials, fc.boolean()),
+      why: words,
+    }),
+    control.encodeCommand,
+    control.decodeCommand,
+  ),
+  reply: codec(
+    fc.record({
+      id: filledWords,
+      outcome: fc.constantFrom(...control.outcomes),
+      detail: words,
+      epoch: epochs,
+      monoMs: times,
+    }),
+    control.encodeReply,
+    control.decodeReply,
+  ),
+  confirm: codec(
+    fc.record({ occurrence: filledWords, by: words, atMs: fc.nat() }),
+    control.encodeConfirm,
+    control.decodeConfirm,
+  ),
+} as const;
+
+interface Mutation {
+  readonly kind: 'flip' | 'cut' | 'insert' | 'remove' | 'repeat';
+  readonly at: number;
+  readonly data: Uint8Array;
+}
+
+// Varints without end, lengths of 2^32 and more, groups, the tags of our own fields.
+const nasty = fc.constantFrom(
+  ...['ffffffffffffffffffff01', 'ffffffff0f', 'ffffffffffffff7f', '80', '0b', '0c', '2a', '00'],
+  ...['0a00', '2a00', '3a00', '2a0408808002', '08ffffffff07', '18', '20', '7f'],
+);
+
+export const mutations: fc.Arbitrary<Mutation[]> = fc.array(
+  fc.record({
+    kind: fc.constantFrom('flip', 'cut', 'insert', 'remove', 'repeat'),
+    at: fc.nat(),
+    data: fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 8 }),
+      nasty.map((text) => fromHex(text)!),
+    ),
+  }),
+  { minLength: 1, maxLength: 4 },
+) as fc.Arbitrary<Mutation[]>;
+
+export function mutate(bytes: Uint8Array, list: readonly Mutation[]): Uint8Array {
+  let out = Buffer.from(bytes);
+  for (const { kind, at, data } of list) {
+    const place = out.length === 0 ? 0 : at % out.length;
+    const rest = out.subarray(place);
+    if (kind === 'flip') {
+      for (let i = 0; i < Math.min(data.length, rest.length); i++) out[place + i]! ^= data[i]!;
+    } else if (kind === 'cut') out = out.subarray(0, place);
+    else if (kind === 'insert') out = Buffer.concat([out.subarray(0, place), data, rest]);
+    else if (kind === 'remove') {
+      out = Buffer.concat([out.subarray(0, place), rest.subarray(data.length)]);
+    } else out = Buffer.concat([out, rest.subarray(0, 256)]);
+  }
+  return Uint8Array.from(out);
+}
+
+/** Makes both checks of a damaged record hold again, so that the damage is met further in. */
+export function withChecks(bytes: Uint8Array): Uint8Array {
+  const start = bytes[4] ?? 0;
+  if (start < 13 || start > bytes.length) return bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint32(start - 6, crc32c(bytes, start), true);
+  view.setUint16(start - 2, crc16Modbus(bytes, 0, start - 2), true);
+  return bytes;
+}
+
+/** Runs it; true when it gave a value, false at a Fault `uplink_*`; anything else is thrown on. */
+export function isTaken(run: () => unknown): boolean {
+  try {
+    run();
+    return true;
+  } catch (error) {
+    if (isFault(error) && error.code.startsWith('uplink_')) return false;
+    throw error;
+  }
+}
+
+/** A body in plain values, to compare: arrays for columns, special values by place. */
+export function plainOf(body: Body) {
+  const { readings, ...rest } = body;
+  if (!readings) return { ...rest, readings: null };
+  const { count, alias, monoMs, quality, special } = readings;
+  const columns = { alias: [...alias], monoMs: [...monoMs], quality: [...quality] };
+  const sorted = [...special].sort(([a], [b]) => a - b);
+  return {
+    ...rest,
+    readings: { count, ...columns, numbers: [...readings.numbers], special: sorted },
+  };
+}
+
+/** Every claim about foreign bytes, over one mutated record. */
+export function swallow(fields: SealFields, body: Body, list: readonly Mutation[]): void {
+  const { bytes } = seal(fields, body);
+  const damaged = mutate(bytes, list);
+  readEnvelope(damaged);
+  isTaken(() => openRecord(damaged));
+  const checked = withChecks(Uint8Array.from(damaged));
+  readEnvelope(checked);
+  isTaken(() => openRecord(checked));
+  const context = { readings: body.readings?.count ?? 0, firstMonoMs: 0 };
+  isTaken(() => decodeBody(mutate(encodeBody(body, 0), list), context));
+  if (body.dictionary) {
+    const part = mutate(encodePart(body.dictionary), list);
+    isTaken(() => encodePart(decodePart(part)));
+  }
+}
+
+if (import.meta.main) {
+  const numRuns = Number(process.argv[2] ?? 100_000);
+  const seed = Number(process.argv[3] ?? Date.now() % 1_000_000_000);
+  console.log(`runs ${numRuns}, seed ${seed}`);
+  fc.assert(fc.property(sealFields, bodies, mutations, swallow), { numRuns, seed });
+  for (const { messages, encode, decode } of Object.values(controls) as Codec<unknown>[]) {
+    const claim = (message: unknown, list: Mutation[]) => {
+      isTaken(() => decode(mutate(encode(message), list)));
+    };
+    fc.assert(fc.property(messages, mutations, claim), { numRuns, seed });
+  }
+  fc.assert(
+    fc.property(fc.array(points, { maxLength: 30 }), (list) => {
+      buildDictionary(list);
+    }),
+    { numRuns: Math.ceil(numRuns / 10), seed },
+  );
+}
