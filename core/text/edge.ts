@@ -100,6 +100,18 @@ export const edgeFaults = {
       action: '检查电源、总线接线和站号。网关会自动重新建立连接。',
     },
   },
+  link_distrusted: {
+    en: {
+      what: 'The gateway closed the connection because answers no longer fitted the questions.',
+      cause: 'A converter mixes up its masters, or bytes were lost on the way.',
+      action: 'Nothing, if it happens once; else look for a second master behind the converter.',
+    },
+    zh: {
+      what: '应答与请求不再对应，网关已关闭连接。',
+      cause: '转换器混淆了多个主站，或传输中丢失字节。',
+      action: '偶发无需处理；若反复出现，请检查转换器后是否有第二个主站。',
+    },
+  },
   link_closed: {
     en: {
       what: 'The link was closed by this program.',

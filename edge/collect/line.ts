@@ -140,7 +140,10 @@ export class Line {
     const { promise, resolve } = Promise.withResolvers<void>();
     const watched = watch(link, (why) => {
       this.#session = null;
+      // Ended from our side although nobody stops it: the session no longer trusts what comes in.
+      const isExplained = this.#fault !== null || this.#stopping.signal.aborted;
       if (why) this.#down(why);
+      else if (!isExplained) this.#down(this.#distrusted());
       resolve();
     });
     this.#state = 'open';
@@ -148,6 +151,10 @@ export class Line {
     this.#session = this.#options.protocol.open(this.#clock, watched);
     this.#options.onOpen(this.#session);
     return promise;
+  }
+
+  #distrusted(): Fault {
+    return new Fault('link_distrusted', 'later', `${this.#options.id}: closed by its session`);
   }
 
   #down(why: Fault): void {
