@@ -40,6 +40,7 @@ export interface GapRow {
   readonly toMonoMs: number;
   readonly readings: number;
   readonly isEstimated: boolean;
+  readonly records: number | undefined;
 }
 
 export interface Batch {
@@ -54,8 +55,9 @@ export interface Batch {
 
 export function batchOf(records: readonly DecodedRecord[], catalogue: Catalogue): Batch {
   const relabels: Relabel[] = [];
-  for (const { row, clockSteps, manifest } of records) {
-    for (const entry of manifest?.entries ?? []) catalogue.define(entry);
+  for (const { row, clock, clockSteps, manifest } of records) {
+    const { order } = catalogue.source(row.gateway, row.epoch, clock.state === 'unknown');
+    for (const entry of manifest?.entries ?? []) catalogue.define(entry, order, row.sequence);
     for (const step of clockSteps) {
       const relabel = catalogue.step(row.gateway, row.epoch, step);
       if (relabel) relabels.push(relabel);
@@ -154,8 +156,9 @@ function coverageRows(record: DecodedRecord, catalogue: Catalogue): CoverageRow[
 
 function gapRows(record: DecodedRecord, catalogue: Catalogue): GapRow[] {
   return record.gaps.map((gap) => {
-    // The label of a gap in an earlier epoch was made without that epoch's clock: it stays as it came.
-    const isOwn = gap.epoch === record.row.epoch;
+    // What an earlier epoch misses, or the cloud found missing, was not labelled by this record's clock:
+    // its label stays as it came.
+    const isOwn = gap.epoch === record.row.epoch && !record.row.note;
     const source = isOwn
       ? sourceOf(record, catalogue)
       : catalogue.source(record.row.gateway, gap.epoch, false);
@@ -170,6 +173,7 @@ function gapRows(record: DecodedRecord, catalogue: Catalogue): GapRow[] {
       toMonoMs,
       readings: gap.readings,
       isEstimated: gap.estimated,
+      records: gap.records,
     };
   });
 }

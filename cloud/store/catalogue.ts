@@ -36,11 +36,18 @@ export interface Relabel {
   readonly offsetMs: number;
 }
 
+/** A series as its newest manifest defines it: of two, the one sealed later counts. */
+export interface Definition {
+  readonly entry: SeriesEntry;
+  readonly order: number;
+  readonly sequence: number;
+}
+
 export interface Added {
   readonly sources: readonly Source[];
   readonly sets: readonly SeriesSet[];
   readonly steps: readonly KnownStep[];
-  readonly series: readonly SeriesEntry[];
+  readonly series: readonly Definition[];
 }
 
 // Opening numbers have ten digits, so order stays below 2^53. More clones than this of one opening are
@@ -55,7 +62,7 @@ export class Catalogue {
   readonly #setByKey = new Map<string, SeriesSet>();
   readonly #setsBySeries = new Map<number, number[]>();
   readonly #stepsByEpoch = new Map<string, KnownStep[]>();
-  readonly #entries = new Map<number, SeriesEntry>();
+  readonly #definitions = new Map<number, Definition>();
   #added = { sources: [], sets: [], steps: [], series: [] } as {
     readonly [key in keyof Added]: Added[key][number][];
   };
@@ -65,7 +72,7 @@ export class Catalogue {
     for (const { gateway, epoch, isUnknown } of sources) this.source(gateway, epoch, isUnknown);
     for (const { members } of sets) this.set(members);
     for (const step of steps) this.#insertStep(step);
-    for (const entry of series) this.#entries.set(entry.series, entry);
+    for (const { entry, order, sequence } of series) this.define(entry, order, sequence);
     this.takeAdded();
   }
 
@@ -130,23 +137,31 @@ export class Catalogue {
     return this.#setsBySeries.get(series) ?? [];
   }
 
-  define(entry: SeriesEntry): void {
-    const known = this.#entries.get(entry.series);
-    if (known && JSON.stringify(known) === JSON.stringify(entry)) return;
-    this.#entries.set(entry.series, entry);
-    this.#added.series.push(entry);
+  /** The set of gaps whose points nobody knows, if there was one. */
+  emptySet(): number | undefined {
+    return this.#setByKey.get('')?.number;
+  }
+
+  define(entry: SeriesEntry, order: number, sequence: number): void {
+    const known = this.#definitions.get(entry.series);
+    const isOld = known && (known.order - order || known.sequence - sequence) >= 0;
+    if (isOld) return;
+    const definition = { entry, order, sequence };
+    this.#definitions.set(entry.series, definition);
+    this.#added.series.push(definition);
   }
 
   entry(series: number): SeriesEntry | undefined {
-    return this.#entries.get(series);
+    return this.#definitions.get(series)?.entry;
   }
 
   isBoolean(series: number): boolean {
-    return this.#entries.get(series)?.definition.type === 'boolean';
+    return this.entry(series)?.definition.type === 'boolean';
   }
 
   entries(): SeriesEntry[] {
-    return [...this.#entries.values()].sort((a, b) => a.series - b.series);
+    const entries = [...this.#definitions.values()].map(({ entry }) => entry);
+    return entries.sort((a, b) => a.series - b.series);
   }
 
   /** Takes a clock step in; null when it labels nothing: a clock that is still unknown knows no time. */

@@ -88,9 +88,14 @@ export class MemoryStore implements Store {
   }
 
   async gaps({ series, fromMs, toMs }: GapQuery): Promise<readonly StoredGap[]> {
+    const gateway = series === undefined ? undefined : this.#catalogue.entry(series)?.gateway;
     return this.#gaps
       .filter((gap) => gap.toMs >= fromMs && gap.fromMs < toMs)
-      .filter(({ set }) => series === undefined || set.members.includes(series))
+      .filter(({ set: { members }, source }) =>
+        series !== undefined && members.length > 0
+          ? members.includes(series)
+          : series === undefined || source.gateway === gateway,
+      )
       .map((gap) => ({
         gateway: gap.source.gateway,
         epoch: gap.source.epoch,
@@ -100,6 +105,7 @@ export class MemoryStore implements Store {
         toMs: gap.toMs,
         readings: gap.readings,
         estimated: gap.isEstimated,
+        ...(gap.records !== undefined && { records: gap.records }),
       }))
       .sort((a, b) => a.fromMs - b.fromMs)
       .slice(0, GAPS_MAX);

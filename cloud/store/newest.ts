@@ -1,6 +1,6 @@
 // The newest reading of every series, and up to when it held. Newest is by order, whichever lane brought
 // it and whatever its label says; so it never moves to an older one.
-import type { CoverageRow, ReadingRows } from './batch.ts';
+import type { ReadingRows } from './batch.ts';
 import type { Catalogue, Relabel, Source } from './catalogue.ts';
 import type { Latest } from './store.ts';
 import { typedValue } from './store.ts';
@@ -57,7 +57,7 @@ export class Newest {
     this.#bySeries.set(series, row);
   }
 
-  cover({ source, toMonoMs, atMs }: CoverageRow, set: number): void {
+  cover({ source, toMonoMs, atMs }: Covered, set: number): void {
     const covered = this.#bySet.get(set);
     if (covered && isAfter(covered.source, covered.toMonoMs, source, toMonoMs)) return;
     this.#bySet.set(set, { source, toMonoMs, atMs });

@@ -405,6 +405,50 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
       });
     });
 
+    test('a gap of points nobody knows is in the history of every point of the gateway', async () => {
+      const note = {
+        cause: 'refused',
+        epoch: EPOCH,
+        sequences: [{ first: 9, last: 9 }],
+        readings: 100,
+        fromMs: OPENED_MS,
+        toMs: OPENED_MS,
+      } as const;
+      const gap = { ...note, series: [], estimated: false, records: 1 };
+      const entries = [entryOf(1), { ...entryOf(2), gateway: 'gw-2' }];
+      const record = recordOf({ row: 2, offsetMs: 0, clock: 'unknown', gaps: [gap] });
+      const clockSteps = [
+        { monoMs: 9e12, fromOffsetMs: 0, toOffsetMs: 7, state: 'synchronised' },
+      ] as const;
+      await bench.store.apply(
+        [
+          recordOf({ row: 1, entries }),
+          { ...record, row: { ...record.row, note } },
+          recordOf({ row: 3, clockSteps }),
+        ],
+        3,
+      );
+      await atEveryAge(async () => {
+        const span = { fromMs: OPENED_MS - 1, toMs: OPENED_MS + 1 };
+        const found = await bench.store.gaps({ ...span, series: 1 });
+        expect(found).toEqual([
+          {
+            gateway: 'gw-1',
+            epoch: EPOCH,
+            cause: 'refused',
+            series: [],
+            fromMs: OPENED_MS,
+            toMs: OPENED_MS,
+            readings: 100,
+            estimated: false,
+            records: 1,
+          },
+        ]);
+        expect(await bench.store.gaps(span)).toEqual(found);
+        expect(await bench.store.gaps({ ...span, series: 2 })).toEqual([]);
+      });
+    });
+
     test('the account counts stored rows by epoch: stored, unchanged, missed, given up, failed', async () => {
       const gap = (cause: DecodedGap['cause'], epoch: string, readings: number): DecodedGap => ({
         cause,
@@ -556,6 +600,11 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
       const entries = [entryOf(2), entryOf(1, 'text')];
       await bench.store.apply([recordOf({ row: 1, entries })], 1);
       await bench.store.apply([recordOf({ row: 2, entries: [entryOf(2, 'number', 500)] })], 2);
+      await atEveryAge(async () => {
+        expect(await bench.store.series()).toEqual([entryOf(1, 'text'), entryOf(2, 'number', 500)]);
+      });
+      const late = recordOf({ row: 3, epoch: '6-00000000000000ff', entries });
+      await bench.store.apply([late], 3); // A backlog brings what was replaced long ago.
       await atEveryAge(async () => {
         expect(await bench.store.series()).toEqual([entryOf(1, 'text'), entryOf(2, 'number', 500)]);
       });

@@ -71,9 +71,12 @@ export interface StoredGap extends Span {
   readonly gateway: string;
   readonly epoch: Epoch;
   readonly cause: GapCause;
+  /** Empty where nobody knows which: it may be any point of the gateway. */
   readonly series: readonly number[];
   readonly readings: number;
   readonly estimated: boolean;
+  /** Records that will not come, where the cloud found the gap: their readings may be unknown. */
+  readonly records?: number;
 }
 
 export interface History {
@@ -105,6 +108,7 @@ export interface Latest {
 }
 
 export interface GapQuery {
+  /** Gaps of this series, and those of its gateway that may be of any. */
   readonly series?: number;
   readonly fromMs: number;
   readonly toMs: number;

@@ -113,4 +113,104 @@ export const cloudFaults = {
       action: '重启云端即可恢复；请反馈此前的日志。',
     },
   },
+  store_full: {
+    en: {
+      what: 'The time-series store has no room left on its disk.',
+      cause: 'The disk of the cloud is nearly full; a reserve is kept free on purpose.',
+      action:
+        'Free space or move the folder to a larger disk. Nothing is lost: records wait in the inbox and are stored once there is room.',
+    },
+    zh: {
+      what: '时序库所在磁盘空间不足。',
+      cause: '云端磁盘即将写满；系统特意保留了一部分空间。',
+      action:
+        '清理空间，或把数据目录移到更大的磁盘。数据不会丢失：记录留在收件箱，有空间后自动入库。',
+    },
+  },
+  store_failed: {
+    en: {
+      what: 'The time-series store could not read or write.',
+      cause: 'Disk errors, too little memory for the question asked, or a damaged database file.',
+      action:
+        'Read the log line before it. The store opens its file anew and tries again; alarms do not depend on it.',
+    },
+    zh: {
+      what: '时序库读写失败。',
+      cause: '磁盘错误、查询所需内存不足，或数据库文件损坏。',
+      action: '查看此前的日志。时序库会重新打开文件并重试；报警不依赖时序库。',
+    },
+  },
+  store_open_failed: {
+    en: {
+      what: 'The file of the time-series store could not be opened.',
+      cause: 'Another process has it open, the rights are wrong, or the file is damaged.',
+      action:
+        'End the other process; check the rights of the folder; restore a backup if it is damaged.',
+    },
+    zh: {
+      what: '时序库文件无法打开。',
+      cause: '另一进程正在使用、权限不符，或文件损坏。',
+      action: '结束另一进程；检查目录权限；如已损坏请恢复备份。',
+    },
+  },
+  store_format: {
+    en: {
+      what: 'The time-series store was written by a newer version.',
+      cause: 'The cloud was downgraded, or the folder was copied from a newer machine.',
+      action: 'Start the version that wrote it, or restore a backup made by this one.',
+    },
+    zh: {
+      what: '时序库由更新的版本写成。',
+      cause: '云端被降级，或目录从较新的机器复制而来。',
+      action: '启动写入该目录的版本，或恢复本版本的备份。',
+    },
+  },
+  store_foreign_inbox: {
+    en: {
+      what: 'The time-series store is ahead of the inbox.',
+      cause: 'The inbox was deleted or restored from a backup, the store was not.',
+      action: 'Restore both from one backup, or delete both: they belong together.',
+    },
+    zh: {
+      what: '时序库的进度超前于收件箱。',
+      cause: '收件箱被删除或从备份恢复，而时序库没有。',
+      action: '请从同一份备份恢复两者，或同时删除：两者必须配套。',
+    },
+  },
+  store_timeout: {
+    en: {
+      what: 'The time-series store did not answer in time.',
+      cause: 'The span asked for is long, or the store is busy or hangs on a slow disk.',
+      action: 'Ask for a shorter span or wider buckets, or try again later.',
+    },
+    zh: {
+      what: '时序库未在限定时间内应答。',
+      cause: '查询的时间范围过长，或时序库繁忙、磁盘过慢。',
+      action: '缩短时间范围或加大聚合间隔，或稍后重试。',
+    },
+  },
+  store_busy: {
+    en: {
+      what: 'Too many questions wait for the time-series store.',
+      cause: 'Many clients ask for history at once, or the store is slow.',
+      action: 'Try again in a moment.',
+    },
+    zh: {
+      what: '等待时序库应答的查询过多。',
+      cause: '大量客户端同时查询历史，或时序库过慢。',
+      action: '请稍后重试。',
+    },
+  },
+  store_down: {
+    en: {
+      what: 'The time-series store is not running.',
+      cause: 'Its worker ended with an error or was closed; it is started again by itself.',
+      action: 'Try again in a moment; read the log if it stays so. Alarms go on without it.',
+    },
+    zh: {
+      what: '时序库未在运行。',
+      cause: '其工作线程出错退出或已关闭；系统会自动重新启动。',
+      action: '请稍后重试；若持续如此，请查看日志。报警不受影响。',
+    },
+  },
 } as const satisfies Record<string, FaultText>;
