@@ -6,6 +6,7 @@
 // the edge, so it is told apart from the other two in every ack. A lost one that turns up is still taken.
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
+import { ACK_RANGES_MAX } from '../../protocols/uplink/control.ts';
 import type { RefusalReason } from '../../protocols/uplink/record.ts';
 import { refusalReasons } from '../../protocols/uplink/record.ts';
 
@@ -17,9 +18,6 @@ export const EPOCH_RANGES_MAX = 1024;
 
 /** Sequences refused in one epoch; beyond it a bad record is neither acked nor refused. */
 export const EPOCH_REFUSED_MAX = 1024;
-
-/** Ranges of one epoch in one ack: about 24 bytes each, so an ack stays far below a message. */
-export const ACK_RANGES_MAX = 64;
 
 export class EpochLedger {
   readonly stored: RangeSet;
