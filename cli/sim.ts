@@ -91,8 +91,12 @@ async function runCity(given: Given, output: Output): Promise<number> {
     servers.set(site, server);
     listening(output, site, server.port);
   }
+  let watches: readonly Watch[] = [];
   answerParent({
     served: () => Object.fromEntries(sites.map((site) => [site, city.served(site)])),
+    watch: (values) => {
+      watches = values as readonly Watch[];
+    },
   });
   tellParent({
     kind: 'ready',
@@ -105,11 +109,33 @@ async function runCity(given: Given, output: Output): Promise<number> {
       tellParent({ kind: 'event', name, facts: { atMs: systemClock.wallMs() } });
       output.note(name);
     }
+    watches = watches.filter((watch) => !tellIfCrossed(city, watch));
     await systemClock.sleep(CITY_STEP_MS, signal);
   }
   for (const server of servers.values()) await server.close();
   city.close();
   return exit.done;
+}
+
+interface Watch {
+  readonly device: string;
+  readonly point: string;
+  readonly rule: string;
+  readonly side: 'above' | 'below';
+  readonly limit: number;
+}
+
+// Tells once when a register first shows a value beyond a limit: where the way of an alarm begins.
+function tellIfCrossed(city: City, watch: Watch): boolean {
+  const { device, point, rule, side, limit } = watch;
+  const found = city.devices.find(({ id }) => id === device);
+  const value = Number(found?.device.get(point).value);
+  const crossed = side === 'above' ? value >= limit : value <= limit;
+  if (crossed && found) {
+    const facts = { site: found.site, device, point, rule, atMs: systemClock.wallMs() };
+    tellParent({ kind: 'event', name: 'crossed', facts });
+  }
+  return crossed;
 }
 
 function hourNow(): number {

@@ -1,0 +1,173 @@
+// The account of promise 1, and what became of every alarm. Served is counted by the simulated devices, due and
+// taken by the pollers, stored, unchanged, missed and given up by a query to the store: three parties that know
+// nothing of each other's counters.
+import { sites } from '../simulators/city.ts';
+import type { Demo } from './demo.ts';
+
+export interface Account {
+  readonly due: number;
+  readonly taken: number;
+  readonly missed: number;
+  readonly unchanged: number;
+  readonly givenUp: number;
+  readonly stored: number;
+  readonly failed: number;
+  readonly alarms: {
+    readonly raised: number;
+    readonly accepted: number;
+    readonly confirmed: number;
+  };
+  /** Milliseconds since the register changed, of the slowest alarm; null before there is one. */
+  readonly steps: Steps | null;
+  readonly served: number;
+  readonly restarts: number;
+}
+
+export interface Steps {
+  readonly alarm: string;
+  readonly changed: 0;
+  readonly read: number;
+  readonly raised: number;
+  readonly received: number;
+  readonly sent: number;
+  readonly accepted: number;
+  readonly confirmed: number;
+}
+
+export interface AlarmItem {
+  readonly id: string;
+  readonly point: string;
+  readonly rule: string;
+  readonly level: 1 | 2 | 3 | 4;
+  readonly title: { readonly en: string; readonly zh: string };
+  readonly value: number | null;
+  readonly limit: number | null;
+  readonly unit: string;
+  readonly began: string;
+  readonly raised: string;
+  readonly received: string;
+  readonly historical: boolean;
+}
+
+interface DeliveryItem {
+  readonly alarm: string;
+  readonly transition: string;
+  readonly receiver: string;
+  readonly sent: string | null;
+  readonly accepted: string | null;
+  readonly confirmed: string | null;
+}
+
+/** How an alarm got to the desk; steps are null until it is confirmed. */
+export interface Way {
+  readonly accepted: boolean;
+  readonly confirmed: boolean;
+  readonly steps: Steps | null;
+}
+
+/** The alarms of this run, each with its way to the desk. */
+export async function alarmsOf(demo: Demo): Promise<{ alarm: AlarmItem; way: Way }[]> {
+  const [alarms, deliveries] = await Promise.all([
+    demo.client.get<{ items: AlarmItem[] }>('/v1/alarms?state=all&limit=1000'),
+    demo.client.get<{ items: DeliveryItem[] }>('/v1/deliveries?limit=1000'),
+  ]);
+  return alarms.items
+    .filter(({ historical, received }) => !historical && Date.parse(received) >= demo.startedMs)
+    .map((alarm) => ({ alarm, way: wayOf(demo, alarm, deliveries.items) }));
+}
+
+/** Asks everybody. */
+export async function drawUp(demo: Demo): Promise<Account> {
+  const { client, edges, epochs, city } = demo;
+  const counters = await Promise.all(
+    sites.map(
+      async (site) => (await edges[site].ask('counters')) as { due: number; taken: number },
+    ),
+  );
+  const pairs = encodeURIComponent([...epochs].join(','));
+  const [stored, alarms, served] = await Promise.all([
+    client.get<Record<string, number>>(`/v1/account?epochs=${pairs}`),
+    alarmsOf(demo),
+    city.ask('served') as Promise<Record<string, number>>,
+  ]);
+  const sum = (name: 'due' | 'taken') => counters.reduce((total, each) => total + each[name], 0);
+  const ways = alarms.map(({ way }) => way);
+  return {
+    due: sum('due'),
+    taken: sum('taken'),
+    missed: stored['missed'] ?? 0,
+    unchanged: stored['unchanged'] ?? 0,
+    givenUp: stored['given_up'] ?? 0,
+    stored: stored['stored'] ?? 0,
+    failed: stored['failed'] ?? 0,
+    alarms: {
+      raised: ways.length,
+      accepted: ways.filter(({ accepted }) => accepted).length,
+      confirmed: ways.filter(({ confirmed }) => confirmed).length,
+    },
+    steps: slowest(ways.flatMap(({ steps }) => steps ?? [])),
+    served: Object.values(served).reduce((total, count) => total + count, 0),
+    restarts: demo.parts.reduce((total, { restarts }) => total + restarts, 0),
+  };
+}
+
+// How one alarm went: to the desk, since its register changed.
+function wayOf({ crossings }: Demo, alarm: AlarmItem, deliveries: readonly DeliveryItem[]): Way {
+  const delivery = deliveries.find(
+    (each) => each.alarm === alarm.id && each.transition === 'raised' && each.receiver === 'desk',
+  );
+  const { sent, accepted, confirmed } = delivery ?? { sent: null, accepted: null, confirmed: null };
+  const began = Date.parse(alarm.began);
+  const changed = Math.min(crossings.get(`${alarm.point}#${alarm.rule}`) ?? began, began);
+  const since = (time: string) => Date.parse(time) - changed;
+  const steps: Steps | null =
+    sent && accepted && confirmed
+      ? {
+          alarm: `${alarm.point}#${alarm.rule}`,
+          changed: 0,
+          read: since(alarm.began),
+          raised: since(alarm.raised),
+          received: since(alarm.received),
+          sent: since(sent),
+          accepted: since(accepted),
+          confirmed: since(confirmed),
+        }
+      : null;
+  return { accepted: accepted !== null, confirmed: confirmed !== null, steps };
+}
+
+function slowest(all: readonly Steps[]): Steps | null {
+  return all.reduce<Steps | null>(
+    (worst, each) =>
+      worst === null || each.confirmed - each.raised > worst.confirmed - worst.raised
+        ? each
+        : worst,
+    null,
+  );
+}
+
+/** Nothing is on its way any more. */
+export function isSettled({ taken, stored, unchanged, givenUp, alarms }: Account): boolean {
+  return taken === stored + unchanged + givenUp && alarms.raised === alarms.confirmed;
+}
+
+/** What is wrong with it, in plain words; empty when all is in order. */
+export function judge(account: Account): string[] {
+  const { due, taken, missed, stored, unchanged, givenUp, alarms, served, failed } = account;
+  const wrong: string[] = [];
+  if (due !== taken + missed) wrong.push(`due ${due} is not taken ${taken} + missed ${missed}`);
+  if (taken !== stored + unchanged + givenUp) {
+    wrong.push(
+      `taken ${taken} is not stored ${stored} + unchanged ${unchanged} + given up ${givenUp}`,
+    );
+  }
+  if (missed > 0) wrong.push(`${missed} missed`);
+  if (givenUp > 0) wrong.push(`${givenUp} given up`);
+  if (served < taken - failed)
+    wrong.push(`the devices served ${served}, fewer than ${taken} taken`);
+  if (alarms.raised === 0) wrong.push('no alarm was raised');
+  if (alarms.confirmed < alarms.raised) {
+    wrong.push(`${alarms.raised} alarms raised, ${alarms.confirmed} confirmed`);
+  }
+  return wrong;
+}

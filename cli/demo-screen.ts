@@ -1,0 +1,239 @@
+// What `npm start` shows. On a terminal: a page that is drawn anew each second, with processes, live readings and
+// alarms. Without one: a line for everything that happens, on stderr when stdout belongs to --json.
+import type { MessageArguments, MessageKey } from '../core/text/text.ts';
+import { unitSymbol } from '../core/units.ts';
+import type { Demo } from './demo.ts';
+import type { Account, AlarmItem, Way } from './demo-account.ts';
+import { alarmsOf } from './demo-account.ts';
+import type { Output } from './verb.ts';
+
+interface Access {
+  readonly data: string;
+  readonly url: string;
+  readonly token: string;
+}
+
+interface SeriesItem {
+  readonly point: string;
+  readonly name: { readonly en: string; readonly zh: string };
+  readonly class: string;
+  readonly current: { readonly v: unknown; readonly u: string; readonly q: string } | null;
+  readonly age_ms: number | null;
+}
+
+/** Readings shown: what a person would look at first in each network. */
+const SHOWN = [
+  'gw-gas/well-06/gas',
+  'gw-gas/well-07/gas',
+  'gw-gas/well-08/gas',
+  'gw-water/pressure-market/pressure',
+  'gw-water/pressure-harbour/pressure',
+  'gw-water/flow-branch/flow',
+  'gw-water/pump-power/power',
+  'gw-bridge/bearing-west/angle-x',
+  'gw-bridge/bearing-east/angle-x',
+];
+const NEWS_MAX = 14;
+
+const eventKeys = {
+  burst: 'demo-burst',
+  'gas-leak': 'demo-gas-leak',
+  settlement: 'demo-settlement',
+} as const;
+
+const paint = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, orange: 35 } as const;
+const levelPaint = { 1: 'red', 2: 'orange', 3: 'yellow', 4: 'blue' } as const;
+const levelNames = { 1: 'I ■', 2: 'II ▲', 3: 'III ▼', 4: 'IV ●' } as const;
+
+export class Screen {
+  readonly #output: Output;
+  readonly #access: Access;
+  readonly #isPage: boolean;
+  readonly #startedMs = performance.now();
+  readonly #parts = new Map<string, string>();
+  readonly #told = new Map<string, 'raised' | 'confirmed'>();
+  readonly #news: string[] = [];
+  #isLive = false;
+  #account: Account | null = null;
+
+  constructor(output: Output, access: Access) {
+    this.#output = output;
+    this.#access = access;
+    this.#isPage = !output.json && process.stdout.isTTY === true;
+    if (this.#isPage) process.stdout.write('\x1b[?1049h\x1b[?25l');
+    else this.#head().forEach((line) => output.note(line));
+  }
+
+  started(name: string, pid: number, ports: string): void {
+    this.#parts.set(name, this.#say('demo-started', { name: name.padEnd(10), pid, ports }));
+    if (!this.#isPage) this.#output.note(this.#parts.get(name)!);
+  }
+
+  died(name: string, why: string): void {
+    this.#tell(this.#paint('red', this.#say('demo-died', { name, why })));
+  }
+
+  happened(event: string): void {
+    const key = eventKeys[event as keyof typeof eventKeys];
+    if (key) this.#tell(this.#paint('bold', this.#say('demo-event', { what: this.#say(key, {}) })));
+  }
+
+  /** Looks at the running cloud and shows what is new; a cloud that is away is no reason to end. */
+  async look(demo: Demo, passedMs: number): Promise<void> {
+    try {
+      const [{ items }, alarms] = await Promise.all([
+        demo.client.get<{ items: SeriesItem[] }>('/v1/series?limit=1000'),
+        alarmsOf(demo),
+      ]);
+      this.#first(items, passedMs);
+      for (const { alarm, way } of alarms) this.#follow(alarm, way);
+      if (this.#isPage) this.#draw(items, alarms);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'Fault') throw error;
+      if (this.#isPage) this.#draw([], []);
+    }
+  }
+
+  draining(): void {
+    this.#tell(this.#say('demo-draining', {}));
+  }
+
+  account(account: Account, wrong: readonly string[]): void {
+    this.#account = account;
+    this.#leavePage();
+    const { alarms, steps: _steps, failed: _failed, restarts: _restarts, ...sums } = account;
+    this.#output.note(this.#say('demo-account', sums));
+    this.#output.note(this.#say('demo-alarm-account', alarms));
+    this.#output.note(
+      wrong.length === 0
+        ? this.#say('demo-balanced', {})
+        : this.#say('demo-unbalanced', { why: wrong.join('; ') }),
+    );
+  }
+
+  close(): void {
+    if (!this.#account) this.#leavePage();
+  }
+
+  #leavePage(): void {
+    if (!this.#isPage) return;
+    process.stdout.write('\x1b[?25h\x1b[?1049l');
+    for (const line of [...this.#head(), ...this.#parts.values(), ...this.#news]) {
+      this.#output.note(line);
+    }
+  }
+
+  #first(items: readonly SeriesItem[], passedMs: number): void {
+    const good = items.filter(({ current }) => current?.q === 'good');
+    if (this.#isLive || good.length === 0) return;
+    this.#isLive = true;
+    const shown = items.find(({ point }) => point === SHOWN[4]) ?? good[0]!;
+    const sample = `${shown.point} ${this.#value(shown)}`;
+    const seconds = (passedMs / 1000).toFixed(1);
+    this.#tell(this.#say('demo-live', { seconds, count: good.length, sample }));
+  }
+
+  #follow(alarm: AlarmItem, { steps }: Way): void {
+    const told = this.#told.get(alarm.id);
+    if (told === undefined) {
+      this.#told.set(alarm.id, 'raised');
+      const text = this.#say('demo-raised', {
+        level: levelNames[alarm.level],
+        title: alarm.title[this.#output.language],
+        point: alarm.point,
+        value: `${round(alarm.value)} ${unitSymbol(alarm.unit, this.#output.language)}`,
+        limit: round(alarm.limit),
+      });
+      this.#tell(this.#paint(levelPaint[alarm.level], text));
+    }
+    if (told !== 'confirmed' && steps) {
+      this.#told.set(alarm.id, 'confirmed');
+      const { read, received, raised, sent, confirmed } = steps;
+      const at = (ms: number) => (ms / 1000).toFixed(2);
+      const values = {
+        by: 'desk',
+        read: at(read),
+        received: at(received),
+        raised: at(raised),
+        sent: at(sent),
+        confirmed: at(confirmed),
+      };
+      this.#tell(this.#paint('green', `  ${this.#say('demo-confirmed', values)}`));
+    }
+  }
+
+  #draw(items: readonly SeriesItem[], alarms: readonly { alarm: AlarmItem }[]): void {
+    const { language } = this.#output;
+    const byPoint = new Map(items.map((item) => [item.point, item]));
+    const lines = [
+      ...this.#head(),
+      '',
+      this.#paint('bold', this.#say('demo-processes', {})),
+      ...[...this.#parts.values()].map((line) => `  ${line}`),
+      '',
+      this.#paint('bold', `${this.#say('demo-readings', {})} (${items.length})`),
+      ...SHOWN.flatMap((point) => {
+        const item = byPoint.get(point);
+        return item
+          ? [`  ${pad(item.name[language], 34)} ${pad(this.#value(item), 16)} ${point}`]
+          : [];
+      }),
+      '',
+      this.#paint('bold', `${this.#say('demo-alarms', {})} (${alarms.length})`),
+      ...this.#news.map((line) => `  ${line}`),
+      '',
+      this.#paint('dim', this.#say('demo-stop-hint', {})),
+    ];
+    const rows = process.stdout.rows ?? 50;
+    process.stdout.write(
+      `\x1b[H${lines
+        .slice(0, rows)
+        .map((line) => `${line}\x1b[K`)
+        .join('\r\n')}\x1b[J`,
+    );
+  }
+
+  #head(): string[] {
+    const { url, token, data } = this.#access;
+    return [
+      this.#paint('bold', this.#say('demo-title', {})),
+      this.#say('demo-api', { url }),
+      this.#say('demo-token', { token }),
+      this.#say('demo-data', { folder: data }),
+    ];
+  }
+
+  #tell(text: string): void {
+    const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(1).padStart(6);
+    const line = `${seconds} s  ${text}`;
+    this.#news.push(line);
+    if (this.#news.length > NEWS_MAX) this.#news.shift();
+    if (!this.#isPage) this.#output.note(line);
+  }
+
+  #value({ current, age_ms }: SeriesItem): string {
+    if (!current) return '-';
+    const value = typeof current.v === 'number' ? round(current.v) : String(current.v ?? current.q);
+    const age = ((age_ms ?? 0) / 1000).toFixed(0);
+    return `${value} ${unitSymbol(current.u, this.#output.language)} (${age} s)`;
+  }
+
+  #paint(name: keyof typeof paint, text: string): string {
+    const isPlain = !this.#isPage || process.env['NO_COLOR'] !== undefined;
+    return isPlain ? text : `\x1b[${paint[name]}m${text}\x1b[0m`;
+  }
+
+  #say<Key extends MessageKey>(key: Key, values: MessageArguments<Key>): string {
+    return this.#output.say(key, values);
+  }
+}
+
+function round(value: number | null): string {
+  return value === null ? '-' : String(Number(value.toPrecision(4)));
+}
+
+// Chinese signs take two columns of a terminal.
+function pad(text: string, width: number): string {
+  const taken = [...text].reduce((sum, sign) => sum + (sign > '\u2e7f' ? 2 : 1), 0);
+  return text + ' '.repeat(Math.max(0, width - taken));
+}
