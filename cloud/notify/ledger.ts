@@ -1,0 +1,188 @@
+// The delivery ledger: one row a notification and receiver, from queued to confirmed, with the times of each
+// step. It is what a restart goes on from, and what anybody looks at who asks whether a person was reached.
+// Rows with something left to do are `open`; closed ones stay, for the record.
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { Fault } from '../../core/fault.ts';
+import type { Alarm } from '../alarms/tables.ts';
+import type { Delivery } from './notifier.ts';
+
+export const NOTIFY_FORMAT = 1;
+export const DELIVERIES_LIST_MAX = 1_000;
+
+/** A delivery with what the pipeline still has to do about it, in wall time for a restart to go by. */
+export interface Entry {
+  readonly delivery: Delivery;
+  readonly isOpen: boolean;
+  /** When to try next; null: nothing to send at present. */
+  readonly nextMs: number | null;
+  /** Unconfirmed beyond this it is undelivered; null: no longer watched. */
+  readonly confirmByMs: number | null;
+}
+
+export interface DeliveryFilter {
+  readonly occurrence?: string;
+  readonly before?: number;
+  readonly limit?: number;
+}
+
+/** Alarms that match are recorded and not sent. Every part that is given must fit. */
+export interface Match {
+  readonly areas?: readonly string[];
+  readonly gateways?: readonly string[];
+  /** Asset path prefix, whole segments. */
+  readonly assets?: readonly string[];
+  readonly levels?: readonly number[];
+  readonly rules?: readonly string[];
+}
+
+export interface SilenceRow {
+  readonly match: Match;
+  readonly untilMs: number;
+  readonly who: string;
+  readonly reason: string;
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS notify_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS notify_deliveries (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, receiver TEXT NOT NULL, occurrence TEXT NOT NULL,
+    is_open INTEGER NOT NULL, next_ms INTEGER, confirm_by_ms INTEGER,
+    document TEXT NOT NULL, alarm TEXT NOT NULL, UNIQUE (id, receiver)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS notify_deliveries_open ON notify_deliveries (number) WHERE is_open = 1;
+  CREATE INDEX IF NOT EXISTS notify_deliveries_of ON notify_deliveries (occurrence);
+  CREATE TABLE IF NOT EXISTS notify_silences (
+    id INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL, document TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS notify_gone (receiver TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;`;
+
+export class Ledger {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    database.exec(SCHEMA);
+    this.#run(`INSERT OR IGNORE INTO notify_meta VALUES ('format', ?)`, NOTIFY_FORMAT);
+    const format = Number(this.#all('SELECT value FROM notify_meta')[0]?.['value']);
+    if (format > NOTIFY_FORMAT) {
+      const found = `format ${format}, this version reads ${NOTIFY_FORMAT}`;
+      throw new Fault('notify_format', 'never', found);
+    }
+  }
+
+  /** Null when this receiver has this notification already: that is the deduplication. */
+  add(entry: Omit<Entry, 'delivery'> & { readonly delivery: Omit<Delivery, 'number'> }) {
+    const { id, receiver, alarm } = entry.delivery;
+    const known = this.#all(
+      'SELECT 1 FROM notify_deliveries WHERE id = ? AND receiver = ?',
+      id,
+      receiver,
+    );
+    if (known.length > 0) return null;
+    const newest = this.#all('SELECT max(number) AS newest FROM notify_deliveries')[0];
+    const number = Number(newest?.['newest'] ?? 0) + 1;
+    const whole: Entry = { ...entry, delivery: { ...entry.delivery, number } };
+    this.#run(
+      'INSERT INTO notify_deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      number,
+      id,
+      receiver,
+      alarm.occurrence,
+      ...columns(whole),
+      JSON.stringify(alarm),
+    );
+    return whole;
+  }
+
+  update(entry: Entry): void {
+    this.#run(
+      `UPDATE notify_deliveries SET is_open = ?, next_ms = ?, confirm_by_ms = ?, document = ?
+       WHERE number = ?`,
+      ...columns(entry),
+      entry.delivery.number,
+    );
+  }
+
+  open(): Entry[] {
+    return this.#entries('SELECT * FROM notify_deliveries WHERE is_open = 1 ORDER BY number');
+  }
+
+  /** All receivers of one notification. */
+  of(id: string): Entry[] {
+    return this.#entries('SELECT * FROM notify_deliveries WHERE id = ? ORDER BY number', id);
+  }
+
+  /** Newest first. */
+  list({ occurrence, before, limit = 200 }: DeliveryFilter): Delivery[] {
+    const where = [
+      ...(occurrence === undefined ? [] : ['occurrence = ?']),
+      ...(before === undefined ? [] : ['number < ?']),
+    ];
+    const clause = where.length ? `WHERE ${where.join(' AND ')}` : '';
+    const values = [occurrence, before].filter((value) => value !== undefined);
+    const sql = `SELECT * FROM notify_deliveries ${clause} ORDER BY number DESC LIMIT ?`;
+    const rows = this.#entries(sql, ...values, Math.min(limit, DELIVERIES_LIST_MAX));
+    return rows.map(({ delivery }) => delivery);
+  }
+
+  silences(nowMs: number): SilenceRow[] {
+    return this.#all('SELECT document FROM notify_silences WHERE until_ms > ?', nowMs).map(
+      (row) => JSON.parse(String(row['document'])) as SilenceRow,
+    );
+  }
+
+  addSilence(silence: SilenceRow): void {
+    const sql = 'INSERT INTO notify_silences (until_ms, document) VALUES (?, ?)';
+    this.#run(sql, Math.round(silence.untilMs), JSON.stringify(silence));
+  }
+
+  /** Receivers that asked never to be sent to again. */
+  gone(): string[] {
+    return this.#all('SELECT receiver FROM notify_gone').map((row) => String(row['receiver']));
+  }
+
+  addGone(receiver: string, atMs: number): void {
+    this.#run('INSERT OR IGNORE INTO notify_gone VALUES (?, ?)', receiver, Math.round(atMs));
+  }
+
+  /** A person has mended it. */
+  dropGone(receiver: string): void {
+    this.#run('DELETE FROM notify_gone WHERE receiver = ?', receiver);
+  }
+
+  #entries(sql: string, ...values: SQLInputValue[]): Entry[] {
+    return this.#all(sql, ...values).map((row) => ({
+      delivery: {
+        ...(JSON.parse(String(row['document'])) as Omit<Delivery, 'alarm'>),
+        alarm: JSON.parse(String(row['alarm'])) as Alarm,
+      },
+      isOpen: Number(row['is_open']) === 1,
+      nextMs: row['next_ms'] === null ? null : Number(row['next_ms']),
+      confirmByMs: row['confirm_by_ms'] === null ? null : Number(row['confirm_by_ms']),
+    }));
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): void {
+    this.#prepared(sql).run(...values);
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]) {
+    return this.#prepared(sql).all(...values);
+  }
+}
+
+function columns({ delivery, isOpen, nextMs, confirmByMs }: Entry): SQLInputValue[] {
+  const { alarm: _, ...document } = delivery;
+  const whole = (ms: number | null) => (ms === null ? null : Math.round(ms));
+  return [isOpen ? 1 : 0, whole(nextMs), whole(confirmByMs), JSON.stringify(document)];
+}

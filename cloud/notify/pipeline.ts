@@ -1,0 +1,518 @@
+// The way of a notification to a person, one line of stages:
+//
+//   route -> group -> silence -> deduplicate -> record      (`take`, one transaction with the queue)
+//   send -> confirm -> escalate -> record                   (`run`, one delivery at a time and receiver)
+//
+// Promises. A notification that left the alarms' queue is in the ledger. A try is recorded before it is made, so
+// a crash in between repeats it under the same id, and the receiver, which needs each id once, pages nobody twice.
+// What is not confirmed within the route's limit is `undelivered`: shown, and the next of the route's chain is
+// told; the last of a chain is told again, REPEATS_MAX times. A confirmation by anybody, or an acknowledgement at
+// the desk, ends the chain. Failed tries are repeated with growing pauses for RETRY_FOR_MS.
+//
+// One receiver that hangs holds back only its own deliveries. Waiting goes by the monotonic clock; the ledger
+// keeps wall times for people and for a restart.
+import type { BackoffOptions } from '../../core/backoff.ts';
+import { backoffMs } from '../../core/backoff.ts';
+import type { Clock } from '../../core/clock.ts';
+import { Fault } from '../../core/fault.ts';
+import type { Log } from '../../core/log.ts';
+import { quoted } from '../../core/log.ts';
+import type { Counter, Metrics } from '../../core/metrics.ts';
+import type { Random } from '../../core/random.ts';
+import type { Alarm, AlarmTables, Outgoing } from '../alarms/tables.ts';
+import type { DeliveryFilter, Entry, Ledger, Match, SilenceRow } from './ledger.ts';
+import type { Delivery, Notifier, Outcome } from './notifier.ts';
+import { deliveryId } from './notifier.ts';
+
+/** A flood of 10,000 alarms is taken in 100 transactions. */
+export const TAKE_MAX = 100;
+export const SENDS_PER_RECEIVER_MAX = 8;
+export const CONFIRM_WITHIN_MS = 60_000;
+export const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 3_600_000, jitter: 0.2 };
+export const RETRY_FOR_MS = 3 * 24 * 3_600_000;
+export const REPEATS_MAX = 5;
+/** A notifier has its own, shorter limit; this one guards the lane against one that forgot it. */
+export const SEND_MAX_MS = 60_000;
+const IDLE_MS = 1_000;
+
+/** In the ledger where no route matched: nobody was told, and it shows. */
+export const NOBODY = 'nobody';
+
+export interface Route {
+  readonly id: string;
+  readonly match: Match;
+  /** Receivers: the first is told at once, each further one when nobody has confirmed in time. */
+  readonly chain: readonly string[];
+}
+
+export interface PipelineOptions {
+  readonly tables: AlarmTables;
+  readonly ledger: Ledger;
+  readonly receivers: ReadonlyMap<string, Notifier>;
+  readonly routes: readonly Route[];
+  readonly confirmWithinMs: number;
+  /** Each change of a delivery, after it is in the ledger. */
+  readonly onChange: (delivery: Delivery) => void;
+}
+
+interface Open {
+  entry: Entry;
+  /** On the monotonic clock, as the entry's wall times. */
+  nextMonoMs: number | null;
+  confirmByMonoMs: number | null;
+  isSending: boolean;
+}
+
+interface Planned {
+  readonly receiver: string;
+  readonly route: string;
+  readonly step: number;
+  readonly why: string | null;
+}
+
+export class Pipeline {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #random: Random;
+  readonly #options: PipelineOptions;
+  readonly #open = new Map<number, Open>();
+  readonly #gone: Set<string>;
+  readonly #counters: Record<'sent' | 'accepted' | 'confirmed' | 'undelivered' | 'failed', Counter>;
+  #wake = new AbortController();
+
+  constructor(clock: Clock, log: Log, metrics: Metrics, random: Random, options: PipelineOptions) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#random = random;
+    this.#options = options;
+    for (const receiver of options.routes.flatMap(({ chain }) => chain)) {
+      if (!options.receivers.has(receiver)) {
+        throw new Fault('notify_receiver_unknown', 'never', receiver);
+      }
+    }
+    const counter = (state: string) =>
+      metrics.counter('notify_deliveries_total', 'Deliveries by what became of them', { state });
+    this.#counters = {
+      sent: counter('sent'),
+      accepted: counter('accepted'),
+      confirmed: counter('confirmed'),
+      undelivered: counter('undelivered'),
+      failed: counter('failed'),
+    };
+    metrics.observe(
+      'notify_deliveries_open',
+      'Deliveries not done with',
+      {},
+      () => this.#open.size,
+    );
+    this.#gone = new Set(options.ledger.gone());
+    for (const entry of options.ledger.open()) this.#watch(entry);
+  }
+
+  /** Moves what the alarms queued into the ledger; returns how many notifications that were. */
+  take(): number {
+    const { tables } = this.#options;
+    const waiting = tables.outgoing(TAKE_MAX);
+    const last = waiting.at(-1);
+    if (!last) return 0;
+    const added = tables.transact(() => {
+      const entries = waiting.flatMap((notification) =>
+        this.#record(notification, this.#silence(notification, this.#route(notification))),
+      );
+      tables.dropOutgoing(last.seq);
+      return entries;
+    });
+    this.#admit(added);
+    return waiting.length;
+  }
+
+  /** There may be something to take: called after the alarms' transaction. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  /** Works until `signal` is aborted, then waits for the sends under way. */
+  async run(signal: AbortSignal): Promise<void> {
+    const sends = new Set<Promise<void>>();
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      this.#guarded(() => {
+        while (this.take() > 0);
+        this.tick();
+      });
+      for (const delivery of this.due()) {
+        const send = this.attempt(delivery, signal)
+          .catch((error: unknown) => this.#stumble(delivery, error))
+          .finally(() => {
+            sends.delete(send);
+            this.wake();
+          });
+        sends.add(send);
+      }
+      await this.#clock.sleep(this.#pauseMs(), AbortSignal.any([signal, this.#wake.signal]));
+    }
+    await Promise.all(sends);
+  }
+
+  /** What is to be sent now, level 1 first; at most SENDS_PER_RECEIVER_MAX under way a receiver. */
+  due(): Delivery[] {
+    const nowMs = this.#clock.monoMs();
+    const lanes = new Map<string, number>();
+    const untold = new Set<string>();
+    for (const { entry, isSending } of this.#open.values()) {
+      const { id, receiver, transition, acceptedMs } = entry.delivery;
+      if (isSending) lanes.set(receiver, (lanes.get(receiver) ?? 0) + 1);
+      if (transition === 'raised' && acceptedMs === null) untold.add(`${id} ${receiver}`);
+    }
+    // An occurrence is the group: what is told of it to one receiver goes one after another.
+    const isEarly = ({ transition, alarm, receiver }: Delivery) =>
+      transition === 'cleared' &&
+      untold.has(`${deliveryId(alarm.occurrence, 'raised')} ${receiver}`);
+    return [...this.#open.values()]
+      .filter(
+        ({ nextMonoMs, isSending }) => !isSending && nextMonoMs !== null && nextMonoMs <= nowMs,
+      )
+      .map(({ entry }) => entry.delivery)
+      .filter((delivery) => !isEarly(delivery))
+      .sort((a, b) => a.alarm.level - b.alarm.level || a.number - b.number)
+      .filter(({ receiver }) => {
+        const busy = lanes.get(receiver) ?? 0;
+        lanes.set(receiver, busy + 1);
+        return busy < SENDS_PER_RECEIVER_MAX;
+      });
+  }
+
+  /** One try: recorded, made, and recorded again with what came of it. */
+  async attempt({ number }: Delivery, signal: AbortSignal): Promise<void> {
+    const open = this.#open.get(number);
+    if (!open || open.isSending) return;
+    const { delivery } = open.entry;
+    const notifier = this.#options.receivers.get(delivery.receiver);
+    if (!notifier) {
+      this.#fail(open, 'receiver is no longer configured');
+      return;
+    }
+    const sentMs = this.#clock.wallMs();
+    const state = delivery.state === 'queued' ? 'sent' : delivery.state;
+    const attempts = delivery.attempts + 1;
+    open.isSending = true;
+    this.#set(open, { ...delivery, state, attempts, sentMs: delivery.sentMs ?? sentMs }, sentMs);
+    this.#counters.sent.add();
+    const guard = new AbortController();
+    const cancel = this.#clock.after(SEND_MAX_MS, () => guard.abort());
+    let outcome: Outcome;
+    try {
+      outcome = await notifier.send(open.entry.delivery, AbortSignal.any([signal, guard.signal]));
+    } catch (error) {
+      // A notifier's mistake must not end the path of all alarms: it is told, and tried again.
+      const why = error instanceof Error ? error.message : String(error);
+      this.#log.error('notifier_broken', { receiver: delivery.receiver, why: quoted(why) });
+      outcome = { kind: 'retry', why: 'notifier broken', afterMs: null };
+    } finally {
+      cancel();
+      open.isSending = false;
+    }
+    this.#settle(open, outcome);
+  }
+
+  /** Escalates what was not confirmed in time. */
+  tick(): void {
+    const nowMs = this.#clock.monoMs();
+    for (const open of this.#open.values()) {
+      const { confirmByMonoMs } = open;
+      if (confirmByMonoMs !== null && confirmByMonoMs <= nowMs) this.#escalate(open);
+    }
+  }
+
+  /** The receiving side's own word, posted later. `unknown`: nothing of this id was sent. */
+  confirm(id: string, by: string, atMs: number): 'confirmed' | 'already' | 'unknown' {
+    const entries = this.#options.ledger.of(id);
+    const sent = entries.filter(({ delivery }) => delivery.sentMs !== null);
+    if (sent.length === 0) return 'unknown';
+    if (sent.every(({ delivery }) => delivery.state === 'confirmed')) return 'already';
+    this.#options.tables.transact(() => {
+      for (const entry of entries) {
+        if (entry.delivery.state === 'confirmed') continue;
+        if (entry.delivery.sentMs !== null) this.#close(this.#confirmed(entry.delivery, by, atMs));
+        else if (entry.isOpen) {
+          this.#close({ ...entry.delivery, state: 'silenced', why: `confirmed by ${by}` });
+        }
+      }
+    });
+    return 'confirmed';
+  }
+
+  /** Somebody has it (acknowledged at the desk): nobody further is told that it was raised. */
+  handled(occurrence: string, by: string): void {
+    const why = `acknowledged by ${by}`;
+    this.#options.tables.transact(() => {
+      for (const { delivery, isOpen } of this.#options.ledger.of(
+        deliveryId(occurrence, 'raised'),
+      )) {
+        const open = this.#open.get(delivery.number);
+        if (!isOpen || !open) continue;
+        if (open.isSending) this.#set(open, delivery, open.entry.nextMs, null);
+        else if (delivery.sentMs === null) this.#close({ ...delivery, state: 'silenced', why });
+        else this.#close({ ...delivery, why });
+      }
+    });
+  }
+
+  silence(silence: SilenceRow): void {
+    this.#options.ledger.addSilence(silence);
+  }
+
+  deliveries(filter: DeliveryFilter = {}): Delivery[] {
+    return this.#options.ledger.list(filter);
+  }
+
+  // Who is told. The end of an alarm is told to those who were told of its beginning.
+  #route({ transition, alarm }: Outgoing): Planned[] {
+    if (transition === 'cleared') {
+      return this.#options.ledger
+        .of(deliveryId(alarm.occurrence, 'raised'))
+        .filter(({ delivery: { receiver, state } }) => receiver !== NOBODY && state !== 'silenced')
+        .map(({ delivery: { receiver, route, step } }) => ({ receiver, route, step, why: null }));
+    }
+    const planned = this.#options.routes
+      .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
+      .map(({ id, chain }) => ({ receiver: chain[0]!, route: id, step: 0, why: null }));
+    return planned.length > 0
+      ? planned
+      : [{ receiver: NOBODY, route: '', step: 0, why: 'no route' }];
+  }
+
+  #silence({ alarm, transition }: Outgoing, planned: readonly Planned[]): Planned[] {
+    const silences =
+      transition === 'raised' ? this.#options.ledger.silences(this.#clock.wallMs()) : [];
+    const silence = silences.find(({ match }) => fits(match, alarm));
+    return planned.map((plan) => {
+      if (silence) return { ...plan, why: `silenced by ${silence.who}: ${silence.reason}` };
+      return plan;
+    });
+  }
+
+  // Into the ledger, which has room for one row an id and receiver.
+  #record({ transition, alarm, atMs }: Outgoing, planned: readonly Planned[]): Entry[] {
+    return planned.flatMap((plan) => this.#add(transition, alarm, plan, atMs));
+  }
+
+  // Part of the caller's transaction, who admits the entries after it. A receiver that is gone fails at once, and
+  // the next in the chain is told instead.
+  #add(
+    transition: Delivery['transition'],
+    alarm: Alarm,
+    { receiver, route, step, why }: Planned,
+    queuedMs: number,
+  ): Entry[] {
+    const isGone = this.#gone.has(receiver);
+    const reason = why ?? (isGone ? 'receiver is gone (http 410)' : null);
+    const isOpen = reason === null;
+    const closed = receiver === NOBODY || isGone ? 'failed' : 'silenced';
+    const delivery: Omit<Delivery, 'number'> = {
+      id: deliveryId(alarm.occurrence, transition),
+      ...{ receiver, route, step, transition, alarm },
+      state: isOpen ? 'queued' : closed,
+      attempts: 0,
+      repeats: 0,
+      queuedMs,
+      sentMs: null,
+      acceptedMs: null,
+      confirmedMs: null,
+      confirmedBy: null,
+      undeliveredMs: null,
+      why: reason,
+    };
+    const nowMs = this.#clock.wallMs();
+    const isWatched = isOpen && transition === 'raised';
+    const confirmByMs = isWatched ? nowMs + this.#options.confirmWithinMs : null;
+    const nextMs = isOpen ? nowMs : null;
+    const entry = this.#options.ledger.add({ delivery, isOpen, nextMs, confirmByMs });
+    if (!entry) return [];
+    return isGone && why === null ? [entry, ...this.#passOn(entry.delivery)] : [entry];
+  }
+
+  // The next of the chain, if there is one; only a beginning is passed on.
+  #passOn({ route, step, transition, alarm }: Delivery): Entry[] {
+    const next = this.#chainOf(route)[step + 1];
+    if (next === undefined || transition !== 'raised') return [];
+    const plan = { receiver: next, route, step: step + 1, why: null };
+    return this.#add(transition, alarm, plan, this.#clock.wallMs());
+  }
+
+  #chainOf(route: string): readonly string[] {
+    return this.#options.routes.find(({ id }) => id === route)?.chain ?? [];
+  }
+
+  #admit(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#watch(entry);
+      this.#tell(entry);
+    }
+  }
+
+  #settle(open: Open, outcome: Outcome): void {
+    const { delivery } = open.entry;
+    // Confirmed from elsewhere, or acknowledged, while the try was under way.
+    if (!this.#open.has(delivery.number)) return;
+    const nowMs = this.#clock.wallMs();
+    switch (outcome.kind) {
+      case 'sent': {
+        const acceptedMs = delivery.acceptedMs ?? nowMs;
+        if (delivery.acceptedMs === null) this.#counters.accepted.add();
+        const accepted: Delivery = { ...delivery, acceptedMs, why: null };
+        if (outcome.confirmedBy !== null) {
+          this.#close(this.#confirmed(accepted, outcome.confirmedBy, nowMs));
+          return;
+        }
+        const state = delivery.state === 'undelivered' ? 'undelivered' : 'accepted';
+        if (delivery.transition === 'cleared') this.#close({ ...accepted, state });
+        else this.#set(open, { ...accepted, state }, null);
+        return;
+      }
+      case 'retry': {
+        const waitMs = outcome.afterMs ?? backoffMs(this.#random, delivery.attempts, RETRY);
+        if (nowMs + waitMs - delivery.queuedMs > RETRY_FOR_MS) this.#fail(open, outcome.why);
+        else this.#set(open, { ...delivery, why: outcome.why }, nowMs + waitMs);
+        return;
+      }
+      case 'give-up':
+        if (outcome.isReceiverGone) {
+          this.#gone.add(delivery.receiver);
+          this.#options.ledger.addGone(delivery.receiver, nowMs);
+          this.#log.error('notify_receiver_gone', { receiver: delivery.receiver });
+        }
+        this.#fail(open, outcome.why);
+    }
+  }
+
+  // Nobody has said that it was seen: it shows, and the next in the chain is told; the last is told again.
+  #escalate(open: Open): void {
+    const { delivery } = open.entry;
+    const next = this.#chainOf(delivery.route)[delivery.step + 1];
+    if (delivery.undeliveredMs === null) {
+      this.#counters.undelivered.add();
+      const { id, receiver } = delivery;
+      this.#log.warn('notify_undelivered', { id, receiver, next: next ?? 'again' });
+    }
+    const nowMs = this.#clock.wallMs();
+    const isRepeated = next === undefined && delivery.repeats < REPEATS_MAX;
+    const undelivered: Delivery = {
+      ...delivery,
+      state: 'undelivered',
+      undeliveredMs: delivery.undeliveredMs ?? nowMs,
+      repeats: delivery.repeats + (isRepeated ? 1 : 0),
+    };
+    const nextMs = open.entry.nextMs ?? (isRepeated ? nowMs : null);
+    const confirmByMs = isRepeated ? nowMs + this.#options.confirmWithinMs : null;
+    const told = this.#options.tables.transact(() => {
+      this.#set(open, undelivered, nextMs, confirmByMs);
+      return this.#passOn(delivery);
+    });
+    this.#admit(told);
+  }
+
+  #fail(open: Open, why: string): void {
+    const { delivery, confirmByMs } = open.entry;
+    const { id, receiver } = delivery;
+    this.#counters.failed.add();
+    this.#log.warn('notify_failed', { id, receiver, why: quoted(why) });
+    const told = this.#options.tables.transact(() => {
+      this.#close({ ...delivery, state: 'failed', why });
+      // Somebody else is told at once: waiting for a confirmation that cannot come would waste the time.
+      return confirmByMs === null ? [] : this.#passOn(delivery);
+    });
+    this.#admit(told);
+  }
+
+  // A database that cannot be written (a full disk) is met again in a while; anything else is a mistake.
+  #stumble({ number, receiver }: Pick<Delivery, 'number' | 'receiver'>, error: unknown): void {
+    if (!isStorage(error)) throw error;
+    this.#log.error('notify_ledger_failed', { receiver, why: quoted(error.message) });
+    const open = this.#open.get(number);
+    if (open) open.nextMonoMs = this.#clock.monoMs() + RETRY.firstMs;
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#stumble({ number: 0, receiver: '' }, error);
+    }
+  }
+
+  #confirmed(delivery: Delivery, by: string, atMs: number): Delivery {
+    this.#counters.confirmed.add();
+    return { ...delivery, state: 'confirmed', confirmedMs: atMs, confirmedBy: by, why: null };
+  }
+
+  #set(
+    open: Open,
+    delivery: Delivery,
+    nextMs: number | null,
+    confirmByMs: number | null = open.entry.confirmByMs,
+  ): void {
+    const isOpen = nextMs !== null || confirmByMs !== null;
+    const entry: Entry = { delivery, isOpen, nextMs, confirmByMs };
+    this.#options.ledger.update(entry);
+    if (isOpen) this.#watch(entry, open);
+    else this.#open.delete(delivery.number);
+    this.#tell(entry);
+  }
+
+  #close(delivery: Delivery): void {
+    const entry: Entry = { delivery, isOpen: false, nextMs: null, confirmByMs: null };
+    this.#options.ledger.update(entry);
+    this.#open.delete(delivery.number);
+    this.#tell(entry);
+  }
+
+  #watch(entry: Entry, known?: Open): void {
+    if (!entry.isOpen) return;
+    const monoMs = this.#clock.monoMs();
+    const wallMs = this.#clock.wallMs();
+    // A wall clock that stepped while we were away must not postpone anything beyond its own limit.
+    const toMono = (ms: number | null, maxMs: number) =>
+      ms === null ? null : monoMs + Math.min(maxMs, Math.max(0, ms - wallMs));
+    const nextMonoMs = toMono(entry.nextMs, RETRY.maxMs);
+    const confirmByMonoMs =
+      known && known.entry.confirmByMs === entry.confirmByMs
+        ? known.confirmByMonoMs
+        : toMono(entry.confirmByMs, this.#options.confirmWithinMs);
+    const open = known ?? { entry, nextMonoMs, confirmByMonoMs, isSending: false };
+    Object.assign(open, { entry, nextMonoMs, confirmByMonoMs });
+    this.#open.set(entry.delivery.number, open);
+  }
+
+  #tell({ delivery }: Entry): void {
+    this.#options.onChange(delivery);
+  }
+
+  #pauseMs(): number {
+    const nowMs = this.#clock.monoMs();
+    let pauseMs = IDLE_MS;
+    for (const { nextMonoMs, confirmByMonoMs, isSending } of this.#open.values()) {
+      if (nextMonoMs !== null && !isSending) pauseMs = Math.min(pauseMs, nextMonoMs - nowMs);
+      if (confirmByMonoMs !== null) pauseMs = Math.min(pauseMs, confirmByMonoMs - nowMs);
+    }
+    return Math.max(10, pauseMs);
+  }
+}
+
+function isStorage(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
+}
+
+/** Every part of the match that is given fits the alarm. */
+export function fits(match: Match, alarm: Alarm): boolean {
+  const { areas, gateways, assets, levels, rules } = match;
+  const isUnder = (prefix: string) =>
+    alarm.asset === prefix || (alarm.asset?.startsWith(`${prefix}/`) ?? false);
+  return (
+    (areas === undefined || areas.includes(alarm.area)) &&
+    (gateways === undefined || gateways.includes(alarm.gateway)) &&
+    (assets === undefined || assets.some(isUnder)) &&
+    (levels === undefined || levels.includes(alarm.level)) &&
+    (rules === undefined || rules.includes(alarm.rule))
+  );
+}
