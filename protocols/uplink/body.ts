@@ -1,5 +1,5 @@
-// The inside of a record: message `Body` of lifeline.proto, plain or zstd. Times of readings, coverage
-// and clock steps are relative to the first time of the envelope, so that they stay short.
+// The inside of a record: message `Body` of lifeline.proto, plain or zstd. Times of readings,
+// coverage and clock steps are relative to the first time of the envelope, so that they stay short.
 import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { assert, Fault } from '../../core/fault.ts';
 import { type GapCause, gapCauses } from '../../core/reading.ts';
@@ -201,7 +201,9 @@ export interface DecodedBody {
   readonly dictionaryBytes: Uint8Array | null;
 }
 
-/** Throws Fault `uplink_malformed`; needs memory in proportion to `bytes`, at most 672 KiB beside. */
+/**
+ * Throws Fault `uplink_malformed`; needs memory in proportion to `bytes`, at most 672 KiB beside.
+ */
 export function decodeBody(bytes: Uint8Array, context: BodyContext): DecodedBody {
   const { firstMonoMs } = context;
   const clock = { wallOffsetMs: 0, state: clockStates[0] as ClockState, errorMs: 0 };

@@ -5,30 +5,35 @@
 //   values           segments, each whole numbers from a base, whole differences, float32 or float64
 //   null, 64-bit whole numbers, text: apart, by place; their place in a segment is filler
 //
-// Segments are cut by the cheapest path over the widths a value may take, a new segment costing what its
-// header costs: one wide counter among narrow registers does not widen them all. Float32 goes as its bit
-// pattern, so it comes back bit for bit, and registers of like size share their upper bits.
+// Segments are cut by the cheapest path over the widths a value may take, a new segment costing
+// what its header costs: one wide counter among narrow registers does not widen them all. Float32
+// goes as its bit pattern, so it comes back bit for bit, and registers of like size share their
+// upper bits.
 import { assert } from '../../core/fault.ts';
 import { isBad, qualityCode } from '../../core/quality.ts';
 import { TEXT_BYTES_MAX } from '../../core/reading.ts';
-import { bitsFor, PACKED_BITS_MAX, pack, packedSize, unpack } from './packing.ts';
+import { PACKED_BITS_MAX, pack, packedSize } from './packing.ts';
 import {
-  malformed,
-  type ProtoReader,
-  type ProtoWriter,
-  varintSize,
-  ZIGZAG_MAX,
-  zigzag,
-} from './proto.ts';
+  accumulate,
+  type Bounds,
+  readPacked,
+  readRuns,
+  unpackChecked,
+  writeProgression,
+} from './progression.ts';
+import { malformed, type ProtoReader, type ProtoWriter, ZIGZAG_MAX } from './proto.ts';
 import type { ReadingColumns } from './record.ts';
 import { planSegments, type Segment, WHOLE_MAX } from './segments.ts';
 
 /**
- * A constant column takes no bytes, so the count has a bound of its own: 21 bytes a reading make 672 KiB
- * of arrays at most, whatever an envelope claims.
+ * A constant column takes no bytes, so the count has a bound of its own: 21 bytes a reading make
+ * 672 KiB of arrays at most, whatever an envelope claims.
  */
 export const READINGS_MAX = 32_768;
 export const ALIAS_MAX = 0xffffffff;
+
+const aliasBounds: Bounds = { low: 0, high: ALIAS_MAX };
+const timeBounds: Bounds = { low: -ZIGZAG_MAX, high: ZIGZAG_MAX };
 
 type Special = Map<number, bigint | string | null>;
 
@@ -40,20 +45,20 @@ export function encodeReadings(
 ): void {
   const { count } = columns;
   const mark = writer.open(field);
-  writeProgression(writer, { runs: 2, packed: 3 }, columns.alias, count, -1);
+  writeProgression(writer, { runs: 1, packed: 2 }, columns.alias, count, -1);
   if (!isAll(columns.monoMs, count, baseMonoMs)) {
     writeProgression(
       writer,
-      { runs: 4, packed: 5 },
+      { runs: 3, packed: 4 },
       rounded(columns.monoMs, count),
       count,
       baseMonoMs,
     );
   }
-  writeQualities(writer, 6, columns.quality, count);
+  writeQualities(writer, 5, columns.quality, count);
   const segments = planSegments(columns);
   segments.forEach((segment, at) => {
-    writeSegment(writer, 7, segment, at === segments.length - 1 ? 0 : segment.count);
+    writeSegment(writer, 6, segment, at === segments.length - 1 ? 0 : segment.count);
   });
   writeSpecial(writer, columns.special);
   writer.close(mark);
@@ -68,85 +73,6 @@ function rounded(column: Float64Array, count: number): Float64Array {
   const whole = new Float64Array(count);
   for (let at = 0; at < count; at++) whole[at] = Math.round(column[at]!);
   return whole;
-}
-
-// Runs (delta from the last value before, count, step): a contiguous poll is one run, equal times are
-// one run. Report by exception leaves irregular aliases: packed differences are shorter then.
-function writeProgression(
-  writer: ProtoWriter,
-  fields: { readonly runs: number; readonly packed: number },
-  column: Float64Array | Uint32Array,
-  count: number,
-  before: number,
-): void {
-  const runs = runsOf(column, count, before);
-  let runBytes = 0;
-  for (const part of runs) runBytes += varintSize(zigzag(part));
-  const packed = runs.length > 3 ? packedDifferences(column, count) : undefined;
-  if (packed && packed.bytes < runBytes) {
-    writePacked(writer, fields.packed, packed);
-    return;
-  }
-  const mark = writer.open(fields.runs);
-  for (const part of runs) writer.signed(part);
-  writer.close(mark);
-}
-
-/** Triples (delta, count, step) flat in one list. */
-function runsOf(column: Float64Array | Uint32Array, count: number, before: number): number[] {
-  const runs: number[] = [];
-  let last = before;
-  for (let from = 0; from < count; ) {
-    const first = column[from]!;
-    const step = from + 1 < count ? column[from + 1]! - first : 0;
-    let to = from + 1;
-    while (to < count && column[to]! - column[to - 1]! === step) to++;
-    // Two values always form a run; where the second begins a longer one of equals, leave it to that.
-    if (to - from === 2 && step !== 0 && to < count && column[to]! - column[to - 1]! === 0) to--;
-    runs.push(first - last, to - from, to - from === 1 ? 0 : step);
-    last = column[to - 1]!;
-    from = to;
-  }
-  return runs;
-}
-
-interface Packed {
-  readonly first: number;
-  readonly base: number;
-  readonly bits: number;
-  readonly differences: Float64Array;
-  readonly bytes: number;
-}
-
-function packedDifferences(column: Float64Array | Uint32Array, count: number): Packed | undefined {
-  const differences = new Float64Array(count - 1);
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let at = 1; at < count; at++) {
-    const difference = column[at]! - column[at - 1]!;
-    differences[at - 1] = difference;
-    if (difference < low) low = difference;
-    if (difference > high) high = difference;
-  }
-  const bits = bitsFor(high - low);
-  if (bits === undefined) return undefined;
-  const data = packedSize(count - 1, bits);
-  const first = column[0]!;
-  const header = 6 + varintSize(zigzag(first)) + varintSize(zigzag(low)) + varintSize(data);
-  return { first, base: low, bits, differences, bytes: header + data };
-}
-
-function writePacked(writer: ProtoWriter, field: number, packed: Packed): void {
-  const { first, base, bits, differences } = packed;
-  const mark = writer.open(field);
-  writer.sint(1, first);
-  writer.sint(2, base);
-  writer.uint(3, bits);
-  if (bits > 0) {
-    const at = writer.space(4, packedSize(differences.length, bits));
-    pack(differences, { from: 0, to: differences.length }, base, bits, writer.buffer, at);
-  }
-  writer.close(mark);
 }
 
 function writeQualities(
@@ -199,7 +125,7 @@ function writeSpecial(writer: ProtoWriter, special: ReadingColumns['special']): 
   const places = [...special].sort(([a], [b]) => a - b);
   const nulls = places.filter(([, value]) => value === null);
   if (nulls.length > 0) {
-    const mark = writer.open(8);
+    const mark = writer.open(7);
     for (let from = 0, before = 0; from < nulls.length; ) {
       const start = nulls[from]![0];
       let to = from + 1;
@@ -213,7 +139,7 @@ function writeSpecial(writer: ProtoWriter, special: ReadingColumns['special']): 
   }
   for (const [place, value] of places) {
     if (typeof value !== 'bigint') continue;
-    const mark = writer.open(9);
+    const mark = writer.open(8);
     writer.uint(1, place);
     writer.bigUint(2, value < 0n ? -value : value);
     writer.bool(3, value < 0n);
@@ -223,7 +149,7 @@ function writeSpecial(writer: ProtoWriter, special: ReadingColumns['special']): 
     if (typeof value !== 'string') continue;
     const { length } = new TextEncoder().encode(value);
     assert(length <= TEXT_BYTES_MAX, 'a text value has at most 255 bytes');
-    const mark = writer.open(10);
+    const mark = writer.open(9);
     writer.uint(1, place);
     writer.text(2, value);
     writer.close(mark);
@@ -248,33 +174,33 @@ export function decodeReadings(
   const seen = { alias: false, time: false, quality: false, nulls: false, values: 0 };
   while (reader.next()) {
     switch (reader.field) {
+      case 1:
       case 2:
-      case 3:
         once('alias');
-        if (reader.field === 2) readRuns(reader.message(), alias, -1, aliasBounds);
+        if (reader.field === 1) readRuns(reader.message(), alias, -1, aliasBounds);
         else readPackedAliases(reader.message(), alias);
         break;
+      case 3:
       case 4:
-      case 5:
         once('time');
-        if (reader.field === 4) readRuns(reader.message(), monoMs, firstMonoMs, timeBounds);
+        if (reader.field === 3) readRuns(reader.message(), monoMs, firstMonoMs, timeBounds);
         else readPacked(reader.message(), monoMs);
         break;
-      case 6:
+      case 5:
         once('quality');
         readQualities(reader.message(), quality);
         break;
-      case 7:
+      case 6:
         seen.values += readSegment(reader.message(), numbers, seen.values);
         break;
-      case 8:
+      case 7:
         once('nulls');
         readNulls(reader.message(), count, special);
         break;
-      case 9:
+      case 8:
         readWhole(reader.message(), count, special);
         break;
-      case 10:
+      case 9:
         readText(reader.message(), count, special);
         break;
       default:
@@ -311,37 +237,6 @@ function fillSpecial(special: Special, numbers: Float64Array, quality: Uint8Arra
   }
 }
 
-interface Bounds {
-  readonly low: number;
-  readonly high: number;
-}
-
-const aliasBounds: Bounds = { low: 0, high: ALIAS_MAX };
-const timeBounds: Bounds = { low: -ZIGZAG_MAX, high: ZIGZAG_MAX };
-
-function readRuns(
-  reader: ProtoReader,
-  out: Float64Array | Uint32Array,
-  before: number,
-  { low, high }: Bounds,
-): void {
-  let last = before;
-  let at = 0;
-  while (!reader.done) {
-    const first = last + reader.signed();
-    const count = reader.signed();
-    const step = reader.signed();
-    if (count < 1 || count > out.length - at) throw malformed('runs and count disagree');
-    last = first + (count - 1) * step;
-    if (first < low || first > high || last < low || last > high) {
-      throw malformed('a run leaves its bounds');
-    }
-    for (let place = 0; place < count; place++) out[at + place] = first + place * step;
-    at += count;
-  }
-  if (at !== out.length) throw malformed('runs and count disagree');
-}
-
 function readPackedAliases(reader: ProtoReader, out: Uint32Array): void {
   const column = new Float64Array(out.length);
   readPacked(reader, column);
@@ -350,52 +245,6 @@ function readPackedAliases(reader: ProtoReader, out: Uint32Array): void {
     if (alias < 0 || alias > ALIAS_MAX) throw malformed('an alias is out of range');
     out[at] = alias;
   }
-}
-
-function readPacked(reader: ProtoReader, out: Float64Array): void {
-  const { first, base, bits, data } = readBlock(reader);
-  unpackChecked(data, out.length - 1, base, bits, out, 1);
-  accumulate(out, 0, out.length, first);
-}
-
-/** Field numbers are those of `Packed`; `Segment` reads its own. */
-function readBlock(reader: ProtoReader) {
-  const block = { first: 0, base: 0, bits: 0, data: new Uint8Array(0) as Uint8Array };
-  while (reader.next()) {
-    if (reader.field === 1) block.first = reader.sint();
-    else if (reader.field === 2) block.base = reader.sint();
-    else if (reader.field === 3) block.bits = reader.uint(PACKED_BITS_MAX);
-    else if (reader.field === 4) block.data = reader.bytes();
-    else reader.skip();
-  }
-  return block;
-}
-
-// Turns differences at (at, at + count) into values, in place; the first is given.
-function accumulate(out: Float64Array, at: number, count: number, first: number): void {
-  let value = first;
-  out[at] = first;
-  for (let place = at + 1; place < at + count; place++) {
-    value += out[place]!;
-    out[place] = value;
-  }
-  // Every step is below 2^53, so a sum that stays safe at its ends and in between is exact.
-  for (let place = at; place < at + count; place++) {
-    if (!Number.isSafeInteger(out[place]!)) throw malformed('differences leave the whole numbers');
-  }
-}
-
-function unpackChecked(
-  data: Uint8Array,
-  count: number,
-  base: number,
-  bits: number,
-  out: Float64Array,
-  at: number,
-): void {
-  if (data.length !== packedSize(count, bits)) throw malformed('packed numbers and count disagree');
-  if (bits === 0) out.fill(base, at, at + count);
-  else unpack(data, count, base, bits, out, at);
 }
 
 function readQualities(reader: ProtoReader, out: Uint8Array): void {

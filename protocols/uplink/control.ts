@@ -1,7 +1,7 @@
 // What travels beside the records, each one Protocol Buffers message of lifeline.proto: ack, birth,
-// status, desired, reported, command, reply, confirm. Decoders trust nothing: every list, text and number
-// has a bound, and whatever passes it is Fault `uplink_malformed`. Encoders bound as well: an ack and a
-// birth are statements that come again, so what does not fit is left for the next one.
+// status, desired, reported, command, reply, confirm. Decoders trust nothing: every list, text and
+// number has a bound, and whatever passes it is Fault `uplink_malformed`. Encoders bound as well:
+// an ack and a birth are statements that come again, so what does not fit is left for the next one.
 import { assert, Fault } from '../../core/fault.ts';
 import { isId } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
@@ -59,8 +59,8 @@ export const SENTENCE_BYTES_MAX = 1_024;
 export const DOCUMENT_BYTES_MAX = 64 * 1024;
 
 /**
- * At most ACK_EPOCHS_MAX epochs, ACK_RANGES_MAX ranges each (lowest first), ACK_REFUSED_MAX refusals and
- * ACK_NEEDED_MAX hashes are sent; the rest is for the next ack.
+ * At most ACK_EPOCHS_MAX epochs, ACK_RANGES_MAX ranges each (lowest first), ACK_REFUSED_MAX
+ * refusals and ACK_NEEDED_MAX hashes are sent; the rest is for the next ack.
  */
 export function encodeAck(ack: Ack): Uint8Array {
   const writer = new ProtoWriter();
@@ -130,7 +130,8 @@ function readRefusal(reader: ProtoReader): { sequence: number; reason: RefusalRe
 
 /**
  * A birth is a hint: epochs beyond BIRTH_EPOCHS_MAX (the oldest) and epochs whose ranges pass
- * BIRTH_RANGES_MAX in sum are left out whole, since a part of the ranges would claim the rest is lost.
+ * BIRTH_RANGES_MAX in sum are left out whole, since a part of the ranges would claim the rest is
+ * lost.
  */
 export function encodeBirth(birth: Birth): Uint8Array {
   const writer = new ProtoWriter();
@@ -205,7 +206,9 @@ export function decodeStatus(bytes: Uint8Array): Status {
 
 /** `desired`: wanted by the cloud; `reported`: in force at the edge. One shape. */
 export interface ConfigurationState {
-  /** Rises by one a change; a lower one than that in force is refused unless signed as a rollback. */
+  /**
+   * Rises by one a change; a lower one than that in force is refused unless signed as a rollback.
+   */
   readonly revision: number;
   /** SHA-256 of the document, first 16 bytes. */
   readonly hash: Hash;
@@ -239,8 +242,8 @@ export function decodeConfigurationState(bytes: Uint8Array): ConfigurationState 
 }
 
 /**
- * One write to one point. It is over `timeToLiveMs` after the edge sealed `sequence` of `epoch`: no wall
- * clock is asked, and another epoch means expired.
+ * One write to one point. It is over `timeToLiveMs` after the edge sealed `sequence` of `epoch`: no
+ * wall clock is asked, and another epoch means expired.
  */
 export interface Command {
   readonly id: string;

@@ -1,11 +1,11 @@
-// The dictionary: what the aliases of a record stand for. Parts are immutable and named by their hash,
-// the first 16 bytes of SHA-256 over the encoded part. A manifest lists pages, a page lists points; an
-// alias is a place in the list that the pages make together. What a device is, travels here and nowhere
-// else: the cloud serves gateways whose profiles it has never seen.
+// The dictionary: what the aliases of a record stand for. Parts are immutable and named by their
+// hash, the first 16 bytes of SHA-256 over the encoded part. A manifest lists pages, a page lists
+// points; an alias is a place in the list that the pages make together. What a device is, travels
+// here and nowhere else: the cloud serves gateways whose profiles it has never seen.
 //
-// Encoding is deterministic, so the same part has the same name at every gateway. A reader names a part
-// by the bytes it received (`openRecord().dictionaryHash`), never by encoding it again: a later writer may
-// have put in fields that this reader skips.
+// Encoding is deterministic, so the same part has the same name at every gateway. A reader names a
+// part by the bytes it received (`openRecord().dictionaryHash`), never by encoding it again: a
+// later writer may have put in fields that this reader skips.
 import { createHash } from 'node:crypto';
 import {
   type AlarmLevel,
@@ -36,7 +36,10 @@ export const ACTION_BYTES_MAX = 1_024;
 const UNIT_BYTES_MAX = 64;
 const ASSET_BYTES_MAX = 8 * 65;
 const ID_BYTES_MAX = 64;
-/** 16 rules x (2 x 512 + 2 x 1,024 + 128) = 51,200 bytes: any point within its limits fits a page. */
+/**
+ * 16 rules x (2 x 512 + 2 x 1,024 + 128) = 51,200 bytes at most: every point within its limits fits
+ * a page.
+ */
 export const POINT_RULES_MAX = 16;
 assert(
   POINT_RULES_MAX * (2 * NAME_BYTES_MAX + 2 * ACTION_BYTES_MAX + 128) + 4_096 <= PAGE_BYTES_MAX,
@@ -100,8 +103,8 @@ export function hashOfBytes(bytes: Uint8Array): Hash {
 }
 
 /**
- * The points a manifest stands for, or the hashes that must be fetched first (the manifest itself, then
- * its pages). Throws Fault `uplink_malformed` where a hash names a part of the wrong kind.
+ * The points a manifest stands for, or the hashes that must be fetched first (the manifest itself,
+ * then its pages). Throws Fault `uplink_malformed` where a hash names a part of the wrong kind.
  */
 export function resolveManifest(
   hash: Hash,

@@ -1,5 +1,5 @@
-// The outside of a record: fixed binary, never compressed, so that whoever holds the bytes can name,
-// count and refuse a record whose body nobody here can read. The body is in body.ts.
+// The outside of a record: fixed binary, never compressed, so that whoever holds the bytes can
+// name, count and refuse a record whose body nobody here can read. The body is in body.ts.
 //
 //   byte 0    'L' (4C)
 //   byte 1    envelope format, 1: this layout
@@ -16,8 +16,8 @@
 //   ...       what later writers append
 //   2 bytes   CRC-16/MODBUS of all envelope bytes before it, little-endian
 //
-// Two checks, because a damaged envelope names the wrong record: then nothing is named and nobody may
-// act on it. With a good envelope and a damaged body the record is refused by its name.
+// Two checks, because a damaged envelope names the wrong record: then nothing is named and nobody
+// may act on it. With a good envelope and a damaged body the record is refused by its name.
 import { concatBytes, crc16Modbus, crc32c } from '../../core/bytes.ts';
 import { assert, Fault, isFault } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
@@ -46,7 +46,10 @@ const FIXED_BYTES = 5;
 const EPOCH_BYTES = 8;
 const MANIFEST_BYTES = 16;
 const CHECK_BYTES = 2;
-/** 5 + 5 + 8 + 8 + 16 + 4 x 8 + 2 x 8 + 4 + 2 bytes at most; what is appended may fill one byte's worth. */
+/**
+ * 5 + 5 + 8 + 8 + 16 + 4 x 8 + 2 x 8 + 4 + 2 bytes at most; what is appended may fill one byte's
+ * worth.
+ */
 const ENVELOPE_BYTES_MAX = 255;
 
 /** Epoch `<opening>-<64 random bits>`; `opening` rises by one each time the outbox is opened. */
@@ -69,8 +72,8 @@ export interface SealFields {
 
 /**
  * Makes a record of a body. Readings count and time span are those of the body; fractions of a
- * millisecond are rounded. Throws Fault `uplink_too_large` when the record would pass MESSAGE_BYTES_MAX
- * or a list its limit: the caller splits it.
+ * millisecond are rounded. Throws Fault `uplink_too_large` when the record would pass
+ * MESSAGE_BYTES_MAX or a list its limit: the caller splits it.
  */
 export function seal(fields: SealFields, body: Body): SealedRecord {
   const span = spanOf(body, fields.epoch);
@@ -137,14 +140,16 @@ export type EnvelopeReading =
   | {
       readonly ok: false;
       readonly reason: RefusalReason;
-      /** What could be read, when the envelope's own check holds: key and counts may be acted on. */
+      /**
+       * What could be read, when the envelope's own check holds: key and counts may be acted on.
+       */
       readonly envelope?: Partial<Envelope>;
       readonly checksum?: number;
     };
 
 /**
- * Checks everything about a record but what its body says: never throws. `corrupt` without an envelope
- * means that not even the name can be trusted.
+ * Checks everything about a record but what its body says: never throws. `corrupt` without an
+ * envelope means that not even the name can be trusted.
  */
 export function readEnvelope(bytes: Uint8Array): EnvelopeReading {
   if (bytes.length < FIXED_BYTES + CHECK_BYTES || bytes[0] !== MAGIC || bytes[1] === 0) {

@@ -1,6 +1,7 @@
-// Whole numbers in as few bits as their spread needs: each is stored as its distance from a base, in
-// `bits` bits, lowest bit first, bytes in order (frame of reference). Field registers are small integers
-// in a narrow band, so this is both smaller and faster than a varint each, and constant runs take nothing.
+// Whole numbers in as few bits as their spread needs: each is stored as its distance from a base,
+// in `bits` bits, lowest bit first, bytes in order (frame of reference). Field registers are small
+// integers in a narrow band, so this is both smaller and faster than a varint each, and constant
+// runs take nothing.
 
 export const PACKED_BITS_MAX = 32;
 
@@ -44,8 +45,8 @@ export function pack(
 }
 
 /**
- * Reads `count` numbers of `bits` bits (1..32) from `data`, adds `base`, and writes them to `out` from
- * `at` on. The caller has checked that `data` holds packedSize(count, bits) bytes.
+ * Reads `count` numbers of `bits` bits (1..32) from `data`, adds `base`, and writes them to `out`
+ * from `at` on. The caller has checked that `data` holds packedSize(count, bits) bytes.
  */
 export function unpack(
   data: Uint8Array,

@@ -1,7 +1,7 @@
-// The part of Protocol Buffers (encoding of proto3) that lifeline.proto uses: varint, zigzag, double,
-// length-delimited. Fields that hold their default are left out; unknown fields are skipped; groups,
-// field 0, varints past ten bytes and lengths past the end are malformed. Writing the same values gives
-// the same bytes, always: hashes of dictionary parts depend on it.
+// The part of Protocol Buffers (encoding of proto3) that lifeline.proto uses: varint, zigzag,
+// double, length-delimited. Fields that hold their default are left out; unknown fields are
+// skipped; groups, field 0, varints past ten bytes and lengths past the end are malformed. Writing
+// the same values gives the same bytes, always: hashes of dictionary parts depend on it.
 import { assert, Fault } from '../../core/fault.ts';
 
 const VARINT = 0;
@@ -158,7 +158,9 @@ export class ProtoWriter {
   }
 }
 
-/** Walks the fields of one message: `while (reader.next()) switch (reader.field) … default: skip()`. */
+/**
+ * Walks the fields of one message: `while (reader.next()) switch (reader.field) … default: skip()`.
+ */
 export class ProtoReader {
   readonly #bytes: Uint8Array;
   readonly #end: number;

@@ -19,7 +19,8 @@ export const WHOLE_MAX = 2 ** 51 - 1;
 /** Tags, count, kind, base, bits and lengths of a segment: about twelve bytes. */
 const HEADER_BITS = 96;
 
-// States of the cheapest path: 0..8 are whole numbers of 4 x state bits, sign and all, then the floats.
+// States of the cheapest path: 0..8 are whole numbers of 4 x state bits, sign and all, then the
+// floats.
 const FLOAT32 = 9;
 const FLOAT64 = 10;
 const STATES = 11;
@@ -83,7 +84,8 @@ interface Cut {
   readonly state: number;
 }
 
-// Viterbi: at each value stay in the state or enter it from the best before at the cost of a header.
+// Viterbi: at each value stay in the state or enter it from the best before at the cost of a
+// header.
 function cheapestCuts(allowed: Uint16Array): Cut[] {
   const count = allowed.length;
   const entered = new Uint16Array(count);

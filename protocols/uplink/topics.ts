@@ -1,14 +1,17 @@
-// Topics of the uplink: `lifeline/v1/<area>/<gateway>/<kind>`. One table says which way a kind goes, at
-// which QoS, and whether the broker keeps the last one; rights and subscriptions on both sides follow it.
+// Topics of the uplink: `lifeline/v1/<area>/<gateway>/<kind>`. One table says which way a kind
+// goes, at which QoS, and whether the broker keeps the last one; rights and subscriptions on both
+// sides follow it.
 //
-// A gateway publishes only `up` kinds under its own id and subscribes only to its own `down` kinds, by
-// exact topic. Only the cloud's identity publishes `down` kinds.
+// A gateway publishes only `up` kinds under its own id and subscribes only to its own `down` kinds,
+// by exact topic. Only the cloud's identity publishes `down` kinds.
 import { isId } from '../../core/point.ts';
 
 /** Short enough that a dead cellular link is noticed within 15 s (MQTT 3.1.1, 3.1.2.10: 1.5 x). */
 export const KEEPALIVE_SECONDS = 10;
 
-/** Half of the smallest limit among the brokers we support (256 KiB); a larger message is refused. */
+/**
+ * Half of the smallest limit among the brokers we support (256 KiB); a larger message is refused.
+ */
 export const MESSAGE_BYTES_MAX = 128 * 1024;
 
 interface KindRule {
@@ -52,7 +55,9 @@ export function topicOf(area: string, gateway: string, kind: Kind): string {
   return `${PREFIX}/${area}/${gateway}/${kind}`;
 }
 
-/** Undefined for any topic that is not exactly one of ours: other prefixes, wildcards, wrong ids. */
+/**
+ * Undefined for any topic that is not exactly one of ours: other prefixes, wildcards, wrong ids.
+ */
 export function parseTopic(topic: string): TopicParts | undefined {
   const [root, version, area, gateway, kind, ...more] = topic.split('/', 6);
   if (`${root}/${version}` !== PREFIX || more.length > 0) return undefined;

@@ -1,11 +1,12 @@
 // The wire changes only on purpose.
 //
-// Compatibility: the cloud is upgraded one release before the edges. A reader takes every version up to
-// its own. A writer states in each record the least reader version that can understand it; a reader
-// below that answers `later`, the edge keeps the record, and nothing is lost. Fields are added, never
-// renumbered, retyped or reused; unknown fields are skipped; lists whose place is a code (lanes, gap
-// causes, reasons, clock states, refusal reasons) only grow at their end. A change that an older reader
-// would misread raises WIRE_VERSION and LEAST_READER_VERSION. Golden fixtures are added, never edited.
+// Compatibility: the cloud is upgraded one release before the edges. A reader takes every version
+// up to its own. A writer states in each record the least reader version that can understand it; a
+// reader below that answers `later`, the edge keeps the record, and nothing is lost. Fields are
+// added, never renumbered, retyped or reused; unknown fields are skipped; lists whose place is a
+// code (lanes, gap causes, reasons, clock states, refusal reasons) only grow at their end. A change
+// that an older reader would misread raises WIRE_VERSION and LEAST_READER_VERSION. Golden fixtures
+// are added, never edited.
 
 /** Also in the topic: `lifeline/v1/...`. */
 export const WIRE_VERSION = 1;
@@ -21,4 +22,6 @@ interface Version {
   readonly schema: string;
 }
 
-export const history: readonly Version[] = [{ version: 1, what: 'The first wire.', schema: '' }];
+export const history: readonly Version[] = [
+  { version: 1, what: 'The first wire.', schema: '45a57fb0625a6a97' },
+];

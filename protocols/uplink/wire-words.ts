@@ -1,4 +1,5 @@
-// Pieces that several messages of the wire share: epochs, ranges of sequences, hashes, texts, values.
+// Pieces that several messages of the wire share: epochs, ranges of sequences, hashes, texts,
+// values.
 import { assert } from '../../core/fault.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { Bilingual } from '../../core/text/text.ts';
