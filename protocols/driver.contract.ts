@@ -1,5 +1,6 @@
-// What every field protocol must do, whatever it speaks: the MUSTs of driver.ts as a suite. A protocol's
-// test calls `driverContract` with a device to read, answered for by code of the protocol's own.
+// What every field protocol must do, whatever it speaks: the MUSTs of driver.ts as a suite. A
+// protocol's test calls `driverContract` with a device to read, answered for by code of the
+// protocol's own.
 import { describe, expect, test } from 'vitest';
 import { SimClock } from '../core/clock.ts';
 import type { Fault } from '../core/fault.ts';
@@ -10,7 +11,10 @@ import type { Answers, DeviceHandle, Link, Plan, Protocol, Session } from './dri
 
 export interface DriverSubject {
   readonly protocol: Protocol;
-  /** As in a profile: settings of the device, and the addresses of its points; at least two requests. */
+  /**
+   * As in a profile: settings of the device, and the addresses of its points; at least two
+   * requests.
+   */
   readonly device: unknown;
   readonly addresses: readonly unknown[];
   readonly wrongAddress: unknown;

@@ -1,8 +1,9 @@
 // A Modbus TCP server over banks of registers, one a unit, with faults as data: what devices and
 // converters really do to a client. Built on the codec of the driver, from the server's side.
 //
-// Limits: connections beyond CONNECTIONS_MAX are closed at once; a client that does not read its answers
-// is not read from until it does, so the server holds at most UNREAD_BYTES_MAX and one chunk for it.
+// Limits: connections beyond CONNECTIONS_MAX are closed at once; a client that does not read its
+// answers is not read from until it does, so the server holds at most UNREAD_BYTES_MAX and one
+// chunk for it.
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { assert } from '../core/fault.ts';
@@ -27,11 +28,16 @@ const HELD_MAX = 4_096;
 const SPLIT_PAUSE_MS = 2;
 
 export interface RegisterBank {
-  /** `count` values from `address` on (0 or 1 in coils and discrete inputs), or an exception code. */
+  /**
+   * `count` values from `address` on (0 or 1 in coils and discrete inputs), or an exception code.
+   */
   read(table: Table, address: number, count: number): Uint16Array | number;
   /** 0, or an exception code. */
   write(table: Table, address: number, values: Uint16Array): number;
-  /** Objects of function 43/14: 0 vendor, 1 product, 2 revision, ... The function is unknown without. */
+  /**
+   * Objects of function 43/14: 0 vendor, 1 product, 2 revision, ... The function is unknown
+   * without.
+   */
   readonly identification?: ReadonlyMap<number, string>;
 }
 
@@ -133,7 +139,9 @@ function written(code: number): Response | number {
   return code === 0 ? { kind: 'written' } : code;
 }
 
-/** As many objects as fit one answer, from `from` on; the rest is asked for with the next request. */
+/**
+ * As many objects as fit one answer, from `from` on; the rest is asked for with the next request.
+ */
 function identify(bank: RegisterBank, level: 1 | 2 | 3 | 4, from: number): Response | number {
   const all = bank.identification;
   if (!all) return ILLEGAL_FUNCTION;

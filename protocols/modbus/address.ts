@@ -1,5 +1,6 @@
-// What a profile says of a point (`{ table: input, address: 0, type: uint16 }`) and of a device, as checked
-// and frozen values. Addresses count from 0 as sent on the wire; the manual's 40001 is holding 0.
+// What a profile says of a point (`{ table: input, address: 0, type: uint16 }`) and of a device, as
+// checked and frozen values. Addresses count from 0 as sent on the wire; the manual's 40001 is
+// holding 0.
 import type { Path, Problems } from '../../core/problems.ts';
 import { bilingual } from '../../core/text/text.ts';
 import { BITS_READ_MAX, REGISTERS_READ_MAX } from './codec.ts';
@@ -9,14 +10,17 @@ export const tables = ['input', 'holding', 'coil', 'discrete'] as const;
 export type Table = (typeof tables)[number];
 
 /**
- * How the bytes of a value (A is the most significant) lie in its registers. For 64 bits the same words
- * stand for ABCDEFGH, GHEFCDAB, BADCFEHG, HGFEDCBA: CDAB and DCBA put the lowest register first, BADC
- * and DCBA the low byte of each register first (also of a single one).
+ * How the bytes of a value (A is the most significant) lie in its registers. For 64 bits the same
+ * words stand for ABCDEFGH, GHEFCDAB, BADCFEHG, HGFEDCBA: CDAB and DCBA put the lowest register
+ * first, BADC and DCBA the low byte of each register first (also of a single one).
  */
 export const orders = ['ABCD', 'CDAB', 'BADC', 'DCBA'] as const;
 export type WordOrder = (typeof orders)[number];
 
-/** Characters of a string register: H high byte first, L low byte first, D one in the low byte, E in the high. */
+/**
+ * Characters of a string register: H high byte first, L low byte first, D one in the low byte, E in
+ * the high.
+ */
 export const packings = ['H', 'L', 'D', 'E'] as const;
 export type Packing = (typeof packings)[number];
 
@@ -240,7 +244,9 @@ function refuseUnfit(fields: Fields, type: ModbusType, one: boolean): void {
 const deviceKeys = ['unit', 'timeoutMs', 'limits', 'inFlightMax'];
 const limitKeys = ['maxRegisters', 'maxBits', 'forbidden', 'minGapMs', 'readAcrossGaps'];
 
-/** Settings of a device -> typed options; all keys may be left out (unit 1, 1 s, protocol limits). */
+/**
+ * Settings of a device -> typed options; all keys may be left out (unit 1, 1 s, protocol limits).
+ */
 export function parseDevice(
   raw: unknown,
   path: Path,

@@ -22,8 +22,8 @@ const parsed = (text: string) => {
   return decodeRequest(pdu, 0, pdu.length);
 };
 
-// Requests and answers of the Modbus Application Protocol V1.1b3, section 6 (the examples of 6.1 to 6.17
-// and 6.21), without framing.
+// Requests and answers of the Modbus Application Protocol V1.1b3, section 6 (the examples of 6.1 to
+// 6.17 and 6.21), without framing.
 const examples: readonly [Request, string, Response, string][] = [
   [
     { function: 1, address: 0x13, count: 0x13 },

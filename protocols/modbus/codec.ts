@@ -2,9 +2,10 @@
 //
 // Format: Modbus Application Protocol V1.1b3 (function, data; at most 253 bytes; big-endian).
 //
-// Promises: an answer counts only if every field of it fits the request it answers: function, byte count,
-// echoed address and quantity, length to the byte. Quantities beyond the protocol's limits are never sent
-// and, on the server side, answered with exception 3. Bytes from outside never throw.
+// Promises: an answer counts only if every field of it fits the request it answers: function, byte
+// count, echoed address and quantity, length to the byte. Quantities beyond the protocol's limits
+// are never sent and, on the server side, answered with exception 3. Bytes from outside never
+// throw.
 import { assert } from '../../core/fault.ts';
 
 export const REGISTERS_READ_MAX = 125;
@@ -216,8 +217,8 @@ export function encodeException(functionCode: number, code: number): Uint8Array 
 }
 
 /**
- * Whether `bytes[start..end)` answers the request PDU `asked`. After ANSWERED the data of functions 1-4
- * and 23 begin at start + 2. Checks everything and allocates nothing.
+ * Whether `bytes[start..end)` answers the request PDU `asked`. After ANSWERED the data of functions
+ * 1-4 and 23 begin at start + 2. Checks everything and allocates nothing.
  */
 export function checkResponse(
   asked: Uint8Array,

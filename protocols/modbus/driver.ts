@@ -1,5 +1,5 @@
-// Modbus over TCP as the protocol contract wants it: the state machines of this folder on a link and a
-// clock. One connection may serve many devices (units behind a converter).
+// Modbus over TCP as the protocol contract wants it: the state machines of this folder on a link
+// and a clock. One connection may serve many devices (units behind a converter).
 import type { Clock } from '../../core/clock.ts';
 import { assert } from '../../core/fault.ts';
 import type { Answers, DeviceHandle, Link, Plan, Protocol, Session } from '../driver.ts';
@@ -83,7 +83,8 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
       });
       signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) poll.abort(this.#clock.monoMs());
-      poll.start(this.#clock.monoMs());
+      const nowMs = this.#clock.monoMs();
+      this.#transactions.together(nowMs, () => poll.start(nowMs));
       this.#arm();
     });
   }

@@ -1,12 +1,13 @@
-// Cuts points into requests at the least cost. Points of one table are sorted by first register; a request
-// is then always a run of that list: were two points of one request to enclose a third of another, the
-// third could join at no cost, or the latter of the two could join the third. So the best cut is found
-// exactly by dynamic programming over where runs begin, in O(points × points a request). The argument
-// needs that whatever fits a request's registers may join it; loners (below) may not, and are sorted last.
+// Cuts points into requests at the least cost. Points of one table are sorted by first register; a
+// request is then always a run of that list: were two points of one request to enclose a third of
+// another, the third could join at no cost, or the latter of the two could join the third. So the
+// best cut is found exactly by dynamic programming over where runs begin, in O(points × points a
+// request). The argument needs that whatever fits a request's registers may join it; loners (below)
+// may not, and are sorted last.
 //
-// A value is never torn: it lies in one request, if need be alone, even beyond the device's limit. A run
-// of several points never touches a forbidden range, never bridges what must not be read, never exceeds
-// the limit, and never joins what the device has refused together (a wall).
+// A value is never torn: it lies in one request, if need be alone, even beyond the device's limit.
+// A run of several points never touches a forbidden range, never bridges what must not be read,
+// never exceeds the limit, and never joins what the device has refused together (a wall).
 import type { ForbiddenRange, ModbusDevice, Table } from './address.ts';
 
 /** Registers (or bits) from `start` up to, not including, `end`. */
@@ -41,7 +42,9 @@ export function mayShare(start: number, end: number, limits: PlanLimits): boolea
   return limits.forbidden.every(({ from, to }) => to < start || from >= end);
 }
 
-/** A value longer than the limit, or on forbidden registers, is read, but by nobody else's request. */
+/**
+ * A value longer than the limit, or on forbidden registers, is read, but by nobody else's request.
+ */
 function isLoner({ start, end }: Span, limits: PlanLimits): boolean {
   return !mayShare(start, end, limits);
 }
@@ -53,8 +56,8 @@ export function inPlanOrder(limits: PlanLimits): (a: Span, b: Span) => number {
 }
 
 /**
- * The first index of each request, ascending, beginning with 0. `spans` are sorted by `inPlanOrder`;
- * `walls[i]` set means that i - 1 and i may not share a request.
+ * The first index of each request, ascending, beginning with 0. `spans` are sorted by
+ * `inPlanOrder`; `walls[i]` set means that i - 1 and i may not share a request.
  */
 export function partition(
   spans: readonly Span[],
@@ -98,8 +101,8 @@ function isDense(spans: readonly Span[], first: number, last: number): boolean {
 }
 
 /**
- * Where to cut a refused run of at least two spans, as the first index of its second half: at its widest
- * gap, which is what the device most likely refused, else in the middle.
+ * Where to cut a refused run of at least two spans, as the first index of its second half: at its
+ * widest gap, which is what the device most likely refused, else in the middle.
  */
 export function splitAt(spans: readonly Span[], first: number, after: number): number {
   const middle = (first + after) / 2;

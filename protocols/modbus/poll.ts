@@ -1,14 +1,16 @@
-// A plan: points cut into requests, and what the device taught about them. A poll: one run through a plan.
+// A plan: points cut into requests, and what the device taught about them. A poll: one run through
+// a plan.
 //
 // Promises
 // - Each point is answered exactly once a poll, whatever happens, with the time of its own answer.
 // - A request refused with exception 1-3 is halved until the offending points stand alone (at most
-//   BISECT_REQUESTS_MAX extra requests a poll; what is undecided then goes on next time). Offenders are
-//   reported `configuration` without being asked again, but for a look every RECHECK_MS. Where both halves
-//   are answered, the device refuses the gap between them or the length: they stay apart (a wall).
-// - One time-out ends the poll: what was not sent yet is reported `timeout` unsent, and the next poll begins
-//   behind the request that timed out. So a dead device costs one time-out a poll, and one silent range
-//   hides no other.
+//   BISECT_REQUESTS_MAX extra requests a poll; what is undecided then goes on next time). Offenders
+//   are reported `configuration` without being asked again, but for a look every RECHECK_MS. Where
+//   both halves are answered, the device refuses the gap between them or the length: they stay
+//   apart (a wall).
+// - One time-out ends the poll: what was not sent yet is reported `timeout` unsent, and the next
+//   poll begins behind the request that timed out. So a dead device costs one time-out a poll, and
+//   one silent range hides no other.
 import { Fault } from '../../core/fault.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
@@ -431,7 +433,9 @@ export class Poll {
     this.#noteFault(exceptionFaults[code] ?? 'modbus_exception_other', retry, detail);
   }
 
-  /** The first failure of the poll is told; one that ends by itself outranks a mistake in a file. */
+  /**
+   * The first failure of the poll is told; one that ends by itself outranks a mistake in a file.
+   */
   #noteFault(code: FaultCode, retry: Fault['retry'], detail: string): void {
     if (this.#fault && (this.#fault.retry !== 'never' || retry === 'never')) return;
     this.#fault = new Fault(code, retry, detail);

@@ -1,19 +1,22 @@
-// The conversation with the devices behind one Modbus TCP connection, as a state machine without I/O:
-// bytes, times and requests go in; bytes to send, settled requests and distrust come out of `Effects`.
+// The conversation with the devices behind one Modbus TCP connection, as a state machine without
+// I/O: bytes, times and requests go in; bytes to send, settled requests and distrust come out of
+// `Effects`.
 //
-// A ticket is one request. `idle -> queued -> waiting -> idle`; each submission is settled exactly once:
-// by its answer, an exception, its deadline, a malformed answer, a cancel, a full queue, or the close.
+// A ticket is one request. `idle -> queued -> waiting -> idle`; each submission is settled exactly
+// once: by its answer, an exception, its deadline, a malformed answer, a cancel, a full queue, or
+// the close.
 //
 // Promises
-// - An answer settles a ticket only if transaction, unit, function, byte count and echo all fit. What does
-//   not fit never becomes a value: with the right transaction it settles the ticket as `bad_response`,
-//   else it is counted (late, duplicate, unknown) and dropped.
-// - The transaction id of a ticket that was given up is not used again for LATE_REPLY_MAX_MS, so its late
-//   answer finds nobody.
-// - No more requests are in flight than the smallest window of the devices says; at the first anomaly
-//   of a device its window is 1 for the rest of the connection: many servers lose merged requests.
-// - ANOMALIES_MAX anomalies in a row, or EXPIRED_MAX ids out of use, and the stream is distrusted: the
-//   owner closes the connection and begins anew.
+// - An answer settles a ticket only if transaction, unit, function, byte count and echo all fit.
+//   What does not fit never becomes a value: with the right transaction it settles the ticket as
+//   `bad_response`, else it is counted (late, duplicate, unknown) and dropped.
+// - The transaction id of a ticket that was given up is not used again for LATE_REPLY_MAX_MS, so
+//   its late answer finds nobody.
+// - No more requests are in flight than the smallest window of the devices says; at the first
+//   anomaly of a device its window is 1 for the rest of the connection: many servers lose merged
+//   requests.
+// - ANOMALIES_MAX anomalies in a row, or EXPIRED_MAX ids out of use, and the stream is distrusted:
+//   the owner closes the connection and begins anew.
 // - Devices take turns, so a long queue of one delays another by one request, not by the queue.
 import { assert, Fault } from '../../core/fault.ts';
 import { IN_FLIGHT_MAX } from './address.ts';
@@ -117,7 +120,7 @@ export class Transactions implements FrameSink {
   #anomalies = 0;
   #isOpen = true;
   #depth = 0;
-  #nowMs = 0;
+  #nowMs = Number.NEGATIVE_INFINITY;
   readonly #out = new Uint8Array(IN_FLIGHT_MAX * FRAME_BYTES_MAX);
   #outBytes = 0;
 
@@ -144,6 +147,13 @@ export class Transactions implements FrameSink {
     };
     this.#lanes.push(lane);
     return lane;
+  }
+
+  /** What `submit` submits leaves in one piece. */
+  together(nowMs: number, submit: () => void): void {
+    this.#begin(nowMs);
+    submit();
+    this.#finish();
   }
 
   submit(lane: Lane, ticket: Ticket, nowMs: number): void {
@@ -295,11 +305,11 @@ export class Transactions implements FrameSink {
     ticket.settled(outcome, 0, nothing, 0, 0, nowMs);
   }
 
-  // Whoever is told of an outcome may submit the next request at once: it is queued, and sent together
-  // with the others when the outermost call ends, in one piece.
+  // Whoever is told of an outcome may submit the next request at once: it is queued, and sent
+  // together with the others when the outermost call ends, in one piece.
   #begin(nowMs: number): void {
     this.#depth++;
-    this.#nowMs = nowMs;
+    if (nowMs > this.#nowMs) this.#nowMs = nowMs;
   }
 
   #finish(): void {

@@ -1,10 +1,10 @@
 // MBAP, the framing of Modbus TCP (Modbus Messaging on TCP/IP V1.0b, 3.1.3): transaction (2 bytes),
 // protocol (2, always 0), length of what follows (2), unit (1), PDU.
 //
-// A stream may split and merge frames anywhere. A header that cannot be one (protocol not 0, length not
-// 2..254) means that the place in the stream is lost: one byte is dropped at a time until a header fits
-// again, so a good frame behind garbage is found. Whether what is found answers anything is for the
-// session to check.
+// A stream may split and merge frames anywhere. A header that cannot be one (protocol not 0, length
+// not 2..254) means that the place in the stream is lost: one byte is dropped at a time until a
+// header fits again, so a good frame behind garbage is found. Whether what is found answers
+// anything is for the session to check.
 import { PDU_BYTES_MAX } from './codec.ts';
 
 export const MBAP_BYTES = 7;

@@ -1,6 +1,6 @@
-// Registers to values and back, for every type and order. Decoding reads straight from the bytes of an
-// answer (registers are big-endian there) and allocates nothing but strings and bigints; encoding is the
-// device's side: simulators and profile tests.
+// Registers to values and back, for every type and order. Decoding reads straight from the bytes of
+// an answer (registers are big-endian there) and allocates nothing but strings and bigints;
+// encoding is the device's side: simulators and profile tests.
 import { assert } from '../../core/fault.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
@@ -19,7 +19,10 @@ const BAD_DECODE = qualityCode('bad', 'decode');
 const BAD_NOT_AVAILABLE = qualityCode('bad', 'not_available');
 const BAD_OUT_OF_RANGE = qualityCode('bad', 'out_of_range');
 
-/** What a decoded value is worth: NaN is how a float says that it has none; infinity is beyond any range. */
+/**
+ * What a decoded value is worth: NaN is how a float says that it has none; infinity is beyond any
+ * range.
+ */
 export function qualityOfDecoded(value: Value | undefined): QualityCode {
   if (value === undefined) return BAD_DECODE;
   if (typeof value !== 'number' || Number.isFinite(value)) return GOOD;
@@ -27,8 +30,9 @@ export function qualityOfDecoded(value: Value | undefined): QualityCode {
 }
 
 /**
- * The value of registers `bytes[at …]`, width × 2 bytes of them, most significant byte of each first.
- * Undefined when the bytes are no value of the type (a BCD nibble above 9, text that is not UTF-8).
+ * The value of registers `bytes[at …]`, width × 2 bytes of them, most significant byte of each
+ * first. Undefined when the bytes are no value of the type (a BCD nibble above 9, text that is not
+ * UTF-8).
  */
 export function decodeBytes(
   { type, order, bits, bit, width, packing }: ModbusAddress,
@@ -166,7 +170,8 @@ function decimalDigits(value: number, digits: number): number | undefined {
   return decimal;
 }
 
-// Four registers of 9999 are 10^16 - 1, beyond 2^53: the upper and the lower half meet as a bigint there.
+// Four registers of 9999 are 10^16 - 1, beyond 2^53: the upper and the lower half meet as a bigint
+// there.
 function tenThousands(
   bytes: Uint8Array,
   at: number,
@@ -234,9 +239,9 @@ function bcdTime(
 // --- Encoding: the device's side ---
 
 /**
- * The registers a device would show for `raw`, or the state of a coil. A whole number outside the type
- * saturates, as converters in devices do. Bits that belong to others (bit, bits, half registers) are 0:
- * use `writeValue` to keep them.
+ * The registers a device would show for `raw`, or the state of a coil. A whole number outside the
+ * type saturates, as converters in devices do. Bits that belong to others (bit, bits, half
+ * registers) are 0: use `writeValue` to keep them.
  */
 export function encodeValue(address: ModbusAddress, raw: Value): Uint16Array | boolean {
   if (address.table === 'coil' || address.table === 'discrete') return truth(raw);
