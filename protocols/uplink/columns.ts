@@ -2,7 +2,7 @@
 //
 //   aliases, times   runs (delta, count, step), or packed differences where runs would be longer
 //   qualities        runs (code, count); nothing when all are good
-//   values           segments, each whole numbers from a base, whole differences, float32 or float64
+//   values           segments: whole numbers from a base, their differences, float32 or float64
 //   null, 64-bit whole numbers, text: apart, by place; their place in a segment is filler
 //
 // Segments are cut by the cheapest path over the widths a value may take, a new segment costing

@@ -4,8 +4,8 @@
 //   byte 0    'L' (4C)
 //   byte 1    envelope format, 1: this layout
 //   byte 2    least reader version: a reader below it answers `later` and nothing is lost
-//   byte 3    bits 0-3 codec of the body (0 plain, 1 zstd), bits 4-6 lane, bit 7 a manifest is named
-//   byte 4    bytes of the whole envelope: where the body starts; what a later writer appends is skipped
+//   byte 3    bits 0-3 codec of the body (0 plain, 1 zstd), bits 4-6 lane, bit 7 manifest named
+//   byte 4    bytes of the whole envelope, so where the body starts
 //   varint    opening number of the epoch
 //   8 bytes   random part of the epoch
 //   varint    sequence
