@@ -105,7 +105,7 @@ function readingRows(records: readonly DecodedRecord[], catalogue: Catalogue): R
     rows.quality.set(readings.quality.subarray(0, readings.count), start);
     rows.values.set(readings.values.subarray(0, readings.count), start);
     sources.fill(source, start, start + readings.count);
-    takeSpecial(readings, start, rows.values, special);
+    takeSpecial(readings, start, rows.values, special, catalogue);
     if (source.isUnknown) relabelRows(rows, start, readings.count, source, catalogue);
     start += readings.count;
   }
@@ -118,10 +118,13 @@ function takeSpecial(
   start: number,
   values: Float64Array,
   special: Map<number, bigint | string>,
+  catalogue: Catalogue,
 ): void {
   for (const [at, value] of readings.special) {
     values[start + at] = Number.NaN;
-    if (value !== null) special.set(start + at, value);
+    if (value === null) continue;
+    special.set(start + at, value);
+    catalogue.noteSpecial(readings.series[at]!);
   }
 }
 

@@ -48,11 +48,19 @@ export interface Added {
   readonly sets: readonly SeriesSet[];
   readonly steps: readonly KnownStep[];
   readonly series: readonly Definition[];
+  /** Series that have had a text or a whole number beyond 2^53. */
+  readonly special: readonly number[];
 }
 
 // Opening numbers have ten digits, so order stays below 2^53. More clones than this of one opening are
 // not told apart in order.
 const CLONES_MAX = 100_000;
+
+type Adding = { readonly [key in keyof Added]: Added[key][number][] };
+
+function nothingAdded(): Adding {
+  return { sources: [], sets: [], steps: [], series: [], special: [] };
+}
 
 export class Catalogue {
   readonly #sources: Source[] = [];
@@ -63,23 +71,23 @@ export class Catalogue {
   readonly #setsBySeries = new Map<number, number[]>();
   readonly #stepsByEpoch = new Map<string, KnownStep[]>();
   readonly #definitions = new Map<number, Definition>();
-  #added = { sources: [], sets: [], steps: [], series: [] } as {
-    readonly [key in keyof Added]: Added[key][number][];
-  };
+  readonly #special = new Set<number>();
+  #added = nothingAdded();
 
   /** Numbers rise by one from 1, so what is stored must be restored in order. */
-  restore({ sources, sets, steps, series }: Added): void {
+  restore({ sources, sets, steps, series, special }: Added): void {
     for (const { gateway, epoch, isUnknown } of sources) this.source(gateway, epoch, isUnknown);
     for (const { members } of sets) this.set(members);
     for (const step of steps) this.#insertStep(step);
     for (const { entry, order, sequence } of series) this.define(entry, order, sequence);
+    for (const number of special) this.noteSpecial(number);
     this.takeAdded();
   }
 
   /** What is new since it was last asked for. */
   takeAdded(): Added {
     const added = this.#added;
-    this.#added = { sources: [], sets: [], steps: [], series: [] };
+    this.#added = nothingAdded();
     return added;
   }
 
@@ -153,6 +161,17 @@ export class Catalogue {
 
   entry(series: number): SeriesEntry | undefined {
     return this.#definitions.get(series)?.entry;
+  }
+
+  noteSpecial(series: number): void {
+    if (this.#special.has(series)) return;
+    this.#special.add(series);
+    this.#added.special.push(series);
+  }
+
+  /** False where all values are doubles: a reader then need not look for others. */
+  hasSpecial(series: number): boolean {
+    return this.#special.has(series);
   }
 
   isBoolean(series: number): boolean {

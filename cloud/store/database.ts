@@ -10,6 +10,7 @@ import {
   BOOLEAN,
   DOUBLE,
   DuckDBDataChunk,
+  DuckDBDoubleVector,
   DuckDBInstance,
   INTEGER,
   UTINYINT,
@@ -53,10 +54,13 @@ export class Table {
     for (const chunk of this.#chunks) {
       const vector = chunk.getColumnVector(column);
       const { itemCount } = vector;
-      for (let item = 0; item < itemCount; item++) {
-        const value = vector.getItem(item);
-        numbers[at++] = typeof value === 'number' ? value : numberOf(value);
+      if (vector instanceof DuckDBDoubleVector) {
+        for (let item = 0; item < itemCount; item++) {
+          numbers[at++] = vector.getItem(item) ?? Number.NaN;
+        }
+        continue;
       }
+      for (let item = 0; item < itemCount; item++) numbers[at++] = numberOf(vector.getItem(item));
     }
     return numbers;
   }
@@ -77,6 +81,7 @@ export class Table {
 }
 
 function numberOf(value: DuckDBValue | null): number {
+  if (typeof value === 'number') return value;
   if (value === null) return Number.NaN;
   assert(typeof value === 'bigint' || typeof value === 'boolean', 'a column of numbers');
   return Number(value);

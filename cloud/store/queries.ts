@@ -18,14 +18,19 @@ import type {
 } from './store.ts';
 import { accountOfGaps, coverageSlackMs, GAPS_MAX, joinSpans, typedValue } from './store.ts';
 
-/** All readings that fulfil `where`, wherever they lie; `other` is '' for a number. */
-export function readingsWhere(where: string, paths: readonly string[], columns: string): string {
-  const inTables = ['hot', 'closing'].flatMap((table) => [
-    `SELECT ${columns}, '' AS other FROM ${table} WHERE ${where}`,
-    `SELECT ${columns}, other FROM ${table}_other WHERE ${where}`,
-  ]);
+// All readings that fulfil `where`, wherever they lie; `other` is '' for a number.
+function readingsWhere(where: string, paths: readonly string[], hasOther: boolean): string {
+  const columns = 'at_ms, shift_ms, mono_ms, source, quality, value';
+  const plain = ['hot', 'closing'].map(
+    (table) => `SELECT ${columns}, '' AS other FROM ${table} WHERE ${where}`,
+  );
+  const special = ['hot_other', 'closing_other'].map(
+    (table) => `SELECT ${columns}, other FROM ${table} WHERE ${where}`,
+  );
+  const inTables = hasOther ? [...plain, ...special] : plain;
+  const other = hasOther ? 'other' : `'' AS other`;
   const inParts = paths.length
-    ? [`SELECT ${columns}, other FROM read_parquet([${paths.map(quote)}]) WHERE ${where}`]
+    ? [`SELECT ${columns}, ${other} FROM read_parquet([${paths.map(quote)}]) WHERE ${where}`]
     : [];
   return [...inTables, ...inParts].join(' UNION ALL ');
 }
@@ -34,8 +39,6 @@ function inSpan({ series, fromMs, toMs }: Omit<HistoryQuery, 'bucketMs' | 'limit
   return `series = ${integer(series)} AND at_ms >= ${integer(fromMs)} AND at_ms < ${integer(toMs)}`;
 }
 
-const readingColumns = 'at_ms, shift_ms, mono_ms, source, quality, value';
-
 /** One more than the limit where there is more. */
 export async function rawReadings(
   database: Database,
@@ -43,30 +46,32 @@ export async function rawReadings(
   query: HistoryQuery,
   paths: readonly string[],
 ): Promise<StoredReadings> {
+  const hasOther = catalogue.hasSpecial(query.series);
   const rows = await database.read(
     `SELECT at_ms::DOUBLE, shift_ms::DOUBLE, mono_ms::DOUBLE, source, quality, value, other
-      FROM (${readingsWhere(inSpan(query), paths, readingColumns)})
+      FROM (${readingsWhere(inSpan(query), paths, hasOther)})
       JOIN source ON source.number = source
       ORDER BY at_ms, place, mono_ms LIMIT ${integer(query.limit + 1)}`,
   );
   const sources = rows.numbers(3);
   const epochs = new Map<string, number>();
-  const epochAt = Uint32Array.from(sources, (number) => {
+  const placeOf = new Map<number, number>();
+  for (const number of new Set(sources)) {
     const { epoch } = sourceOf(catalogue, number);
-    const place = epochs.get(epoch) ?? epochs.size;
-    epochs.set(epoch, place);
-    return place;
-  });
+    if (!epochs.has(epoch)) epochs.set(epoch, epochs.size);
+    placeOf.set(number, epochs.get(epoch)!);
+  }
+  const epochAt = sources.map((number) => placeOf.get(number)!);
   return {
     count: rows.count,
     atMs: rows.numbers(0),
     shiftMs: rows.numbers(1),
     monoMs: rows.numbers(2),
-    epochAt,
+    epochAt: Uint32Array.from(epochAt),
     epochs: [...epochs.keys()],
     quality: Uint8Array.from(rows.numbers(4)),
     values: rows.numbers(5),
-    special: specialOf(rows, 6),
+    special: hasOther ? specialOf(rows, 6) : new Map(),
   };
 }
 
@@ -100,7 +105,8 @@ export function cutReadings(readings: StoredReadings, limit: number): StoredRead
 const bucketColumns = `
   count(*), count(*) FILTER (is_bad), min(number) FILTER (has_number),
   max(number) FILTER (has_number), avg(number) FILTER (has_number), max(quality),
-  arg_min(value, position) FILTER (NOT is_bad), arg_max(value, position) FILTER (NOT is_bad),
+  arg_min(value, position) FILTER (NOT is_bad), arg_max(value, position) FILTER (NOT is_bad)`;
+const otherColumns = `
   arg_min(other, position) FILTER (NOT is_bad), arg_max(other, position) FILTER (NOT is_bad)`;
 
 /** One more than the limit where there is more. */
@@ -112,16 +118,20 @@ export async function buckets(
 ): Promise<Bucket[]> {
   assert(query.bucketMs >= 1, 'a bucket has a width');
   const width = integer(query.bucketMs);
+  const hasOther = catalogue.hasSpecial(query.series);
+  const number = hasOther
+    ? `CASE WHEN other LIKE 'i%' THEN substr(other, 2)::DOUBLE ELSE value END`
+    : 'value';
   const rows = await database.read(
     `WITH readings AS (
         SELECT floor(at_ms / ${width}) * ${width} AS bucket, quality, value, other,
           quality >= 128 AND quality < 192 AS is_bad,
           (at_ms, place, mono_ms) AS position,
-          CASE WHEN other LIKE 'i%' THEN substr(other, 2)::DOUBLE ELSE value END AS number,
+          ${number} AS number,
           NOT is_bad AND NOT isnan(number) AS has_number
-        FROM (${readingsWhere(inSpan(query), paths, readingColumns)})
+        FROM (${readingsWhere(inSpan(query), paths, hasOther)})
         JOIN source ON source.number = source)
-      SELECT bucket, ${bucketColumns} FROM readings
+      SELECT bucket, ${bucketColumns}, ${hasOther ? otherColumns : `'', ''`} FROM readings
       GROUP BY bucket ORDER BY bucket LIMIT ${integer(query.limit + 1)}`,
   );
   const numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((column) => rows.numbers(column));

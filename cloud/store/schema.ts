@@ -36,6 +36,7 @@ const tables = [
   'CREATE TABLE series_set (number INTEGER, members VARCHAR)',
   'CREATE TABLE step (gateway VARCHAR, epoch VARCHAR, mono_ms BIGINT, offset_ms BIGINT)',
   'CREATE TABLE series (number INTEGER, place BIGINT, sequence BIGINT, entry VARCHAR)',
+  'CREATE TABLE special_series (number INTEGER)',
   `CREATE TABLE coverage (source INTEGER, series_set INTEGER, from_mono_ms BIGINT, to_mono_ms BIGINT,
     at_ms BIGINT, taken BIGINT, unchanged BIGINT, failed BIGINT, is_joined BOOLEAN)`,
   // to_mono_ms is -1 where a gap is not labelled anew, records where the edge told the gap.
@@ -106,6 +107,7 @@ async function loadCatalogue(database: Database): Promise<Catalogue> {
   const sets = await database.read('SELECT number, members FROM series_set ORDER BY number');
   const steps = await database.read('SELECT mono_ms, offset_ms, gateway, epoch FROM step');
   const series = await database.read('SELECT place, sequence, entry FROM series');
+  const special = await database.read('SELECT number FROM special_series');
   const zip = (numbers: readonly Float64Array[], texts: readonly string[][], count: number) =>
     Array.from({ length: count }, (_, at) => ({
       n: numbers.map((column) => column[at]!),
@@ -113,6 +115,7 @@ async function loadCatalogue(database: Database): Promise<Catalogue> {
     }));
   const catalogue = new Catalogue();
   catalogue.restore({
+    special: [...special.numbers(0)],
     sources: zip(
       [sources.numbers(0), sources.numbers(1), sources.numbers(2)],
       [sources.strings(3), sources.strings(4)],
@@ -228,7 +231,7 @@ function encodeOther(special: bigint | string): string {
 
 /** In the transaction of the rows that refer to them. */
 export async function writeAdded(database: Database, added: Added): Promise<void> {
-  const { sources, sets, steps, series } = added;
+  const { sources, sets, steps, series, special } = added;
   await database.append('source', sources.length, [
     { type: 'INTEGER', values: sources.map(({ number }) => number) },
     { type: 'VARCHAR', values: sources.map(({ gateway }) => gateway) },
@@ -246,6 +249,7 @@ export async function writeAdded(database: Database, added: Added): Promise<void
     { type: 'BIGINT', values: steps.map(({ monoMs }) => monoMs) },
     { type: 'BIGINT', values: steps.map(({ offsetMs }) => offsetMs) },
   ]);
+  await database.append('special_series', special.length, [{ type: 'INTEGER', values: special }]);
   if (series.length === 0) return;
   // A definition may have been replaced within the batch: the last one counts.
   const last = [...new Map(series.map((one) => [one.entry.series, one])).values()];
