@@ -61,7 +61,7 @@ export class Screen {
     this.#access = access;
     this.#isPage = !output.json && process.stdout.isTTY === true;
     if (this.#isPage) process.stdout.write('\x1b[?1049h\x1b[?25l');
-    else this.#head().forEach((line) => output.note(line));
+    else for (const line of this.#head()) output.note(line);
   }
 
   started(name: string, pid: number, ports: string): void {

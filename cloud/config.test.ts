@@ -17,7 +17,8 @@ cloud:
     receivers:
       - { id: desk, kind: webhook, url: "http://127.0.0.1:9000/", secret: "\${secret:desk}" }
     routes:
-      - { to: [desk], confirm_within: 30s }
+      - { to: [desk] }
+    confirm_within: 30s
 `;
 
 test('a small file is enough: everything listens on loopback', () => {
@@ -26,7 +27,7 @@ test('a small file is enough: everything listens on loopback', () => {
   expect(config.broker).toMatchObject({ kind: 'embedded', host: '127.0.0.1' });
   expect(config.api.host).toBe('127.0.0.1');
   expect(config.receivers[0]?.secret).toBe(secrets['desk']);
-  expect(config.routes[0]?.confirmWithinMs).toBe(30_000);
+  expect(config.confirmWithinMs).toBe(30_000);
 });
 
 function findings(text: string): string[] {

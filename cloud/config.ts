@@ -61,10 +61,12 @@ export const cloudForm = z
                   .min(1)
                   .max(20)
                   .describe('receivers, in the order of escalation'),
-                confirm_within: durationForm.optional(),
               }),
             )
             .max(1_000),
+          confirm_within: durationForm
+            .optional()
+            .describe('then it counts as undelivered and the next is told; default 60s'),
         })
         .optional(),
     }),
@@ -84,7 +86,6 @@ export interface RouteConfig {
   /** Asset path prefix; '' is everything. */
   readonly asset: string;
   readonly to: readonly string[];
-  readonly confirmWithinMs: number;
 }
 
 export interface CloudConfig {
@@ -97,11 +98,12 @@ export interface CloudConfig {
   readonly api: { readonly host: string; readonly port: number; readonly names: readonly string[] };
   readonly receivers: readonly ReceiverConfig[];
   readonly routes: readonly RouteConfig[];
+  readonly confirmWithinMs: number;
 }
 
 /** One day of 200 gateways at 20,000 readings a second and 3 bytes a reading is 5 GB. */
 const INBOX_BYTES_DEFAULT = 4 * 1024 ** 3;
-const CONFIRM_WITHIN_DEFAULT_MS = 60_000;
+const CONFIRM_WITHIN_DEFAULT = '60s';
 
 /** How a secret that is referred to is read: the text, or undefined when there is none. */
 export type SecretReader = (kind: 'secret' | 'env', name: string) => string | undefined;
@@ -149,12 +151,12 @@ export function parseCloud(
       url: receiver.url ?? null,
       secret: secret(['cloud', 'notify', 'receivers', at, 'secret'], receiver.secret),
     })),
-    routes: (cloud.notify?.routes ?? []).map(({ levels, asset, to, confirm_within }) => ({
+    routes: (cloud.notify?.routes ?? []).map(({ levels, asset, to }) => ({
       levels: levels ?? [],
       asset: asset ?? '',
       to,
-      confirmWithinMs: confirm_within ? durationMs(confirm_within) : CONFIRM_WITHIN_DEFAULT_MS,
     })),
+    confirmWithinMs: durationMs(cloud.notify?.confirm_within ?? CONFIRM_WITHIN_DEFAULT),
   };
   crossCheck(config, problems);
   problems.throwIfAny();

@@ -118,35 +118,55 @@ export const account = z.object({
 });
 
 export const alarm = z.object({
-  id: z.string(),
-  series: z.number().int().nullable(),
+  id: z.string().describe('the occurrence'),
+  number: z.number().int(),
+  series: z.number().int().nullable().describe('null for an alarm of a gateway itself'),
   point: z.string(),
+  name: bilingual,
+  unit: z.string(),
   asset: z.string().nullable(),
   rule: z.string(),
   version: z.number().int(),
   level: z.union(alarmLevels.map((level) => z.literal(level))),
-  state: z.string().describe('ISA-18.2 letter: A normal, B, C, D'),
+  state: z
+    .string()
+    .describe('ISA-18.2 letter: A normal, B unacknowledged, C acknowledged, D returned'),
   title: bilingual,
   action: bilingual.nullable(),
-  raised: instant,
+  began: instant.describe('the first sample beyond the limit'),
+  raised: instant.describe('began plus the on-delay'),
+  received: instant.describe('when the cloud had the record that showed it'),
   cleared: instant.nullable(),
   acknowledged: z.object({ at: instant, by: z.string() }).nullable(),
   value: z.number().nullable(),
   limit: z.number().nullable(),
-  historical: z.boolean(),
+  historical: z.boolean().describe('began and ended in what came late; paged nobody'),
+  superseded_by: z.string().nullable(),
+});
+
+export const journalEntry = z.object({
+  seq: z.number().int(),
+  at: instant,
+  kind: z.string(),
+  who: z.string(),
+  what: z.string(),
 });
 
 export const delivery = z.object({
-  id: z.string(),
+  id: z.string().describe('the webhook-id: occurrence and transition'),
+  number: z.number().int(),
   alarm: z.string(),
   transition: z.string(),
   receiver: z.string(),
-  state: z.string(),
+  route: z.string(),
+  state: z.string().describe('queued, sent, accepted, confirmed, undelivered, failed, silenced'),
+  attempts: z.number().int(),
   queued: instant,
   sent: instant.nullable(),
-  accepted: instant.nullable(),
-  confirmed: instant.nullable(),
+  accepted: instant.nullable().describe('the receiver answered 2xx'),
+  confirmed: instant.nullable().describe('the receiver said in its own word that it has it'),
   confirmed_by: z.string().nullable(),
+  undelivered: instant.nullable().describe('nobody had confirmed in time'),
   why: z.string().nullable(),
 });
 
@@ -195,6 +215,12 @@ export const accountQuery = z.object({
     .max(20_000)
     .optional()
     .describe('gateway:epoch pairs, comma separated; without it all'),
+});
+
+export const journalQuery = page.extend({ alarm: z.string().max(100).optional() });
+
+export const deliveryQuery = page.extend({
+  alarm: z.string().max(100).optional(),
 });
 
 export const alarmQuery = page.extend({

@@ -1,0 +1,202 @@
+// What the API offers of alarms: the list, one of them, acknowledging, the journal, the deliveries, and where a
+// receiver says in its own word that it has one.
+import type { Clock } from '../../core/clock.ts';
+import { Fault } from '../../core/fault.ts';
+import type { AlarmConsumer } from '../alarms/consumer.ts';
+import type { AlarmEvent } from '../alarms/occurrences.ts';
+import type { Alarm } from '../alarms/tables.ts';
+import type { Delivery } from '../notify/notifier.ts';
+import type { Pipeline } from '../notify/pipeline.ts';
+import type { Principal } from '../registry/registry.ts';
+import type { Route } from './route.ts';
+import { route } from './route.ts';
+import { iso } from './routes.ts';
+import * as schemas from './schemas.ts';
+import { withinScope } from './stream.ts';
+
+export interface AlarmSources {
+  readonly alarms: Pick<AlarmConsumer, 'list' | 'get' | 'acknowledge' | 'journal'>;
+  readonly notify: Pick<Pipeline, 'deliveries' | 'confirm' | 'handled'>;
+  /** What an act brought, for the live stream. */
+  readonly onEvents: (events: readonly AlarmEvent[]) => void;
+}
+
+/** An alarm as the API and the stream show it. */
+export function alarmObject(alarm: Alarm) {
+  const { acknowledgedMs, acknowledgedBy, clearedMs } = alarm;
+  return {
+    id: alarm.occurrence,
+    number: alarm.number,
+    series: alarm.series,
+    point: alarm.key,
+    name: alarm.name,
+    unit: alarm.unit,
+    asset: alarm.asset,
+    rule: alarm.rule,
+    version: alarm.version,
+    level: alarm.level,
+    state: alarm.state,
+    title: alarm.title,
+    action: alarm.action,
+    began: iso(alarm.beganMs),
+    raised: iso(alarm.raisedMs),
+    received: iso(alarm.raisedReceivedMs),
+    cleared: clearedMs === null ? null : iso(clearedMs),
+    acknowledged:
+      acknowledgedMs === null ? null : { at: iso(acknowledgedMs), by: acknowledgedBy ?? '' },
+    value: alarm.value,
+    limit: alarm.limit,
+    historical: alarm.isHistorical,
+    superseded_by: alarm.supersededBy,
+  };
+}
+
+const optionalIso = (ms: number | null) => (ms === null ? null : iso(ms));
+
+function deliveryObject(delivery: Delivery) {
+  return {
+    id: delivery.id,
+    number: delivery.number,
+    alarm: delivery.alarm.occurrence,
+    transition: delivery.transition,
+    receiver: delivery.receiver,
+    route: delivery.route,
+    state: delivery.state,
+    attempts: delivery.attempts,
+    queued: iso(delivery.queuedMs),
+    sent: optionalIso(delivery.sentMs),
+    accepted: optionalIso(delivery.acceptedMs),
+    confirmed: optionalIso(delivery.confirmedMs),
+    confirmed_by: delivery.confirmedBy,
+    undelivered: optionalIso(delivery.undeliveredMs),
+    why: delivery.why,
+  };
+}
+
+export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSources): Route[] {
+  const find = (id: string, { scope }: Principal): Alarm => {
+    const alarm = alarms.get(id);
+    if (alarm && withinScope(scope, alarm.asset)) return alarm;
+    throw new Fault('api_not_found', 'never', `no alarm ${id}`);
+  };
+  return [
+    route({
+      method: 'GET',
+      url: '/v1/alarms',
+      right: 'read',
+      summary: 'Alarms, the newest first; open ones unless asked otherwise',
+      query: schemas.alarmQuery,
+      answer: schemas.listOf(schemas.alarm),
+      handle: ({ query, principal }) => {
+        const { state, gateway, limit } = query;
+        const found = alarms.list({
+          state,
+          limit,
+          ...(gateway !== undefined && { gateway }),
+          ...(query.after !== undefined && { before: Number(query.after) }),
+        });
+        const seen = found.filter(({ asset }) => withinScope(principal.scope, asset));
+        const last = found.at(-1);
+        const next = last && found.length === limit ? String(last.number) : null;
+        return { next, items: seen.map(alarmObject) };
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/v1/alarms/:id',
+      right: 'read',
+      summary: 'One alarm',
+      params: schemas.params.alarm,
+      answer: schemas.alarm,
+      handle: ({ params, principal }) => alarmObject(find(params.id, principal)),
+    }),
+    route({
+      method: 'POST',
+      url: '/v1/alarms/:id/acknowledge',
+      right: 'operate',
+      summary: 'Say that you have it; refused for an occurrence that a newer one has superseded',
+      params: schemas.params.alarm,
+      body: schemas.acknowledgement,
+      answer: schemas.alarm,
+      handle: ({ params, body, principal }) => {
+        find(params.id, principal);
+        onEvents(alarms.acknowledge(params.id, principal.name, body.note, clock.wallMs()));
+        notify.handled(params.id, principal.name);
+        return alarmObject(find(params.id, principal));
+      },
+    }),
+    ...recordRoutes(clock, { alarms, notify, onEvents }, find),
+  ];
+}
+
+function recordRoutes(
+  clock: Clock,
+  { alarms, notify }: AlarmSources,
+  find: (id: string, principal: Principal) => Alarm,
+): Route[] {
+  return [
+    route({
+      method: 'GET',
+      url: '/v1/journal',
+      right: 'read',
+      summary: 'Who did what and what the machine decided, the oldest first',
+      query: schemas.journalQuery,
+      answer: schemas.listOf(schemas.journalEntry),
+      handle: ({ query, principal }) => {
+        // Who sees a part of the assets sees the journal of an alarm that is in it.
+        if (query.alarm !== undefined) find(query.alarm, principal);
+        else if (principal.scope !== '') {
+          throw new Fault('api_forbidden', 'never', 'name an alarm: this token has a scope');
+        }
+        const after = query.after === undefined ? 0 : Number(query.after);
+        const found = alarms.journal(after, query.limit, query.alarm);
+        const last = found.at(-1);
+        return {
+          next: last && found.length === query.limit ? String(last.seq) : null,
+          items: found.map(({ seq, atMs, kind, who, what }) => ({
+            seq,
+            at: iso(atMs),
+            kind,
+            who,
+            what,
+          })),
+        };
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/v1/deliveries',
+      right: 'read',
+      summary: 'Who was told of which alarm, and whether each confirmed; the newest first',
+      query: schemas.deliveryQuery,
+      answer: schemas.listOf(schemas.delivery),
+      handle: ({ query, principal }) => {
+        const found = notify.deliveries({
+          limit: query.limit,
+          ...(query.alarm !== undefined && { occurrence: query.alarm }),
+          ...(query.after !== undefined && { before: Number(query.after) }),
+        });
+        const last = found.at(-1);
+        const seen = found.filter(({ alarm }) => withinScope(principal.scope, alarm.asset));
+        return {
+          next: last && found.length === query.limit ? String(last.number) : null,
+          items: seen.map(deliveryObject),
+        };
+      },
+    }),
+    route({
+      method: 'POST',
+      url: '/v1/confirmations',
+      right: 'operate',
+      summary: 'A receiver says in its own word that it has an alarm, and who saw it',
+      body: schemas.confirmation,
+      answer: schemas.confirmation,
+      handle: ({ body }) => {
+        if (notify.confirm(body.confirmed, body.by, clock.wallMs()) === 'unknown') {
+          throw new Fault('api_not_found', 'never', `no delivery ${body.confirmed}`);
+        }
+        return body;
+      },
+    }),
+  ];
+}

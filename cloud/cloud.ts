@@ -1,0 +1,288 @@
+// The cloud, put together: broker, ingest and store each in a thread of its own, alarms, notify and the API here.
+//
+//   broker -> ingest -> inbox -+-> store                      (its thread: history)
+//                              +-> alarms -> notify -> person (this thread: never waits for the store)
+//
+// It opens in this order and closes in the opposite one: nothing new is taken in, the alarms finish what the inbox
+// holds, the store is given a bounded time, and what it does not reach waits in the inbox for the next start.
+import { hex } from '../core/bytes.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { quoted } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Random } from '../core/random.ts';
+import { AlarmConsumer } from './alarms/consumer.ts';
+import { alarmRoutes } from './api/alarm-routes.ts';
+import { dataRoutes } from './api/routes.ts';
+import { openApi } from './api/server.ts';
+import { EventStream } from './api/stream.ts';
+import type { Broker } from './broker/broker.ts';
+import { openBroker } from './broker/broker.ts';
+import type { CloudConfig } from './config.ts';
+import { Current } from './current.ts';
+import { Follower } from './follow.ts';
+import type { SeriesEntry } from './inbox/decoded.ts';
+import { InboxReader } from './inbox/reader.ts';
+import type { GatewayPresence, Ingest, IngestStats } from './ingest/ingest.ts';
+import { openIngest } from './ingest/ingest.ts';
+import { Ledger } from './notify/ledger.ts';
+import { logNotifier } from './notify/log.ts';
+import type { Notifier } from './notify/notifier.ts';
+import { Pipeline } from './notify/pipeline.ts';
+import { WEBHOOK_TIMEOUT_MS, webhook } from './notify/webhook.ts';
+import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from './registry/registry.ts';
+import type { StoreThread } from './store/thread.ts';
+import { openStore } from './store/thread.ts';
+
+const TICK_MS = 1_000;
+
+/** The singletons everything is given. */
+interface Ground {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly config: CloudConfig;
+}
+
+export interface Cloud {
+  readonly apiPort: number;
+  /** Null when another broker is used. */
+  readonly brokerPort: number | null;
+  close(drainMs: number): Promise<void>;
+}
+
+/** `version` is shown in the OpenAPI document. Throws a Fault when a part does not open. */
+export async function runCloud(
+  clock: Clock,
+  random: Random,
+  log: Log,
+  metrics: Metrics,
+  options: { readonly config: CloudConfig; readonly version: string },
+): Promise<Cloud> {
+  const { config, version } = options;
+  const ground: Ground = { clock, random, log, metrics, config };
+  const registry = new Registry(random, `${config.folder}/registry`);
+  const { broker, ingest } = await openIntake(ground, registry);
+  const reader = new InboxReader(ingest.inboxFile);
+  const series = new Map(reader.series().map((entry) => [entry.series, entry]));
+  const alarms = new AlarmConsumer(registry.database);
+  const notify = openNotify(ground, alarms, registry);
+  const current = new Current();
+  const stream = new EventStream(hex(random.bytes(6)));
+  const follower = new Follower(clock, metrics, {
+    reader,
+    alarms,
+    current,
+    series,
+    stream,
+    onPassed: (row) => ingest.passed('alarms', row),
+    onAlarms: () => notify.wake(),
+  });
+  const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
+  current.restore(await store.latest());
+  const watch = new Watch(ground, { registry, broker, ingest, store, alarms, follower, stream });
+  follower.committed(reader.newestRow());
+  const { host, port, names: hostNames } = config.api;
+  const presence = (gateway: string) => watch.presence(gateway);
+  const health = () => watch.health();
+  const onCredentials = () => watch.gateways();
+  const onEvents = follower.tell.bind(follower);
+  const routes = [
+    ...dataRoutes(clock, { registry, current, series, store, presence, health, onCredentials }),
+    ...alarmRoutes(clock, { alarms, notify, onEvents }),
+  ];
+  const serve = { host, port, hostNames, version, registry, stream, routes };
+  const api = await openApi(clock, log, metrics, serve);
+  const stopping = new AbortController();
+  const running = Promise.all([notify.run(stopping.signal), watch.run(stopping.signal)]);
+  return {
+    apiPort: api.port,
+    brokerPort: broker?.port ?? null,
+    close: async (drainMs) => {
+      await api.close();
+      await ingest.close();
+      await broker?.close();
+      await follower.idle();
+      await store.close(drainMs);
+      stopping.abort();
+      await running;
+      reader.close();
+      registry.close();
+    },
+  };
+}
+
+// Broker (unless another is used) and ingest. The cloud's own secret is drawn anew for each start.
+async function openIntake(
+  { random, config }: Ground,
+  registry: Registry,
+): Promise<{ broker: Broker | null; ingest: Ingest }> {
+  const { folder, inboxBytesMax, insecure } = config;
+  const known = config.broker;
+  const embedded = known.kind === 'embedded' ? known : null;
+  const secret = known.kind === 'url' ? known.password : makeSecret(random);
+  const own = {
+    name: CLOUD_IDENTITY,
+    sha256: secretHash(secret),
+    role: 'cloud',
+    area: '',
+  } as const;
+  const broker = embedded
+    ? await openBroker({
+        host: embedded.host,
+        port: embedded.port,
+        insecure,
+        credentials: [own, ...registry.credentials()],
+      })
+    : null;
+  const ingest = await openIngest({
+    folder: `${folder}/inbox`,
+    url: broker ? `mqtt://127.0.0.1:${broker.port}` : known.kind === 'url' ? known.url : '',
+    credential: { name: CLOUD_IDENTITY, secret },
+    bytesMax: inboxBytesMax,
+  });
+  return { broker: broker && withOwn(broker, own), ingest };
+}
+
+// Whoever sets gateways' credentials later cannot forget the cloud's own.
+function withOwn(broker: Broker, own: Parameters<Broker['setCredentials']>[0][number]): Broker {
+  const set = broker.setCredentials.bind(broker);
+  broker.setCredentials = (list) => set([own, ...list]);
+  return broker;
+}
+
+function openNotify(ground: Ground, alarms: AlarmConsumer, registry: Registry): Pipeline {
+  const { clock, log, metrics, random, config } = ground;
+  const receivers = new Map<string, Notifier>(
+    config.receivers.map(({ id, kind, url, secret }) => [
+      id,
+      kind === 'log'
+        ? logNotifier(log)
+        : webhook(fetch, clock, {
+            receiver: id,
+            url: url ?? '',
+            secret: secret ?? '',
+            timeoutMs: WEBHOOK_TIMEOUT_MS,
+          }),
+    ]),
+  );
+  return new Pipeline(clock, log, metrics, random, {
+    tables: alarms.tables,
+    ledger: new Ledger(registry.database),
+    receivers,
+    routes: config.routes.map(({ levels, asset, to }, at) => ({
+      id: `route-${at + 1}`,
+      chain: to,
+      match: {
+        ...(levels.length > 0 && { levels }),
+        ...(asset !== '' && { assets: [asset] }),
+      },
+    })),
+    confirmWithinMs: config.confirmWithinMs,
+    onChange: () => {},
+  });
+}
+
+interface Watched {
+  readonly registry: Registry;
+  readonly broker: Broker | null;
+  readonly ingest: Ingest;
+  readonly store: StoreThread;
+  readonly alarms: AlarmConsumer;
+  readonly follower: Follower;
+  readonly stream: EventStream;
+}
+
+/** Hears what the threads tell: presence, refusals, failures; and asks them how they are once a second. */
+class Watch {
+  readonly #ground: Ground;
+  readonly #parts: Watched;
+  readonly #presence = new Map<string, GatewayPresence>();
+  readonly #state: Record<string, string> = { ingest: 'ok', store: 'ok' };
+
+  constructor(ground: Ground, parts: Watched) {
+    this.#ground = ground;
+    this.#parts = parts;
+    this.#listen();
+    this.gateways();
+  }
+
+  presence(gateway: string) {
+    const seen = this.#presence.get(gateway);
+    return seen && { online: seen.online, heardMs: seen.lastHeardMs, clock: seen.clock };
+  }
+
+  health(): Readonly<Record<string, string>> {
+    return this.#state;
+  }
+
+  /** The list of gateways changed: broker and ingest must know. */
+  gateways(): void {
+    const { registry, broker, ingest, alarms } = this.#parts;
+    const list = registry.gateways();
+    broker?.setCredentials(registry.credentials());
+    ingest.setGateways(new Map(list.map(({ id, area }) => [id, area])));
+    const nowMs = this.#ground.clock.wallMs();
+    for (const { id } of list) {
+      if (!this.#presence.has(id)) alarms.presence(id, false, nowMs);
+    }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#ground;
+    const { ingest, alarms, follower } = this.#parts;
+    while (!signal.aborted) {
+      follower.tell(alarms.tick(clock.wallMs()));
+      this.#note(await ingest.stats().catch(() => null));
+      await clock.sleep(TICK_MS, signal);
+    }
+  }
+
+  #note(stats: IngestStats | null): void {
+    if (!stats) return;
+    const { metrics } = this.#ground;
+    this.#state['ingest'] = stats.connected ? String(stats.state) : 'no broker';
+    for (const [name, count] of Object.entries(stats.counts)) {
+      if (typeof count !== 'number') continue;
+      metrics.gauge(`ingest_${name}`, 'Counted by ingest since its start').set(count);
+    }
+    metrics.gauge('inbox_bytes', 'Bytes of records in the inbox').set(stats.heldBytes);
+    metrics
+      .gauge('inbox_dead_letters', 'Records kept that nobody could read')
+      .set(stats.deadLetters);
+  }
+
+  #listen(): void {
+    const { clock, log } = this.#ground;
+    const { broker, ingest, store, alarms, follower, stream } = this.#parts;
+    ingest.onCommitted = (row) => {
+      follower.committed(row);
+      store.notify(row);
+    };
+    store.onPassed = (row) => ingest.passed('store', row);
+    store.onState = (state) => {
+      if (this.#state['store'] !== state) log.warn('store_state', { state });
+      this.#state['store'] = state;
+    };
+    ingest.onPresence = (changes) => {
+      for (const change of changes) {
+        const before = this.#presence.get(change.gateway);
+        this.#presence.set(change.gateway, change);
+        follower.tell(alarms.presence(change.gateway, change.online, clock.wallMs()));
+        if (before?.online === change.online) continue;
+        const { gateway, online } = change;
+        log.info(online ? 'gateway_online' : 'gateway_offline', { gateway });
+        const data = JSON.stringify({ gateway, online });
+        stream.publish({ topic: 'gateways', name: 'gateway', data, assets: [null] });
+      }
+    };
+    ingest.onClone = ({ gateway }) => log.error('gateway_cloned', { gateway });
+    ingest.onRefused = ({ reason, topic }) =>
+      log.warn('message_refused', { reason, topic: quoted(topic) });
+    ingest.onLink = ({ up, why }) => log.info(up ? 'broker_up' : 'broker_down', { why });
+    if (!broker) return;
+    broker.onRefused = ({ reason, client }) =>
+      log.warn('broker_refused', { reason, client: quoted(client) });
+  }
+}
