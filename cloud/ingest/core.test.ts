@@ -386,11 +386,11 @@ test('a full inbox acks nothing new and gives no credit, and goes on when rows l
 });
 
 test('a full disk acks nothing, loses nothing acked, and the work resumes by itself', () => {
-  const cloud = new Cloud({ fileBytesMax: 300_000 });
+  const cloud = new Cloud({ fileBytesMax: 130_000 });
   const gateway = new SealingGateway(18);
   cloud.send(gateway.dictionaryRecords());
   let acked = 2;
-  const big = () => gateway.record({ readings: 4_000 });
+  const big = () => gateway.record({ readings: 100 });
   let record = big();
   for (; cloud.core.state === 'working'; record = big()) {
     acked = storedOf(cloud.send([record]), gateway.epoch)?.at(-1)?.last ?? acked;
