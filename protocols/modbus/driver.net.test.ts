@@ -2,7 +2,7 @@
 // nobody here wrote.
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { ServerTCP } from 'modbus-serial';
 import { afterAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../core/clock.ts';
@@ -49,6 +49,15 @@ class SocketLink implements Link {
   close(): void {
     this.#socket.destroy();
   }
+}
+
+/** For a server that takes port 0 for its default. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 function address(raw: unknown): ModbusAddress {
@@ -141,12 +150,12 @@ describe('servers nobody here wrote', () => {
       getHoldingRegister: (at: number) => (within(at) * 257) & 0xffff,
       getInputRegister: (at: number) => (60_000 + within(at)) & 0xffff,
     };
-    const options = { host: '127.0.0.1', port: 0, unitID: FOREIGN_UNIT };
-    const server = new ServerTCP(vector, options);
-    await once(server, 'initialized');
+    const port = await freePort();
+    const server = new ServerTCP(vector, { host: '127.0.0.1', port, unitID: FOREIGN_UNIT });
+    const failure = once(server, 'serverError').then(([error]) => Promise.reject(error as Error));
+    await Promise.race([once(server, 'initialized'), failure]);
     try {
-      const { _server } = server as unknown as { _server: { address(): AddressInfo } };
-      await readForeign(_server.address().port);
+      await readForeign(port);
     } finally {
       await new Promise<void>((resolve) => server.close(() => resolve()));
     }

@@ -276,3 +276,15 @@ test('devices on one link take turns, with the pause each of them needs', async 
   await field.clock.advance(500);
   expect(done).toEqual(['plain', 'slow 0 50 100']);
 });
+
+test('a stream that is no Modbus is closed, and the poll under way says why', async () => {
+  const field = new Field();
+  field.link.onSend = () => {
+    for (let more = 0; more < 3; more++)
+      field.link.onBytes(encodeFrame(60_000, 1, Uint8Array.of(3)));
+  };
+  const device = field.device();
+  const answers = await field.poll(device, device.plan(range(0, 3)));
+  expect(bad(answers).map(([, reason]) => reason)).toEqual(Array(4).fill('no_connection'));
+  expect([answers.fault?.code, field.link.isOpen]).toEqual(['modbus_desync', false]);
+});

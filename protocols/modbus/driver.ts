@@ -1,6 +1,7 @@
 // Modbus over TCP as the protocol contract wants it: the state machines of this folder on a link
 // and a clock. One connection may serve many devices (units behind a converter).
 import type { Clock } from '../../core/clock.ts';
+import type { Fault } from '../../core/fault.ts';
 import { assert } from '../../core/fault.ts';
 import type { Answers, DeviceHandle, Link, Plan, Protocol, Session } from '../driver.ts';
 import type { ModbusAddress, ModbusDevice } from './address.ts';
@@ -38,13 +39,16 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
     this.#link = link;
     this.#transactions = new Transactions({
       send: (bytes) => link.send(bytes),
-      distrust: () => this.close(),
+      distrust: (why) => {
+        this.#end(why);
+        link.close();
+      },
     });
     link.onBytes = (bytes) => {
       this.#transactions.receive(bytes, clock.monoMs());
       this.#arm();
     };
-    link.onClose = () => this.#end();
+    link.onClose = (why) => this.#end(why);
   }
 
   /** What came and was dropped: late, duplicate, unknown, malformed answers; garbage. */
@@ -63,7 +67,7 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
   }
 
   close(): void {
-    this.#end();
+    this.#end(null);
     this.#link.close();
   }
 
@@ -89,8 +93,8 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
     });
   }
 
-  #end(): void {
-    this.#transactions.close(this.#clock.monoMs());
+  #end(why: Fault | null): void {
+    this.#transactions.close(this.#clock.monoMs(), why);
     this.#arm();
   }
 

@@ -11,7 +11,7 @@
 // - One time-out ends the poll: what was not sent yet is reported `timeout` unsent, and the next
 //   poll begins behind the request that timed out. So a dead device costs one time-out a poll, and
 //   one silent range hides no other.
-import { Fault } from '../../core/fault.ts';
+import { assert, Fault } from '../../core/fault.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
@@ -50,12 +50,20 @@ const exceptionFaults: Readonly<Record<number, FaultCode>> = {
   11: 'modbus_exception_11',
 };
 
+/** A bit of a coil table, the common whole register, or what the decoder must look at. */
+type Kind = 'bit' | 'plain' | 'other';
+
+function kindOf({ table, type, order, bits }: ModbusAddress): Kind {
+  if (table === 'coil' || table === 'discrete') return 'bit';
+  return type === 'uint16' && order === 'ABCD' && bits === null ? 'plain' : 'other';
+}
+
 /** A point of a plan. */
 export interface Item extends Span {
   /** Its place in the plan's points. */
   readonly point: number;
   readonly address: ModbusAddress;
-  readonly isBit: boolean;
+  readonly kind: Kind;
   /** 0 while the device answers for it; else it was refused, and when to look again. */
   recheckMs: number;
 }
@@ -122,7 +130,7 @@ export class ModbusPlan implements Plan {
     const items = addresses.map((address, point) => ({
       point,
       address,
-      isBit: address.table === 'coil' || address.table === 'discrete',
+      kind: kindOf(address),
       start: address.address,
       end: address.address + address.width,
       recheckMs: 0,
@@ -179,6 +187,7 @@ export class Poll {
   readonly #qualities: QualityCode[];
   readonly #atMonoMs: number[];
   readonly #begun: number;
+  #unanswered: number;
   #next = 0;
   #extra: Cut[] = []; // Halves and second looks, sent before the rest of the plan.
   readonly #sent: Cut[] = [];
@@ -203,9 +212,11 @@ export class Poll {
     this.#transactions = transactions;
     this.#done = done;
     this.#begun = plan.turn;
-    this.#values = new Array<Value>(plan.points).fill(null);
-    this.#qualities = new Array<QualityCode>(plan.points).fill(BAD_TIMEOUT);
-    this.#atMonoMs = new Array<number>(plan.points).fill(0);
+    // Not filled: each place is written once, and the count below proves it.
+    this.#values = new Array<Value>(plan.points);
+    this.#qualities = new Array<QualityCode>(plan.points);
+    this.#atMonoMs = new Array<number>(plan.points);
+    this.#unanswered = plan.points;
   }
 
   start(nowMs: number): void {
@@ -274,6 +285,7 @@ export class Poll {
         this.#answerAll(cut, this.#stopped, nowMs);
       }
     }
+    assert(this.#unanswered === 0, 'each point of a poll is answered exactly once');
     this.#isDone = true;
     this.#plan.isRunning = false;
     this.#done({
@@ -289,17 +301,28 @@ export class Poll {
   // The hot path: every register of every poll goes through here.
   #answered(cut: Cut, bytes: Uint8Array, data: number, nowMs: number): void {
     const { items } = this.#plan;
+    const values = this.#values;
+    const qualities = this.#qualities;
+    const atMonoMs = this.#atMonoMs;
     for (let at = cut.first; at < cut.after; at++) {
       const item = items[at]!;
+      const { point } = item;
       const offset = item.start - cut.start;
-      const value = item.isBit
-        ? ((bytes[data + (offset >> 3)]! >> (offset & 7)) & 1) === 1
-        : decodeBytes(item.address, bytes, data + 2 * offset);
-      const quality = qualityOfDecoded(value);
-      if (quality === GOOD) this.#values[item.point] = value!;
-      this.#qualities[item.point] = quality;
-      this.#atMonoMs[item.point] = nowMs;
+      atMonoMs[point] = nowMs;
+      qualities[point] = GOOD;
+      if (item.kind === 'plain') {
+        const low = data + 2 * offset + 1;
+        values[point] = (bytes[low - 1]! << 8) | bytes[low]!;
+      } else if (item.kind === 'bit') {
+        values[point] = ((bytes[data + (offset >> 3)]! >> (offset & 7)) & 1) === 1;
+      } else {
+        const value = decodeBytes(item.address, bytes, data + 2 * offset);
+        const quality = qualityOfDecoded(value);
+        values[point] = quality === GOOD ? value! : null;
+        qualities[point] = quality;
+      }
     }
+    this.#unanswered -= cut.after - cut.first;
     if (cut.place >= 0) return;
     if (cut.bisect) this.#closeBisect(cut.bisect);
     else this.#accept(items[cut.first]!);
@@ -337,6 +360,7 @@ export class Poll {
         break;
       case 'no_connection':
         this.#answerAll(cut, BAD_NO_CONNECTION, nowMs);
+        this.#fault ??= this.#transactions.closedBy;
         this.#stop(BAD_NO_CONNECTION, 'no_connection', 'later', unit);
         break;
       case 'bad_response':
@@ -423,8 +447,10 @@ export class Poll {
   }
 
   #answerItem(item: Item, quality: QualityCode, nowMs: number): void {
+    this.#values[item.point] = null;
     this.#qualities[item.point] = quality;
     this.#atMonoMs[item.point] = nowMs;
+    this.#unanswered--;
   }
 
   #note(code: number, cut: Cut): void {

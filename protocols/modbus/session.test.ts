@@ -154,7 +154,7 @@ function reach(state: State): { bench: Bench; ticket: Read } {
   if (state === 'queued') bench.submit(-1);
   if (state !== 'idle') submit();
   if (state === 'given-up') bench.transactions.tick(100);
-  if (state === 'closed') bench.transactions.close(0);
+  if (state === 'closed') bench.transactions.close(0, null);
   ticket.outcomes.length = 0;
   return { bench, ticket };
 }
@@ -173,7 +173,7 @@ function happen(event: Event, { bench, ticket }: { bench: Bench; ticket: Read })
   if (event === 'wrong-length') receive(encodeFrame(mine, UNIT, Uint8Array.of(3, 4, 0, 1, 0, 2)));
   if (event === 'deadline') transactions.tick(100);
   if (event === 'cancel') transactions.cancel(ticket, 100);
-  if (event === 'close') transactions.close(100);
+  if (event === 'close') transactions.close(100, null);
 }
 
 describe.each(Object.keys(table) as State[])('a request that is %s', (state) => {
@@ -308,7 +308,7 @@ test('whatever is sent, received, waited for or closed: every request is settled
         if (ticket) bench.transactions.cancel(ticket, nowMs);
         expect(bench.transactions.inFlight).toBeLessThanOrEqual(inFlightMax);
       }
-      bench.transactions.close(nowMs);
+      bench.transactions.close(nowMs, null);
       for (const read of reads) expect(read.outcomes).toHaveLength(1);
       expect(bench.transactions.wakeMs).toBe(Number.POSITIVE_INFINITY);
     }),

@@ -107,6 +107,9 @@ export class Transactions implements FrameSink {
   /** When `tick` must be called at the latest; infinity when nothing waits. May be early. */
   wakeMs = never;
 
+  /** Why it was closed; null while open and after an ordinary close. */
+  closedBy: Fault | null = null;
+
   readonly #effects: Effects;
   readonly #deframer = new Deframer();
   readonly #lanes: Lane[] = [];
@@ -210,10 +213,11 @@ export class Transactions implements FrameSink {
     this.#finish();
   }
 
-  /** Settles everything as `no_connection`; nothing is sent any more. */
-  close(nowMs: number): void {
+  /** Settles everything as `no_connection`; nothing is sent any more. The first reason stays. */
+  close(nowMs: number, why: Fault | null): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.closedBy = why;
     this.wakeMs = never;
     this.#outBytes = 0;
     const waiting = [...this.#waiting.values()];

@@ -35,29 +35,33 @@ export function qualityOfDecoded(value: Value | undefined): QualityCode {
  * UTF-8).
  */
 export function decodeBytes(
-  { type, order, bits, bit, width, packing }: ModbusAddress,
+  address: ModbusAddress,
   bytes: Uint8Array,
   at: number,
 ): Value | undefined {
   // long because it is the complete table of types.
-  switch (type) {
+  const { order } = address;
+  switch (address.type) {
     case 'uint16':
-      return field(u16(bytes, at, order), bits);
+      return field(u16(bytes, at, order), address.bits);
     case 'int16':
       return (u16(bytes, at, order) << 16) >> 16;
     case 'float32':
       scratch.setUint32(0, u32(bytes, at, order));
       return scratch.getFloat32(0);
     case 'uint32':
-      return field(u32(bytes, at, order), bits);
+      return field(u32(bytes, at, order), address.bits);
     case 'int32':
       return u32(bytes, at, order) | 0;
     case 'bool':
-      return isSet(width === 1 ? u16(bytes, at, order) : u32(bytes, at, order), bit);
+      return isSet(
+        address.width === 1 ? u16(bytes, at, order) : u32(bytes, at, order),
+        address.bit,
+      );
     case 'uint8-hi':
-      return field(u16(bytes, at, order) >> 8, bits);
+      return field(u16(bytes, at, order) >> 8, address.bits);
     case 'uint8-lo':
-      return field(u16(bytes, at, order) & 0xff, bits);
+      return field(u16(bytes, at, order) & 0xff, address.bits);
     case 'int8-hi':
       return (u16(bytes, at, order) << 16) >> 24;
     case 'int8-lo':
@@ -78,9 +82,9 @@ export function decodeBytes(
     case 'bcd32':
       return decimalDigits(u32(bytes, at, order), 8);
     case 'mod10k':
-      return tenThousands(bytes, at, width, order);
+      return tenThousands(bytes, at, address.width, order);
     case 'hi100lo':
-      return width === 2
+      return address.width === 2
         ? word(bytes, at, 0, 2, order) * 100 + word(bytes, at, 1, 2, order)
         : high32(bytes, at, order) * 100 + low32(bytes, at, order);
     case 'sm16':
@@ -88,9 +92,9 @@ export function decodeBytes(
     case 'sm32':
       return signMagnitude(u32(bytes, at, order), 0x8000_0000);
     case 'string':
-      return text(bytes, at, width, packing);
+      return text(bytes, at, address.width, address.packing);
     case 'packed-bcd-time':
-      return bcdTime(bytes, at, width, order);
+      return bcdTime(bytes, at, address.width, order);
   }
 }
 
