@@ -332,6 +332,7 @@ export const configMessages = {
   },
   'too-many-labels': { en: 'more than 20 labels', zh: '标签超过 20 个' },
   'too-many-links': { en: 'more than 500 links', zh: '链路超过 500 条' },
+  'outbox-too-small': { en: 'an outbox needs at least {minimum}', zh: '发件箱至少需要 {minimum}' },
   'same-endpoint': {
     en: 'the links {link} and {other} both lead to {endpoint}; a bus has one owner',
     zh: '链路 {link} 和 {other} 都通往 {endpoint}；一条总线只能有一个主站',

@@ -146,6 +146,12 @@ test('a link that cannot carry its periods is refused with the sum', () => {
   expect(wrong(text.replace('poll: 200ms', 'poll: 5s'))).toEqual([]);
 });
 
+test('an outbox too small to be one is refused', () => {
+  expect(wrong(fine.replace('links:', 'outbox: { size: 1MiB }\nlinks:'))).toEqual([
+    '4:17 outbox-too-small',
+  ]);
+});
+
 test('settings of the protocol are checked by the protocol', () => {
   const text = `${head}${device('id: g1, link: a, settings: { limits: { maxRegisters: 500 } }')}`;
   expect(wrong(text)).toHaveLength(1);

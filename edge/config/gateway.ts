@@ -68,6 +68,8 @@ const TCP_PORT_DEFAULT = 502;
 const CONNECT_TIMEOUT_DEFAULT = '3s';
 const OUTBOX_FOLDER_DEFAULT = 'outbox';
 const OUTBOX_SIZE_DEFAULT = '1GiB';
+/** Below this the outbox's own files would be most of it; at 100 readings a second it holds 10 hours. */
+export const OUTBOX_BYTES_MIN = 16 * 1024 * 1024;
 const STATUS_HOST_DEFAULT = '127.0.0.1';
 export const STATUS_PORT_DEFAULT = 9180;
 const UNIT_DEFAULT = 1;
@@ -87,6 +89,10 @@ export function parseGateway(
   if (!value) throw new InvalidInput(problems.findings);
   checkLinks(value, problems);
   const insecure = checkProtection(value, problems);
+  const outboxBytes = sizeBytes(value.outbox?.size ?? OUTBOX_SIZE_DEFAULT);
+  if (outboxBytes < OUTBOX_BYTES_MIN) {
+    problems.add(['outbox', 'size'], 'outbox-too-small', { minimum: '16MiB' });
+  }
   const devices = readDevices(value, problems, profiles);
   const findings = [...problems.findings].sort(byPlace);
   if (problems.failed) throw new InvalidInput(findings);
@@ -96,7 +102,7 @@ export function parseGateway(
     cloud: { url: cloud.url, credentials: secretReference(cloud.credentials)! },
     outbox: {
       folder: resolve(dirname(file), outbox.folder ?? OUTBOX_FOLDER_DEFAULT),
-      bytesMax: sizeBytes(outbox.size ?? OUTBOX_SIZE_DEFAULT),
+      bytesMax: outboxBytes,
     },
     status: {
       host: status.host ?? STATUS_HOST_DEFAULT,
