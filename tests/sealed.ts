@@ -1,5 +1,6 @@
-// Records as a gateway seals them, for tests of the cloud's side: a dictionary, live records with readings
-// in poll order, gaps. The values can be told from the sequence, so a test sees when one is mixed up.
+// Records as a gateway seals them, for tests of the cloud's side: a dictionary, live records with
+// readings in poll order, gaps. The values can be told from the sequence, so a test sees when one
+// is mixed up.
 import type { PointDefinition } from '../core/point.ts';
 import { seededRandom } from '../core/random.ts';
 import type { Lane } from '../core/reading.ts';

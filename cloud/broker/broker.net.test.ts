@@ -1,4 +1,5 @@
-// The sentences on MQTT of the security section, each over real sockets with a foreign client library.
+// The sentences on MQTT of the security section, each over real sockets with a foreign client
+// library.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
-// The embedded broker in a thread of its own: a client that misbehaves, or a garbage collection of the
-// cloud's other work, does not hold up the messages of everybody else. This side starts it, hands over
-// credentials and hears what it refused.
+// The embedded broker in a thread of its own: a client that misbehaves, or a garbage collection of
+// the cloud's other work, does not hold up the messages of everybody else. This side starts it,
+// hands over credentials and hears what it refused.
 import { Worker } from 'node:worker_threads';
 import { Fault, type FaultCode } from '../../core/fault.ts';
 import type { Refused, ServerOptions, ServerStats } from './mqtt-server.ts';

@@ -1,11 +1,13 @@
-// Between publishers and subscribers inside the broker; takes the place of the library's own emitter.
+// Between publishers and subscribers inside the broker; takes the place of the library's own
+// emitter.
 //
-// Why: that one lets a fixed number of messages through at a time and keeps a slot until every subscriber
-// took its message, so one that stops reading holds up all the others; and it walks its queue by recursion,
-// so that letting go of some thousand messages nobody subscribes to any more ends the process. Here nothing
-// is queued: a message goes to its subscribers at once. Its publisher goes on when those with a wildcard
-// (the cloud) took it, which is the back pressure of a slow cloud on the gateways; subscribers by exact
-// topic (gateways) are not waited for, since the guard closes the one that lets bytes pile up.
+// Why: that one lets a fixed number of messages through at a time and keeps a slot until every
+// subscriber took its message, so one that stops reading holds up all the others; and it walks its
+// queue by recursion, so that letting go of some thousand messages nobody subscribes to any more
+// ends the process. Here nothing is queued: a message goes to its subscribers at once. Its
+// publisher goes on when those with a wildcard (the cloud) took it, which is the back pressure of a
+// slow cloud on the gateways; subscribers by exact topic (gateways) are not waited for, since the
+// guard closes the one that lets bytes pile up.
 
 /** What the broker library hands over: `done` is called when the subscriber took it. */
 export type Deliver = (packet: ExchangePacket, done: () => void) => void;

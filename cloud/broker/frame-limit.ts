@@ -1,6 +1,6 @@
-// Follows the frames of an MQTT connection by their headers alone, so that a frame that is too long is known
-// by its first five bytes and not when it fills the memory. MQTT 3.1.1, 2.2: one byte of type and flags, then
-// the remaining length in one to four bytes of seven bits.
+// Follows the frames of an MQTT connection by their headers alone, so that a frame that is too long
+// is known by its first five bytes and not when it fills the memory. MQTT 3.1.1, 2.2: one byte of
+// type and flags, then the remaining length in one to four bytes of seven bits.
 import { MESSAGE_BYTES_MAX } from '../../protocols/uplink/topics.ts';
 
 /** CONNECT: names, a secret of 43 characters and a will of some hundred bytes. */

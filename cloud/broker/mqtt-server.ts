@@ -1,11 +1,13 @@
-// The embedded broker: aedes with the rights of rights.ts, the exchange of exchange.ts, and three guards.
+// The embedded broker: aedes with the rights of rights.ts, the exchange of exchange.ts, and three
+// guards.
 //
-// - A client that does not read: whoever has more than 32 KB waiting in its socket when a message is
-//   addressed to it is closed, and its last will says so. The cloud's own connection is waited for instead.
+// - A client that does not read: whoever has more than 32 KB waiting in its socket when a message
+//   is addressed to it is closed, and its last will says so. The cloud's own connection is waited
+//   for instead.
 // - A frame that is too long ends the connection at its header (frame-limit.ts).
-// - Connections that do not say who they are: bounded in number and time.
-// A login with a name that is connected takes over from the earlier connection; as both gave the same
-// secret, nobody else can. When credentials change, connections that would no longer be let in are closed.
+// - Connections that do not say who they are: bounded in number and time. A login with a name that
+//   is connected takes over from the earlier connection; as both gave the same secret, nobody else
+//   can. When credentials change, connections that would no longer be let in are closed.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
@@ -15,11 +17,17 @@ import { FrameLimit } from './frame-limit.ts';
 import type { BrokerCredential, BrokerRefusal, Login, Publication } from './rights.ts';
 import { brokerRefusals, checkLogin, checkPublish, checkSubscribe } from './rights.ts';
 
-/** Waiting in the socket of a gateway; acks are some hundred bytes, so this is minutes of not reading. */
+/**
+ * Waiting in the socket of a gateway; acks are some hundred bytes, so this is minutes of not
+ * reading.
+ */
 export const STALLED_BYTES_MAX = 32 * 1024;
 /** The same for the cloud: everything 2,000 gateways send in one read each while it commits. */
 const CLOUD_BACKLOG_BYTES_MAX = 128 * 1024 * 1024;
-/** File descriptors allow more; each costs some 20 KB. Further connections are closed by the kernel's accept. */
+/**
+ * File descriptors allow more; each costs some 20 KB. Further connections are closed by the
+ * kernel's accept.
+ */
 const CONNECTIONS_MAX = 20_000;
 /** Connections that have not logged in. */
 export const PENDING_MAX = 1_000;
@@ -28,7 +36,9 @@ const LOGIN_TIMEOUT_MS = 10_000;
 const KEEPALIVE_SECONDS_MAX = 60;
 /** How long the cloud may take before what waits for it is let go. */
 const DRAIN_TIMEOUT_MS = 60_000;
-/** aedes tells other brokers that it lives, and sweeps the wills of dead ones; there are no others. */
+/**
+ * aedes tells other brokers that it lives, and sweeps the wills of dead ones; there are no others.
+ */
 const HEARTBEAT_MS = 500_000_000;
 
 export interface ServerOptions {

@@ -1,13 +1,13 @@
-// Who may do what at the broker, as pure decisions. The same sentences are written into the ACL of a foreign
-// broker; here they hold for the embedded one.
+// Who may do what at the broker, as pure decisions. The same sentences are written into the ACL of
+// a foreign broker; here they hold for the embedded one.
 //
-// - Client id = user name = gateway id = gateway in the topic. A secret is compared as SHA-256, in a time
-//   that does not depend on it, and unknown names take the same way.
+// - Client id = user name = gateway id = gateway in the topic. A secret is compared as SHA-256, in
+//   a time that does not depend on it, and unknown names take the same way.
 // - A gateway publishes only its `up` kinds under its own area and id, its last will included, and
 //   subscribes only to its own `down` kinds, by exact topic.
 // - The cloud's identity publishes `down` kinds and subscribes to `up` kinds; nobody else does.
-// - Retained only where the table of kinds says so; QoS 0 and 1; clean sessions, so that nothing is queued
-//   for who is away.
+// - Retained only where the table of kinds says so; QoS 0 and 1; clean sessions, so that nothing is
+//   queued for who is away.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Kind } from '../../protocols/uplink/topics.ts';
 import { kinds, MESSAGE_BYTES_MAX, parseTopic } from '../../protocols/uplink/topics.ts';

@@ -1,16 +1,19 @@
-// The inbox: what the cloud has taken from the edges and not yet worked through. Synchronous; its worker is
-// a shell around it, and tests drive it directly.
+// The inbox: what the cloud has taken from the edges and not yet worked through. Synchronous; its
+// worker is a shell around it, and tests drive it directly.
 //
 // Promises
-// - What `commit` returned from is on disk: the records and the ranges that say so, in one transaction. An
-//   ack is sent after it, never before, so an ack vouches for the file and for nothing else.
-// - The key of a record is (gateway, epoch, sequence). The same key again changes nothing; the same key with
-//   other bytes is a clone and is never stored over the first.
+// - What `commit` returned from is on disk: the records and the ranges that say so, in one
+//   transaction. An ack is sent after it, never before, so an ack vouches for the file and for
+//   nothing else.
+// - The key of a record is (gateway, epoch, sequence). The same key again changes nothing; the same
+//   key with other bytes is a clone and is never stored over the first.
 // - Row numbers rise by one a record and are never reused: cursors point at them.
 // - A record is stored only when everything it names is here, so that it can be decoded for ever.
 // Bounds: the bytes of the held rows (`bytesMax`; full means nothing is taken), the file itself
-// (max_page_count), 1,024 ranges an epoch, checksums of the last 4,096 records of an epoch, dead letters.
-// Failure: when a commit fails (disk full), everything since `begin` is gone from file and memory alike.
+// (max_page_count), 1,024 ranges an epoch, checksums of the last 4,096 records of an epoch, dead
+// letters.
+// Failure: when a commit fails (disk full), everything since `begin` is gone from file and memory
+// alike.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
@@ -30,11 +33,17 @@ import { fileBytesMaxFor, openInboxFile } from './file.ts';
 import { EpochLedger, rangesOf, rangesText, refusedOf, refusedText } from './ledger.ts';
 import { SeriesBook } from './series.ts';
 
-/** Clones are told from duplicates this far back: an hour of one record a second, and 120 KB an epoch. */
+/**
+ * Clones are told from duplicates this far back: an hour of one record a second, and 120 KB an
+ * epoch.
+ */
 export const CHECKSUMS_KEPT = 4_096;
 /** Epochs of one gateway whose checksums are kept; an older one is long acked. */
 const CHECKSUM_EPOCHS_KEPT = 8;
-/** Rows deleted in one commit: some 10 ms, so that leaving rows never hold up the taking of new ones. */
+/**
+ * Rows deleted in one commit: some 10 ms, so that leaving rows never hold up the taking of new
+ * ones.
+ */
 const TRIM_ROWS_MAX = 4_096;
 /** What a row costs beside its bytes. */
 const ROW_BYTES = 64;
@@ -66,7 +75,10 @@ export type PutResult =
   | { readonly kind: 'refused'; readonly reason: RefusalReason }
   | { readonly kind: 'malformed'; readonly detail: string }
   | { readonly kind: 'needs'; readonly hashes: readonly Hash[] }
-  /** Not taken and not acked, because of a bound: the inbox is full, or the epoch has too many ranges. */
+  /**
+   * Not taken and not acked, because of a bound: the inbox is full, or the epoch has too many
+   * ranges.
+   */
   | { readonly kind: 'full' | 'scattered' };
 
 export interface InboxOptions {
@@ -74,6 +86,11 @@ export interface InboxOptions {
   readonly bytesMax: number;
   /** Of the file with everything in it; above `bytesMax` by a gigabyte when left out. */
   readonly fileBytesMax?: number;
+  /**
+   * The highest row any consumer has behind it. Numbers go on above it even where the file was made
+   * anew or comes from a backup: otherwise new records would stand behind a cursor and never be read.
+   */
+  readonly rowsAbove?: number;
 }
 
 interface EpochRow {
@@ -95,12 +112,14 @@ export class InboxCore {
   readonly #epochs = new Map<string, EpochRow>();
   readonly #dirty = new Set<EpochRow>();
   readonly #sql: ReturnType<typeof prepare>;
+  readonly #rowsAbove: number;
   #nextRow = 1;
   #heldBytes = 0;
   #passedRow = 0;
   #isOpen = false;
 
-  constructor(random: Random, { path, bytesMax, fileBytesMax }: InboxOptions) {
+  constructor(random: Random, options: InboxOptions) {
+    const { path, bytesMax, fileBytesMax, rowsAbove = 0 } = options;
     const file = openInboxFile(random, path, fileBytesMax ?? fileBytesMaxFor(bytesMax));
     this.path = path;
     this.storeId = file.storeId;
@@ -109,6 +128,7 @@ export class InboxCore {
     this.#sql = prepare(file.database);
     this.#series = new SeriesBook(file.database);
     this.#letters = new DeadLetters(file.database);
+    this.#rowsAbove = rowsAbove;
     this.#readHead();
   }
 
@@ -149,8 +169,8 @@ export class InboxCore {
   }
 
   /**
-   * Keeps a record that will never be readable as a dead letter, and its counts as a gap; closes its
-   * sequence but for a clone's, whose first is stored. False when the epoch had too many.
+   * Keeps a record that will never be readable as a dead letter, and its counts as a gap; closes
+   * its sequence but for a clone's, whose first is stored. False when the epoch had too many.
    */
   refuse(letter: DeadLetter, envelope: Envelope, reason: RefusalReason): boolean {
     assert(this.#isOpen, 'records are refused inside a transaction');
@@ -225,7 +245,9 @@ export class InboxCore {
     return this.#known(gateway, epoch)?.ledger;
   }
 
-  /** Smallest (received - mono) seen of the epoch, by the cloud's wall clock; null before the first. */
+  /**
+   * Smallest (received - mono) seen of the epoch, by the cloud's wall clock; null before the first.
+   */
   arrivalOffsetOf(gateway: string, epoch: Epoch): number | null {
     return this.#known(gateway, epoch)?.arrivalOffsetMs ?? null;
   }
@@ -324,7 +346,8 @@ export class InboxCore {
       this.#touch(closed);
     }
     const state = clockStates.indexOf(clock.state);
-    // The newest stamp counts, but a clock that knew the time is never overruled by one that did not.
+    // The newest stamp counts, but a clock that knew the time is never overruled by one that did
+    // not.
     if (sequence > epoch.clockSequence && (state > 0 || epoch.clockState === 0)) {
       epoch.clockSequence = sequence;
       epoch.wallOffsetMs = clock.wallOffsetMs;
@@ -424,7 +447,7 @@ export class InboxCore {
 
   #readHead(): void {
     const head = this.#sql.selectHead.get();
-    this.#nextRow = Number(head?.['next_row'] ?? 1);
+    this.#nextRow = Math.max(Number(head?.['next_row'] ?? 1), this.#rowsAbove + 1);
     this.#heldBytes = Number(head?.['held_bytes'] ?? 0);
   }
 }

@@ -1,5 +1,6 @@
-// What could not be taken, kept within a bound: the reason, the key if there is one, and the first bytes.
-// The oldest leave first; what left is still counted. One writer, inside the core's transaction.
+// What could not be taken, kept within a bound: the reason, the key if there is one, and the first
+// bytes. The oldest leave first; what left is still counted. One writer, inside the core's
+// transaction.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 /** About a day of one bad record a second from ten gateways. */

@@ -1,6 +1,6 @@
-// The inbox file: one SQLite database in WAL mode with `synchronous=FULL`, written by one connection (the
-// core) and read by any number (readers). What an ack vouches for is in `records` and `epochs`, always in
-// one transaction.
+// The inbox file: one SQLite database in WAL mode with `synchronous=FULL`, written by one
+// connection (the core) and read by any number (readers). What an ack vouches for is in `records`
+// and `epochs`, always in one transaction.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -13,7 +13,9 @@ export const INBOX_FORMAT_VERSION = 1;
 
 const PAGE_BYTES = 4096;
 
-/** What the file may hold beside the records: dictionary, series, epochs, dead letters, free pages. */
+/**
+ * What the file may hold beside the records: dictionary, series, epochs, dead letters, free pages.
+ */
 const FILE_BYTES_BESIDE = 1024 ** 3;
 
 const schema = `
@@ -28,7 +30,8 @@ const schema = `
     gateway TEXT PRIMARY KEY, area TEXT NOT NULL, connection INTEGER NOT NULL
   ) STRICT;
 
-  -- stored, lost: "1-500,502"; refused: "12:corrupt". wall_offset_ms: the newest clock stamp (wall - mono).
+  -- stored, lost: "1-500,502"; refused: "12:corrupt". wall_offset_ms: the newest clock stamp (wall
+  -- - mono).
   -- arrival_offset_ms: smallest (received - mono) seen, which tells how old a record is on arrival.
   CREATE TABLE IF NOT EXISTS epochs (
     id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch TEXT NOT NULL, first_ms INTEGER NOT NULL,
@@ -38,8 +41,8 @@ const schema = `
   ) STRICT;
 
   CREATE TABLE IF NOT EXISTS checksums (
-    epoch INTEGER NOT NULL, slot INTEGER NOT NULL, sequence INTEGER NOT NULL, checksum INTEGER NOT NULL,
-    PRIMARY KEY (epoch, slot)
+    epoch INTEGER NOT NULL, slot INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    checksum INTEGER NOT NULL, PRIMARY KEY (epoch, slot)
   ) STRICT, WITHOUT ROWID;
 
   -- A row with a note has no bytes: it is a gap that the cloud itself found.
@@ -60,8 +63,8 @@ const schema = `
   -- manifest, place: where the newest definition stands; opening, sequence: how new it is.
   CREATE TABLE IF NOT EXISTS series (
     number INTEGER PRIMARY KEY, gateway TEXT NOT NULL, device TEXT NOT NULL, point TEXT NOT NULL,
-    manifest TEXT NOT NULL, place INTEGER NOT NULL, opening INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    UNIQUE (gateway, device, point)
+    manifest TEXT NOT NULL, place INTEGER NOT NULL, opening INTEGER NOT NULL,
+    sequence INTEGER NOT NULL, UNIQUE (gateway, device, point)
   ) STRICT;
 
   CREATE TABLE IF NOT EXISTS dead_letters (
@@ -79,7 +82,10 @@ export interface InboxFile {
   readonly storeId: string;
 }
 
-/** Opens or makes the file for its one writer. `bytesMax` bounds the records, the file a little above. */
+/**
+ * Opens or makes the file for its one writer. `bytesMax` bounds the records, the file a little
+ * above.
+ */
 export function openInboxFile(random: Random, path: string, fileBytesMax: number): InboxFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(path, { timeout: 5_000 });

@@ -1,9 +1,10 @@
-// What the cloud knows of one epoch of one gateway: which sequences are closed, and how. Pure; the inbox
-// keeps it in the transaction that keeps the records.
+// What the cloud knows of one epoch of one gateway: which sequences are closed, and how. Pure; the
+// inbox keeps it in the transaction that keeps the records.
 //
-// A sequence is *stored* once its record is committed or a gap record that names it is; *refused* once the
-// cloud decided that it cannot read it; *lost* once no edge has it any more. Only `stored` may be deleted by
-// the edge, so it is told apart from the other two in every ack. A lost one that turns up is still taken.
+// A sequence is *stored* once its record is committed or a gap record that names it is; *refused*
+// once the cloud decided that it cannot read it; *lost* once no edge has it any more. Only `stored`
+// may be deleted by the edge, so it is told apart from the other two in every ack. A lost one that
+// turns up is still taken.
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
 import { ACK_RANGES_MAX } from '../../protocols/uplink/control.ts';
@@ -11,8 +12,9 @@ import type { RefusalReason } from '../../protocols/uplink/record.ts';
 import { refusalReasons } from '../../protocols/uplink/record.ts';
 
 /**
- * An epoch whose stored sequences fall into more ranges than this takes nothing that would open another:
- * it is not acked and comes again when a hole was closed. At most 24 characters a range: 24 KB a row.
+ * An epoch whose stored sequences fall into more ranges than this takes nothing that would open
+ * another: it is not acked and comes again when a hole was closed. At most 24 characters a range:
+ * 24 KB a row.
  */
 export const EPOCH_RANGES_MAX = 1024;
 
@@ -57,8 +59,8 @@ export class EpochLedger {
   }
 
   /**
-   * The stored ranges as acks state them: lowest first, always with those that hold one of `just`, never
-   * with one of `except`. One list an ack; nearly always there is one.
+   * The stored ranges as acks state them: lowest first, always with those that hold one of `just`,
+   * never with one of `except`. One list an ack; nearly always there is one.
    */
   statements(just: readonly number[], except: readonly number[]): Range[][] {
     let stored = this.stored;

@@ -1,8 +1,9 @@
-// The consumers' side of the inbox: rows in order, decoded. Opens its own read-only connection, so any
-// thread may have one. Aliases are resolved by the row's own manifest, never by the newest the gateway sent.
+// The consumers' side of the inbox: rows in order, decoded. Opens its own read-only connection, so
+// any thread may have one. Aliases are resolved by the row's own manifest, never by the newest the
+// gateway sent.
 //
-// `decode` gives a record for every row that is in the inbox: what could not be decoded was refused before
-// it was stored, so a failure here is a damaged file or a mistake, and stops the consumer.
+// `decode` gives a record for every row that is in the inbox: what could not be decoded was refused
+// before it was stored, so a failure here is a damaged file or a mistake, and stops the consumer.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert } from '../../core/fault.ts';
 import { lanes } from '../../core/reading.ts';
@@ -33,7 +34,10 @@ const ROWS_MAX = 4_096;
 interface ScaledManifest extends ResolvedManifest {
   readonly scale: Float64Array;
   readonly offset: Float64Array;
-  /** The whole number behind a scale such as 0.1; 0 where the scale is multiplied. See core/point.ts. */
+  /**
+   * The whole number behind a scale such as 0.1; 0 where the scale is multiplied. See
+   * core/point.ts.
+   */
   readonly divisor: Float64Array;
 }
 
@@ -71,7 +75,9 @@ export class InboxReader {
     this.#letters = this.#database.prepare('SELECT * FROM dead_letters ORDER BY id DESC LIMIT ?');
   }
 
-  /** Rows behind `row` in order, at least one if there is one, together at most about `limitBytes`. */
+  /**
+   * Rows behind `row` in order, at least one if there is one, together at most about `limitBytes`.
+   */
   rowsAfter(row: number, limitBytes: number): InboxRow[] {
     const found: InboxRow[] = [];
     let bytes = 0;
@@ -195,7 +201,8 @@ export class InboxReader {
   }
 }
 
-// The same arithmetic as `engineering` in core/point.ts, its test for a whole inverse done once a point.
+// The same arithmetic as `engineering` in core/point.ts, its test for a whole inverse done once a
+// point.
 function divisorOf(scale: number): number {
   const inverse = 1 / scale;
   const whole = Math.round(inverse);

@@ -1,7 +1,8 @@
-// Dictionary parts and series numbers. A part is kept for ever under its hash, as the record that brought
-// it. A gateway *adopts* a manifest with the first of its records that names it: from then on every point of
-// the list has a number, given once per gateway/device/point and never reused, in the transaction of that
-// record. So whatever is decoded later, by the record's own manifest, finds its numbers.
+// Dictionary parts and series numbers. A part is kept for ever under its hash, as the record that
+// brought it. A gateway *adopts* a manifest with the first of its records that names it: from then
+// on every point of the list has a number, given once per gateway/device/point and never reused, in
+// the transaction of that record. So whatever is decoded later, by the record's own manifest, finds
+// its numbers.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Fault, isFault } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
@@ -21,7 +22,7 @@ export type Adoption =
   | { readonly kind: 'needs'; readonly hashes: readonly Hash[] }
   | { readonly kind: 'malformed'; readonly detail: string };
 
-/** Parts as any connection reads them. */
+/** Parts, for reading by whichever connection. */
 export class DictionaryParts {
   readonly #select: StatementSync;
 

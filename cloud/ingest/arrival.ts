@@ -1,10 +1,12 @@
-// How old a record is when it arrives, and whether two gateways live under one name. Both go by monotonic
-// clocks only: the epoch's, in which records are sealed, and the receiver's, at which they arrive. Pure.
+// How old a record is when it arrives, and whether two gateways live under one name. Both go by
+// monotonic clocks only: the epoch's, in which records are sealed, and the receiver's, at which
+// they arrive. Pure.
 //
-// The smallest (arrival - sealed) seen of an epoch is the distance of the two clocks; what a record is above
-// it, is its age. Clocks drift, so the smallest is forgotten slowly. When every live record of a minute is
-// too old by the same amount, the clock was moved (a suspended machine, a wrong start value), not the data:
-// then that is the new distance. A queue that drains shows ages that fall.
+// The smallest (arrival - sealed) seen of an epoch is the distance of the two clocks; what a record
+// is above it, is its age. Clocks drift, so the smallest is forgotten slowly. When every live
+// record of a minute is too old by the same amount, the clock was moved (a suspended machine, a
+// wrong start value), not the data: then that is the new distance. A queue that drains shows ages
+// that fall.
 
 /** `live` older than this on arrival is treated as backfill. */
 export const LIVE_AGE_MAX_MS = 30_000;
@@ -64,14 +66,17 @@ export class ArrivalClock {
   }
 }
 
-/** A second epoch must go on living this long after the first was over; covers every delay of the way. */
+/**
+ * A second epoch must go on living this long after the first was over; covers every delay of the
+ * way.
+ */
 const TWIN_MARGIN_MS = 60_000;
 /** Epochs that are over and watched, a gateway. */
 const PAST_EPOCHS_MAX = 16;
 
 /**
- * One gateway opens one epoch after the other: once a new one lives, nothing is sealed in those before. If
- * it is, two gateways live under one name.
+ * One gateway opens one epoch after the other: once a new one lives, nothing is sealed in those
+ * before. If it is, two gateways live under one name.
  */
 export class TwinWatch {
   #current: string | null = null;
@@ -79,8 +84,8 @@ export class TwinWatch {
   readonly #past = new Map<string, number>();
 
   /**
-   * Takes in a fresh live record; true when its epoch should be over by now. `offsetOf` gives the distance
-   * of an epoch as its ArrivalClock knows it.
+   * Takes in a fresh live record; true when its epoch should be over by now. `offsetOf` gives the
+   * distance of an epoch as its ArrivalClock knows it.
    */
   isTwin(
     epoch: string,

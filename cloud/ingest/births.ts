@@ -1,7 +1,7 @@
-// After a birth: what the edge holds and the cloud lacks is asked for again; what nobody has any more is
-// closed and said to be lost. A birth is a hint that may be late: therefore a sequence is called lost only
-// when everything the edge held then has come (a gap record among it may explain the rest) and a minute has
-// passed; and a lost one that turns up after all is still taken.
+// After a birth: what the edge holds and the cloud lacks is asked for again; what nobody has any
+// more is closed and said to be lost. A birth is a hint that may be late: therefore a sequence is
+// called lost only when everything the edge held then has come (a gap record among it may explain
+// the rest) and a minute has passed; and a lost one that turns up after all is still taken.
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
 import type { Birth, Epoch } from '../../protocols/uplink/record.ts';

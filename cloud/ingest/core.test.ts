@@ -364,6 +364,16 @@ test('a lower connection number is old news; data says that a gateway is there',
   expect(next.core.counts.ignoredStatuses).toBe(1);
 });
 
+test('rows are numbered above every cursor, also in a file that was made anew', () => {
+  const path = newPath();
+  const inbox = new InboxCore(seededRandom(1), { path, bytesMax: 1e9, rowsAbove: 700 });
+  inbox.begin();
+  inbox.commit();
+  expect(inbox.lastRow).toBe(700);
+  inbox.close();
+  expect(new InboxCore(seededRandom(1), { path, bytesMax: 1e9 }).lastRow).toBe(700);
+});
+
 test('a full inbox acks nothing new and gives no credit, and goes on when rows leave', () => {
   const cloud = new Cloud({ bytesMax: 3_000 });
   const gateway = new SealingGateway(17);

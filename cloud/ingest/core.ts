@@ -1,14 +1,14 @@
-// Ingest: a message in, decisions out. Synchronous; the worker gives it messages, time and a way to publish,
-// the simulated world does the same.
+// Ingest: a message in, decisions out. Synchronous; the worker gives it messages, time and a way to
+// publish, the simulated world does the same.
 //
-// The way of a record: topic, envelope, body, dictionary, lane; then it waits for the group commit (at most
-// GROUP_MS or GROUP_BYTES), and only after the commit its gateway is told what is stored. Every record is
-// opened before it is taken, so what the inbox holds can be decoded; what cannot be read is refused by its
-// name, kept as a dead letter, counted as a gap, and the rest goes on.
+// The way of a record: topic, envelope, body, dictionary, lane; then it waits for the group commit
+// (at most GROUP_MS or GROUP_BYTES), and only after the commit its gateway is told what is stored.
+// Every record is opened before it is taken, so what the inbox holds can be decoded; what cannot be
+// read is refused by its name, kept as a dead letter, counted as a gap, and the rest goes on.
 //
-// Bounds: the group; records that wait for a dictionary part (held.ts); dead letters a commit; the inbox
-// itself. Full inbox or full disk: nothing is stored, nothing acked, credit 0, tried again each second until
-// it works. A failed commit drops its group, unacked: the edges have it.
+// Bounds: the group; records that wait for a dictionary part (held.ts); dead letters a commit; the
+// inbox itself. Full inbox or full disk: nothing is stored, nothing acked, credit 0, tried again
+// each second until it works. A failed commit drops its group, unacked: the edges have it.
 import type { Clock } from '../../core/clock.ts';
 import { isFault } from '../../core/fault.ts';
 import type { BrokerMessage } from '../../protocols/uplink/broker-link.ts';
@@ -351,8 +351,9 @@ export class IngestCore {
     }
   }
 
-  // SQLite says 13 (SQLITE_FULL) when the disk or the file's own bound is full; that passes. Anything else
-  // is a damaged file or a mistake: the thread ends and starts again from what is on disk.
+  // SQLite says 13 (SQLITE_FULL) when the disk or the file's own bound is full; that passes.
+  // Anything else is a damaged file or a mistake: the thread ends and starts again from what is on
+  // disk.
   #fail(error: unknown, group: Group): void {
     if ((error as { errcode?: number }).errcode !== 13) throw error;
     this.#inbox.rollback();

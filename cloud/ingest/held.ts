@@ -1,5 +1,6 @@
-// Records that name a dictionary part which is not here yet. They are neither acked nor refused; the ack
-// asks for the part. What finds no room is dropped and comes again, as does what waited too long.
+// Records that name a dictionary part which is not here yet. They are neither acked nor refused;
+// the ack asks for the part. What finds no room is dropped and comes again, as does what waited too
+// long.
 import type { Arrived } from './opening.ts';
 
 /** All gateways together, and one of them. */

@@ -172,8 +172,8 @@ test('what other parts of the cloud publish goes down; presence and refusals com
   await expect.poll(async () => (await ingest.stats()).deadLetters).toBe(2);
 });
 
-// The child says what it acked only after the commit that stored it; it is killed without warning, and
-// whatever it said must be there, whole.
+// The child says what it acked only after the commit that stored it; it is killed without warning,
+// and whatever it said must be there, whole.
 test('kill -9 at any moment loses nothing that was acked', async () => {
   const path = join(newFolder(), 'inbox.sqlite');
   const root = new URL('../../', import.meta.url).href;

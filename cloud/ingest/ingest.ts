@@ -1,6 +1,6 @@
-// Taking in what the gateways send, in a thread of its own: MQTT, the inbox and the acks never wait for the
-// store, the alarms or the API. This side starts the thread, hears what was committed, and tells it how far
-// the consumers are.
+// Taking in what the gateways send, in a thread of its own: MQTT, the inbox and the acks never wait
+// for the store, the alarms or the API. This side starts the thread, hears what was committed, and
+// tells it how far the consumers are.
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Fault, type FaultCode } from '../../core/fault.ts';
@@ -36,6 +36,8 @@ export interface IngestOptions {
   readonly credential: { readonly name: string; readonly secret: string };
   /** Records the inbox may hold; full means no acks, and the edges wait. */
   readonly bytesMax: number;
+  /** The highest row any consumer has behind it; see InboxOptions. */
+  readonly rowsAbove?: number;
   /** One area instead of all. */
   readonly area?: string;
 }
@@ -118,7 +120,10 @@ export interface IngestWorkerData extends Omit<IngestOptions, 'folder'> {
   readonly path: string;
 }
 
-/** Throws Fault when the inbox cannot be opened. Connects in the background: the broker may come later. */
+/**
+ * Throws Fault when the inbox cannot be opened. Connects in the background: the broker may come
+ * later.
+ */
 export async function openIngest(options: IngestOptions): Promise<Ingest> {
   const { folder, ...rest } = options;
   const workerData: IngestWorkerData = { ...rest, path: join(folder, 'inbox.sqlite') };

@@ -1,5 +1,5 @@
-// The receiver checks the lane: what calls itself live and is old, is backfill. With it, by the same clocks,
-// whether an epoch lives on that should be over.
+// The receiver checks the lane: what calls itself live and is old, is backfill. With it, by the
+// same clocks, whether an epoch lives on that should be over.
 import type { Clock } from '../../core/clock.ts';
 import type { Lane } from '../../core/reading.ts';
 import type { Envelope, Epoch } from '../../protocols/uplink/record.ts';
@@ -26,7 +26,10 @@ export class LaneCheck {
     this.#keptOffsetMs = keptOffsetMs;
   }
 
-  /** `sentAs`: the lane by the topic. `hasTimes` is false for a record without readings and coverage. */
+  /**
+   * `sentAs`: the lane by the topic. `hasTimes` is false for a record without readings and
+   * coverage.
+   */
   check(gateway: string, sentAs: Lane, envelope: Envelope, hasTimes: boolean): LaneFinding {
     const { lane, epoch, lastMonoMs } = envelope;
     if (lane === 'event') return { lane, isTwin: false };
@@ -40,8 +43,8 @@ export class LaneCheck {
   }
 
   /**
-   * Distance of an epoch's clock from ours, to be kept across starts: therefore as wall time. Where the
-   * wall clock is set meanwhile, ArrivalClock finds out.
+   * Distance of an epoch's clock from ours, to be kept across starts: therefore as wall time. Where
+   * the wall clock is set meanwhile, ArrivalClock finds out.
    */
   offsetMs(gateway: string, epoch: Epoch): number | null {
     const offsetMs = this.#arrivals.get(`${gateway}/${epoch}`)?.offsetMs ?? null;

@@ -1,6 +1,6 @@
-// The cloud's client of whatever broker there is: connects, subscribes, connects again. MQTT 3.1.1, clean
-// sessions, nothing queued while down. Each connect is a new client of the library, so that no state of an
-// earlier connection is left.
+// The cloud's client of whatever broker there is: connects, subscribes, connects again. MQTT 3.1.1,
+// clean sessions, nothing queued while down. Each connect is a new client of the library, so that
+// no state of an earlier connection is left.
 import { connect, type MqttClient } from 'mqtt';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';

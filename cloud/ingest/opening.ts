@@ -1,4 +1,5 @@
-// A payload on a record topic becomes a record that can be stored, or a letter that says why not. Pure.
+// A payload on a record topic becomes a record that can be stored, or a letter that says why not.
+// Pure.
 import { isFault } from '../../core/fault.ts';
 import type { Lane } from '../../core/reading.ts';
 import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';

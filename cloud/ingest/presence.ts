@@ -1,5 +1,5 @@
-// Which gateways are there, by what was heard of them. Data is the best sign of life: a gateway whose records
-// arrive is online, whatever an old status says.
+// Which gateways are there, by what was heard of them. Data is the best sign of life: a gateway
+// whose records arrive is online, whatever an old status says.
 import type { Birth, ClockState, Hash, Status } from '../../protocols/uplink/record.ts';
 
 export interface GatewayPresence {
@@ -33,7 +33,9 @@ export class Presences {
     this.#set({ ...known, area, online: true, lastHeardMs: nowMs }, !known.online);
   }
 
-  /** False when the status is of an earlier connection than one heard before: then nothing changes. */
+  /**
+   * False when the status is of an earlier connection than one heard before: then nothing changes.
+   */
   status(gateway: string, area: string, status: Status, nowMs: number | null): boolean {
     const known = this.#get(gateway, area);
     if (status.connection < known.connection) return false;
@@ -57,7 +59,9 @@ export class Presences {
     return changes;
   }
 
-  /** True when something changed that somebody may be waiting for, more than the time last heard. */
+  /**
+   * True when something changed that somebody may be waiting for, more than the time last heard.
+   */
   get hasTurned(): boolean {
     return this.#turned.size > 0;
   }

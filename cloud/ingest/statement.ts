@@ -1,5 +1,6 @@
-// What a gateway is told after a group commit: a statement of state, not an answer to a message. Losing it
-// is harmless, saying it again is too. Gathered during the commit, worded after it, from what is on disk.
+// What a gateway is told after a group commit: a statement of state, not an answer to a message.
+// Losing it is harmless, saying it again is too. Gathered during the commit, worded after it, from
+// what is on disk.
 import type { Range } from '../../core/ranges.ts';
 import { ACK_EPOCHS_MAX, ACK_NEEDED_MAX, ACK_REFUSED_MAX } from '../../protocols/uplink/control.ts';
 import type { Ack, Epoch, EpochAck, Hash, RefusalReason } from '../../protocols/uplink/record.ts';
