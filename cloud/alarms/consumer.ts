@@ -178,8 +178,8 @@ export class AlarmConsumer {
     this.#series = new WatchedSeries(this.tables, this.#marks);
     this.#marks.load(this.tables);
     this.#occurrences = new Occurrences(this.tables, this.#series);
-    this.#history = new History(this.tables, this.#series, this.#occurrences);
     this.#rules = new Rules(this.tables, this.#marks, this.#series, this.#occurrences);
+    this.#history = new History(this.tables, this.#series, this.#occurrences, this.#rules);
     this.#rules.epochOf = (name) => {
       const gateway = this.#gateways.get(name);
       return gateway?.epoch ? { epoch: gateway.epoch, offsetMs: gateway.offsetMs } : null;
@@ -295,7 +295,7 @@ export class AlarmConsumer {
         }
         this.#step(watched, track, sample, source);
       }
-      if (mark === NOTHING && source.isLive) this.#firstOfEpoch(watched, record, readings, at);
+      if (source.isLive && this.#history.isOpen(series)) this.#note(watched, record, readings, at);
       marks.sample[series] = monoMs;
       if (monoMs > mark) marks.mark[series] = monoMs;
       marks.value[series] = value;
@@ -313,20 +313,15 @@ export class AlarmConsumer {
     return true;
   }
 
-  // A stretch that runs to the end of an epoch ends with the first sample of the next.
-  #firstOfEpoch(
-    watched: Watched,
-    record: DecodedRecord,
-    readings: DecodedReadings,
-    at: number,
-  ): void {
+  // What comes live while a stretch of history is open.
+  #note(watched: Watched, record: DecodedRecord, readings: DecodedReadings, at: number): void {
     const raw = readings.values[at]!;
     const monoMs = readings.monoMs[at]!;
     const { epoch } = record.row;
     const value = Number.isNaN(raw) ? null : raw;
     const moment = { epoch, monoMs, atMs: readings.atMs[at]!, fromMonoMs: monoMs };
     const quality = readings.quality[at]!;
-    this.#history.present(watched, { kind: 'sample', ...moment, value, quality });
+    this.#history.note(watched, { kind: 'sample', ...moment, value, quality });
   }
 
   #coverage(

@@ -4,17 +4,24 @@
 //
 // A stretch closes when its backlog has reached its end, or has stopped coming for a while: then the first live
 // sample after it is put to the history too, and the two evaluations are joined:
-//   - an excursion that was on at the end and is on now began when history says: the live alarm is moved back;
+//   - an excursion that was on at the end and has not ended since began when history says: the live alarm is moved
+//     back, or, where live evaluation did not see it (a restarted delay, a value in the deadband), it becomes one;
+//   - one that was on at the end and ended since is historical, or is the live alarm of that time, moved back;
 //   - an alarm from before the stretch that had ended in it is cleared with its true time, and the excursion that
-//     followed it, if it still holds, is an alarm of its own;
-//   - a delay that live evaluation restarted after the jump and history knows to be over is over.
+//     followed it, if it still holds, is an alarm of its own.
+// Of what came live while a stretch was open only the first clear value is kept, not every sample: an end after
+// the stretch is exact to the off-delay, and an excursion that flickered meanwhile is one.
+
+import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { Evaluation, Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
-import { FRESH, HOLE_PERIODS, step } from '../../core/alarm/evaluate.ts';
+import { FRESH, isClear, step } from '../../core/alarm/evaluate.ts';
 import { change } from '../../core/alarm/state.ts';
+import { isBad } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import { brief, MACHINE } from './occurrences.ts';
-import type { AlarmTables } from './tables.ts';
+import type { Rules } from './rules.ts';
+import type { Alarm, AlarmTables } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
 /** Without a record of the gateway's backlog for this long, what is missing will not come for now. */
@@ -33,6 +40,8 @@ interface Stretch {
   states: Record<string, Evaluation>;
   /** Occurrences from before the stretch that ended in it: by rule, when. */
   ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
+  /** First live sample after the end at which the rule's alarm would end: by rule, its label. */
+  cleared: Record<string, number>;
   heardMs: number;
   /** The newest contiguous sequence when a missing record was the reason; null for a hole in time. */
   readonly missingAfter: number | null;
@@ -58,9 +67,11 @@ export class History {
   readonly #occurrences: Occurrences;
   readonly #bySeries = new Map<number, Kept[]>();
   readonly #dirty = new Set<Kept>();
+  readonly #rules: Rules;
   #nextId = 1;
 
-  constructor(tables: AlarmTables, series: WatchedSeries, occurrences: Occurrences) {
+  constructor(tables: AlarmTables, series: WatchedSeries, occurrences: Occurrences, rules: Rules) {
+    this.#rules = rules;
     this.#tables = tables;
     this.#series = series;
     this.#occurrences = occurrences;
@@ -88,7 +99,11 @@ export class History {
     );
     const { epoch, sampleMonoMs: fromMonoMs } = track;
     const span = { epoch, fromMonoMs, untilMonoMs, end, missingAfter };
-    this.#add(watched, { ...span, states, ended: {}, heardMs: source.receivedMs }, source);
+    this.#add(
+      watched,
+      { ...span, states, ended: {}, cleared: {}, heardMs: source.receivedMs },
+      source,
+    );
   }
 
   /** Takes what is older than the live state; `liveSample` is the newest sample of the present epoch. */
@@ -108,18 +123,29 @@ export class History {
     this.#step(kept, input, source);
     this.#dirty.add(kept);
     const { untilMonoMs } = stretch;
-    if (untilMonoMs !== null && monoMs >= untilMonoMs - HOLE_PERIODS * watched.row.periodMs) {
-      if (input.kind === 'covered') this.#close(kept, source);
+    const isReached = untilMonoMs !== null && monoMs >= untilMonoMs;
+    if (isReached && input.kind === 'covered') this.#close(kept, source);
+  }
+
+  /** A live sample of a series with open stretches: the end of one that has none yet, or a clear value. */
+  note(watched: Watched, sample: Sample): void {
+    for (const kept of this.#bySeries.get(watched.row.series) ?? []) {
+      const { stretch } = kept;
+      if (stretch.end === null) stretch.end = sample;
+      for (const { subject } of watched.watches) {
+        const { rule } = subject;
+        if (rule.id in stretch.cleared || isBad(sample.quality)) continue;
+        const { value } = sample;
+        const clears = rule.kind === 'no-data' || (value !== null && isClear(rule, value));
+        if (clears) stretch.cleared[rule.id] = sample.atMs;
+      }
+      this.#dirty.add(kept);
     }
   }
 
-  /** A late sample is put to the end of a stretch that has none yet. */
-  present(watched: Watched, end: Sample): void {
-    for (const kept of this.#bySeries.get(watched.row.series) ?? []) {
-      if (kept.stretch.end !== null) continue;
-      kept.stretch.end = end;
-      this.#dirty.add(kept);
-    }
+  /** Whether live samples of the series are to be noted. */
+  isOpen(series: number): boolean {
+    return this.#bySeries.has(series);
   }
 
   /** Closes what has not been heard of for a while. True when something was. */
@@ -199,58 +225,60 @@ export class History {
     this.#tables.dropStretch(kept.id);
     if (stretch.end) this.#step(kept, stretch.end, source);
     for (const watch of watched.watches) {
-      const { id } = watch.subject.rule;
-      this.#finishFalling(kept, watch, source);
-      const last = stretch.states[id]?.verdict;
+      const last = stretch.states[watch.subject.rule.id]?.verdict;
       if (last) this.#join(watch, last, stretch, source);
+      // A stretch is there because something live lies behind it: what holds now is an alarm now.
+      this.#rules.rejudge(watch, source);
+      this.#occurrences.promote(watch, { ...source, isLive: true });
     }
   }
 
-  // An off-delay that runs at the end of the stretch ends by itself, unless the live state says otherwise.
-  #finishFalling(kept: Kept, watch: Watch, source: Source): void {
-    const { end, states } = kept.stretch;
-    const { rule } = watch.subject;
-    const verdict = states[rule.id]?.verdict;
-    if (verdict?.phase !== 'falling' || end === null) return;
-    if (watch.condition.active && watch.condition.occurrence === verdict.occurrence) return;
-    const untilMonoMs = end.monoMs + rule.offDelayMs;
-    const atMs = end.atMs + rule.offDelayMs;
-    const fromMonoMs = end.monoMs;
-    this.#step(kept, { kind: 'covered', epoch: end.epoch, fromMonoMs, untilMonoMs, atMs }, source);
-  }
-
   #join(watch: Watch, last: Verdict, stretch: Stretch, source: Source): void {
-    const ended = stretch.ended[watch.subject.rule.id];
+    const { rule } = watch.subject;
+    const ended = stretch.ended[rule.id];
     if (ended) this.#endBefore(watch, ended, last, source);
-    const { occurrence, first } = last;
-    if (occurrence === null || first === null || occurrence === watch.condition.occurrence) return;
+    const { occurrence } = last;
+    if (occurrence === null || occurrence === watch.condition.occurrence) return;
     const historical = this.#tables.get(occurrence);
     if (!historical?.isHistorical || historical.clearedMs !== null) return;
-    const live = watch.condition.active ? this.#tables.get(watch.condition.occurrence!) : null;
+    const live = this.#rest(watch, stretch, occurrence);
+    const clearedMs = stretch.cleared[rule.id];
     if (live) {
-      // The live alarm is the rest of this excursion.
       const { beganMs, raisedMs } = historical;
       this.#tables.remove(occurrence);
-      const after = this.#tables.update(live, { beganMs, raisedMs });
-      const { nowMs } = source;
-      this.#occurrences.journal(
-        'alarm-moved-back',
-        MACHINE,
-        live.occurrence,
-        brief(live),
-        brief(after),
-        nowMs,
-      );
-    } else if (watch.verdict.phase === 'rising') {
-      // Live evaluation has restarted a delay that history knows to be over.
+      this.#moveBack(live, { beganMs, raisedMs }, source);
+    } else if (clearedMs !== undefined) {
+      this.#occurrences.clear(historical, clearedMs + rule.offDelayMs, source);
+    } else {
       watch.verdict = last;
       watch.condition = change(watch.condition, { kind: 'begins', occurrence })[0];
       watch.isProvisional = true;
       this.#series.keep(watch);
-    } else {
-      // It ended after the stretch, before its delay had run live.
-      this.#occurrences.clear(historical, stretch.end?.atMs ?? source.receivedMs, source);
     }
+  }
+
+  // The live alarm that is the rest of an excursion that was on at the end of the stretch, if there is one: the
+  // one that began with the end, or the present one when nothing has ended it since.
+  #rest(watch: Watch, stretch: Stretch, ofHistory: string): Alarm | null {
+    const { key, rule } = watch.subject;
+    const { end } = stretch;
+    const name = end && occurrenceName(key, rule.id, end.epoch, end.monoMs);
+    const atEnd = name && name !== ofHistory ? this.#tables.get(name) : null;
+    if (atEnd) return atEnd;
+    const { active, occurrence } = watch.condition;
+    const isSame = active && stretch.cleared[rule.id] === undefined;
+    return isSame && occurrence !== null ? this.#tables.get(occurrence) : null;
+  }
+
+  #moveBack(
+    before: Alarm,
+    times: Partial<Pick<Alarm, 'beganMs' | 'raisedMs' | 'clearedMs'>>,
+    { nowMs }: Source,
+  ): void {
+    const after = this.#tables.update(before, times);
+    const entry = 'alarm-moved-back';
+    const { occurrence } = before;
+    this.#occurrences.journal(entry, MACHINE, occurrence, brief(before), brief(after), nowMs);
   }
 
   // An alarm from before the stretch had ended in it.
@@ -264,11 +292,8 @@ export class History {
     if (!before) return;
     const isCurrent = watch.condition.active && watch.condition.occurrence === occurrence;
     if (!isCurrent) {
-      if (before.clearedMs === null || before.clearedMs <= atMs) return;
-      const after = this.#tables.update(before, { clearedMs: atMs });
-      const { nowMs } = source;
-      const entry = 'alarm-moved-back';
-      this.#occurrences.journal(entry, MACHINE, occurrence, brief(before), brief(after), nowMs);
+      const isLate = before.clearedMs !== null && before.clearedMs > atMs;
+      if (isLate) this.#moveBack(before, { clearedMs: atMs }, source);
       return;
     }
     this.#occurrences.end(watch, atMs, { ...source, isLive: true });
@@ -293,6 +318,7 @@ function fresh(epoch: Epoch, present: Sample | null, heardMs: number): Stretch {
     end: present,
     states: {},
     ended: {},
+    cleared: {},
     heardMs,
     missingAfter: null,
   };

@@ -102,22 +102,22 @@ export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
   }
   gateway.presentMs = Math.max(gateway.presentMs, receivedMs);
   if (isLive) moveHead(gateway, record);
+  const isAfterHole = sequence > gateway.contiguous + 1;
   if (record.isState && isLive && sequence > gateway.contiguous) {
     gateway.contiguous = sequence;
     gateway.ahead = gateway.ahead.filter((waiting) => waiting.sequence > sequence);
   }
-  const arrival = { isPresent: true, isNewEpoch, isLive };
+  const arrival = { isPresent: true, isNewEpoch, isLive, isAfterHole };
   if (sequence <= gateway.contiguous) {
-    return { ...arrival, isAfterHole: false, coverage: [...record.coverage, ...ready(gateway)] };
+    return { ...arrival, coverage: [...record.coverage, ...ready(gateway)] };
   }
-  const isAfterHole = sequence > gateway.contiguous + 1;
   gateway.ahead.push({ sequence, receivedMs, coverage: record.coverage });
   gateway.ahead.sort((a, b) => a.sequence - b.sequence);
   const oldestMs = Math.min(...gateway.ahead.map((waiting) => waiting.receivedMs));
   if (gateway.ahead.length > AHEAD_RECORDS_MAX || receivedMs - oldestMs > AHEAD_WAIT_MS) {
     gateway.contiguous = gateway.ahead[0]!.sequence - 1;
   }
-  return { ...arrival, isAfterHole, coverage: ready(gateway) };
+  return { ...arrival, coverage: ready(gateway) };
 }
 
 /** A rival epoch becomes the present one only when the present one has not been heard for this long. */

@@ -130,12 +130,12 @@ export class Rules {
     const watch = known ?? this.#series.addWatch(watched, row);
     watch.row = row;
     watch.subject = { ...watch.subject, rule };
-    this.#rejudge(watch, source);
+    this.rejudge(watch, source);
     return row;
   }
 
-  // The newest reading may be beyond the new limit, or no longer be.
-  #rejudge(watch: Watch, source: Source): void {
+  /** Brings a watch in line with the newest reading, which is now: after its rule or its past has changed. */
+  rejudge(watch: Watch, source: Source): void {
     const { series, gateway } = watch.watched.row;
     const epoch = this.epochOf(gateway);
     if (epoch === null) return;

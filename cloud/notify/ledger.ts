@@ -5,6 +5,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import type { Alarm } from '../alarms/tables.ts';
 import type { Delivery } from './notifier.ts';
+import type { Match } from './route.ts';
 
 export const NOTIFY_FORMAT = 1;
 export const DELIVERIES_LIST_MAX = 1_000;
@@ -25,16 +26,7 @@ export interface DeliveryFilter {
   readonly limit?: number;
 }
 
-/** Alarms that match are recorded and not sent. Every part that is given must fit. */
-export interface Match {
-  readonly areas?: readonly string[];
-  readonly gateways?: readonly string[];
-  /** Asset path prefix, whole segments. */
-  readonly assets?: readonly string[];
-  readonly levels?: readonly number[];
-  readonly rules?: readonly string[];
-}
-
+/** Alarms that match are recorded and not sent. */
 export interface SilenceRow {
   readonly match: Match;
   readonly untilMs: number;

@@ -20,9 +20,11 @@ import { quoted } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
 import type { Alarm, AlarmTables, Outgoing } from '../alarms/tables.ts';
-import type { DeliveryFilter, Entry, Ledger, Match, SilenceRow } from './ledger.ts';
+import type { DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
 import type { Delivery, Notifier, Outcome } from './notifier.ts';
 import { deliveryId } from './notifier.ts';
+import type { Route } from './route.ts';
+import { fits, NOBODY } from './route.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
@@ -34,16 +36,6 @@ export const REPEATS_MAX = 5;
 /** A notifier has its own, shorter limit; this one guards the lane against one that forgot it. */
 export const SEND_MAX_MS = 60_000;
 const IDLE_MS = 1_000;
-
-/** In the ledger where no route matched: nobody was told, and it shows. */
-export const NOBODY = 'nobody';
-
-export interface Route {
-  readonly id: string;
-  readonly match: Match;
-  /** Receivers: the first is told at once, each further one when nobody has confirmed in time. */
-  readonly chain: readonly string[];
-}
 
 export interface PipelineOptions {
   readonly tables: AlarmTables;
@@ -195,8 +187,8 @@ export class Pipeline {
     const sentMs = this.#clock.wallMs();
     const state = delivery.state === 'queued' ? 'sent' : delivery.state;
     const attempts = delivery.attempts + 1;
-    open.isSending = true;
     this.#set(open, { ...delivery, state, attempts, sentMs: delivery.sentMs ?? sentMs }, sentMs);
+    open.isSending = true;
     this.#counters.sent.add();
     const guard = new AbortController();
     const cancel = this.#clock.after(SEND_MAX_MS, () => guard.abort());
@@ -501,18 +493,4 @@ export class Pipeline {
 
 function isStorage(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
-}
-
-/** Every part of the match that is given fits the alarm. */
-export function fits(match: Match, alarm: Alarm): boolean {
-  const { areas, gateways, assets, levels, rules } = match;
-  const isUnder = (prefix: string) =>
-    alarm.asset === prefix || (alarm.asset?.startsWith(`${prefix}/`) ?? false);
-  return (
-    (areas === undefined || areas.includes(alarm.area)) &&
-    (gateways === undefined || gateways.includes(alarm.gateway)) &&
-    (assets === undefined || assets.some(isUnder)) &&
-    (levels === undefined || levels.includes(alarm.level)) &&
-    (rules === undefined || rules.includes(alarm.rule))
-  );
 }

@@ -1,0 +1,520 @@
+import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
+import { afterEach, expect, test } from 'vitest';
+import type { LimitRule, NoDataRule, RuleProposal } from '../../core/alarm/rule.ts';
+import { Fault } from '../../core/fault.ts';
+import { GOOD, qualityCode } from '../../core/quality.ts';
+import type { Lane } from '../../core/reading.ts';
+import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
+import { AlarmConsumer } from './consumer.ts';
+import type { AlarmEvent } from './occurrences.ts';
+import type { Alarm } from './tables.ts';
+
+const BAD = qualityCode('bad', 'timeout');
+const WALL = 1_790_000_000_000;
+const common = { level: 2, title: { en: 'x', zh: 'x' }, action: null } as const;
+
+const high = (changes: Partial<LimitRule> = {}): LimitRule => ({
+  ...common,
+  id: 'high',
+  kind: 'limit',
+  side: 'high',
+  limit: 10,
+  deadband: 2,
+  onDelayMs: 0,
+  offDelayMs: 0,
+  ...changes,
+});
+const noData: NoDataRule = {
+  ...common,
+  id: 'no-data',
+  kind: 'no-data',
+  silentMs: 10_000,
+  onDelayMs: 0,
+  offDelayMs: 0,
+};
+
+function entry(series: number, rules: readonly RuleProposal[]): SeriesEntry {
+  return {
+    series,
+    gateway: 'gw-1',
+    definition: {
+      device: 'd',
+      point: `p${series}`,
+      name: { en: 'Point', zh: '测点' },
+      unit: 'bar',
+      type: 'number',
+      scale: 1,
+      offset: 0,
+      range: null,
+      class: 'life-safety',
+      periodMs: 1000,
+      deadband: 0,
+      asset: `gas/well-${series}`,
+      rules,
+    },
+  };
+}
+
+type Value = number | null;
+interface RecordParts {
+  readonly sequence: number;
+  readonly epoch?: string;
+  readonly lane?: Lane;
+  readonly receivedMs?: number;
+  readonly isState?: boolean;
+  /** [series, monoMs, value] in poll order; null is bad. */
+  readonly readings?: readonly (readonly [number, number, Value])[];
+  readonly covered?: readonly [readonly number[], number, number] | null;
+  readonly manifest?: readonly SeriesEntry[];
+}
+
+let rows = 0;
+function record(parts: RecordParts): DecodedRecord {
+  const { sequence, epoch = '1-00000000000000aa', lane = 'live', isState = false } = parts;
+  const { readings = [], covered = null, manifest } = parts;
+  const lastMs = covered?.[2] ?? readings.at(-1)?.[1] ?? 0;
+  const receivedMs = parts.receivedMs ?? WALL + lastMs;
+  const place = { row: ++rows, area: 'gas', gateway: 'gw-1', epoch, sequence, lane };
+  return {
+    row: { ...place, receivedMs, bytes: new Uint8Array() },
+    clock: { wallOffsetMs: WALL, state: 'synchronised', errorMs: 10 },
+    isState,
+    readings: {
+      count: readings.length,
+      series: Uint32Array.from(readings, ([series]) => series),
+      monoMs: Float64Array.from(readings, ([, monoMs]) => monoMs),
+      atMs: Float64Array.from(readings, ([, monoMs]) => WALL + monoMs),
+      quality: Uint8Array.from(readings, ([, , value]) => (value === null ? BAD : GOOD)),
+      values: Float64Array.from(readings, ([, , value]) => value ?? Number.NaN),
+      special: new Map(readings.flatMap(([, , value], at) => (value === null ? [[at, null]] : []))),
+    },
+    coverage: covered
+      ? [
+          {
+            series: covered[0],
+            fromMonoMs: covered[1],
+            toMonoMs: covered[2],
+            atMs: WALL + covered[2],
+            taken: 1,
+            unchanged: 0,
+            failed: 0,
+          },
+        ]
+      : [],
+    gaps: [],
+    clockSteps: [],
+    manifest: manifest ? { hash: '0'.repeat(32), entries: manifest } : null,
+  };
+}
+
+const databases: DatabaseSync[] = [];
+function memory(): DatabaseSync {
+  const database = new DatabaseSync(':memory:');
+  databases.push(database);
+  return database;
+}
+afterEach(() => {
+  for (const database of databases.splice(0)) database.close();
+});
+
+function open(rules: readonly RuleProposal[] = [high()]) {
+  const database = memory();
+  const consumer = new AlarmConsumer(database);
+  const manifest = record({ sequence: 1, lane: 'event', manifest: [entry(1, rules)] });
+  consumer.apply([manifest], WALL);
+  return { database, consumer };
+}
+
+const kinds = (events: readonly AlarmEvent[]) => events.map(({ kind }) => kind);
+const paged = (consumer: AlarmConsumer) =>
+  consumer.tables.outgoing(1000).map(({ transition, alarm }) => [transition, alarm.occurrence]);
+const faultOf = (work: () => unknown) => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Fault) return error.code;
+    throw error;
+  }
+  return null;
+};
+
+test('an excursion is raised, acknowledged and cleared, with sample and receive times, and all of it is in the journal', () => {
+  const { consumer } = open();
+  expect(consumer.apply([record({ sequence: 2, readings: [[1, 1000, 5]] })], WALL)).toEqual([]);
+  const beyond = record({ sequence: 3, readings: [[1, 2000, 12]], receivedMs: WALL + 2100 });
+  const [raised] = consumer.apply([beyond], WALL + 2150);
+  expect(raised).toMatchObject({
+    kind: 'raised',
+    alarm: {
+      state: 'B',
+      key: 'gw-1/d/p1',
+      rule: 'high',
+      version: 1,
+      value: 12,
+      limit: 10,
+      raisedMs: WALL + 2000,
+      raisedReceivedMs: WALL + 2100,
+      asset: 'gas/well-1',
+      isHistorical: false,
+    },
+  });
+  const { occurrence } = raised!.alarm;
+  expect(consumer.list()).toEqual([raised!.alarm]);
+  expect(kinds(consumer.acknowledge(occurrence, 'zhang', 'on my way', WALL + 9000))).toEqual([
+    'acknowledged',
+  ]);
+  expect(consumer.get(occurrence)).toMatchObject({ state: 'C', acknowledgedBy: 'zhang' });
+  const again = () => consumer.acknowledge(occurrence, 'li', '', WALL + 9001);
+  expect(faultOf(again)).toBe('alarm_acknowledged');
+  const back = record({ sequence: 4, readings: [[1, 3000, 7.9]] });
+  expect(kinds(consumer.apply([back], WALL + 3100))).toEqual(['cleared']);
+  expect(consumer.get(occurrence)).toMatchObject({ state: 'A', clearedMs: WALL + 3000 });
+  expect(consumer.list()).toEqual([]);
+  expect(paged(consumer)).toEqual([
+    ['raised', occurrence],
+    ['cleared', occurrence],
+  ]);
+  expect(consumer.journal(0, 10, occurrence).map(({ kind, who }) => [kind, who])).toEqual([
+    ['alarm-raised', 'lifeline'],
+    ['alarm-acknowledged', 'zhang'],
+    ['alarm-cleared', 'lifeline'],
+  ]);
+});
+
+test('only the newest occurrence can be acknowledged; the one before is superseded', () => {
+  const { consumer } = open();
+  const readings = [5, 12, 5, 12].map((value, at) => [1, at * 1000, value] as const);
+  const events = consumer.apply([record({ sequence: 2, readings })], WALL);
+  const [first, , second] = events.map(({ alarm }) => alarm.occurrence);
+  expect(kinds(events)).toEqual(['raised', 'cleared', 'raised']);
+  expect(faultOf(() => consumer.acknowledge(first!, 'li', '', WALL))).toBe('alarm_superseded');
+  expect(consumer.get(first!)?.supersededBy).toBe(second);
+  expect(consumer.list().map(({ occurrence }) => occurrence)).toEqual([second]);
+  expect(faultOf(() => consumer.acknowledge('none', 'li', '', WALL))).toBe('alarm_unknown');
+});
+
+test('the journal cannot be changed or shortened', () => {
+  const { database } = open();
+  expect(() => database.exec('DELETE FROM alarm_journal')).toThrow(/append-only/);
+  expect(() => database.exec(`UPDATE alarm_journal SET who = 'x'`)).toThrow(/append-only/);
+});
+
+test('a proposal is adopted until a person decides; afterwards it is shown and never applied', () => {
+  const { consumer } = open();
+  const propose = (sequence: number, limit: number) =>
+    record({ sequence, lane: 'event', manifest: [entry(1, [high({ limit })])] });
+  consumer.apply([propose(2, 20)], WALL);
+  expect(consumer.rules()).toMatchObject([{ version: 2, author: 'gateway gw-1', proposed: null }]);
+  consumer.decide('gw-1/d/p1', high({ limit: 30 }), 'li', 'site visit', WALL);
+  consumer.apply([propose(3, 40), propose(4, 40)], WALL);
+  const [rule] = consumer.rules();
+  expect(rule).toMatchObject({ version: 3, author: 'li', rule: { limit: 30 } });
+  expect(rule?.proposed).toMatchObject({ limit: 40 });
+  expect(consumer.journal(0, 100).map(({ kind }) => kind)).toEqual([
+    'rule-in-force',
+    'rule-in-force',
+    'rule-in-force',
+    'rule-proposed',
+  ]);
+});
+
+test('an old manifest that comes late changes no rule', () => {
+  const { consumer } = open();
+  const propose = (sequence: number, limit: number) =>
+    record({ sequence, lane: 'event', manifest: [entry(1, [high({ limit })])] });
+  consumer.apply([propose(5, 20), propose(3, 15)], WALL);
+  expect(consumer.rules()).toMatchObject([{ rule: { limit: 20 } }]);
+});
+
+test('a rule that is lowered below the newest value raises at once; one that is withdrawn clears', () => {
+  const { consumer } = open();
+  consumer.apply([record({ sequence: 2, readings: [[1, 1000, 9]] })], WALL);
+  const lower = [entry(1, [high({ limit: 8 })])];
+  const raised = consumer.apply([record({ sequence: 3, lane: 'event', manifest: lower })], WALL);
+  expect(kinds(raised)).toEqual(['raised']);
+  const withdrawn = record({ sequence: 4, lane: 'event', manifest: [entry(1, [])] });
+  expect(kinds(consumer.apply([withdrawn], WALL))).toEqual(['cleared']);
+  expect(consumer.rules()).toMatchObject([{ retired: true }]);
+});
+
+test('a silent gateway is one alarm after 60 s, cleared when it is heard; its points raise no data nowhere', () => {
+  const { consumer } = open([noData]);
+  consumer.apply(
+    [record({ sequence: 2, readings: [[1, 1000, 5]], covered: [[1], 0, 1000] })],
+    WALL,
+  );
+  consumer.presence('gw-1', true, WALL);
+  const events: AlarmEvent[] = [];
+  for (let second = 1; second <= 70; second++) {
+    if (second === 5) events.push(...consumer.presence('gw-1', false, WALL + 5000));
+    events.push(...consumer.tick(WALL + second * 1000));
+  }
+  expect(events).toMatchObject([{ kind: 'raised', alarm: { rule: 'gateway-silent', level: 3 } }]);
+  const { occurrence, raisedMs } = events[0]!.alarm;
+  expect(raisedMs).toBe(WALL + 65_000);
+  consumer.acknowledge(occurrence, 'li', '', WALL + 71_000);
+  const back = consumer.presence('gw-1', true, WALL + 80_000);
+  expect(back).toMatchObject([{ kind: 'cleared', alarm: { occurrence, state: 'A' } }]);
+  expect(consumer.tick(WALL + 80_500)).toEqual([]);
+});
+
+test('a start of the cloud, or a step of its clock, makes no wave of silent gateways', () => {
+  const { database, consumer } = open();
+  consumer.tick(WALL);
+  expect(consumer.tick(WALL + 3_600_000)).toEqual([]);
+  const later = new AlarmConsumer(database);
+  expect(later.tick(WALL + 9_000_000)).toEqual([]);
+  expect(later.tick(WALL + 9_001_000)).toEqual([]);
+});
+
+test('a point that is covered is not silent; one that nobody polls while its gateway goes on is', () => {
+  const database = memory();
+  const consumer = new AlarmConsumer(database);
+  const manifest = [entry(1, [noData]), entry(2, [noData])];
+  consumer.apply([record({ sequence: 1, lane: 'event', manifest })], WALL);
+  const first = [1, 2].map((series) => [series, 0, 5] as const);
+  const events = consumer.apply(
+    [record({ sequence: 2, readings: first, covered: [[1, 2], 0, 0] })],
+    WALL,
+  );
+  for (let second = 5; second <= 30; second += 5) {
+    const covered = [[1], (second - 4) * 1000, second * 1000] as const;
+    events.push(...consumer.apply([record({ sequence: 2 + second / 5, covered })], WALL));
+  }
+  expect(events).toMatchObject([{ kind: 'raised', alarm: { series: 2, raisedMs: WALL + 10_000 } }]);
+});
+
+test('coverage waits for a record that is missing: what it holds decides, not what was known before it', () => {
+  const { consumer } = open([high({ onDelayMs: 5000 })]);
+  const start = record({ sequence: 2, readings: [[1, 0, 12]], covered: [[1], 0, 1000] });
+  const lost = record({ sequence: 3, readings: [[1, 2000, 5]], covered: [[1], 2000, 2000] });
+  const later = record({ sequence: 4, covered: [[1], 3000, 9000] });
+  lost.row satisfies { row: number };
+  expect(consumer.apply([start], WALL)).toEqual([]);
+  expect(consumer.apply([later], WALL)).toEqual([]); // Beyond since 0 s would be an alarm at 5 s.
+  const resent = { ...lost, row: { ...lost.row, row: ++rows } };
+  expect(consumer.apply([resent], WALL)).toEqual([]);
+  expect(consumer.list({ state: 'all' })).toEqual([]);
+});
+
+test('a lost record that brought the excursion raises when it comes again', () => {
+  const { consumer } = open([high({ onDelayMs: 2000 })]);
+  consumer.apply([record({ sequence: 2, readings: [[1, 0, 5]], covered: [[1], 0, 1000] })], WALL);
+  consumer.apply([record({ sequence: 4, covered: [[1], 3000, 9000] })], WALL);
+  const lost = record({ sequence: 3, readings: [[1, 2000, 12]], covered: [[1], 2000, 2000] });
+  expect(consumer.apply([lost], WALL)).toMatchObject([
+    { kind: 'raised', alarm: { raisedMs: WALL + 4000, isHistorical: false } },
+  ]);
+});
+
+test('a card restored from an older image is heard as now, once the other epoch is silent', () => {
+  const { consumer } = open();
+  const ahead = '9-00000000000000bb';
+  consumer.apply([record({ sequence: 1, epoch: ahead, readings: [[1, 1000, 5]] })], WALL);
+  const restored = (sequence: number, receivedMs: number, value: number) =>
+    record({
+      sequence,
+      epoch: '3-00000000000000cc',
+      readings: [[1, sequence * 1000, value]],
+      receivedMs,
+    });
+  expect(consumer.apply([restored(1, WALL + 2000, 12)], WALL)).toEqual([
+    expect.objectContaining({ kind: 'historical' }),
+  ]);
+  expect(kinds(consumer.apply([restored(2, WALL + 60_000, 12)], WALL))).toEqual(['raised']);
+});
+
+// ---- A gateway as the wire shows it, with outages: what the properties below run on.
+
+interface World {
+  /** Values of one point, one a second; null is bad. */
+  readonly values: readonly Value[];
+  /** Seconds without uplink, [from, to): their records come later as backfill. */
+  readonly outage: readonly [number, number];
+  /** With it: a state record first, then live, then the backlog behind. */
+  readonly backlogAfter: number;
+}
+
+const worldArbitrary: fc.Arbitrary<World> = fc
+  .record({
+    values: fc.array(fc.integer({ min: 6, max: 13 }), { minLength: 12, maxLength: 40 }),
+    a: fc.nat({ max: 39 }),
+    b: fc.nat({ max: 39 }),
+    backlogAfter: fc.integer({ min: 1, max: 5 }),
+  })
+  .map(({ values, a, b, backlogAfter }) => {
+    const from = 1 + (Math.min(a, b) % (values.length - 6));
+    const to = Math.min(values.length - 5, Math.max(from, Math.max(a, b)));
+    return { values, outage: [from, to] as const, backlogAfter };
+  });
+
+/** Records in the order in which the cloud gets them. */
+function recordsOf({ values, outage: [from, to], backlogAfter }: World): RecordParts[] {
+  const live: RecordParts[] = [];
+  const backlog: RecordParts[] = [];
+  let reported: Value | undefined;
+  let newest: readonly [number, number, Value] = [1, 0, 0];
+  let sequence = 2;
+  values.forEach((value, second) => {
+    const monoMs = second * 1000;
+    const isOut = second >= from && second < to;
+    if (second === to && to > from) {
+      live.push({ sequence: sequence++, isState: true, readings: [newest] });
+    }
+    const changed = value !== reported;
+    reported = value;
+    if (changed) newest = [1, monoMs, value];
+    const readings = changed ? [newest] : [];
+    const parts = { sequence: sequence++, readings, covered: [[1], monoMs, monoMs] } as const;
+    if (isOut) backlog.push({ ...parts, lane: 'backfill' });
+    else live.push(parts);
+    if (second === Math.min(to + backlogAfter, values.length - 1)) live.push(...backlog.splice(0));
+  });
+  return live;
+}
+
+function dump(database: DatabaseSync): string {
+  const tables = [
+    'alarm_rules',
+    'alarm_states',
+    'alarm_marks',
+    'alarm_gateways',
+    'alarm_stretches',
+  ];
+  const all = [...tables, 'alarms', 'alarm_journal', 'alarm_outgoing', 'alarm_meta'];
+  return all
+    .map((table) => JSON.stringify(database.prepare(`SELECT * FROM ${table}`).all()))
+    .join('\n');
+}
+
+const end = WALL + 1_000_000;
+function play(rules: readonly RuleProposal[], world: World, batch: number, reopen: boolean) {
+  rows = 0;
+  const { database, consumer: first } = open(rules);
+  let consumer = first;
+  const records = recordsOf(world).map(record);
+  for (let at = 0; at < records.length; at += batch) {
+    consumer.apply(records.slice(at, at + batch), end);
+    // The last batch comes again, as after a crash between the commit and what follows it.
+    if (reopen) consumer = new AlarmConsumer(database);
+    if (reopen) consumer.apply(records.slice(0, at + batch), end);
+  }
+  consumer.tick(end + 1);
+  return { database, consumer };
+}
+
+const rulesArbitrary = fc
+  .tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 4 }))
+  .map(([on, off]) => [high({ onDelayMs: on * 1000, offDelayMs: off * 1000 }), noData]);
+
+test('a restart after every record, and every record again, leaves the tables as they were', () => {
+  fc.assert(
+    fc.property(rulesArbitrary, worldArbitrary, (rules, world) => {
+      const whole = dump(play(rules, world, 1, false).database);
+      expect(dump(play(rules, world, 1, true).database)).toEqual(whole);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('any batching of the inbox gives the same alarms', () => {
+  fc.assert(
+    fc.property(
+      rulesArbitrary,
+      worldArbitrary,
+      fc.integer({ min: 2, max: 9 }),
+      (rules, world, batch) => {
+        const alarms = ({ consumer }: { consumer: AlarmConsumer }) =>
+          consumer.list({ state: 'all' });
+        expect(alarms(play(rules, world, batch, false))).toEqual(
+          alarms(play(rules, world, 1, false)),
+        );
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+const intervalsOf = (alarms: readonly Alarm[]) =>
+  alarms
+    .map(({ rule, raisedMs, clearedMs }) => [rule, raisedMs - WALL, clearedMs && clearedMs - WALL])
+    .sort((a, b) => Number(a[1]) - Number(b[1]));
+
+test('an outage changes no interval: what came late ends up as if it had come in time', () => {
+  const rules = [high({ deadband: 0 })];
+  fc.assert(
+    fc.property(worldArbitrary, (world) => {
+      const late = play(rules, world, 1, false).consumer;
+      const inTime = play(rules, { ...world, outage: [1, 1] }, 1, false).consumer;
+      expect(intervalsOf(late.list({ state: 'all' }))).toEqual(
+        intervalsOf(inTime.list({ state: 'all' })),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('history pages nobody, and what holds now pages once', () => {
+  fc.assert(
+    fc.property(rulesArbitrary, worldArbitrary, (rules, world) => {
+      const { consumer } = play(rules, world, 1, false);
+      const pages = consumer.tables.outgoing(1000);
+      const raised = pages.filter(({ transition }) => transition === 'raised');
+      const names = raised.map(({ alarm }) => alarm.occurrence);
+      expect(new Set(names).size).toBe(names.length);
+      for (const alarm of consumer.list({ state: 'all' })) {
+        const isPaged = names.includes(alarm.occurrence);
+        expect(isPaged).toBe(!alarm.isHistorical);
+      }
+      const last = world.values.at(-1)!;
+      if (rules[0]!.onDelayMs === 0 && last !== null && last >= 10) {
+        const active = consumer
+          .list()
+          .filter(({ rule, clearedMs }) => rule === 'high' && clearedMs === null);
+        expect(active).toHaveLength(1);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('an excursion inside the outage is historical, with its true times', () => {
+  const world: World = {
+    values: [5, 5, 5, 5, 12, 12, 12, 5, 5, 5, 5, 5, 5, 5, 5, 5],
+    outage: [2, 10],
+    backlogAfter: 2,
+  };
+  const { consumer } = play([high({ onDelayMs: 1000 })], world, 1, false);
+  expect(consumer.list({ state: 'historical' })).toMatchObject([
+    { raisedMs: WALL + 5000, clearedMs: WALL + 7000, state: 'A', isHistorical: true },
+  ]);
+  expect(paged(consumer)).toEqual([]);
+});
+
+test('an excursion that began in the outage and holds is an alarm now; history moves its beginning back', () => {
+  const world: World = {
+    values: [5, 5, 5, 5, 12, 13, 12, 13, 12, 13, 12, 13, 12, 13, 12, 13],
+    outage: [2, 10],
+    backlogAfter: 2,
+  };
+  const { consumer } = play([high()], world, 1, false);
+  const [alarm, ...others] = consumer.list({ state: 'all' });
+  expect(others).toEqual([]);
+  expect(alarm).toMatchObject({ beganMs: WALL + 4000, raisedMs: WALL + 4000, isHistorical: false });
+  expect(paged(consumer)).toEqual([['raised', alarm!.occurrence]]);
+});
+
+test('a transaction that fails leaves nothing behind, in the tables or in memory', () => {
+  const { database, consumer } = open();
+  consumer.apply([record({ sequence: 2, readings: [[1, 1000, 5]] })], WALL);
+  const before = dump(database);
+  database.exec(`CREATE TRIGGER full BEFORE INSERT ON alarm_outgoing
+    BEGIN SELECT raise(ABORT, 'disk full'); END`);
+  const beyond = record({ sequence: 3, readings: [[1, 2000, 12]] });
+  expect(() => consumer.apply([beyond], WALL)).toThrow(/disk full/);
+  expect(dump(database)).toBe(before);
+  database.exec('DROP TRIGGER full');
+  expect(kinds(consumer.apply([beyond], WALL))).toEqual(['raised']);
+  expect(consumer.cursor).toBe(beyond.row.row);
+});

@@ -1,0 +1,35 @@
+// Who is told of what.
+import type { Alarm } from '../alarms/tables.ts';
+
+/** Every part that is given must fit; an empty match fits all. */
+export interface Match {
+  readonly areas?: readonly string[];
+  readonly gateways?: readonly string[];
+  /** Asset path prefixes, whole segments. */
+  readonly assets?: readonly string[];
+  readonly levels?: readonly number[];
+  readonly rules?: readonly string[];
+}
+
+export interface Route {
+  readonly id: string;
+  readonly match: Match;
+  /** Receivers: the first is told at once, each further one when nobody has confirmed in time. */
+  readonly chain: readonly string[];
+}
+
+/** In the ledger where no route matched: nobody was told, and it shows. */
+export const NOBODY = 'nobody';
+
+export function fits(match: Match, alarm: Alarm): boolean {
+  const { areas, gateways, assets, levels, rules } = match;
+  const isUnder = (prefix: string) =>
+    alarm.asset === prefix || (alarm.asset?.startsWith(`${prefix}/`) ?? false);
+  return (
+    (areas === undefined || areas.includes(alarm.area)) &&
+    (gateways === undefined || gateways.includes(alarm.gateway)) &&
+    (assets === undefined || assets.some(isUnder)) &&
+    (levels === undefined || levels.includes(alarm.level)) &&
+    (rules === undefined || rules.includes(alarm.rule))
+  );
+}
