@@ -1,0 +1,331 @@
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, expect, test } from 'vitest';
+import { SimClock } from '../../core/clock.ts';
+import { Fault } from '../../core/fault.ts';
+import { silentLog } from '../../core/log.ts';
+import { Metrics } from '../../core/metrics.ts';
+import { seededRandom } from '../../core/random.ts';
+import type { Alarm } from '../alarms/tables.ts';
+import { AlarmTables } from '../alarms/tables.ts';
+import { Ledger } from './ledger.ts';
+import { logNotifier } from './log.ts';
+import { notifierContract, sampleAlarm } from './notifier.contract.ts';
+import type { Delivery, Notifier, Outcome } from './notifier.ts';
+import { Pipeline, REPEATS_MAX, RETRY_FOR_MS } from './pipeline.ts';
+import type { Route } from './route.ts';
+
+notifierContract('log', {
+  open: async () => {
+    const ids: string[] = [];
+    const note = (_event: string, fields?: Readonly<Record<string, unknown>>) => {
+      ids.push(String(fields?.['id']));
+    };
+    return { notifier: logNotifier({ ...silentLog, warn: note }), received: async () => ids };
+  },
+  broken: null,
+});
+
+const confirmed: Outcome = { kind: 'sent', confirmedBy: 'desk' };
+const accepted: Outcome = { kind: 'sent', confirmedBy: null };
+const retry: Outcome = { kind: 'retry', why: 'http 500', afterMs: null };
+const gone: Outcome = { kind: 'give-up', why: 'http 410', isReceiverGone: true };
+
+/** A channel at the border: answers as it is told and keeps what it was sent. */
+class Desk implements Notifier {
+  readonly sent: string[] = [];
+  answer: (delivery: Delivery) => Outcome | Promise<Outcome>;
+
+  constructor(answer: Outcome | ((delivery: Delivery) => Outcome | Promise<Outcome>)) {
+    this.answer = typeof answer === 'function' ? answer : () => answer;
+  }
+
+  async send(delivery: Delivery): Promise<Outcome> {
+    this.sent.push(delivery.id);
+    return this.answer(delivery);
+  }
+}
+
+const databases: DatabaseSync[] = [];
+const stops: AbortController[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop.abort();
+  for (const database of databases.splice(0)) database.close();
+});
+
+interface Setup {
+  readonly clock: SimClock;
+  readonly database: DatabaseSync;
+  readonly tables: AlarmTables;
+  readonly pipeline: Pipeline;
+  readonly states: string[];
+}
+
+const all: Route = { id: 'all', match: {}, chain: ['first', 'second'] };
+
+function open(
+  desks: Readonly<Record<string, Notifier>>,
+  routes: readonly Route[] = [all],
+  before?: Pick<Setup, 'clock' | 'database'>,
+): Setup {
+  const clock = before?.clock ?? new SimClock();
+  const database = before?.database ?? new DatabaseSync(':memory:');
+  if (!before) databases.push(database);
+  const tables = new AlarmTables(database);
+  const states: string[] = [];
+  const pipeline = new Pipeline(clock, silentLog, new Metrics(), seededRandom(1), {
+    tables,
+    ledger: new Ledger(database),
+    receivers: new Map(Object.entries(desks)),
+    routes,
+    confirmWithinMs: 60_000,
+    onChange: ({ receiver, transition, state }) =>
+      states.push(`${receiver} ${transition} ${state}`),
+  });
+  return { clock, database, tables, pipeline, states };
+}
+
+function start({ pipeline }: Setup): AbortController {
+  const stop = new AbortController();
+  stops.push(stop);
+  void pipeline.run(stop.signal);
+  return stop;
+}
+
+const alarm = (occurrence: string, changes: Partial<Alarm> = {}): Alarm => ({
+  ...sampleAlarm,
+  occurrence,
+  ...changes,
+});
+const ledger = ({ pipeline }: Setup) =>
+  pipeline
+    .deliveries()
+    .map(({ id, receiver, state }) => `${id} ${receiver} ${state}`)
+    .reverse();
+
+test('queued, sent, accepted and confirmed are four things with four times', async () => {
+  const first = new Desk(accepted);
+  const setup = open({ first, second: new Desk(confirmed) });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(2_000);
+  const [delivery] = setup.pipeline.deliveries();
+  expect(delivery).toMatchObject({ state: 'accepted', confirmedMs: null, confirmedBy: null });
+  const atMs = setup.clock.wallMs();
+  expect(setup.pipeline.confirm('a.raised', 'zhang', atMs)).toBe('confirmed');
+  expect(setup.pipeline.confirm('a.raised', 'li', atMs)).toBe('already');
+  expect(setup.pipeline.confirm('b.raised', 'li', atMs)).toBe('unknown');
+  expect(setup.pipeline.deliveries()).toMatchObject([{ state: 'confirmed', confirmedBy: 'zhang' }]);
+  await setup.clock.advance(600_000);
+  expect(first.sent).toEqual(['a.raised']);
+  expect(setup.states).toEqual([
+    'first raised queued',
+    'first raised sent',
+    'first raised accepted',
+    'first raised confirmed',
+  ]);
+});
+
+test('what nobody confirms in a minute is undelivered, and the next in the chain is told under the same id', async () => {
+  const first = new Desk(accepted);
+  const second = new Desk(confirmed);
+  const setup = open({ first, second });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(59_000);
+  expect(second.sent).toEqual([]);
+  await setup.clock.advance(5_000);
+  expect(second.sent).toEqual(['a.raised']);
+  expect(ledger(setup)).toEqual(['a.raised first undelivered', 'a.raised second confirmed']);
+});
+
+test('the last of a chain is told again, a bounded number of times', async () => {
+  const first = new Desk(accepted);
+  const setup = open({ first }, [{ ...all, chain: ['first'] }]);
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(3_600_000);
+  expect(first.sent).toHaveLength(1 + REPEATS_MAX);
+  expect(new Set(first.sent).size).toBe(1);
+  expect(ledger(setup)).toEqual(['a.raised first undelivered']);
+  expect(setup.pipeline.confirm('a.raised', 'zhang', setup.clock.wallMs())).toBe('confirmed');
+});
+
+test('a receiver that fails is tried again for days, with growing pauses, and then given up', async () => {
+  const first = new Desk(retry);
+  const setup = open({ first }, [{ ...all, chain: ['first'] }]);
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(10_000);
+  expect(first.sent.length).toBeGreaterThan(2);
+  expect(first.sent.length).toBeLessThan(8);
+  first.answer = () => confirmed;
+  await setup.clock.advance(60_000);
+  expect(ledger(setup)).toEqual(['a.raised first confirmed']);
+  first.answer = () => retry;
+  setup.tables.queue('raised', alarm('b'), setup.clock.wallMs());
+  const before = first.sent.length;
+  await setup.clock.advance(2_000);
+  setup.clock.stepWall(RETRY_FOR_MS);
+  await setup.clock.advance(60_000);
+  expect(first.sent.length).toBeGreaterThan(before);
+  expect(setup.pipeline.deliveries()[0]).toMatchObject({ state: 'failed', why: 'http 500' });
+});
+
+test('410 ends a receiver for good: the next is told at once, now and for every further alarm', async () => {
+  const first = new Desk(gone);
+  const second = new Desk(confirmed);
+  const setup = open({ first, second });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(2_000);
+  setup.tables.queue('raised', alarm('b'), setup.clock.wallMs());
+  await setup.clock.advance(2_000);
+  expect(first.sent).toEqual(['a.raised']);
+  expect(second.sent).toEqual(['a.raised', 'b.raised']);
+  expect(ledger(setup)).toEqual([
+    'a.raised first failed',
+    'a.raised second confirmed',
+    'b.raised first failed',
+    'b.raised second confirmed',
+  ]);
+});
+
+test('the end is told after the beginning, and only to those who were told of it', async () => {
+  const first = new Desk((delivery) => (delivery.attempts < 3 ? retry : confirmed));
+  const second = new Desk(confirmed);
+  const setup = open({ first, second });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  setup.tables.queue('cleared', alarm('a', { clearedMs: 1 }), setup.clock.wallMs());
+  await setup.clock.advance(30_000);
+  expect(first.sent.filter((id) => id === 'a.raised')).toHaveLength(3);
+  expect(first.sent.indexOf('a.cleared')).toBe(3);
+  expect(second.sent).toEqual([]);
+});
+
+test('level 1 goes before what was queued earlier', async () => {
+  const first = new Desk(confirmed);
+  const setup = open({ first }, [{ ...all, chain: ['first'] }]);
+  for (const [name, level] of [
+    ['a', 4],
+    ['b', 3],
+    ['c', 1],
+  ] as const) {
+    setup.tables.queue('raised', alarm(name, { level }), setup.clock.wallMs());
+  }
+  setup.pipeline.take();
+  expect(setup.pipeline.due().map(({ id }) => id)).toEqual(['c.raised', 'b.raised', 'a.raised']);
+});
+
+test('a receiver that hangs, or whose notifier breaks, holds back nobody else', async () => {
+  const first = new Desk(() => new Promise<Outcome>(() => {}));
+  const broken: Notifier = { send: () => Promise.reject(new TypeError('bug')) };
+  const other = new Desk(confirmed);
+  const routes = ['first', 'broken', 'other'].map((name) => ({
+    id: name,
+    match: {},
+    chain: [name],
+  }));
+  const setup = open({ first, broken, other }, routes);
+  start(setup);
+  for (let at = 0; at < 20; at++) {
+    setup.tables.queue('raised', alarm(`a${at}`), setup.clock.wallMs());
+  }
+  await setup.clock.advance(5_000);
+  expect(new Set(other.sent).size).toBe(20);
+  const why = setup.pipeline
+    .deliveries({ limit: 100 })
+    .find(({ receiver }) => receiver === 'broken');
+  expect(why).toMatchObject({ state: 'sent', why: 'notifier broken' });
+});
+
+test('routes choose by area, gateway, asset, level and rule; what fits no route is shown as told to nobody', async () => {
+  const gas = new Desk(confirmed);
+  const high = new Desk(confirmed);
+  const setup = open({ gas, high }, [
+    { id: 'gas', match: { areas: ['gas'], assets: ['gas/MP-1193'] }, chain: ['gas'] },
+    {
+      id: 'high',
+      match: { levels: [1], gateways: ['gas-1'], rules: ['high-high'] },
+      chain: ['high'],
+    },
+  ]);
+  start(setup);
+  const { wallMs } = { wallMs: setup.clock.wallMs() };
+  setup.tables.queue('raised', alarm('a'), wallMs);
+  setup.tables.queue('raised', alarm('b', { asset: 'gas/MP-11934/x' }), wallMs);
+  setup.tables.queue('raised', alarm('c', { area: 'water', level: 2 }), wallMs);
+  await setup.clock.advance(2_000);
+  expect(gas.sent).toEqual(['a.raised']);
+  expect(high.sent).toEqual(['a.raised', 'b.raised']);
+  expect(ledger(setup)).toContain('c.raised nobody failed');
+});
+
+test('a silence is recorded in the ledger and ends by itself', async () => {
+  const first = new Desk(confirmed);
+  const setup = open({ first, second: first });
+  start(setup);
+  const untilMs = setup.clock.wallMs() + 60_000;
+  const match = { gateways: ['gas-1'] };
+  setup.pipeline.silence({ match, untilMs, who: 'li', reason: 'sensor change' });
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  setup.tables.queue('cleared', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(120_000);
+  expect(first.sent).toEqual([]);
+  expect(setup.pipeline.deliveries()).toMatchObject([
+    { state: 'silenced', why: 'silenced by li: sensor change' },
+  ]);
+  setup.tables.queue('raised', alarm('b'), setup.clock.wallMs());
+  await setup.clock.advance(2_000);
+  expect(first.sent).toEqual(['b.raised']);
+});
+
+test('an acknowledgement at the desk ends the chain', async () => {
+  const first = new Desk(accepted);
+  const second = new Desk(confirmed);
+  const setup = open({ first, second });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(10_000);
+  setup.pipeline.handled('a', 'zhang');
+  await setup.clock.advance(600_000);
+  expect(second.sent).toEqual([]);
+  expect(setup.pipeline.deliveries()).toMatchObject([
+    { state: 'accepted', why: 'acknowledged by zhang' },
+  ]);
+});
+
+test('a route to a receiver that does not exist is refused at the start', () => {
+  expect(() => open({ first: new Desk(confirmed) })).toThrow(Fault);
+});
+
+test('a restart after any step ends in the same ledger, and sends nothing again that was answered', async () => {
+  const answers: Outcome[][] = [[confirmed], [retry, confirmed], [accepted], [retry, accepted]];
+  for (const script of answers) {
+    const ends: string[] = [];
+    for (let restartAfter = 0; restartAfter < 8; restartAfter++) {
+      let tries = 0;
+      const first = new Desk(() => script[Math.min(tries++, script.length - 1)]!);
+      const desks = { first, second: new Desk(confirmed) };
+      let setup = open(desks);
+      setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+      setup.tables.queue('cleared', alarm('a', { clearedMs: 1 }), setup.clock.wallMs());
+      const steps = [
+        () => setup.pipeline.take(),
+        ...Array.from({ length: 6 }, () => async () => {
+          const signal = new AbortController().signal;
+          for (const delivery of setup.pipeline.due())
+            await setup.pipeline.attempt(delivery, signal);
+          await setup.clock.advance(20_000);
+          setup.pipeline.tick();
+        }),
+      ];
+      for (const [at, step] of steps.entries()) {
+        await step();
+        if (at === restartAfter) setup = open(desks, [all], setup);
+      }
+      ends.push(JSON.stringify([ledger(setup), first.sent]));
+    }
+    expect(new Set(ends).size, ends.join('\n')).toBe(1);
+  }
+});
