@@ -21,7 +21,6 @@ import { openBroker } from './broker/broker.ts';
 import type { CloudConfig } from './config.ts';
 import { Current } from './current.ts';
 import { Follower } from './follow.ts';
-import type { SeriesEntry } from './inbox/decoded.ts';
 import { InboxReader } from './inbox/reader.ts';
 import type { GatewayPresence, Ingest, IngestStats } from './ingest/ingest.ts';
 import { openIngest } from './ingest/ingest.ts';
@@ -63,10 +62,10 @@ export async function runCloud(
   const { config, version } = options;
   const ground: Ground = { clock, random, log, metrics, config };
   const registry = new Registry(random, `${config.folder}/registry`);
-  const { broker, ingest } = await openIntake(ground, registry);
-  const reader = new InboxReader(ingest.inboxFile);
-  const series = new Map(reader.series().map((entry) => [entry.series, entry]));
   const alarms = new AlarmConsumer(registry.database);
+  const { broker, ingest } = await openIntake(ground, registry, alarms.cursor);
+  const reader = new InboxReader(ingest.inboxFile);
+  const series = new Map(reader.entries().map((entry) => [entry.series, entry]));
   const notify = openNotify(ground, alarms, registry);
   const current = new Current();
   const stream = new EventStream(hex(random.bytes(6)));
@@ -81,8 +80,9 @@ export async function runCloud(
   });
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
   current.restore(await store.latest());
+  ingest.passed('alarms', alarms.cursor);
   const watch = new Watch(ground, { registry, broker, ingest, store, alarms, follower, stream });
-  follower.committed(reader.newestRow());
+  follower.committed(reader.newestRow);
   const { host, port, names: hostNames } = config.api;
   const presence = (gateway: string) => watch.presence(gateway);
   const health = () => watch.health();
@@ -117,6 +117,7 @@ export async function runCloud(
 async function openIntake(
   { random, config }: Ground,
   registry: Registry,
+  alarmsRow: number,
 ): Promise<{ broker: Broker | null; ingest: Ingest }> {
   const { folder, inboxBytesMax, insecure } = config;
   const known = config.broker;
@@ -141,6 +142,7 @@ async function openIntake(
     url: broker ? `mqtt://127.0.0.1:${broker.port}` : known.kind === 'url' ? known.url : '',
     credential: { name: CLOUD_IDENTITY, secret },
     bytesMax: inboxBytesMax,
+    rowsAbove: Math.max(alarmsRow, registry.storeRow),
   });
   return { broker: broker && withOwn(broker, own), ingest };
 }
@@ -255,12 +257,15 @@ class Watch {
 
   #listen(): void {
     const { clock, log } = this.#ground;
-    const { broker, ingest, store, alarms, follower, stream } = this.#parts;
+    const { registry, broker, ingest, store, alarms, follower, stream } = this.#parts;
     ingest.onCommitted = (row) => {
       follower.committed(row);
       store.notify(row);
     };
-    store.onPassed = (row) => ingest.passed('store', row);
+    store.onPassed = (row) => {
+      ingest.passed('store', row);
+      registry.storeRow = row;
+    };
     store.onState = (state) => {
       if (this.#state['store'] !== state) log.warn('store_state', { state });
       this.#state['store'] = state;
@@ -282,7 +287,9 @@ class Watch {
       log.warn('message_refused', { reason, topic: quoted(topic) });
     ingest.onLink = ({ up, why }) => log.info(up ? 'broker_up' : 'broker_down', { why });
     if (!broker) return;
-    broker.onRefused = ({ reason, client }) =>
-      log.warn('broker_refused', { reason, client: quoted(client) });
+    broker.onRefused = ({ reason, name, topic, payload }) => {
+      log.warn('broker_refused', { reason, name: quoted(name), topic: quoted(topic) });
+      if (payload.length > 0) ingest.keepRefused(reason, topic, payload, name);
+    };
   }
 }

@@ -164,6 +164,21 @@ export class Registry {
     return row ? this.#principal(row) : null;
   }
 
+  /** The highest inbox row the store is known to have: a new inbox numbers its rows above it. */
+  get storeRow(): number {
+    const row = this.database.prepare('SELECT value FROM meta WHERE key = ?').get('store_row');
+    return Number(row?.['value'] ?? 0);
+  }
+
+  set storeRow(row: number) {
+    this.database
+      .prepare(
+        `INSERT INTO meta (key, value) VALUES ('store_row', ?)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+      )
+      .run(String(row));
+  }
+
   close(): void {
     this.database.close();
   }
