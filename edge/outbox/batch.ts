@@ -2,7 +2,7 @@
 import type { Range } from '../../core/ranges.ts';
 import type { Epoch, Gap, Hash, SealedRecord } from '../../protocols/uplink/record.ts';
 import type { KeepClass } from './file.ts';
-import type { Debt, Loss, Part } from './ledger.ts';
+import type { Debt, Loss } from './ledger.ts';
 
 /** A sealed record and what the outbox must know of it. */
 export interface Entry {
@@ -112,7 +112,7 @@ export interface OutboxPort {
   commit(batch: Batch): Promise<CommitResult>;
   held(): Promise<readonly Held[]>;
   read(epoch: Epoch, ranges: readonly Range[], bytesMax: number): Promise<ReadResult>;
-  part(hash: Hash): Promise<Part | undefined>;
+  part(hash: Hash): Promise<StoredRecord | undefined>;
   /** One bounded piece of background work; false when there is none. */
   step(): Promise<boolean>;
   close(): Promise<void>;

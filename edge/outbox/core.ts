@@ -44,7 +44,7 @@ import {
   openingOf,
   removeFile,
 } from './folder.ts';
-import { type EpochState, type Ledger, type Loss, type Part, without } from './ledger.ts';
+import { type EpochState, type Ledger, type Loss, without } from './ledger.ts';
 import { Room } from './room.ts';
 import { Shelf } from './shelf.ts';
 
@@ -167,6 +167,7 @@ export class OutboxCore {
     newest.scanKey = 0; // What it still has is to be found out again.
     newest.held.clear();
     newest.events.clear();
+    newest.rows.fill(0);
     return true;
   }
 
@@ -183,8 +184,8 @@ export class OutboxCore {
     for (const [name, value] of batch.words) this.#ledger.setWord(name, value);
     for (const { part, record } of batch.entries) {
       if (!part) continue;
-      const { epoch, sequence, bytes } = record;
-      this.#ledger.addPart(part.hash, { epoch, sequence, pages: part.pages, bytes });
+      const { epoch, sequence } = record;
+      this.#ledger.addPart(part.hash, { epoch, sequence, pages: part.pages });
     }
   }
 
@@ -269,7 +270,8 @@ export class OutboxCore {
   /** The file to append to, made when there is none or the last one is full. */
   #newest(): FileState {
     const { files, writable } = this.#shelf;
-    if (writable && writable.bytes < this.#fileBytesMax) return writable;
+    const isToEnd = this.#room.wantsNewFile || (writable?.recordBytes ?? 0) >= this.#fileBytesMax;
+    if (writable && !isToEnd) return writable;
     const last = files.at(-1);
     this.#options.beforeWrite?.();
     const file = newFileState(this.#options.folder, (last?.number ?? 0) + 1);
@@ -288,6 +290,7 @@ export class OutboxCore {
     file.bytes = file.handle.bytes;
     if (last) this.#shelf.retire(last);
     files.push(file);
+    this.#room.wantsNewFile = false;
     return file;
   }
 
@@ -334,8 +337,12 @@ export class OutboxCore {
     return { records, absent: without(ranges, this.#shelf.held(epoch)) };
   }
 
-  part(hash: Hash): Part | undefined {
-    return this.#ledger.parts.get(hash);
+  /** The record of a dictionary part; undefined when it is not here or cannot be read. */
+  part(hash: Hash): StoredRecord | undefined {
+    const part = this.#ledger.parts.get(hash);
+    if (!part) return undefined;
+    const { epoch, sequence } = part;
+    return this.read(epoch, [{ first: sequence, last: sequence }], 1).records[0];
   }
 
   /** Marks the end as clean, unless the disk does not let us, and closes the files. */
@@ -383,7 +390,8 @@ function logPagesOf(fileBytesMax: number): number {
   return Math.min(LOG_PAGES_MAX, Math.floor(fileBytesMax / PAGE_BYTES / 4));
 }
 
-function rowOf(entry: Entry, takenBefore: number): Row {
+/** An entry as it lies in a file. */
+export function rowOf(entry: Entry, takenBefore: number): Row {
   const { record, keep, firstAlias, points, gaps } = entry;
   const { epoch, sequence, taken, unchanged, firstMonoMs, lastMonoMs, manifest, bytes } = record;
   return {

@@ -107,7 +107,7 @@ export class OutboxFile {
     );
     this.#from = database.prepare('SELECT * FROM records WHERE key > ? ORDER BY key LIMIT ?');
     this.#between = database.prepare(
-      'SELECT * FROM records WHERE key >= ? AND key <= ? ORDER BY key',
+      'SELECT * FROM records WHERE key > ? AND key <= ? ORDER BY key',
     );
     this.#putState = database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?, ?)');
     this.#dropState = database.prepare('DELETE FROM state WHERE key = ?');
@@ -227,7 +227,9 @@ export class OutboxFile {
       let next = first;
       while (next <= last) {
         try {
-          for (const raw of this.#between.iterate(rowKey(epoch, next), rowKey(epoch, last))) {
+          // Sought from the row before, as `scan` does: what it found, this finds.
+          const before = rowKey(epoch, next) - 1;
+          for (const raw of this.#between.iterate(before, rowKey(epoch, last))) {
             const row = toRow(raw);
             next = Math.max(next, keyOf(raw) % SEQUENCES) + 1;
             if (row?.epoch !== epoch) continue;

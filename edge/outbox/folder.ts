@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { isFault } from '../../core/fault.ts';
 import { RangeSet } from '../../core/ranges.ts';
 import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
-import { fileFault, OutboxFile, type Row, sizeOf } from './file.ts';
+import { fileFault, keepClasses, OutboxFile, type Row, sizeOf } from './file.ts';
 import { Ledger } from './ledger.ts';
 
 /** Damaged files kept for a person to look at; older ones are removed. */
 export const SET_ASIDE_MAX = 2;
+
+const ROW_BYTES = 128; // Beside the record itself.
 
 const NAME = /^outbox-([0-9]{8})\.sqlite$/;
 
@@ -24,6 +26,10 @@ export interface FileState {
   readonly held: Map<Epoch, RangeSet>;
   readonly events: Map<Epoch, RangeSet>;
   readonly manifests: Set<Hash>;
+  /** Of its records: what it is ended by. An upper bound in a file of an earlier run. */
+  recordBytes: number;
+  /** Rows of each keep class. */
+  readonly rows: number[];
   /** How many of the keep classes were given up in it already. */
   gaveUp: number;
 }
@@ -39,11 +45,16 @@ export function newFileState(folder: string, number: number): FileState {
     held: new Map(),
     events: new Map(),
     manifests: new Set(),
+    recordBytes: sizeOf(path),
+    rows: keepClasses.map(() => 0),
     gaveUp: 0,
   };
 }
 
 export function noteRow(file: FileState, row: Row): void {
+  if (file.held.get(row.epoch)?.has(row.sequence)) return; // Written while the file is read through.
+  file.recordBytes += row.bytes.length + ROW_BYTES;
+  file.rows[keepClasses.indexOf(row.keep)]! += 1;
   addTo(file.held, row);
   if (row.keep === 'event') addTo(file.events, row);
   if (row.manifest !== '') file.manifests.add(row.manifest);

@@ -51,12 +51,12 @@ export interface EpochState {
   readonly givenUp: RangeSet;
 }
 
+/** Which record is a dictionary part. It stays, closed or not, as long as its manifest is in use. */
 export interface Part {
   readonly epoch: Epoch;
   readonly sequence: number;
   /** For a manifest the pages it lists, for a page null. */
   readonly pages: readonly Hash[] | null;
-  readonly bytes: Uint8Array;
 }
 
 export interface Refused {
@@ -68,11 +68,11 @@ export interface Refused {
 
 /** A gap record lists at most this many ranges: 8 KB of two varints each. A longer debt is cut in pieces. */
 export const DEBT_RANGES_MAX = 512;
-/** Refused records kept for a person to look at; the oldest leave first. */
+/** Refused records kept for a person to look at; the oldest leave first. Each new file carries them. */
 export const REFUSED_RECORDS_MAX = 32;
-export const REFUSED_BYTES_MAX = 256 * 1024;
-/** Dictionaries kept for held records: 40 of 10,000 points at 20 B; beyond it the oldest leave first. */
-export const PART_BYTES_MAX = 8 * 1024 * 1024;
+export const REFUSED_BYTES_MAX = 64 * 1024;
+/** 30 dictionaries of 10,000 points, 150 bytes of state a part; beyond it the oldest leave first. */
+export const PARTS_MAX = 1_024;
 
 export class Ledger {
   readonly epochs = new Map<Epoch, EpochState>();
@@ -106,7 +106,7 @@ export class Ledger {
         this.#debtId = Math.max(this.#debtId, Number(name));
         break;
       case 'part':
-        this.parts.set(name, { ...content, bytes: fromBase64(content.bytes) });
+        this.parts.set(name, content);
         break;
       case 'refused':
         this.refused.set(name, { ...content, bytes: fromBase64(content.bytes) });
@@ -136,7 +136,7 @@ export class Ledger {
       case 'debt':
         return textOrNull(this.debts.get(Number(name)));
       case 'part':
-        return withBytes(this.parts.get(name));
+        return textOrNull(this.parts.get(name));
       case 'refused':
         return withBytes(this.refused.get(name));
       default:
@@ -257,13 +257,26 @@ export class Ledger {
   #boundParts(): void {
     const current = this.words.get('manifest') ?? '';
     const kept = new Set([current, ...(this.parts.get(current)?.pages ?? [])]);
-    let bytes = sumOfBytes(this.parts.values());
-    for (const [hash, part] of this.parts) {
-      if (bytes <= PART_BYTES_MAX) return;
-      if (kept.has(hash)) continue;
-      bytes -= part.bytes.length;
-      this.#dropPart(hash);
+    for (const hash of this.parts.keys()) {
+      if (this.parts.size <= PARTS_MAX) return;
+      if (!kept.has(hash)) this.#dropPart(hash);
     }
+  }
+
+  isPart(epoch: Epoch, sequence: number): boolean {
+    for (const part of this.parts.values()) {
+      if (part.sequence === sequence && part.epoch === epoch) return true;
+    }
+    return false;
+  }
+
+  /** What nobody needs any more: closed and no dictionary part, or given up. */
+  done(epoch: Epoch): RangeSet {
+    const state = this.epochs.get(epoch);
+    const done = RangeSet.of(state?.closed.toArray() ?? []);
+    for (const part of this.parts.values()) if (part.epoch === epoch) done.remove(part.sequence);
+    for (const { first, last } of state?.givenUp.toArray() ?? []) done.add(first, last);
+    return done;
   }
 
   #dropPart(hash: Hash): void {

@@ -1,10 +1,11 @@
 // Space in the outbox: what leaves when the share is used up, and in which order.
 //
 //   1. Files whose records are all closed (the cloud has them), oldest first.
-//   2. A file of which less than half is still needed: what is needed is copied to the newest.
+//   2. A file of which less than three quarters are still needed: what is needed is copied to the newest.
 //   3. What nobody has yet, a file at a time from the oldest: its trend records; when no file has any, or
 //      giving up single ones would make too many ranges, its compliance records with them; when nothing
-//      but life-safety and events is left, those too. What stays of the file is copied to the newest.
+//      but life-safety and events is left, those too. The newest file is ended early when it has what
+//      should go before anything in the others.
 // Each `relieve` does one bounded piece, and begins three files before the share is full. Copies are
 // committed before the file they come from is removed; a kill between leaves both, which is harmless.
 import { RangeSet } from '../../core/ranges.ts';
@@ -21,7 +22,9 @@ export const EPOCH_RANGES_MAX = 960;
 const COPY_ROWS = 512;
 const COPY_BYTES = 1024 * 1024; // About 10 ms of a commit.
 const HEADROOM_FILES = 3; // One being written, one being copied, one for what comes in meanwhile.
-const NEEDED_SHARE = 0.5;
+const NEEDED_SHARE = 0.75; // Three rows copied for one that is freed, at worst.
+const CLOSED_SHARE = 0.05; // A few dictionary parts do not keep a file.
+const LESSER_CLASSES = 2; // Trend and compliance: single ones are given up only in few ranges.
 
 export interface RoomOptions {
   readonly bytesMax: number;
@@ -45,7 +48,11 @@ export class Room {
   /** The file that is being emptied, and how far its rows have been copied. */
   #emptying: { readonly file: FileState; key: number } | null = null;
   #copying: Copying | null = null;
+  /** What is done in each epoch, asked for once a call. */
+  readonly #done = new Map<Epoch, RangeSet>();
   #counts = { readings: 0, unchanged: 0 };
+  /** The newest file has what should go before anything in the others: it is to be ended. */
+  wantsNewFile = false;
 
   constructor(files: readonly FileState[], ledger: Ledger, options: RoomOptions) {
     this.#files = files;
@@ -69,6 +76,7 @@ export class Room {
 
   /** One bounded piece of work towards more room; false when there was nothing to do. */
   relieve(): boolean {
+    this.#done.clear();
     if (this.#emptying) return this.#copyOn(this.#emptying);
     if (this.#dropOverAckedShare()) return true;
     const { bytesMax, fileBytesMax } = this.#options;
@@ -77,17 +85,26 @@ export class Room {
     const sparse = this.#older().find((file) => this.#neededShare(file) < NEEDED_SHARE);
     if (sparse) return this.#empty(sparse);
     for (let level = 1; level <= keepClasses.length; level++) {
-      for (const file of this.#older()) {
-        if (file.gaveUp >= level) continue;
-        // Reading through one file is enough for one call, also when it had nothing to give.
-        return this.#giveUp(file, level) ? this.#empty(file) : true;
-      }
+      if (this.#endNewest(level)) return true;
+      const file = this.#older().find((it) => it.gaveUp < level && hasRows(it, level));
+      if (!file) continue;
+      this.#giveUp(file, level);
+      return true;
     }
     return false;
   }
 
+  // A new file for each lesser record would cost more than it keeps: it is worth it from a quarter on.
+  #endNewest(level: number): boolean {
+    const newest = this.#files.at(-1);
+    if (!newest || newest.recordBytes < this.#options.fileBytesMax / 4) return false;
+    this.wantsNewFile = hasRows(newest, level - 1);
+    return this.wantsNewFile;
+  }
+
   /** Removes every closed file: for a disk that is full though the share is not. */
   dropClosed(): number {
+    this.#done.clear();
     let dropped = 0;
     while (this.#dropOldestClosed()) dropped++;
     return dropped;
@@ -114,10 +131,10 @@ export class Room {
   }
 
   #needed(file: FileState, epoch: Epoch): number {
-    const state = this.#ledger.epochs.get(epoch);
-    let ranges = file.held.get(epoch)?.toArray() ?? [];
-    if (state) ranges = without(without(ranges, state.closed), state.givenUp);
-    return RangeSet.of(ranges).size;
+    const ranges = file.held.get(epoch)?.toArray() ?? [];
+    let done = this.#done.get(epoch);
+    if (!done) this.#done.set(epoch, (done = this.#ledger.done(epoch)));
+    return RangeSet.of(without(ranges, done)).size;
   }
 
   #neededShare(file: FileState): number {
@@ -150,11 +167,10 @@ export class Room {
     // Cheap in the usual case: as long as all files together are within the share there is nothing to ask.
     const shareBytes = this.#options.bytesMax * this.#options.ackedShare;
     if (this.#usedBytes <= shareBytes) return false;
-    const closed = this.#older().filter((file) => this.#isClosed(file));
+    const closed = this.#older().filter((file) => this.#neededShare(file) < CLOSED_SHARE);
     const bytes = closed.reduce((sum, file) => sum + file.bytes, 0);
     if (bytes <= shareBytes || !closed[0]) return false;
-    this.#options.remove(closed[0]);
-    return true;
+    return this.#empty(closed[0]);
   }
 
   #empty(file: FileState): boolean {
@@ -176,32 +192,32 @@ export class Room {
 
   #isNeeded({ epoch, sequence }: Row): boolean {
     const state = this.#ledger.epochs.get(epoch);
-    return !state || !(state.closed.has(sequence) || state.givenUp.has(sequence));
+    if (state?.givenUp.has(sequence)) return false;
+    return !state?.closed.has(sequence) || this.#ledger.isPart(epoch, sequence);
   }
 
-  /** Owes the rows of the first `level` classes; false when the file has none, or they make too many ranges. */
-  #giveUp(file: FileState, level: number): boolean {
+  /** Owes the rows of the first `level` classes, unless there are none or they make too many ranges. */
+  #giveUp(file: FileState, level: number): void {
     const handle = this.#options.open(file);
-    if (!handle) return false;
+    file.gaveUp = level;
+    if (!handle) return;
     const losses = new Losses();
     const counts = { readings: 0, unchanged: 0 };
     for (let key: number | null = 0; key !== null; ) {
       const step = handle.scan(key, COPY_ROWS, COPY_BYTES);
       for (const row of step.rows) {
         if (keepClasses.indexOf(row.keep) >= level || !this.#isNeeded(row)) continue;
+        if (this.#ledger.isPart(row.epoch, row.sequence)) continue;
         losses.addRow(row);
         counts.readings += row.taken;
         counts.unchanged += row.unchanged;
       }
       key = step.nextKey;
     }
-    file.gaveUp = level;
-    if (losses.size === 0) return false;
-    if (level < keepClasses.length - 1 && !this.#fits(losses)) return false;
+    if (level <= LESSER_CLASSES && !this.#fits(losses)) return;
     for (const loss of losses.all()) this.#ledger.owe(loss);
     this.#counts.readings += counts.readings;
     this.#counts.unchanged += counts.unchanged;
-    return true;
   }
 
   #fits(losses: Losses): boolean {
@@ -217,4 +233,9 @@ export class Room {
     }
     return [...unions.values()].every(({ count }) => count <= EPOCH_RANGES_MAX);
   }
+}
+
+/** Whether the file has any row of the first `level` classes. */
+function hasRows({ rows }: FileState, level: number): boolean {
+  return rows.slice(0, level).some((count) => count > 0);
 }
