@@ -1,6 +1,7 @@
-// A demo emergency desk: takes webhooks as the other side would, from the public text of Standard Webhooks 1.0
-// and nothing of ours. It verifies signature and time, needs each id once, and confirms by its own word in the
-// answer. Its faults are options, so that tests see a desk that is slow, says nothing, breaks, or is gone.
+// A demo emergency desk: takes webhooks as the other side would, from the public text of Standard
+// Webhooks 1.0 and nothing of ours. It verifies signature and time, needs each id once, and
+// confirms by its own word in the answer. Its faults are options, so that tests see a desk that is
+// slow, says nothing, breaks, or is gone.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';

@@ -1,15 +1,17 @@
-// The alarms consumer: follows the inbox, evaluates the rules in force, and says what people must know. One call,
-// one transaction: rule and evaluation state, alarms, journal, notifications to send and cursor move together or
-// not at all, so a crash at any point repeats work and changes nothing.
+// The alarms consumer: follows the inbox, evaluates the rules in force, and says what people must
+// know. One call, one transaction: rule and evaluation state, alarms, journal, notifications to
+// send and cursor move together or not at all, so a crash at any point repeats work and changes
+// nothing.
 //
-// Synchronous and without a clock of its own: the thread that owns the database drives it, and so does a
-// simulated world. In memory is only what a start reads back from the tables; after a failed transaction
-// it is read back at once.
+// Synchronous and without a clock of its own: the thread that owns the database drives it, and so
+// does a simulated world. In memory is only what a start reads back from the tables; after a failed
+// transaction it is read back at once.
 //
-// The way of a reading: most series are still (no delay runs, the value is on the same side), and for those a
-// few array accesses suffice; everything else goes through the kernel (core/alarm/evaluate.ts). Order is by
-// (epoch, monotonic time) alone. A sample newer than the newest known belongs to the live state whichever lane
-// brought it; older ones go to history.ts. Coverage is believed as order.ts says.
+// The way of a reading: most series are still (no delay runs, the value is on the same side), and
+// for those a few array accesses suffice; everything else goes through the kernel
+// (core/alarm/evaluate.ts). Order is by (epoch, monotonic time) alone. A sample newer than the
+// newest known belongs to the live state whichever lane brought it; older ones go to history.ts.
+// Coverage is believed as order.ts says.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Input, Sample, Track } from '../../core/alarm/evaluate.ts';
 import { isStill, step } from '../../core/alarm/evaluate.ts';
@@ -106,8 +108,8 @@ export class AlarmConsumer {
   }
 
   /**
-   * Somebody has seen it and takes it. Throws a Fault: `alarm_unknown`, `alarm_superseded` (history, or a newer
-   * occurrence has come), `alarm_acknowledged` (its detail says by whom).
+   * Somebody has seen it and takes it. Throws a Fault: `alarm_unknown`, `alarm_superseded`
+   * (history, or a newer occurrence has come), `alarm_acknowledged` (its detail says by whom).
    */
   acknowledge(occurrence: string, who: string, note: string, nowMs: number): AlarmEvent[] {
     const before = this.tables.get(occurrence);
@@ -234,8 +236,8 @@ export class AlarmConsumer {
     if (arrival.isPresent && arrival.isLive) this.#passed(gateway, source);
   }
 
-  // The gateway restarted: what is still to come of the epoch before is history, and nothing is known yet of
-  // the new one. States hold.
+  // The gateway restarted: what is still to come of the epoch before is history, and nothing is
+  // known yet of the new one. States hold.
   #leaveEpoch(gateway: Gateway, before: string, source: Source): void {
     for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
       const { series } = watched.row;
@@ -266,7 +268,8 @@ export class AlarmConsumer {
       const raw = values[at]!;
       const value = Number.isNaN(raw) ? numberOf(special.get(at)) : raw;
       const isOld = !arrival.isPresent || monoMs <= marks.sample[series]!;
-      if (isOld && record.isState) continue; // A state record repeats what is accounted for elsewhere.
+      // A state record repeats what is accounted for elsewhere.
+      if (isOld && record.isState) continue;
       if (isOld && arrival.isPresent && monoMs === marks.sample[series]!) continue;
       const isCovered = this.#coveredBy[series] === this.#recordNumber;
       const fromMonoMs = isCovered ? Math.min(this.#coveredFrom[series]!, monoMs) : monoMs;
@@ -389,7 +392,8 @@ export class AlarmConsumer {
     this.#marks.provisional[watched.row.series] = waits ? 1 : 0;
   }
 
-  // The newest sample of the present epoch as history's end, when it was started without knowing better.
+  // The newest sample of the present epoch as history's end, when it was started without knowing
+  // better.
   #present(gateway: Gateway, series: number): Sample | null {
     const { epoch, offsetMs } = gateway;
     const monoMs = this.#marks.sample[series]!;

@@ -1,16 +1,20 @@
-// What came late, evaluated apart. When live evaluation jumps over a stretch of time (an outage, a lost record, a
-// new epoch), the state before the jump is kept, and the backlog that later fills the stretch is evaluated from
-// it, with the same kernel. What began and ended inside is written as historical, with its true times.
+// What came late, evaluated apart. When live evaluation jumps over a stretch of time (an outage, a
+// lost record, a new epoch), the state before the jump is kept, and the backlog that later fills
+// the stretch is evaluated from it, with the same kernel. What began and ended inside is written as
+// historical, with its true times.
 //
-// A stretch closes when its backlog has reached its end, or has stopped coming for a while: then the first live
-// sample after it is put to the history too, and the two evaluations are joined:
-//   - an excursion that was on at the end and has not ended since began when history says: the live alarm is moved
-//     back, or, where live evaluation did not see it (a restarted delay, a value in the deadband), it becomes one;
-//   - one that was on at the end and ended since is historical, or is the live alarm of that time, moved back;
-//   - an alarm from before the stretch that had ended in it is cleared with its true time, and the excursion that
-//     followed it, if it still holds, is an alarm of its own.
-// Of what came live while a stretch was open only the first clear value is kept, not every sample: an end after
-// the stretch is exact to the off-delay, and an excursion that flickered meanwhile is one.
+// A stretch closes when its backlog has reached its end, or has stopped coming for a while: then
+// the first live sample after it is put to the history too, and the two evaluations are joined:
+//   - an excursion that was on at the end and has not ended since began when history says: the live
+//     alarm is moved back, or, where live evaluation did not see it (a restarted delay, a value in
+//     the deadband), it becomes one;
+//   - one that was on at the end and ended since is historical, or is the live alarm of that time,
+//     moved back;
+//   - an alarm from before the stretch that had ended in it is cleared with its true time, and the
+//     excursion that followed it, if it still holds, is an alarm of its own.
+// Of what came live while a stretch was open only the first clear value is kept, not every sample:
+// an end after the stretch is exact to the off-delay, and an excursion that flickered meanwhile is
+// one.
 
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { Evaluation, Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
@@ -24,7 +28,9 @@ import type { Rules } from './rules.ts';
 import type { Alarm, AlarmTables } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
-/** Without a record of the gateway's backlog for this long, what is missing will not come for now. */
+/**
+ * Without a record of the gateway's backlog for this long, what is missing will not come for now.
+ */
 export const STRETCH_IDLE_MS = 60_000;
 /** Per series; at one more the oldest is closed as it is. */
 export const STRETCHES_MAX = 4;
@@ -43,7 +49,9 @@ interface Stretch {
   /** First live sample after the end at which the rule's alarm would end: by rule, its label. */
   cleared: Record<string, number>;
   heardMs: number;
-  /** The newest contiguous sequence when a missing record was the reason; null for a hole in time. */
+  /**
+   * The newest contiguous sequence when a missing record was the reason; null for a hole in time.
+   */
   readonly missingAfter: number | null;
 }
 
@@ -89,7 +97,10 @@ export class History {
     return count;
   }
 
-  /** Live evaluation is about to jump. One missing record opens one stretch a series, not one a sample. */
+  /**
+   * Live evaluation is about to jump. A missing record opens one stretch a series, not one a
+   * sample.
+   */
   jump(watched: Watched, { track, end, untilMonoMs, missingAfter }: Jump, source: Source): void {
     if (track.epoch === null) return;
     const newest = this.#bySeries.get(watched.row.series)?.at(-1);
@@ -106,7 +117,10 @@ export class History {
     );
   }
 
-  /** Takes what is older than the live state; `liveSample` is the newest sample of the present epoch. */
+  /**
+   * Takes what is older than the live state; `liveSample` is the newest sample of the present
+   * epoch.
+   */
   take(
     watched: Watched,
     input: Exclude<Input, { kind: 'passed' }>,
@@ -127,7 +141,10 @@ export class History {
     if (isReached && input.kind === 'covered') this.#close(kept, source);
   }
 
-  /** A live sample of a series with open stretches: the end of one that has none yet, or a clear value. */
+  /**
+   * A live sample of a series with open stretches: the end of one that has none yet, or a clear
+   * value.
+   */
   note(watched: Watched, sample: Sample): void {
     for (const kept of this.#bySeries.get(watched.row.series) ?? []) {
       const { stretch } = kept;
@@ -257,8 +274,8 @@ export class History {
     }
   }
 
-  // The live alarm that is the rest of an excursion that was on at the end of the stretch, if there is one: the
-  // one that began with the end, or the present one when nothing has ended it since.
+  // The live alarm that is the rest of an excursion that was on at the end of the stretch, if there
+  // is one: the one that began with the end, or the present one when nothing has ended it since.
   #rest(watch: Watch, stretch: Stretch, ofHistory: string): Alarm | null {
     const { key, rule } = watch.subject;
     const { end } = stretch;

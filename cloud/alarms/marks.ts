@@ -1,7 +1,7 @@
-// What is known of each watched series, in flat arrays indexed by series number: the newest sample, up to when
-// the series is known, the newest value. It changes with every record, so it is kept in blocks of 128 series
-// (series of one gateway have neighbouring numbers): one write of about 3 KB a touched block and transaction,
-// instead of a row a reading.
+// What is known of each watched series, in flat arrays indexed by series number: the newest sample,
+// up to when the series is known, the newest value. It changes with every record, so it is kept in
+// blocks of 128 series (series of one gateway have neighbouring numbers): one write of about 3 KB a
+// touched block and transaction, instead of a row a reading.
 import type { Track } from '../../core/alarm/evaluate.ts';
 import type { AlarmTables } from './tables.ts';
 
@@ -49,7 +49,9 @@ export class Marks {
     this.#dirty[series >>> 7] = 1;
   }
 
-  /** As the kernel knows it. A mark of NOTHING means that this epoch has not shown the series yet. */
+  /**
+   * As the kernel knows it. A mark of NOTHING means that this epoch has not shown the series yet.
+   */
   track(series: number, epoch: string): Track {
     const value = this.value[series]!;
     return {

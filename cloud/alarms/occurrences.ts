@@ -1,8 +1,9 @@
-// From what the kernel found to what people see: alarm rows, journal, notifications to send, events for the live
-// stream. Part of the consumer's transaction.
+// From what the kernel found to what people see: alarm rows, journal, notifications to send, events
+// for the live stream. Part of the consumer's transaction.
 //
-// A transition found in live data is an alarm now. One found in a backlog is provisional: it is written as
-// historical and pages nobody; when something live shows that it still holds, it becomes an alarm now.
+// A transition found in live data is an alarm now. One found in a backlog is provisional: it is
+// written as historical and pages nobody; when something live shows that it still holds, it becomes
+// an alarm now.
 import type { Transition } from '../../core/alarm/evaluate.ts';
 import { NO_VERDICT } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
@@ -47,7 +48,9 @@ export class Occurrences {
     this.#events = [];
   }
 
-  /** Takes what the kernel found for a rule; the caller has set the new verdict and keeps the watch. */
+  /**
+   * Takes what the kernel found for a rule; the caller has set the new verdict and keeps the watch.
+   */
   take(watch: Watch, transitions: readonly Transition[], source: Source): void {
     for (const transition of transitions) {
       if (transition.kind === 'begins') this.#begin(watch, transition, source);
@@ -68,7 +71,8 @@ export class Occurrences {
     else this.#tell('historical', 'alarm-historical', null, alarm, source);
   }
 
-  // An excursion keeps its name: one that was known already (its rule was changed and changed back) reopens.
+  // An excursion keeps its name: one that was known already (its rule was changed and changed back)
+  // reopens.
   #insert(watch: Watch, transition: Transition, source: Source): Alarm {
     const row = alarmRow(watch, transition, source);
     const known = this.#tables.get(row.occurrence);

@@ -1,10 +1,12 @@
-// Where a record stands among those of its gateway: which epoch is the present one, whether all records before
-// it are in, and so whether its coverage may be believed. Pure but for the gateway's own state, which is JSON.
+// Where a record stands among those of its gateway: which epoch is the present one, whether all
+// records before it are in, and so whether its coverage may be believed. Pure but for the gateway's
+// own state, which is JSON.
 //
-// "Covered and not reported" means unchanged only when no record that could hold the report is missing. So the
-// coverage of a record waits until every sequence before it has come, the state record that opens a connection
-// counting for all before itself; a sample never waits. What waits is bounded by count and time: at either
-// limit the missing records are taken for lost, and the kernel sees the hole.
+// "Covered and not reported" means unchanged only when no record that could hold the report is
+// missing. So the coverage of a record waits until every sequence before it has come, the state
+// record that opens a connection counting for all before itself; a sample never waits. What waits
+// is bounded by count and time: at either limit the missing records are taken for lost, and the
+// kernel sees the hole.
 import type { Condition } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
@@ -14,7 +16,9 @@ import type { DecodedCoverage, DecodedRecord } from '../inbox/decoded.ts';
 export const AHEAD_RECORDS_MAX = 64;
 /** An edge resends after 5 s, and again after 10 s more. */
 export const AHEAD_WAIT_MS = 30_000;
-/** Each group is covered at least every 10 s; a longer silence is the gateway's, not the point's. */
+/**
+ * Each group is covered at least every 10 s; a longer silence is the gateway's, not the point's.
+ */
 export const HEAD_JUMP_MS = 15_000;
 /** An edge that opens its outbox more often than this within our memory restarts in a loop. */
 export const PAST_EPOCHS_MAX = 64;
@@ -34,7 +38,10 @@ export interface Gateway {
   /** Every sequence up to here is in, or lies before a state record. */
   contiguous: number;
   ahead: Ahead[];
-  /** Newest time of a live record; since when it has moved on without a jump; when no-data was looked at. */
+  /**
+   * Newest time of a live record; since when it has moved on without a jump; when no-data was
+   * looked at.
+   */
   headMonoMs: number;
   headSinceMonoMs: number;
   passedMonoMs: number;
@@ -120,11 +127,14 @@ export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
   return { ...arrival, coverage: ready(gateway) };
 }
 
-/** A rival epoch becomes the present one only when the present one has not been heard for this long. */
+/**
+ * A rival epoch becomes the present one only when the present one has not been heard for this long.
+ */
 export const RIVAL_WAIT_MS = 30_000;
 
-// A higher opening number is the next epoch. A lower one that was never seen, comes live and alone, is a card
-// restored from an older image: what it says is true now. One that was present before never is again.
+// A higher opening number is the next epoch. A lower one that was never seen, comes live and alone,
+// is a card restored from an older image: what it says is true now. One that was present before
+// never is again.
 function isNext(gateway: Gateway, { row }: DecodedRecord): boolean {
   const { epoch, lane, receivedMs } = row;
   if (gateway.epoch === null) return true;

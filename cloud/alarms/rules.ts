@@ -1,6 +1,7 @@
-// Profiles and gateway files propose rules in the dictionary; this registry decides. A proposal is adopted under
-// the gateway's name while nobody else has touched the rule; once a person has, a proposal that differs is kept
-// beside it, shown, and never applied. Every decision is a version with author and reason, and in the journal.
+// Profiles and gateway files propose rules in the dictionary; this registry decides. A proposal is
+// adopted under the gateway's name while nobody else has touched the rule; once a person has, a
+// proposal that differs is kept beside it, shown, and never applied. Every decision is a version
+// with author and reason, and in the journal.
 import { rejudge } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { Fault } from '../../core/fault.ts';
@@ -26,8 +27,9 @@ export class Rules {
   }
 
   /**
-   * Adopts what a manifest proposes. A manifest older than the one in force, or of another epoch than the
-   * present one, adds what is missing and changes nothing: it comes with a backlog or was asked for again.
+   * Adopts what a manifest proposes. A manifest older than the one in force, or of another epoch
+   * than the present one, adds what is missing and changes nothing: it comes with a backlog or was
+   * asked for again.
    */
   adopt(
     gateway: Gateway,
@@ -134,7 +136,10 @@ export class Rules {
     return row;
   }
 
-  /** Brings a watch in line with the newest reading, which is now: after its rule or its past has changed. */
+  /**
+   * Brings a watch in line with the newest reading, which is now: after its rule or its past has
+   * changed.
+   */
   rejudge(watch: Watch, source: Source): void {
     const { series, gateway } = watch.watched.row;
     const epoch = this.epochOf(gateway);

@@ -1,6 +1,7 @@
-// When a gateway as a whole is silent: not connected, or connected and not sending. One alarm for the gateway,
-// instead of one for every point behind it. Measured by the cloud's clock from what the cloud itself heard; a
-// start of the cloud, or a pause or step of its clock, is nobody's silence and begins the count anew.
+// When a gateway as a whole is silent: not connected, or connected and not sending. One alarm for
+// the gateway, instead of one for every point behind it. Measured by the cloud's clock from what
+// the cloud itself heard; a start of the cloud, or a pause or step of its clock, is nobody's
+// silence and begins the count anew.
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import { bilingual } from '../../core/text/text.ts';

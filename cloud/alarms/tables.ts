@@ -1,7 +1,9 @@
-// The tables of the alarms, in the registry's database: rules, evaluation state, alarms, journal, notifications
-// to send, cursor. This file knows SQL and nothing else; consumer.ts decides what is written in one transaction.
+// The tables of the alarms, in the registry's database: rules, evaluation state, alarms, journal,
+// notifications to send, cursor. This file knows SQL and nothing else; consumer.ts decides what is
+// written in one transaction.
 //
-// Format version 1. Documents are JSON; times are milliseconds since 1970 unless their name says mono.
+// Format version 1. Documents are JSON; times are milliseconds since 1970 unless their name says
+// mono.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Verdict } from '../../core/alarm/evaluate.ts';
 import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
@@ -119,7 +121,9 @@ export const LIST_MAX = 1_000;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS alarm_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS alarm_series (series INTEGER PRIMARY KEY, document TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS alarm_series (
+    series INTEGER PRIMARY KEY, document TEXT NOT NULL
+  ) STRICT;
   CREATE TABLE IF NOT EXISTS alarm_rules (
     series INTEGER NOT NULL, rule TEXT NOT NULL, version INTEGER NOT NULL, author TEXT NOT NULL,
     reason TEXT NOT NULL, document TEXT NOT NULL, proposed TEXT, retired INTEGER NOT NULL,
@@ -311,7 +315,10 @@ export class AlarmTables {
     return whole;
   }
 
-  /** Only for a historical alarm that turned out to be the beginning of another; the journal keeps it. */
+  /**
+   * Only for a historical alarm that turned out to be the beginning of another; the journal keeps
+   * it.
+   */
   remove(occurrence: string): void {
     this.#run('DELETE FROM alarms WHERE occurrence = ?', occurrence);
   }
@@ -368,7 +375,10 @@ export class AlarmTables {
     this.#run(sql, Math.round(atMs), document);
   }
 
-  /** What is to be notified, oldest first; the pipeline drops each in the transaction that routes it. */
+  /**
+   * What is to be notified, oldest first; the pipeline drops each in the transaction that routes
+   * it.
+   */
   outgoing(limit: number): Outgoing[] {
     return this.#all('SELECT * FROM alarm_outgoing ORDER BY seq LIMIT ?', limit).map((row) => ({
       ...(JSON.parse(String(row['document'])) as Pick<Outgoing, 'transition' | 'alarm'>),

@@ -1,5 +1,5 @@
-// The rules in force, by series number, with the state of each: what evaluation works on in memory. Everything
-// here is also in the tables, and a start reads it back.
+// The rules in force, by series number, with the state of each: what evaluation works on in memory.
+// Everything here is also in the tables, and a start reads it back.
 import type { Subject, Verdict } from '../../core/alarm/evaluate.ts';
 import { HOLE_PERIODS, NO_VERDICT } from '../../core/alarm/evaluate.ts';
 import type { Condition } from '../../core/alarm/state.ts';
@@ -33,7 +33,9 @@ export class WatchedSeries {
   readonly bySeries: (Watched | undefined)[] = [];
   readonly byKey = new Map<string, Watched>();
   readonly byGateway = new Map<string, Watched[]>();
-  /** Rules that are no longer in force, so that one that comes back goes on counting its versions. */
+  /**
+   * Rules that are no longer in force, so that one that comes back goes on counting its versions.
+   */
   readonly retired = new Map<string, RuleRow>();
   readonly #tables: AlarmTables;
   readonly #marks: Marks;

@@ -1,6 +1,7 @@
-// The delivery ledger: one row a notification and receiver, from queued to confirmed, with the times of each
-// step. It is what a restart goes on from, and what anybody looks at who asks whether a person was reached.
-// Rows with something left to do are `open`; closed ones stay, for the record.
+// The delivery ledger: one row a notification and receiver, from queued to confirmed, with the
+// times of each step. It is what a restart goes on from, and what anybody looks at who asks whether
+// a person was reached. Rows with something left to do are `open`; closed ones stay, for the
+// record.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import type { Alarm } from '../alarms/tables.ts';
@@ -10,7 +11,9 @@ import type { Match } from './route.ts';
 export const NOTIFY_FORMAT = 1;
 export const DELIVERIES_LIST_MAX = 1_000;
 
-/** A delivery with what the pipeline still has to do about it, in wall time for a restart to go by. */
+/**
+ * A delivery with what the pipeline still has to do about it, in wall time for a restart to go by.
+ */
 export interface Entry {
   readonly delivery: Delivery;
   readonly isOpen: boolean;
@@ -46,7 +49,9 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notify_silences (
     id INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL, document TEXT NOT NULL
   ) STRICT;
-  CREATE TABLE IF NOT EXISTS notify_gone (receiver TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;`;
+  CREATE TABLE IF NOT EXISTS notify_gone (
+    receiver TEXT PRIMARY KEY, at_ms INTEGER NOT NULL
+  ) STRICT;`;
 
 export class Ledger {
   readonly #database: DatabaseSync;

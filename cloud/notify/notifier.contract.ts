@@ -62,7 +62,10 @@ export interface Bench {
   readonly received: () => Promise<readonly string[]>;
 }
 
-/** `open` starts the receiving side; `broken` gives a notifier whose receiver is not there, if that can be. */
+/**
+ * `open` starts the receiving side; `broken` gives a notifier whose receiver is not there, if that
+ * can be.
+ */
 export function notifierContract(
   name: string,
   {

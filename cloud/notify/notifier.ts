@@ -1,5 +1,5 @@
-// What a channel is to the pipeline: it sends one delivery once and says what came of it. When to try again, how
-// often, whom to tell instead, and what goes into the ledger is the pipeline's.
+// What a channel is to the pipeline: it sends one delivery once and says what came of it. When to
+// try again, how often, whom to tell instead, and what goes into the ledger is the pipeline's.
 import type { Alarm, Notified } from '../alarms/tables.ts';
 
 // A delivery is *accepted* when the receiving side took it, and *confirmed* only by its own word.
@@ -16,7 +16,9 @@ export type DeliveryState = (typeof deliveryStates)[number];
 
 /** One notification to one receiver. */
 export interface Delivery {
-  /** Occurrence and transition: equal on every try and for every receiver; a receiver needs it once. */
+  /**
+   * Occurrence and transition: equal on every try and for every receiver; a receiver needs it once.
+   */
   readonly id: string;
   /** Rises by one a delivery: the cursor of lists. */
   readonly number: number;

@@ -1,16 +1,17 @@
 // The way of a notification to a person, one line of stages:
 //
-//   route -> group -> silence -> deduplicate -> record      (`take`, one transaction with the queue)
-//   send -> confirm -> escalate -> record                   (`run`, one delivery at a time and receiver)
+//   route -> group -> silence -> deduplicate -> record   (`take`, with the queue)
+//   send -> confirm -> escalate -> record                (`run`, a few at once a receiver)
 //
-// Promises. A notification that left the alarms' queue is in the ledger. A try is recorded before it is made, so
-// a crash in between repeats it under the same id, and the receiver, which needs each id once, pages nobody twice.
-// What is not confirmed within the route's limit is `undelivered`: shown, and the next of the route's chain is
-// told; the last of a chain is told again, REPEATS_MAX times. A confirmation by anybody, or an acknowledgement at
-// the desk, ends the chain. Failed tries are repeated with growing pauses for RETRY_FOR_MS.
+// Promises. A notification that left the alarms' queue is in the ledger. A try is recorded before
+// it is made, so a crash in between repeats it under the same id, and the receiver, which needs
+// each id once, pages nobody twice. What is not confirmed within the route's limit is
+// `undelivered`: shown, and the next of the route's chain is told; the last of a chain is told
+// again, REPEATS_MAX times. A confirmation by anybody, or an acknowledgement at the desk, ends the
+// chain. Failed tries are repeated with growing pauses for RETRY_FOR_MS.
 //
-// One receiver that hangs holds back only its own deliveries. Waiting goes by the monotonic clock; the ledger
-// keeps wall times for people and for a restart.
+// One receiver that hangs holds back only its own deliveries. Waiting goes by the monotonic clock;
+// the ledger keeps wall times for people and for a restart.
 import type { BackoffOptions } from '../../core/backoff.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -289,8 +290,8 @@ export class Pipeline {
     return planned.flatMap((plan) => this.#add(transition, alarm, plan, atMs));
   }
 
-  // Part of the caller's transaction, who admits the entries after it. A receiver that is gone fails at once, and
-  // the next in the chain is told instead.
+  // Part of the caller's transaction, who admits the entries after it. A receiver that is gone
+  // fails at once, and the next in the chain is told instead.
   #add(
     transition: Delivery['transition'],
     alarm: Alarm,
@@ -378,7 +379,7 @@ export class Pipeline {
     }
   }
 
-  // Nobody has said that it was seen: it shows, and the next in the chain is told; the last is told again.
+  // Nobody has said that it was seen: it shows, and the next is told; the last is told again.
   #escalate(open: Open): void {
     const { delivery } = open.entry;
     const next = this.#chainOf(delivery.route)[delivery.step + 1];
@@ -411,13 +412,13 @@ export class Pipeline {
     this.#log.warn('notify_failed', { id, receiver, why: quoted(why) });
     const told = this.#options.tables.transact(() => {
       this.#close({ ...delivery, state: 'failed', why });
-      // Somebody else is told at once: waiting for a confirmation that cannot come would waste the time.
+      // Somebody else is told at once: no confirmation can come of this one.
       return confirmByMs === null ? [] : this.#passOn(delivery);
     });
     this.#admit(told);
   }
 
-  // A database that cannot be written (a full disk) is met again in a while; anything else is a mistake.
+  // A database that cannot be written (a full disk) is met again; anything else is a mistake.
   #stumble({ number, receiver }: Pick<Delivery, 'number' | 'receiver'>, error: unknown): void {
     if (!isStorage(error)) throw error;
     this.#log.error('notify_ledger_failed', { receiver, why: quoted(error.message) });

@@ -1,8 +1,8 @@
-// Standard Webhooks 1.0 (standardwebhooks.com, github standard-webhooks/standard-webhooks): `webhook-id`,
-// `webhook-timestamp`, `webhook-signature`; the signed text is `id.timestamp.body`, the key is the base64 behind
-// `whsec_`. One call is one request:
-//   2xx        sent; `{"confirmed": "<webhook-id>"}` in the answer says that it was seen, and by whom if it
-//              has `by`. Any other answer is only accepted;
+// Standard Webhooks 1.0 (standardwebhooks.com, github standard-webhooks/standard-webhooks):
+// `webhook-id`, `webhook-timestamp`, `webhook-signature`; the signed text is `id.timestamp.body`,
+// the key is the base64 behind `whsec_`. One call is one request:
+//   2xx        sent; `{"confirmed": "<webhook-id>"}` in the answer says that it was seen, and by
+//              whom if it has `by`. Any other answer is only accepted;
 //   410        the receiver wants no more, ever;
 //   3xx        given up: whoever controls a redirect would control where alarms go;
 //   all else   to be tried again: a person may yet mend it, and an alarm is worth days of trying.
@@ -32,7 +32,9 @@ export function sign(key: Uint8Array, id: string, timestampS: number, body: stri
   return `v1,${createHmac('sha256', key).update(text).digest('base64')}`;
 }
 
-/** Throws `notify_secret` for what is no key of 24 to 64 bytes; the secret is not in the message. */
+/**
+ * Throws `notify_secret` for what is no key of 24 to 64 bytes; the secret is not in the message.
+ */
 export function keyOf(receiver: string, secret: string): Uint8Array {
   const [, encoded] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
   const key = Buffer.from(encoded ?? '', 'base64');
@@ -49,7 +51,7 @@ export function webhook(fetcher: typeof fetch, clock: Clock, options: WebhookOpt
     throw new Fault('notify_url', 'never', receiver);
   }
   return {
-    async send(delivery, signal) {
+    send: async (delivery, signal) => {
       const timeout = new AbortController();
       const cancel = clock.after(timeoutMs, () => timeout.abort());
       const either = AbortSignal.any([signal, timeout.signal]);
@@ -99,7 +101,8 @@ async function outcomeOf(
   return { kind: 'retry', why: `http ${status}`, afterMs };
 }
 
-// Who confirmed, or null: only this id counts, and an answer that is no JSON or ends early is no confirmation.
+// Who confirmed, or null: only this id counts, and an answer that is no JSON or ends early is no
+// confirmation.
 async function confirmation(
   response: Response,
   id: string,

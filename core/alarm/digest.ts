@@ -1,8 +1,10 @@
-// SHA-256 (FIPS 180-4) in plain arithmetic: the kernel runs at the edge, in the cloud and in a browser, and all
-// of them must give one excursion one name. Called once an occurrence, so speed does not matter.
+// SHA-256 (FIPS 180-4) in plain arithmetic: the kernel runs at the edge, in the cloud and in a
+// browser, and all of them must give one excursion one name. Called once an occurrence, so speed
+// does not matter.
 import { hex } from '../bytes.ts';
 
-// The first 32 bits of the fractional parts of square and cube roots of the first primes (4.2.2, 5.3.3).
+// The first 32 bits of the fractional parts of square and cube roots of the first primes (4.2.2,
+// 5.3.3).
 const primes: number[] = [];
 for (let candidate = 2; primes.length < 64; candidate++) {
   if (primes.every((prime) => candidate % prime !== 0)) primes.push(candidate);
@@ -65,9 +67,9 @@ function compress(state: Uint32Array, words: Uint32Array): void {
 }
 
 /**
- * The name of one excursion of one rule on one series: 128 bits as 32 hex digits. The first sample beyond is
- * named by epoch and monotonic time, not by the record that brought it: a state record repeats a sample under
- * another sequence, and the excursion is still the same.
+ * The name of one excursion of one rule on one series: 128 bits as 32 hex digits. The first sample
+ * beyond is named by epoch and monotonic time, not by the record that brought it: a state record
+ * repeats a sample under another sequence, and the excursion is still the same.
  */
 export function occurrenceName(
   series: string,

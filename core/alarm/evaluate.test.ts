@@ -1,6 +1,7 @@
-// Cases are folders of files: a rule, what comes in, and what must come out. A case that differs only in data is
-// a new folder, nothing else. Columns of readings.csv: `from` since when polled without a break, `until` the time
-// of a sample or the end of coverage, `wall` its label where it is not the same.
+// Cases are folders of files: a rule, what comes in, and what must come out. A case that differs
+// only in data is a new folder, nothing else. Columns of readings.csv: `from` since when polled
+// without a break, `until` the time of a sample or the end of coverage, `wall` its label where it
+// is not the same.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';

@@ -1,17 +1,21 @@
-// One rule on one series: samples and coverage in, beginnings and ends out. Pure; the state is plain JSON.
+// One rule on one series: samples and coverage in, beginnings and ends out. Pure; the state is
+// plain JSON.
 //
-// Time is the gateway's monotonic time within one epoch (`monoMs`); the wall time (`atMs`) of a sample only
-// labels the results. A value holds until the next sample, because the edge leaves out what did not change:
+// Time is the gateway's monotonic time within one epoch (`monoMs`); the wall time (`atMs`) of a
+// sample only labels the results. A value holds until the next sample, because the edge leaves out
+// what did not change:
 //   sample   a reading, older ones than the newest known are not for this state and change nothing;
-//   covered  the series was polled without a break from `fromMonoMs` until `untilMonoMs`, and what was not
-//            reported did not change: this moves the watermark on which delays run;
+//   covered  the series was polled without a break from `fromMonoMs` until `untilMonoMs`, and what
+//            was not reported did not change: this moves the watermark on which delays run;
 //   passed   the gateway's time went on and nobody polled the series: only a no-data rule cares.
-// A delay that began at t with length d ends at t + d, however late that becomes known and however inputs are
-// batched. A sample at t + d exactly speaks first: the condition must hold *at* the end of its delay.
+// A delay that began at t with length d ends at t + d, however late that becomes known and however
+// inputs are batched. A sample at t + d exactly speaks first: the condition must hold *at* the end
+// of its delay.
 //
-// A hole of more than HOLE_PERIODS periods between watermark and `fromMonoMs`, and a new epoch, restart running
-// delays and hold everything else. A bad value holds the state and stops a running delay like a clock, so that
-// a line that loses every fifth answer still raises an alarm, a little later.
+// A hole of more than HOLE_PERIODS periods between watermark and `fromMonoMs`, and a new epoch,
+// restart running delays and hold everything else. A bad value holds the state and stops a running
+// delay like a clock, so that a line that loses every fifth answer still raises an alarm, a little
+// later.
 import { unreachable } from '../fault.ts';
 import { isBad, type QualityCode } from '../quality.ts';
 import { occurrenceName } from './digest.ts';
@@ -140,7 +144,9 @@ export function isClear({ side, limit, deadband }: LimitRule, value: number): bo
     : value > limit + deadband;
 }
 
-/** True when a newer sample would change nothing but the track: the consumer's shortcut, no more. */
+/**
+ * True when a newer sample would change nothing but the track: the consumer's shortcut, no more.
+ */
 export function isStill(rule: Rule, phase: Phase, value: number, usable: boolean): boolean {
   if (phase === 'rising' || phase === 'falling') return false;
   if (rule.kind === 'no-data') return usable === (phase === 'normal');
@@ -220,8 +226,9 @@ function takeSample(
   return [{ track, verdict: after }, early.length ? [...early, ...late] : late];
 }
 
-// A new epoch or a hole restarts the running delay where knowledge begins again. Silence that goes on through a
-// hole is still silence: a device that fails is asked more and more seldom, and must not stay unnoticed.
+// A new epoch or a hole restarts the running delay where knowledge begins again. Silence that goes
+// on through a hole is still silence: a device that fails is asked more and more seldom, and must
+// not stay unnoticed.
 function enter(
   { periodMs, rule }: Subject,
   { track, verdict }: Evaluation,

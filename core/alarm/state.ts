@@ -1,13 +1,17 @@
-// The condition of the machine as people see it, after ISA-18.2 / IEC 62682. Two flags that do not depend on
-// one another are kept, `active` and `acknowledged`, and the standard's letter is derived from them, as OPC UA
-// Part 9 models it: shelving, latching and out of service become further flags, never further states.
+// The condition of the machine as people see it, after ISA-18.2 / IEC 62682. Two flags that do not
+// depend on one another are kept, `active` and `acknowledged`, and the standard's letter is derived
+// from them, as OPC UA Part 9 models it: shelving, latching and out of service become further
+// flags, never further states.
 //
-// Delays are over before an event comes here (evaluate.ts): `begins` and `ends` are final. Every excursion is
-// an occurrence with a name of its own; a condition that comes back is a new occurrence, and the one before is
-// superseded whether or not somebody had acknowledged it. A bad value holds whatever is.
+// Delays are over before an event comes here (evaluate.ts): `begins` and `ends` are final. Every
+// excursion is an occurrence with a name of its own; a condition that comes back is a new
+// occurrence, and the one before is superseded whether or not somebody had acknowledged it. A bad
+// value holds whatever is.
 import { unreachable } from '../fault.ts';
 
-/** A normal; B active, unacknowledged; C active, acknowledged; D returned to normal, unacknowledged. */
+/**
+ * A normal; B active, unacknowledged; C active, acknowledged; D returned to normal, unacknowledged.
+ */
 export const letters = ['A', 'B', 'C', 'D'] as const;
 export type Letter = (typeof letters)[number];
 
