@@ -244,7 +244,8 @@ class Watch {
   #note(stats: IngestStats | null): void {
     if (!stats) return;
     const { metrics } = this.#ground;
-    this.#state['ingest'] = stats.connected ? String(stats.state) : 'no broker';
+    const { connected, state } = stats;
+    this.#state['ingest'] = !connected ? 'no broker' : state === 'working' ? 'ok' : state;
     for (const [name, count] of Object.entries(stats.counts)) {
       if (typeof count !== 'number') continue;
       metrics.gauge(`ingest_${name}`, 'Counted by ingest since its start').set(count);
