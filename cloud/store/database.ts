@@ -1,8 +1,11 @@
 // DuckDB as this store uses it: one connection that writes, one for each thing that reads, columns in and
 // columns out. The only file that knows the library.
 //
-// DuckDB locks its file for one process. Whatever it throws is a plain Error; what it means is decided by
-// who called, never from its text.
+// - DuckDB locks its file for one process. Whatever it throws is a plain Error; what it means is decided by
+//   who called, never from its text.
+// - Each call holds one of the four threads that the whole process has for files and name lookups. So at
+//   most READS_MAX read beside the one that writes, and the rest waits here: a disk that hangs must leave
+//   a thread to those who look up where an alarm is to be sent.
 
 import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import {
@@ -16,8 +19,13 @@ import {
   UTINYINT,
   VARCHAR,
 } from '@duckdb/node-api';
+import type { Clock } from '../../core/clock.ts';
 import { assert, Fault } from '../../core/fault.ts';
 
+/** With the writer three of the four threads. */
+const READS_MAX = 2;
+/** A question that runs longer is broken off: nobody waits for it any more. */
+export const QUERY_MS_MAX = 10_000;
 /** Rows of one chunk: DuckDB's vector size. */
 const CHUNK_ROWS = 2048;
 
@@ -90,15 +98,18 @@ function numberOf(value: DuckDBValue | null): number {
 export class Database {
   readonly #instance: DuckDBInstance;
   readonly #writer: DuckDBConnection;
+  readonly #clock: Clock;
   readonly #readings = new Set<Promise<Table>>();
+  readonly #turns: (() => void)[] = [];
   #isClosed = false;
 
-  private constructor(instance: DuckDBInstance, writer: DuckDBConnection) {
+  private constructor(clock: Clock, instance: DuckDBInstance, writer: DuckDBConnection) {
+    this.#clock = clock;
     this.#instance = instance;
     this.#writer = writer;
   }
 
-  static async open(path: string, options: DatabaseOptions): Promise<Database> {
+  static async open(clock: Clock, path: string, options: DatabaseOptions): Promise<Database> {
     const instance = await DuckDBInstance.create(path, {
       threads: String(options.threads),
       memory_limit: `${options.memoryBytes}B`,
@@ -111,7 +122,7 @@ export class Database {
       autoload_known_extensions: 'false',
       allow_community_extensions: 'false',
     });
-    return new Database(instance, await instance.connect());
+    return new Database(clock, instance, await instance.connect());
   }
 
   /** On the writing connection; one at a time. */
@@ -152,24 +163,44 @@ export class Database {
     }
   }
 
-  /** On a connection of its own, beside whatever else is going on; sees what was committed before. */
-  async read(sql: string): Promise<Table> {
-    if (this.#isClosed) throw new Fault('store_failed', 'later', 'the database was closed');
-    const reading = this.#read(sql);
+  /**
+   * On a connection of its own, beside whatever else is going on; sees what was committed before. Faults:
+   * `store_timeout` (later) for one that takes longer than `msMax`.
+   */
+  async read(sql: string, msMax = Number.POSITIVE_INFINITY): Promise<Table> {
+    while (this.#readings.size >= READS_MAX) {
+      await new Promise<void>((resolve) => this.#turns.push(resolve));
+    }
+    if (this.#isClosed) {
+      this.#turns.shift()?.();
+      throw new Fault('store_failed', 'later', 'the database was closed');
+    }
+    const reading = this.#read(sql, msMax);
     this.#readings.add(reading);
     try {
       return await reading;
     } finally {
       this.#readings.delete(reading);
+      this.#turns.shift()?.();
     }
   }
 
-  async #read(sql: string): Promise<Table> {
+  async #read(sql: string, msMax: number): Promise<Table> {
     const connection = await this.#instance.connect();
+    let isLate = false;
+    const interrupt = () => {
+      isLate = true;
+      connection.interrupt();
+    };
+    const cancel = Number.isFinite(msMax) ? this.#clock.after(msMax, interrupt) : () => {};
     try {
       const result = await connection.run(sql);
       return new Table(await result.fetchAllChunks());
+    } catch (error) {
+      if (!isLate) throw error;
+      throw new Fault('store_timeout', 'later', `a query took over ${msMax} ms`, error);
     } finally {
+      cancel();
       connection.closeSync();
     }
   }

@@ -214,7 +214,7 @@ describe('the store on DuckDB', () => {
   test('a store of a newer format is refused and left alone', async () => {
     await store.close();
     const { Database } = await import('./database.ts');
-    const database = await Database.open(join(folder, 'store.duckdb'), {
+    const database = await Database.open(clock, join(folder, 'store.duckdb'), {
       threads: 1,
       memoryBytes: 2 ** 27,
       spillFolder: join(folder, 'spill'),

@@ -58,8 +58,9 @@ export interface DuckStoreOptions {
 }
 
 const defaults = {
-  // The cloud's share of 1 GB is half for DuckDB; a sort of 20 M rows (about 1 GB) spills to disk.
-  memoryBytes: 512 * MEBIBYTE,
+  // A quarter of what the cloud may have: writing a part of 20 M rows then peaks at about 500 MB resident
+  // (700 MB with twice as much), since what DuckDB takes outside its limit comes on top. Sorts spill.
+  memoryBytes: 256 * MEBIBYTE,
   threads: 2,
   // At 20,000 readings a second a quarter of an hour; one point of it is found in tens of milliseconds.
   partRowsMax: 20_000_000,
@@ -100,7 +101,7 @@ export class DuckStore implements Store {
   static async open(clock: Clock, log: Log, given: DuckStoreOptions): Promise<DuckStore> {
     const options = { ...defaults, ...given };
     await mkdir(options.folder, { recursive: true });
-    const database = await openDatabase(options);
+    const database = await openDatabase(clock, options);
     try {
       return new DuckStore(clock, log, options, await openRest(log, options, database));
     } catch (error) {
@@ -296,7 +297,7 @@ export class DuckStore implements Store {
   async #reload(): Promise<void> {
     await this.#opened.database.close();
     try {
-      const database = await openDatabase(this.#options);
+      const database = await openDatabase(this.#clock, this.#options);
       this.#opened = await openRest(this.#log, this.#options, database);
     } catch (error) {
       throw this.#faultOf(error, 'opening again');
@@ -336,9 +337,9 @@ function databasePath({ folder }: Pick<DuckStoreOptions, 'folder'>): string {
   return join(folder, 'store.duckdb');
 }
 
-async function openDatabase(options: Settled): Promise<Database> {
+async function openDatabase(clock: Clock, options: Settled): Promise<Database> {
   try {
-    return await Database.open(databasePath(options), {
+    return await Database.open(clock, databasePath(options), {
       threads: options.threads,
       memoryBytes: options.memoryBytes,
       spillFolder: join(options.folder, 'spill'),
@@ -353,7 +354,7 @@ async function openRest(log: Log, { folder: path }: Settled, database: Database)
   await schema.prepare(database);
   const loaded = await schema.load(database);
   const listed = new Set(loaded.parts.map(({ file }) => file));
-  const { folder, removed } = await PartFolder.open(join(path, 'parts'), listed);
+  const { folder, removed } = PartFolder.open(join(path, 'parts'), listed);
   if (removed > 0) log.info('store_leftovers_removed', { files: removed });
   const shelf = new Shelf(folder, loaded.parts);
   for (const { file, why } of shelf.unreadable) log.error('store_part_unreadable', { file, why });

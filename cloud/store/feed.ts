@@ -18,11 +18,14 @@ export interface FeedOptions {
   readonly reader: Pick<InboxReader, 'rowsAfter' | 'decode' | 'newestRow'>;
   /** Everything up to this row is in the store, on disk. */
   readonly onPassed: (row: number) => void;
+  /** The inbox no longer has these rows, and the store never had them: it is older than the inbox. */
+  readonly onMissing: (first: number, last: number) => void;
 }
 
 export class Feed {
   readonly #options: FeedOptions;
   #passed = -1;
+  #isForeign = false;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -33,17 +36,21 @@ export class Feed {
    * (never) when the store knows of rows that the inbox has yet to give out; the reader's own.
    */
   async step(): Promise<'full' | 'done'> {
-    const { store, reader } = this.#options;
+    const { store, reader, onMissing } = this.#options;
     const cursor = await store.cursor();
-    this.#pass(cursor);
-    const rows = reader.rowsAfter(cursor, GROUP_BYTES_MAX);
-    const last = rows.at(-1);
-    if (!last) {
-      const { newestRow } = reader;
-      if (newestRow >= cursor) return 'done';
-      const detail = `the store is at row ${cursor}, the inbox at ${newestRow}`;
+    // Asked before anything is passed, and remembered: the inbox must not drop rows for the word of a store
+    // that belongs to another one, nor be taken for the right one when it has grown.
+    this.#isForeign ||= reader.newestRow < cursor;
+    if (this.#isForeign) {
+      const detail = `the store is at row ${cursor}, the inbox at ${reader.newestRow}`;
       throw new Fault('store_foreign_inbox', 'never', detail);
     }
+    const isFirst = this.#passed < 0;
+    this.#pass(cursor);
+    const rows = reader.rowsAfter(cursor, GROUP_BYTES_MAX);
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (!first || !last) return 'done';
+    if (isFirst && first.row > cursor + 1) onMissing(cursor + 1, first.row - 1);
     await store.apply(
       rows.map((row) => reader.decode(row)),
       last.row,

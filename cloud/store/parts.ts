@@ -4,9 +4,22 @@
 // A part is written under another name, synced, hashed and renamed before a transaction lists it. So a
 // listed part is whole, and whatever is not listed is left over from a crash and may go. A part that is
 // missing or does not match its hash is reported and left out: the rest of the history stays readable.
+//
+// Files are handled in the calling thread, which is the store's own: a disk that hangs holds up history, and
+// none of the threads that the process shares.
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Span } from './store.ts';
 
@@ -29,6 +42,8 @@ export interface Part extends Span {
   readonly unknownSources: readonly number[];
 }
 
+/** About 5 ms of work. */
+const HASH_PIECE_BYTES = 4 * 1024 * 1024;
 /** Loose parts a closed day may have beside its merged ones before all are merged again. */
 const LOOSE_PARTS_MAX = 8;
 /** Or rows in them, as a share of the merged: below it a merge would rewrite much for little. */
@@ -92,18 +107,18 @@ export class PartFolder {
   }
 
   /** Opens the folder and removes what `listed` does not name; returns how many files went. */
-  static async open(
+  static open(
     path: string,
     listed: ReadonlySet<string>,
-  ): Promise<{ folder: PartFolder; removed: number }> {
-    await mkdir(path, { recursive: true });
+  ): { readonly folder: PartFolder; readonly removed: number } {
+    mkdirSync(path, { recursive: true });
     const folder = new PartFolder(path);
     let removed = 0;
     for (const file of readdirSync(path)) {
       const number = Number.parseInt(file.replace('part-', ''), 10);
       if (number > folder.#number) folder.#number = number;
       if (listed.has(file)) continue;
-      await rm(join(path, file), { recursive: true, force: true });
+      rmSync(join(path, file), { recursive: true, force: true });
       removed++;
     }
     for (const file of listed) {
@@ -130,18 +145,18 @@ export class PartFolder {
   /** Makes a written draft durable under its name. */
   async finish(file: string): Promise<{ readonly bytes: number; readonly hash: string }> {
     const draft = this.draftPath(file);
-    await sync(draft);
+    sync(draft);
     const hash = await hashOf(draft);
-    const { bytes } = { bytes: statSync(draft).size };
-    await rename(draft, this.pathOf(file));
-    await sync(this.path);
+    const bytes = statSync(draft).size;
+    renameSync(draft, this.pathOf(file));
+    sync(this.path);
     return { bytes, hash };
   }
 
-  async remove(files: Iterable<string>): Promise<void> {
+  remove(files: Iterable<string>): void {
     for (const file of files) {
-      await rm(this.pathOf(file), { force: true });
-      await rm(this.draftPath(file), { force: true });
+      rmSync(this.pathOf(file), { force: true });
+      rmSync(this.draftPath(file), { force: true });
     }
   }
 
@@ -165,17 +180,27 @@ export class PartFolder {
   }
 }
 
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+function sync(path: string): void {
+  const handle = openSync(path, 'r');
   try {
-    await handle.sync();
+    fsyncSync(handle);
   } finally {
-    await handle.close();
+    closeSync(handle);
   }
 }
 
+// In pieces, so that rows go on coming in between.
 async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array);
+  const piece = new Uint8Array(HASH_PIECE_BYTES);
+  const handle = openSync(path, 'r');
+  try {
+    for (let read = readSync(handle, piece); read > 0; read = readSync(handle, piece)) {
+      hash.update(piece.subarray(0, read));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    closeSync(handle);
+  }
   return hash.digest('hex');
 }

@@ -4,7 +4,7 @@ import { assert } from '../../core/fault.ts';
 import type { GapCause, Value } from '../../core/reading.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Database, Table } from './database.ts';
-import { integer, quote } from './database.ts';
+import { integer, QUERY_MS_MAX, quote } from './database.ts';
 import { decodeOther, sourceOf } from './schema.ts';
 import type {
   Account,
@@ -35,6 +35,10 @@ function readingsWhere(where: string, paths: readonly string[], hasOther: boolea
   return [...inTables, ...inParts].join(' UNION ALL ');
 }
 
+function ask(database: Database, sql: string): Promise<Table> {
+  return database.read(sql, QUERY_MS_MAX);
+}
+
 function inSpan({ series, fromMs, toMs }: Omit<HistoryQuery, 'bucketMs' | 'limit'>): string {
   return `series = ${integer(series)} AND at_ms >= ${integer(fromMs)} AND at_ms < ${integer(toMs)}`;
 }
@@ -47,7 +51,8 @@ export async function rawReadings(
   paths: readonly string[],
 ): Promise<StoredReadings> {
   const hasOther = catalogue.hasSpecial(query.series);
-  const rows = await database.read(
+  const rows = await ask(
+    database,
     `SELECT at_ms::DOUBLE, shift_ms::DOUBLE, mono_ms::DOUBLE, source, quality, value, other
       FROM (${readingsWhere(inSpan(query), paths, hasOther)})
       JOIN source ON source.number = source
@@ -122,7 +127,8 @@ export async function buckets(
   const number = hasOther
     ? `CASE WHEN other LIKE 'i%' THEN substr(other, 2)::DOUBLE ELSE value END`
     : 'value';
-  const rows = await database.read(
+  const rows = await ask(
+    database,
     `WITH readings AS (
         SELECT floor(at_ms / ${width}) * ${width} AS bucket, quality, value, other,
           quality >= 128 AND quality < 192 AS is_bad,
@@ -165,7 +171,8 @@ export async function covered(
 ): Promise<Span[]> {
   const sets = catalogue.setsOf(series);
   if (sets.length === 0) return [];
-  const rows = await database.read(
+  const rows = await ask(
+    database,
     `SELECT (at_ms - (to_mono_ms - from_mono_ms))::DOUBLE AS begin_ms, at_ms::DOUBLE FROM coverage
       WHERE series_set IN (${sets.join()}) AND at_ms >= ${integer(fromMs)}
         AND begin_ms < ${integer(toMs)}`,
@@ -180,7 +187,8 @@ export async function gaps(
   catalogue: Catalogue,
   { series, fromMs, toMs }: GapQuery,
 ): Promise<StoredGap[]> {
-  const rows = await database.read(
+  const rows = await ask(
+    database,
     `SELECT source, series_set, from_ms, to_ms, readings, is_estimated, records, cause
       FROM gap JOIN source ON source.number = source
       WHERE to_ms >= ${integer(fromMs)} AND from_ms < ${integer(toMs)}
@@ -232,11 +240,13 @@ export async function account(
   const counts = [...tables, ...files].map(
     (from) => `(SELECT count(*) FROM ${from} WHERE ${where})`,
   );
-  const sums = await database.read(
+  const sums = await ask(
+    database,
     `SELECT ${counts.join(' + ')}, sum(unchanged)::BIGINT, sum(failed)::BIGINT, sum(taken)::BIGINT
       FROM coverage WHERE ${where}`,
   );
-  const gapSums = await database.read(
+  const gapSums = await ask(
+    database,
     `SELECT sum(readings)::BIGINT, cause FROM gap WHERE ${where} GROUP BY cause`,
   );
   const causes = gapSums.strings(1) as GapCause[];

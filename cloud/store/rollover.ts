@@ -191,7 +191,7 @@ async function replaceParts(
       [...shelf.parts.filter((part) => !old.includes(part)), ...parts],
     ),
   );
-  await folder.remove(old.map(({ file }) => file));
+  folder.remove(old.map(({ file }) => file));
 }
 
 // Rows of parts that were labelled by a clock that did not know the time go back to the hot tables under

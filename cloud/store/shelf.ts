@@ -1,6 +1,7 @@
 // Which parts count now, for readers that do not wait. A query reads tables and files that a change of the
 // list moves rows between, so it must see both before or both after: it runs on the list as it was, and
 // again when the list changed meanwhile. Changes are minutes apart, so it runs twice at most in practice.
+import { isFault } from '../../core/fault.ts';
 import type { Part, PartFolder } from './parts.ts';
 import type { UnreadablePart } from './store.ts';
 
@@ -77,7 +78,8 @@ export class Shelf {
         if (generation === this.#generation) return result;
       } catch (error) {
         // A file that went with a change is read again from the new list; one that is broken is left out.
-        if (generation === this.#generation && !(await this.#findDamage(parts))) throw error;
+        if (generation !== this.#generation) continue;
+        if (isFault(error) || !(await this.#findDamage(parts))) throw error;
       }
     }
   }

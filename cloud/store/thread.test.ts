@@ -13,6 +13,7 @@ import { MemoryStore } from './memory.ts';
 import { openStore } from './thread.ts';
 
 const FAR_MS = 4e12;
+const nothing = () => {};
 
 let folder: string;
 let inboxFile: string;
@@ -24,7 +25,6 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lifeline-store-'));
   inboxFile = join(folder, 'inbox.sqlite');
   inbox = new InboxCore(seededRandom(7), { path: inboxFile, bytesMax: 1e9 });
-  const nothing = () => {};
   ingest = new IngestCore(new SimClock(), inbox, {
     ...{ onCommitted: nothing, onPresence: nothing, onClone: nothing },
     ...{ onRefused: nothing, onAnswer: nothing },
@@ -102,7 +102,8 @@ test('a store that is ahead of its inbox takes nothing in and says so', async ()
   const reader = new InboxReader(inboxFile);
   const store = new MemoryStore();
   await store.apply([], 99);
-  const feed = new Feed({ store, reader, onPassed: () => {} });
+  const onPassed = () => expect.unreachable('the inbox would drop what the store never had');
+  const feed = new Feed({ store, reader, onPassed, onMissing: nothing });
   await expect(feed.step()).rejects.toMatchObject({ code: 'store_foreign_inbox', retry: 'never' });
   reader.close();
 });
@@ -112,9 +113,25 @@ test('the feed goes group by group, and names a row passed only when the store h
   const reader = new InboxReader(inboxFile);
   const store = new MemoryStore();
   const passed: number[] = [];
-  const feed = new Feed({ store, reader, onPassed: (row) => passed.push(row) });
+  const feed = new Feed({ store, reader, onPassed: (row) => passed.push(row), onMissing: nothing });
   while ((await feed.step()) === 'full') expect(await store.cursor()).toBe(passed.at(-1));
   expect(passed.at(-1)).toBe(1_002);
   expect((await store.history({ ...span, series: 2 })).readings?.count).toBe(1_000);
+  reader.close();
+});
+
+test('rows that left the inbox before the store had them are reported, the rest goes in', async () => {
+  receive(records(4));
+  inbox.passed(5);
+  receive(records(2));
+  const reader = new InboxReader(inboxFile);
+  const store = new MemoryStore();
+  const missing: (readonly [number, number])[] = [];
+  const onMissing = (first: number, last: number) => missing.push([first, last]);
+  const feed = new Feed({ store, reader, onPassed: nothing, onMissing });
+  await feed.step();
+  expect(missing).toEqual([[1, 5]]);
+  expect(await store.cursor()).toBe(8);
+  expect((await store.account(null)).stored).toBe(6);
   reader.close();
 });

@@ -34,6 +34,8 @@ try {
   await run(workerData as StoreThreadOptions);
 } catch (error) {
   tell({ kind: 'failed', fault: told(error) });
+  await new Promise((resolve) => setImmediate(resolve)); // The message leaves first.
+  process.exit(1);
 }
 port.close();
 
@@ -43,7 +45,12 @@ async function run({ folder, inboxFile }: StoreThreadOptions): Promise<void> {
   const reader = new InboxReader(inboxFile);
   const closing = new AbortController();
   let wake = () => {};
-  const feed = new Feed({ store, reader, onPassed: (row) => tell({ kind: 'passed', row }) });
+  const feed = new Feed({
+    store,
+    reader,
+    onPassed: (row) => tell({ kind: 'passed', row }),
+    onMissing: (first, last) => toldLog().error('store_rows_missing', { first, last }),
+  });
   port.on('message', (message: ToStore) => {
     if (message.kind === 'notify') wake();
     else if (message.kind === 'close') closing.abort();
@@ -67,6 +74,7 @@ async function run({ folder, inboxFile }: StoreThreadOptions): Promise<void> {
         await clock.sleep(GROUP_WAIT_MS, closing.signal);
         if (reader.newestRow <= (await store.cursor())) await sleepUntilWoken(IDLE_WAIT_MS);
       } catch (error) {
+        if (!isFault(error)) throw error; // A mistake: the thread ends and is started again.
         const { code, detail } = told(error);
         if (failures++ === 0) toldLog().error('store_stopped', { code, detail });
         tell({ kind: 'state', state: code });
