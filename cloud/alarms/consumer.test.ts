@@ -308,6 +308,14 @@ test('a lost record that brought the excursion raises when it comes again', () =
   ]);
 });
 
+test('a sample that comes ahead of its coverage restarts no delay', () => {
+  const { consumer } = open([high({ onDelayMs: 6000 })]);
+  consumer.apply([record({ sequence: 2, readings: [[1, 0, 12]], covered: [[1], 0, 0] })], WALL);
+  consumer.apply([record({ sequence: 3, readings: [[1, 5000, 13]] })], WALL);
+  const covered = record({ sequence: 4, covered: [[1], 1000, 6000] });
+  expect(consumer.apply([covered], WALL)).toMatchObject([{ alarm: { raisedMs: WALL + 6000 } }]);
+});
+
 test('a card restored from an older image is heard as now, once the other epoch is silent', () => {
   const { consumer } = open();
   const ahead = '9-00000000000000bb';

@@ -36,6 +36,9 @@ import { WatchedSeries } from './watched.ts';
 /** No-data rules of a gateway are looked at once in so much of its time. */
 const PASSED_EVERY_MS = 1_000;
 
+/** An edge says of each group at least this often up to when it is covered. */
+const COVERED_EVERY_MS = 10_000;
+
 export class AlarmConsumer {
   readonly tables: AlarmTables;
   #marks = new Marks();
@@ -271,9 +274,8 @@ export class AlarmConsumer {
       // A state record repeats what is accounted for elsewhere.
       if (isOld && record.isState) continue;
       if (isOld && arrival.isPresent && monoMs === marks.sample[series]!) continue;
-      const isCovered = this.#coveredBy[series] === this.#recordNumber;
-      const fromMonoMs = isCovered ? Math.min(this.#coveredFrom[series]!, monoMs) : monoMs;
       const mark = marks.mark[series]!;
+      const fromMonoMs = this.#from(watched, record, monoMs, mark);
       const isJump =
         mark !== NOTHING && (arrival.isAfterHole || fromMonoMs - mark > watched.holeMs);
       if (isOld || isJump || !this.#isStill(watched, value, quality[at]!)) {
@@ -306,6 +308,18 @@ export class AlarmConsumer {
       marks.touch(series);
       if (marks.provisional[series] === 1 && source.isLive) this.#promote(watched, source);
     }
+  }
+
+  // Since when a sample's series was polled without a break, as far as its record tells. One that came
+  // before its coverage is taken for unbroken as long as that coverage can still be on its way.
+  #from(watched: Watched, record: DecodedRecord, monoMs: number, mark: number): number {
+    const { series } = watched.row;
+    if (this.#coveredBy[series] === this.#recordNumber) {
+      return Math.min(this.#coveredFrom[series]!, monoMs);
+    }
+    const isAwaited =
+      !record.isState && mark !== NOTHING && monoMs - mark <= COVERED_EVERY_MS + watched.holeMs;
+    return isAwaited ? Math.min(mark, monoMs) : monoMs;
   }
 
   #isStill(watched: Watched, value: number, quality: number): boolean {
