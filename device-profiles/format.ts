@@ -30,6 +30,7 @@ export const deviceKinds = {
   'displacement-sensor': { en: 'displacement sensor', zh: '位移传感器' },
   'temperature-sensor': { en: 'temperature sensor', zh: '温度传感器' },
   'power-meter': { en: 'power meter', zh: '电能表' },
+  'input-module': { en: 'input module', zh: '采集模块' },
   drive: { en: 'pump drive', zh: '水泵变频器' },
 } as const satisfies Record<string, Bilingual>;
 export type DeviceKind = keyof typeof deviceKinds;
