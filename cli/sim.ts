@@ -220,7 +220,7 @@ async function runReceiver(given: Given, output: Output): Promise<number> {
     secret: readFileSync(secretFile, 'utf8').trim(),
   });
   listening(output, 'receiver', receiver.port);
-  answerParent({ received: () => receiver.received.length });
+  answerParent({ received: () => receiver.received().length });
   tellParent({ kind: 'ready', facts: { port: receiver.port } });
   await aborted(stopSignal());
   await receiver.close();
