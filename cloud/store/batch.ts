@@ -36,7 +36,10 @@ export interface GapRow {
   readonly cause: GapCause;
   readonly fromMs: number;
   readonly toMs: number;
-  /** End by the epoch's own clock where the record tells it, else NaN: such a gap is not labelled anew. */
+  /**
+   * End by the epoch's own clock where the record tells it, else NaN: such a gap is not labelled
+   * anew.
+   */
   readonly toMonoMs: number;
   readonly readings: number;
   readonly isEstimated: boolean;
@@ -45,7 +48,9 @@ export interface GapRow {
 
 export interface Batch {
   readonly readings: ReadingRows;
-  /** Of state records: they move the latest and are not stored, since their own records bring them. */
+  /**
+   * Of state records: they move the latest and are not stored, since their own records bring them.
+   */
   readonly state: ReadingRows;
   readonly coverage: readonly CoverageRow[];
   readonly gaps: readonly GapRow[];
@@ -53,7 +58,12 @@ export interface Batch {
   readonly relabels: readonly Relabel[];
 }
 
-export function batchOf(records: readonly DecodedRecord[], catalogue: Catalogue): Batch {
+export function batchOf(given: readonly DecodedRecord[], catalogue: Catalogue): Batch {
+  // An inbox that was lost is filled again by the edges, under other rows. What the cloud itself
+  // found names sequences of others, so it is told by its row alone.
+  const records = given.filter(
+    (record) => record.row.note || catalogue.take(sourceOf(record, catalogue), record.row.sequence),
+  );
   const relabels: Relabel[] = [];
   for (const { row, clock, clockSteps, manifest } of records) {
     const { order } = catalogue.source(row.gateway, row.epoch, clock.state === 'unknown');
@@ -159,8 +169,8 @@ function coverageRows(record: DecodedRecord, catalogue: Catalogue): CoverageRow[
 
 function gapRows(record: DecodedRecord, catalogue: Catalogue): GapRow[] {
   return record.gaps.map((gap) => {
-    // What an earlier epoch misses, or the cloud found missing, was not labelled by this record's clock:
-    // its label stays as it came.
+    // What an earlier epoch misses, or the cloud found missing, was not labelled by this record's
+    // clock: its label stays as it came.
     const isOwn = gap.epoch === record.row.epoch && !record.row.note;
     const source = isOwn
       ? sourceOf(record, catalogue)

@@ -1,6 +1,9 @@
-// What stored rows refer to by number: the epochs they were taken in, the groups of points that coverage
-// and gaps speak of, the series; and what is known of each epoch's clock. In memory whole (an epoch is one
-// start of a gateway, a group one device with one period), written by the store when something is added.
+// What stored rows refer to by number: the epochs they were taken in, the groups of points that
+// coverage and gaps speak of, the series; and what is known of each epoch's clock. In memory whole
+// (an epoch is one start of a gateway, a group one device with one period), written by the store
+// when something is added.
+import type { Range } from '../../core/ranges.ts';
+import { RangeSet } from '../../core/ranges.ts';
 import type { ClockStep, Epoch } from '../../protocols/uplink/record.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
 import { openingOf } from './store.ts';
@@ -43,23 +46,35 @@ export interface Definition {
   readonly sequence: number;
 }
 
+/** Inclusive. */
+export interface AppliedRange extends Range {
+  readonly source: Source;
+}
+
 export interface Added {
   readonly sources: readonly Source[];
   readonly sets: readonly SeriesSet[];
   readonly steps: readonly KnownStep[];
   readonly series: readonly Definition[];
+  /** Sequences whose records are in the store. */
+  readonly applied: readonly AppliedRange[];
   /** Series that have had a text or a whole number beyond 2^53. */
   readonly special: readonly number[];
 }
 
-// Opening numbers have ten digits, so order stays below 2^53. More clones than this of one opening are
-// not told apart in order.
+// Opening numbers have ten digits, so order stays below 2^53. More clones than this of one opening
+// are not told apart in order.
 const CLONES_MAX = 100_000;
+
+interface Applied {
+  /** With the number of the source. */
+  readonly applied: readonly (Range & { readonly source: number })[];
+}
 
 type Adding = { readonly [key in keyof Added]: Added[key][number][] };
 
 function nothingAdded(): Adding {
-  return { sources: [], sets: [], steps: [], series: [], special: [] };
+  return { sources: [], sets: [], steps: [], series: [], applied: [], special: [] };
 }
 
 export class Catalogue {
@@ -71,15 +86,27 @@ export class Catalogue {
   readonly #setsBySeries = new Map<number, number[]>();
   readonly #stepsByEpoch = new Map<string, KnownStep[]>();
   readonly #definitions = new Map<number, Definition>();
+  readonly #applied = new Map<string, RangeSet>();
   readonly #special = new Set<number>();
   #added = nothingAdded();
 
   /** Numbers rise by one from 1, so what is stored must be restored in order. */
-  restore({ sources, sets, steps, series, special }: Added): void {
+  restore({
+    sources,
+    sets,
+    steps,
+    series,
+    applied,
+    special,
+  }: Omit<Added, 'applied'> & Applied): void {
     for (const { gateway, epoch, isUnknown } of sources) this.source(gateway, epoch, isUnknown);
     for (const { members } of sets) this.set(members);
     for (const step of steps) this.#insertStep(step);
     for (const { entry, order, sequence } of series) this.define(entry, order, sequence);
+    for (const { source, first, last } of applied) {
+      const { gateway, epoch } = this.#sources[source - 1]!;
+      this.#appliedOf(gateway, epoch).add(first, last);
+    }
     for (const number of special) this.noteSpecial(number);
     this.takeAdded();
   }
@@ -106,6 +133,28 @@ export class Catalogue {
     this.#sourceByKey.set(key, source);
     this.#added.sources.push(source);
     return source;
+  }
+
+  /** Notes that this record is in the store; false when it was already, under whatever row. */
+  take(source: Source, sequence: number): boolean {
+    const applied = this.#appliedOf(source.gateway, source.epoch);
+    if (applied.has(sequence)) return false;
+    applied.add(sequence);
+    const last = this.#added.applied.at(-1);
+    if (last?.source === source && last.last + 1 === sequence) {
+      this.#added.applied[this.#added.applied.length - 1] = { ...last, last: sequence };
+    } else {
+      this.#added.applied.push({ source, first: sequence, last: sequence });
+    }
+    return true;
+  }
+
+  /** All that was taken, in as few ranges as it makes. */
+  applied(): AppliedRange[] {
+    return [...this.#applied].flatMap(([key, ranges]) => {
+      const source = this.#sourceByKey.get(`${key} false`) ?? this.#sourceByKey.get(`${key} true`);
+      return source ? ranges.toArray().map((range) => ({ source, ...range })) : [];
+    });
   }
 
   sourceOf(number: number): Source | undefined {
@@ -183,7 +232,10 @@ export class Catalogue {
     return entries.sort((a, b) => a.series - b.series);
   }
 
-  /** Takes a clock step in; null when it labels nothing: a clock that is still unknown knows no time. */
+  /**
+   * Takes a clock step in; null when it labels nothing: a clock that is still unknown knows no
+   * time.
+   */
   step(gateway: string, epoch: Epoch, step: ClockStep): Relabel | null {
     if (step.state === 'unknown') return null;
     const known = { gateway, epoch, monoMs: step.monoMs, offsetMs: step.toOffsetMs };
@@ -209,12 +261,25 @@ export class Catalogue {
     }));
   }
 
-  /** The label of something `source` took at `monoMs`: the one it came with unless more is known now. */
+  /**
+   * The label of something `source` took at `monoMs`: the one it came with unless more is known
+   * now.
+   */
   label(source: Source, monoMs: number, atMs: number): number {
     if (!source.isUnknown) return atMs;
     const steps = this.#stepsByEpoch.get(`${source.gateway} ${source.epoch}`);
     const step = steps?.find((later) => later.monoMs >= monoMs);
     return step ? monoMs + step.offsetMs : atMs;
+  }
+
+  #appliedOf(gateway: string, epoch: Epoch): RangeSet {
+    const key = `${gateway} ${epoch}`;
+    let applied = this.#applied.get(key);
+    if (!applied) {
+      applied = new RangeSet();
+      this.#applied.set(key, applied);
+    }
+    return applied;
   }
 
   // Keeps the steps of an epoch in order; returns the one before.

@@ -1,11 +1,11 @@
-// DuckDB as this store uses it: one connection that writes, one for each thing that reads, columns in and
-// columns out. The only file that knows the library.
+// DuckDB as this store uses it: one connection that writes, one for each thing that reads, columns
+// in and columns out. The only file that knows the library.
 //
-// - DuckDB locks its file for one process. Whatever it throws is a plain Error; what it means is decided by
-//   who called, never from its text.
-// - Each call holds one of the four threads that the whole process has for files and name lookups. So at
-//   most READS_MAX read beside the one that writes, and the rest waits here: a disk that hangs must leave
-//   a thread to those who look up where an alarm is to be sent.
+// - DuckDB locks its file for one process. Whatever it throws is a plain Error; what it means is
+//   decided by who called, never from its text.
+// - Each call holds one of the four threads that the whole process has for files and name lookups.
+//   So at most READS_MAX read beside the one that writes, and the rest waits here: a disk that
+//   hangs must leave a thread to those who look up where an alarm is to be sent.
 
 import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import {
@@ -138,7 +138,8 @@ export class Database {
       await work();
       await this.#writer.run('COMMIT');
     } catch (error) {
-      // Without this the connection stays in the failed transaction; that it is over already is fine.
+      // Without this the connection stays in the failed transaction; that it is over already is
+      // fine.
       await this.#writer.run('ROLLBACK').catch(() => undefined);
       throw error;
     }
@@ -164,8 +165,8 @@ export class Database {
   }
 
   /**
-   * On a connection of its own, beside whatever else is going on; sees what was committed before. Faults:
-   * `store_timeout` (later) for one that takes longer than `msMax`.
+   * On a connection of its own, beside whatever else is going on; sees what was committed before.
+   * Faults: `store_timeout` (later) for one that takes longer than `msMax`.
    */
   async read(sql: string, msMax = Number.POSITIVE_INFINITY): Promise<Table> {
     while (this.#readings.size >= READS_MAX) {

@@ -196,7 +196,8 @@ describe('the store on DuckDB', () => {
 
   test('an error inside a transaction leaves memory and disk agreeing', async () => {
     await put([1], 0, 3);
-    // A time that is no whole number cannot be stored: the batch fails after parts of it were written.
+    // A time that is no whole number cannot be stored: the batch fails after parts of it were
+    // written.
     const broken = recordOf({ row: 2, epoch: '9-00000000000000cc', readings: [[1, 1.5, 1]] });
     await expect(store.apply([broken], 2)).rejects.toThrow();
     expect(await store.cursor()).toBe(1);
@@ -245,7 +246,8 @@ describe('the store on DuckDB', () => {
   });
 });
 
-// Applies rows one after the other, says which is committed, and keeps house meanwhile; until it is killed.
+// Applies rows one after the other, says which is committed, and keeps house meanwhile; until it
+// is killed.
 const applier = (folder: string) => `
   import { DuckStore } from ${JSON.stringify(new URL('./duckdb.ts', import.meta.url).href)};
   import { SimClock } from ${JSON.stringify(new URL('../../core/clock.ts', import.meta.url).href)};

@@ -5,14 +5,14 @@
 //   FOLDER/spill/         what sorting cannot keep in memory
 //
 // Invariants
-// - `apply` is one transaction: rows, catalogue, labels and cursor. After a crash, or any error, what is in
-//   memory is read again from disk before the next call, so both always agree.
+// - `apply` is one transaction: rows, catalogue, labels and cursor. After a crash, or any error,
+//   what is in memory is read again from disk before the next call, so both always agree.
 // - A reading is in exactly one place a reader sees: hot tables, closing tables, or a listed part.
-// - One writer: `apply` and the short transactions of the housekeeping follow one another; readers never
-//   wait for either.
+// - One writer: `apply` and the short transactions of the housekeeping follow one another; readers
+//   never wait for either.
 // Failure cases
-// - Disk full: `store_full`, nothing applied, the same call works once there is room. A reserve is kept
-//   free, so that the housekeeping can still write the smaller parts that give room back.
+// - Disk full: `store_full`, nothing applied, the same call works once there is room. A reserve is
+//   kept free, so that the housekeeping can still write the smaller parts that give room back.
 // - A part missing or damaged: left out, reported in `stats` and in each answer it belongs to.
 // - A newer format: refused. A second process: refused by DuckDB's lock.
 import { existsSync, statfsSync, statSync } from 'node:fs';
@@ -58,16 +58,20 @@ export interface DuckStoreOptions {
 }
 
 const defaults = {
-  // A quarter of what the cloud may have: writing a part of 20 M rows then peaks at about 500 MB resident
-  // (700 MB with twice as much), since what DuckDB takes outside its limit comes on top. Sorts spill.
+  // A quarter of what the cloud may have: writing a part of 20 M rows then peaks at about 500 MB
+  // resident (700 MB with twice as much), since what DuckDB takes outside its limit comes on top.
+  // Sorts spill.
   memoryBytes: 256 * MEBIBYTE,
   threads: 2,
-  // At 20,000 readings a second a quarter of an hour; one point of it is found in tens of milliseconds.
+  // At 20,000 readings a second a quarter of an hour; one point of it is found in tens of
+  // milliseconds.
   partRowsMax: 20_000_000,
   // Room for one part of 20 M rows (below 100 MB) and the log of the database (64 MB), twice.
   reserveBytes: 384 * MEBIBYTE,
 } as const;
-/** A merge sorts one part at a time: about 1 GB; more than this is a mistake, and fails the merge. */
+/**
+ * A merge sorts one part at a time: about 1 GB; more than this is a mistake, and fails the merge.
+ */
 const SPILL_BYTES_MAX = 4096 * MEBIBYTE;
 
 interface Opened extends Loaded {
@@ -120,7 +124,8 @@ export class DuckStore implements Store {
       this.#assertRoom();
       const { catalogue, newest } = this.#opened;
       const news = records.filter(({ row }) => row.row > this.#cursor);
-      this.#isStale = true; // Until it is committed: what is in memory goes ahead of what is on disk.
+      // Until it is committed: what is in memory goes ahead of what is on disk.
+      this.#isStale = true;
       const batch = batchOf(news, catalogue);
       const hot = this.#hotAfter(batch);
       try {
@@ -292,8 +297,8 @@ export class DuckStore implements Store {
     return turn;
   }
 
-  // After an error nobody knows what of the transaction is on disk, nor whether DuckDB goes on: some
-  // errors of the disk end it for good. So all is opened anew.
+  // After an error nobody knows what of the transaction is on disk, nor whether DuckDB goes on:
+  // some errors of the disk end it for good. So all is opened anew.
   async #reload(): Promise<void> {
     await this.#opened.database.close();
     try {

@@ -1,15 +1,16 @@
-// From the inbox into the store: what was committed behind the store's cursor is decoded and applied, a
-// group of records at a time. One step is the whole of it; whoever drives it owns time and retry.
+// From the inbox into the store: what was committed behind the store's cursor is decoded and
+// applied, a group of records at a time. One step is the whole of it; whoever drives it owns time
+// and retry.
 //
-// The inbox may forget a row only after `onPassed` named it, and that is after the store's commit. A crash
-// between the two repeats the rows, and the store's cursor makes nothing of it.
+// The inbox may forget a row only after `onPassed` named it, and that is after the store's commit.
+// A crash between the two repeats the rows, and the store's cursor makes nothing of it.
 import { Fault } from '../../core/fault.ts';
 import type { InboxReader } from '../inbox/reader.ts';
 import type { Store } from './store.ts';
 
 /**
- * Of records in one transaction. At 3 to 5 B a reading some 100,000 readings, 5 MB once decoded, which
- * take about 150 ms: large enough to make a commit cheap, small enough to be waited for.
+ * Of records in one transaction. At 3 to 5 B a reading some 100,000 readings, 5 MB once decoded,
+ * which take about 150 ms: large enough to make a commit cheap, small enough to be waited for.
  */
 export const GROUP_BYTES_MAX = 512 * 1024;
 
@@ -18,7 +19,9 @@ export interface FeedOptions {
   readonly reader: Pick<InboxReader, 'rowsAfter' | 'decode' | 'newestRow'>;
   /** Everything up to this row is in the store, on disk. */
   readonly onPassed: (row: number) => void;
-  /** The inbox no longer has these rows, and the store never had them: it is older than the inbox. */
+  /**
+   * The inbox no longer has these rows, and the store never had them: it is older than the inbox.
+   */
   readonly onMissing: (first: number, last: number) => void;
 }
 
@@ -32,14 +35,15 @@ export class Feed {
   }
 
   /**
-   * Applies one group; `full` when more may be waiting. Faults: those of `apply`; `store_foreign_inbox`
-   * (never) when the store knows of rows that the inbox has yet to give out; the reader's own.
+   * Applies one group; `full` when more may be waiting. Faults: those of `apply`;
+   * `store_foreign_inbox` (never) when the store knows of rows that the inbox has yet to give out;
+   * the reader's own.
    */
   async step(): Promise<'full' | 'done'> {
     const { store, reader, onMissing } = this.#options;
     const cursor = await store.cursor();
-    // Asked before anything is passed, and remembered: the inbox must not drop rows for the word of a store
-    // that belongs to another one, nor be taken for the right one when it has grown.
+    // Asked before anything is passed, and remembered: the inbox must not drop rows for the word
+    // of a store that belongs to another one, nor be taken for the right one when it has grown.
     this.#isForeign ||= reader.newestRow < cursor;
     if (this.#isForeign) {
       const detail = `the store is at row ${cursor}, the inbox at ${reader.newestRow}`;

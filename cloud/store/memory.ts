@@ -1,5 +1,6 @@
-// The store in memory: for the simulated world and for reading what a store does. Nothing is written to
-// disk, and nothing bounds it but memory; `apply` happens in one turn, so it cannot be cut in half.
+// The store in memory: for the simulated world and for reading what a store does. Nothing is
+// written to disk, and nothing bounds it but memory; `apply` happens in one turn, so it cannot be
+// cut in half.
 import { assert } from '../../core/fault.ts';
 import { isBad } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';

@@ -1,5 +1,5 @@
-// The newest reading of every series, and up to when it held. Newest is by order, whichever lane brought
-// it and whatever its label says; so it never moves to an older one.
+// The newest reading of every series, and up to when it held. Newest is by order, whichever lane
+// brought it and whatever its label says; so it never moves to an older one.
 import type { ReadingRows } from './batch.ts';
 import type { Catalogue, Relabel, Source } from './catalogue.ts';
 import type { Latest } from './store.ts';

@@ -1,12 +1,13 @@
-// Parts: immutable Parquet files of one day of labels each, sorted by series and time. Which files count is
-// said by a table in the database; this file plans them and handles them on disk.
+// Parts: immutable Parquet files of one day of labels each, sorted by series and time. Which files
+// count is said by a table in the database; this file plans them and handles them on disk.
 //
-// A part is written under another name, synced, hashed and renamed before a transaction lists it. So a
-// listed part is whole, and whatever is not listed is left over from a crash and may go. A part that is
-// missing or does not match its hash is reported and left out: the rest of the history stays readable.
+// A part is written under another name, synced, hashed and renamed before a transaction lists it.
+// So a listed part is whole, and whatever is not listed is left over from a crash and may go. A
+// part that is missing or does not match its hash is reported and left out: the rest of the
+// history stays readable.
 //
-// Files are handled in the calling thread, which is the store's own: a disk that hangs holds up history, and
-// none of the threads that the process shares.
+// Files are handled in the calling thread, which is the store's own: a disk that hangs holds up
+// history, and none of the threads that the process shares.
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -76,8 +77,8 @@ export interface SeriesRun {
 }
 
 /**
- * Cuts series into runs of at most `rowsMax` rows, by series number; a series is never cut, so one that
- * alone has more makes a larger run. `counts` ascends by series.
+ * Cuts series into runs of at most `rowsMax` rows, by series number; a series is never cut, so one
+ * that alone has more makes a larger run. `counts` ascends by series.
  */
 export function planRuns(
   counts: Iterable<{ readonly series: number; readonly rows: number }>,
@@ -173,7 +174,8 @@ export class PartFolder {
     try {
       return (await hashOf(this.pathOf(part.file))) === part.hash ? null : 'damaged';
     } catch (error) {
-      // A disk that cannot read the file, or a file that went meanwhile: for the history both are damage.
+      // A disk that cannot read the file, or a file that went meanwhile: for the history both are
+      // damage.
       if (error instanceof Error && 'code' in error) return 'damaged';
       throw error;
     }

@@ -1,5 +1,5 @@
-// What is asked of the store, as SQL over the hot tables, the closing ones and the parts together, and the
-// rows of its answers as values.
+// What is asked of the store, as SQL over the hot tables, the closing ones and the parts together,
+// and the rows of its answers as values.
 import { assert } from '../../core/fault.ts';
 import type { GapCause, Value } from '../../core/reading.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -105,8 +105,8 @@ export function cutReadings(readings: StoredReadings, limit: number): StoredRead
   };
 }
 
-// A bad reading has quality 128 to 191; a reading that is not null is a number or an `other`. The number
-// behind a whole number beyond 2^53 is its nearest double.
+// A bad reading has quality 128 to 191; a reading that is not null is a number or an `other`. The
+// number behind a whole number beyond 2^53 is its nearest double.
 const bucketColumns = `
   count(*), count(*) FILTER (is_bad), min(number) FILTER (has_number),
   max(number) FILTER (has_number), avg(number) FILTER (has_number), max(quality),

@@ -1,11 +1,12 @@
-// How readings leave the hot tables: an hour (or PART_ROWS_MAX rows) after they began to fill, they become
-// parts, a part a day of labels; and when a day is over its parts become merged ones that share no series,
-// so that the day of one point is in one file. Late rows take the same way: a loose part of an old day that
-// is merged once there are enough of them.
+// How readings leave the hot tables: an hour (or PART_ROWS_MAX rows) after they began to fill,
+// they become parts, a part a day of labels; and when a day is over its parts become merged ones
+// that share no series, so that the day of one point is in one file. Late rows take the same way:
+// a loose part of an old day that is merged once there are enough of them.
 //
-// The long work (sorting, writing, hashing) goes on beside `apply`, on a connection of its own and on rows
-// that nobody appends to; only the renaming of tables and the listing of parts are exclusive. A clock step
-// that labels anew what is being written makes the files worthless: they are dropped and written again.
+// The long work (sorting, writing, hashing) goes on beside `apply`, on a connection of its own and
+// on rows that nobody appends to; only the renaming of tables and the listing of parts are
+// exclusive. A clock step that labels anew what is being written makes the files worthless: they
+// are dropped and written again.
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Catalogue, Relabel } from './catalogue.ts';
@@ -14,7 +15,14 @@ import { integer, quote } from './database.ts';
 import type { Newest } from './newest.ts';
 import type { Part, PartFolder, SeriesRun } from './parts.ts';
 import { DAY_MS, planMerge, planRuns } from './parts.ts';
-import { createReadings, sourceOf, touchedBy, writeNewest, writePart } from './schema.ts';
+import {
+  createReadings,
+  joinApplied,
+  sourceOf,
+  touchedBy,
+  writeNewest,
+  writePart,
+} from './schema.ts';
 import type { Shelf } from './shelf.ts';
 import { coverageSlackMs } from './store.ts';
 
@@ -80,7 +88,8 @@ async function closeHot(keeping: Keeping): Promise<void> {
 }
 
 // Under `exclusive`; false when the hot tables may go on.
-async function renameHot({ clock, database, newest, partRowsMax, hot }: Keeping): Promise<boolean> {
+async function renameHot(keeping: Keeping): Promise<boolean> {
+  const { clock, database, catalogue, newest, partRowsMax, hot } = keeping;
   if (hot.rows === 0) return false;
   const hour = Math.floor(clock.wallMs() / HOUR_MS);
   if (hot.rows < partRowsMax && Math.floor(hot.sinceMs / HOUR_MS) === hour) return false;
@@ -90,6 +99,7 @@ async function renameHot({ clock, database, newest, partRowsMax, hot }: Keeping)
       await database.write(`ALTER TABLE hot${suffix} RENAME TO closing${suffix}`);
     }
     for (const sql of createReadings('hot')) await database.write(sql);
+    await joinApplied(database, catalogue);
     // A start finds the newest here and in the hot tables, without reading parts.
     await writeNewest(database, newest);
   });
@@ -194,8 +204,9 @@ async function replaceParts(
   folder.remove(old.map(({ file }) => file));
 }
 
-// Rows of parts that were labelled by a clock that did not know the time go back to the hot tables under
-// their new label, and find their day from there; the rest of the part is written again without them.
+// Rows of parts that were labelled by a clock that did not know the time go back to the hot tables
+// under their new label, and find their day from there; the rest of the part is written again
+// without them.
 async function relabelParts(keeping: Keeping): Promise<void> {
   const { database, folder, shelf, catalogue, hot } = keeping;
   const noted = await database.read('SELECT source FROM relabel');
@@ -250,8 +261,9 @@ async function moveBack(database: Database, file: string, relabel: Relabel): Pro
   );
 }
 
-// Coverage comes every ten seconds; of an hour that is over, what follows without a pause becomes one row.
-// Sums stay what they are. A clock step begins a new row, so that labels stay right to a second.
+// Coverage comes every ten seconds; of an hour that is over, what follows without a pause becomes
+// one row. Sums stay what they are. A clock step begins a new row, so that labels stay right to a
+// second.
 async function joinCoverage({ clock, database, catalogue, exclusive }: Keeping): Promise<void> {
   const hourMs = Math.floor(clock.wallMs() / HOUR_MS) * HOUR_MS;
   const where = `NOT is_joined AND at_ms < ${integer(hourMs)}`;

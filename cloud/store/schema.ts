@@ -1,14 +1,14 @@
 // The tables of the store's database, how what is small is written and how a start finds it again.
 //
-// Readings lie in `hot` (numbers) and `hot_other` (texts and whole numbers beyond 2^53, so that the common
-// row needs no text). When their hour is over both are renamed to `closing` and `closing_other`, written
-// as parts, and emptied in the transaction that lists the parts. Null is NaN. In `other`, `i` leads a
-// whole number and `t` a text.
+// Readings lie in `hot` (numbers) and `hot_other` (texts and whole numbers beyond 2^53, so that
+// the common row needs no text). When their hour is over both are renamed to `closing` and
+// `closing_other`, written as parts, and emptied in the transaction that lists the parts. Null is
+// NaN. In `other`, `i` leads a whole number and `t` a text.
 import { assert, Fault } from '../../core/fault.ts';
 import type { GapCause } from '../../core/reading.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
 import type { CoverageRow, GapRow, ReadingRows } from './batch.ts';
-import type { Added, Relabel } from './catalogue.ts';
+import type { Added, AppliedRange, Relabel } from './catalogue.ts';
 import { Catalogue } from './catalogue.ts';
 import type { Column, Database } from './database.ts';
 import { integer, quote } from './database.ts';
@@ -37,6 +37,7 @@ const tables = [
   'CREATE TABLE step (gateway VARCHAR, epoch VARCHAR, mono_ms BIGINT, offset_ms BIGINT)',
   'CREATE TABLE series (number INTEGER, place BIGINT, sequence BIGINT, entry VARCHAR)',
   'CREATE TABLE special_series (number INTEGER)',
+  'CREATE TABLE applied (source INTEGER, first BIGINT, last BIGINT)',
   `CREATE TABLE coverage (source INTEGER, series_set INTEGER, from_mono_ms BIGINT, to_mono_ms BIGINT,
     at_ms BIGINT, taken BIGINT, unchanged BIGINT, failed BIGINT, is_joined BOOLEAN)`,
   // to_mono_ms is -1 where a gap is not labelled anew, records where the edge told the gap.
@@ -108,6 +109,8 @@ async function loadCatalogue(database: Database): Promise<Catalogue> {
   const steps = await database.read('SELECT mono_ms, offset_ms, gateway, epoch FROM step');
   const series = await database.read('SELECT place, sequence, entry FROM series');
   const special = await database.read('SELECT number FROM special_series');
+  const applied = await database.read('SELECT source, first, last FROM applied');
+  const [ofSource, first, last] = [0, 1, 2].map((column) => applied.numbers(column));
   const zip = (numbers: readonly Float64Array[], texts: readonly string[][], count: number) =>
     Array.from({ length: count }, (_, at) => ({
       n: numbers.map((column) => column[at]!),
@@ -116,6 +119,11 @@ async function loadCatalogue(database: Database): Promise<Catalogue> {
   const catalogue = new Catalogue();
   catalogue.restore({
     special: [...special.numbers(0)],
+    applied: Array.from(ofSource!, (source, at) => ({
+      source,
+      first: first![at]!,
+      last: last![at]!,
+    })),
     sources: zip(
       [sources.numbers(0), sources.numbers(1), sources.numbers(2)],
       [sources.strings(3), sources.strings(4)],
@@ -231,7 +239,7 @@ function encodeOther(special: bigint | string): string {
 
 /** In the transaction of the rows that refer to them. */
 export async function writeAdded(database: Database, added: Added): Promise<void> {
-  const { sources, sets, steps, series, special } = added;
+  const { sources, sets, steps, series, special, applied } = added;
   await database.append('source', sources.length, [
     { type: 'INTEGER', values: sources.map(({ number }) => number) },
     { type: 'VARCHAR', values: sources.map(({ gateway }) => gateway) },
@@ -249,6 +257,7 @@ export async function writeAdded(database: Database, added: Added): Promise<void
     { type: 'BIGINT', values: steps.map(({ monoMs }) => monoMs) },
     { type: 'BIGINT', values: steps.map(({ offsetMs }) => offsetMs) },
   ]);
+  await writeApplied(database, applied);
   await database.append('special_series', special.length, [{ type: 'INTEGER', values: special }]);
   if (series.length === 0) return;
   // A definition may have been replaced within the batch: the last one counts.
@@ -261,6 +270,20 @@ export async function writeAdded(database: Database, added: Added): Promise<void
     { type: 'BIGINT', values: last.map(({ sequence }) => sequence) },
     { type: 'VARCHAR', values: last.map(({ entry }) => JSON.stringify(entry)) },
   ]);
+}
+
+async function writeApplied(database: Database, ranges: readonly AppliedRange[]): Promise<void> {
+  await database.append('applied', ranges.length, [
+    { type: 'INTEGER', values: ranges.map(({ source }) => source.number) },
+    { type: 'BIGINT', values: ranges.map(({ first }) => first) },
+    { type: 'BIGINT', values: ranges.map(({ last }) => last) },
+  ]);
+}
+
+/** Ranges are appended by every batch; this writes them as few as they are. */
+export async function joinApplied(database: Database, catalogue: Catalogue): Promise<void> {
+  await database.write('DELETE FROM applied');
+  await writeApplied(database, catalogue.applied());
 }
 
 /** Appends to `hot` and `hot_other`, or to a table that has both kinds. */

@@ -1,6 +1,7 @@
-// Which parts count now, for readers that do not wait. A query reads tables and files that a change of the
-// list moves rows between, so it must see both before or both after: it runs on the list as it was, and
-// again when the list changed meanwhile. Changes are minutes apart, so it runs twice at most in practice.
+// Which parts count now, for readers that do not wait. A query reads tables and files that a
+// change of the list moves rows between, so it must see both before or both after: it runs on the
+// list as it was, and again when the list changed meanwhile. Changes are minutes apart, so it runs
+// twice at most in practice.
 import { isFault } from '../../core/fault.ts';
 import type { Part, PartFolder } from './parts.ts';
 import type { UnreadablePart } from './store.ts';
@@ -46,7 +47,9 @@ export class Shelf {
       .flatMap(({ file }) => this.#unreadable.get(file) ?? []);
   }
 
-  /** Runs the transaction that changes the list; the caller sees to it that there is one at a time. */
+  /**
+   * Runs the transaction that changes the list; the caller sees to it that there is one at a time.
+   */
   async change(transaction: () => Promise<void>, parts: readonly Part[]): Promise<void> {
     this.#generation++;
     const done = Promise.withResolvers<void>();
@@ -77,14 +80,17 @@ export class Shelf {
         const result = await work(parts);
         if (generation === this.#generation) return result;
       } catch (error) {
-        // A file that went with a change is read again from the new list; one that is broken is left out.
+        // A file that went with a change is read again from the new list; one that is broken is
+        // left out.
         if (generation !== this.#generation) continue;
         if (isFault(error) || !(await this.#findDamage(parts))) throw error;
       }
     }
   }
 
-  /** Reads the part whole; false when it is damaged or gone, which is then left out and reported. */
+  /**
+   * Reads the part whole; false when it is damaged or gone, which is then left out and reported.
+   */
   async verify(part: Part): Promise<boolean> {
     this.#note(part, await this.#folder.verify(part));
     return this.isReadable(part);

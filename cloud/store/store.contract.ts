@@ -1,5 +1,6 @@
-// What every store must do. `open` gives a fresh one with a clock; `reopen` opens it again as after a
-// restart. The claims about readings are checked while they are fresh and after housekeeping moved them.
+// What every store must do. `open` gives a fresh one with a clock; `reopen` opens it again as
+// after a restart. The claims about readings are checked while they are fresh and after
+// housekeeping moved them.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SimClock } from '../../core/clock.ts';
@@ -200,6 +201,31 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
         expect(await bench.store.cursor()).toBe(3);
         expect((await bench.store.account(null)).stored).toBe(3);
       });
+    });
+
+    test('a record that comes again under another row is there once, a gap of the cloud beside it', async () => {
+      const again = (row: number, sequence: number) => {
+        const record = recordOf({ row, readings: [[1, sequence * 1000, sequence]] });
+        return { ...record, row: { ...record.row, sequence } };
+      };
+      const note = {
+        ...({ cause: 'store_lost', epoch: EPOCH, readings: 0 } as const),
+        ...{ sequences: [{ first: 1, last: 1 }], fromMs: OPENED_MS, toMs: OPENED_MS },
+      };
+      const gaps = [{ ...note, series: [], estimated: true, records: 1 }];
+      const found = recordOf({ row: 3, gaps });
+      await bench.store.apply([again(1, 1), again(2, 2)], 2);
+      await bench.store.apply([{ ...found, row: { ...found.row, sequence: 1, note } }], 3);
+      await atEveryAge(async () => {
+        const row = await bench.store.cursor();
+        await bench.store.apply([again(row + 1, 2), again(row + 2, 1)], row + 2);
+        expect((await bench.store.account(null)).stored).toBe(2);
+        expect(await bench.store.gaps({ fromMs: 0, toMs: OPENED_MS * 2 })).toHaveLength(1);
+        expect(await bench.store.cursor()).toBe(row + 2);
+      });
+      const row = (await bench.store.cursor()) + 1;
+      await bench.store.apply([again(row, 3)], row);
+      expect((await rowsOf(bench.store, 1)).map(([, value]) => value)).toEqual([1, 2, 3]);
     });
 
     test('late rows find their place, also behind rows that were moved long ago', async () => {

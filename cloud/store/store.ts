@@ -1,11 +1,14 @@
-// What the cloud's time-series store promises, whichever engine keeps it. The suite in store.contract.ts
-// holds every implementation to it.
+// What the cloud's time-series store promises, whichever engine keeps it. The suite in
+// store.contract.ts holds every implementation to it.
 //
-// - What one `apply` brings (readings, coverage, gaps, labels, series) and the cursor change together or
-//   not at all. Rows at or below the cursor change nothing, so a crash repeats work and nothing else.
-// - Readings are never changed but for their label: what an epoch took while its clock was unknown is
-//   labelled anew when the epoch learns the time, in whichever order records come; the label it came with
-//   is kept.
+// - What one `apply` brings (readings, coverage, gaps, labels, series) and the cursor change
+//   together or not at all. Rows at or below the cursor change nothing, so a crash repeats work
+//   and nothing else.
+// - A record is known by gateway, epoch and sequence: one that comes again under another row, as
+//   after the loss of an inbox, changes nothing either.
+// - Readings are never changed but for their label: what an epoch took while its clock was unknown
+//   is labelled anew when the epoch learns the time, in whichever order records come; the label it
+//   came with is kept.
 // - Order is (epoch, monotonic time); wall time is a label to search and draw by.
 // - What is counted is counted over stored rows, never kept as a running counter.
 import type { QualityCode } from '../../core/quality.ts';
@@ -29,7 +32,10 @@ export interface HistoryQuery {
   /** By label; `toMs` is not included. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Width of a bucket; buckets begin at whole multiples of it since 1970. Null: readings as stored. */
+  /**
+   * Width of a bucket; buckets begin at whole multiples of it since 1970. Null: readings as
+   * stored.
+   */
   readonly bucketMs: number | null;
   /** Readings or buckets at most, the earliest first; at most HISTORY_ROWS_MAX. */
   readonly limit: number;
@@ -57,7 +63,10 @@ export interface Bucket {
   /** Readings, bad ones included, and how many of them were bad. */
   readonly count: number;
   readonly bad: number;
-  /** Over readings that are not bad; null without any and for text. Whole numbers beyond 2^53 rounded. */
+  /**
+   * Over readings that are not bad; null without any and for text. Whole numbers beyond 2^53
+   * rounded.
+   */
   readonly min: number | null;
   readonly max: number | null;
   readonly mean: number | null;
@@ -87,8 +96,8 @@ export interface History {
   /** There is more behind the last one: ask again from there. */
   readonly isTruncated: boolean;
   /**
-   * Where the point was polled, by label, cut to what was asked: there, and only there, a value that was
-   * not reported is the one before it.
+   * Where the point was polled, by label, cut to what was asked: there, and only there, a value
+   * that was not reported is the one before it.
    */
   readonly covered: readonly Span[];
   readonly gaps: readonly StoredGap[];
@@ -119,7 +128,10 @@ export interface EpochName {
   readonly epoch: Epoch;
 }
 
-/** The account of what was taken: taken = stored + unchanged + given up, where nothing is on its way. */
+/**
+ * The account of what was taken: taken = stored + unchanged + given up, where nothing is on its
+ * way.
+ */
 export interface Account {
   readonly stored: number;
   readonly unchanged: number;
@@ -155,9 +167,9 @@ export interface Store {
   /** The inbox row up to which everything is applied; 0 at first. */
   cursor(): Promise<number>;
   /**
-   * `records` ascend by row; `throughRow` is at least the last one's: rows between that brought nothing
-   * count as applied. Readings of a state record only move the latest. Fault `store_full` (later) when
-   * the disk is: nothing is applied then, and the same call works once there is room.
+   * `records` ascend by row; `throughRow` is at least the last one's: rows between that brought
+   * nothing count as applied. Readings of a state record only move the latest. Fault `store_full`
+   * (later) when the disk is: nothing is applied then, and the same call works once there is room.
    */
   apply(records: readonly DecodedRecord[], throughRow: number): Promise<void>;
   history(query: HistoryQuery): Promise<History>;
@@ -188,12 +200,17 @@ export function typedValue(number: number, isBoolean: boolean): Value {
   return isBoolean ? number !== 0 : number;
 }
 
-/** Openings of one outbox count upwards; two of one number (a cloned card) go by which was seen first. */
+/**
+ * Openings of one outbox count upwards; two of one number (a cloned card) go by which was seen
+ * first.
+ */
 export function openingOf(epoch: Epoch): number {
   return Number.parseInt(epoch, 10);
 }
 
-/** Coverage ends with one poll and goes on with the next: a pause of a period and a half is none. */
+/**
+ * Coverage ends with one poll and goes on with the next: a pause of a period and a half is none.
+ */
 export function coverageSlackMs(entry: SeriesEntry | undefined): number {
   return entry ? entry.definition.periodMs * 1.5 : 0;
 }

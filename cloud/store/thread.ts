@@ -1,6 +1,6 @@
-// The store in a thread of its own, from outside. Nothing here waits for the store without a deadline: a
-// store that hangs delays history and nothing else, and one that dies is started again and goes on from its
-// cursor.
+// The store in a thread of its own, from outside. Nothing here waits for the store without a
+// deadline: a store that hangs delays history and nothing else, and one that dies is started again
+// and goes on from its cursor.
 import { Worker } from 'node:worker_threads';
 import type { BackoffOptions } from '../../core/backoff.ts';
 import { backoffMs } from '../../core/backoff.ts';
@@ -24,7 +24,10 @@ import type {
 
 /** The store breaks off after 10 s by itself; this is for one that hangs. */
 export const QUERY_DEADLINE_MS = 12_000;
-/** Asked and not answered, those past their deadline included: more would only make all of them late. */
+/**
+ * Asked and not answered, those past their deadline included: more would only make all of them
+ * late.
+ */
 export const QUERIES_MAX = 64;
 /** For the commit that is under way when the thread is told to end. */
 const CLOSE_GRACE_MS = 10_000;
@@ -83,7 +86,10 @@ interface Waiting {
 
 export class StoreThread implements Asked {
   readonly opened: Promise<void>;
-  /** Everything up to this row is in the store; set it right after opening. Told again after a restart. */
+  /**
+   * Everything up to this row is in the store; set it right after opening. Told again after a
+   * restart.
+   */
   onPassed: (row: number) => void = () => {};
   /** `ok` or a fault code, when it changes. */
   onState: (state: string) => void = () => {};
@@ -113,7 +119,10 @@ export class StoreThread implements Asked {
     this.#send({ kind: 'notify' });
   }
 
-  /** True once everything up to `row` is in the store; false when that takes longer than `timeoutMs`. */
+  /**
+   * True once everything up to `row` is in the store; false when that takes longer than
+   * `timeoutMs`.
+   */
   caughtUp(row: number, timeoutMs: number): Promise<boolean> {
     if (this.#passedRow >= row) return Promise.resolve(true);
     this.#send({ kind: 'notify' });
@@ -165,7 +174,9 @@ export class StoreThread implements Asked {
     return this.#ask('maintain');
   }
 
-  /** Gives the store up to `drainMs` to take in what it was told of, then ends it; the rest waits. */
+  /**
+   * Gives the store up to `drainMs` to take in what it was told of, then ends it; the rest waits.
+   */
   async close(drainMs = 0): Promise<void> {
     if (drainMs > 0) await this.caughtUp(this.#newestRow, drainMs);
     this.#isClosing = true;

@@ -13,8 +13,8 @@ import { Feed } from './feed.ts';
 import type { FromStore, StoreThreadOptions, ToldFault, ToStore } from './thread.ts';
 
 /**
- * Between two groups while they are not full: many small records make one commit, and history is at most
- * this and a commit behind.
+ * Between two groups while they are not full: many small records make one commit, and history is
+ * at most this and a commit behind.
  */
 const GROUP_WAIT_MS = 300;
 /** Rows may also come without a word, when the one who tells is restarted. */
