@@ -35,6 +35,8 @@ export interface DeviceSetup {
   readonly link: LinkSource;
   readonly protocol: Protocol;
   readonly firstAlias: number;
+  /** Profiles with settings over them, by both: hundreds of devices are often set alike. */
+  readonly effective: Map<string, Profile>;
 }
 
 /** Undefined when something is wrong with it, which then stands in the problems of the document. */
@@ -104,12 +106,15 @@ function loadProfile(
 
 function effectiveProfile(
   profile: Profile,
-  { source, path }: DeviceSetup,
+  { source, path, effective }: DeviceSetup,
   problems: Problems,
   profiles: Profiles,
 ): Profile | undefined {
   const settings = Object.entries(source.set ?? {});
   if (!settings.length && !source.poll) return profile;
+  const key = JSON.stringify([profile.id, source.poll, settings]);
+  const known = effective.get(key);
+  if (known) return known;
   const text = profiles.text(profile.id);
   const raw = structuredClone(readDocument(text, profile.id, profileForm).raw) as RawProfile;
   delete raw['tests']; // They say what the profile is without the site.
@@ -127,13 +132,15 @@ function effectiveProfile(
     }
   }
   const checked = checkProfile(JSON.stringify(raw), profile.id);
-  const before = new Set(checkProfile(text, profile.id).problems.findings.map(keyOf));
-  for (const finding of checked.problems.findings) {
-    // A profile without tests is warned about; here they were taken away.
-    if (before.has(keyOf(finding)) || finding.code === 'point-untested') continue;
-    problems.adopt(finding, settingOf(finding, source, path));
-  }
-  return isKnown ? checked.profile : undefined;
+  // A profile without tests is warned about; here they were taken away.
+  const found = checked.problems.findings.filter(({ code }) => code !== 'point-untested');
+  const ofProfile = found.length ? checkProfile(text, profile.id).problems.findings : [];
+  const before = new Set(ofProfile.map(keyOf));
+  const fresh = found.filter((finding) => !before.has(keyOf(finding)));
+  for (const finding of fresh) problems.adopt(finding, settingOf(finding, source, path));
+  if (!isKnown || !checked.profile) return undefined;
+  if (fresh.length === 0) effective.set(key, checked.profile);
+  return checked.profile;
 }
 
 type RawProfile = Record<string, unknown> & { points: Record<string, Record<string, unknown>> };

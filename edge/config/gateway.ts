@@ -12,6 +12,7 @@ import type { Finding, Problems } from '../../core/problems.ts';
 import { didYouMean, InvalidInput } from '../../core/problems.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
+import type { Profile } from '../../device-profiles/profile.ts';
 import type { Protocol } from '../../protocols/driver.ts';
 import { protocolNamed } from '../../protocols/registry.ts';
 import type { CollectedDevice } from '../collect/device.ts';
@@ -196,6 +197,7 @@ function readDevices(
   const devices: DeviceConfig[] = [];
   const ids = new Set<string>();
   const addresses = new Map<string, string>();
+  const effective = new Map<string, Profile>();
   let firstAlias = 0;
   source.devices.forEach((device, at) => {
     const path = ['devices', at];
@@ -214,7 +216,7 @@ function readDevices(
       problems.add([...path, device.unit === undefined ? 'id' : 'unit'], 'same-address', values);
     } else addresses.set(`${device.link} ${unit}`, device.id);
     const protocol = protocolOf(link);
-    const setup = { source: device, path, unit, link, protocol, firstAlias };
+    const setup = { source: device, path, unit, link, protocol, firstAlias, effective };
     const read = readDevice(setup, problems, profiles);
     if (!read) return;
     devices.push(read);

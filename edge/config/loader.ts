@@ -13,6 +13,7 @@ import {
   profileFile,
   readProfileFile,
 } from '../../device-profiles/loader.ts';
+import type { Profile } from '../../device-profiles/profile.ts';
 import type { Profiles } from './device.ts';
 import { gatewayForm } from './format.ts';
 import type { GatewayConfig, SecretReference } from './gateway.ts';
@@ -34,11 +35,16 @@ export interface LoadOptions {
   readonly profiles?: Profiles;
 }
 
-/** The profile library of the package. */
+/** The profile library of the package; each file is read once. */
 export function packagedProfiles(): Profiles {
+  const loaded = new Map<string, Profile>();
   return {
     ids: listProfiles(),
-    load: (reference) => loadProfile(reference),
+    load: (reference) => {
+      const profile = loaded.get(reference) ?? loadProfile(reference);
+      loaded.set(reference, profile);
+      return profile;
+    },
     text: (id) => readProfileFile(profileFile(id)),
   };
 }
