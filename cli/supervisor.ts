@@ -65,6 +65,8 @@ export class Part {
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         execArgv: [],
         serialization: 'advanced',
+        // The store's reads each hold one of libuv's threads; name lookups must still find one.
+        env: { UV_THREADPOOL_SIZE: '8', ...process.env },
       },
     );
     this.#child = child;

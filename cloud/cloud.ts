@@ -267,6 +267,7 @@ class Watch {
       ingest.passed('store', row);
       registry.storeRow = row;
     };
+    store.onLog = (level, event, fields) => log[level](event, fields);
     store.onState = (state) => {
       if (this.#state['store'] !== state) log.warn('store_state', { state });
       this.#state['store'] = state;

@@ -1,0 +1,125 @@
+// The command as a person types it: the real program in a process of its own.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { words } from './main.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lifeline-cli-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function lifeline(...args: string[]) {
+  const env = { ...process.env, LANG: 'C', LC_ALL: '', LC_MESSAGES: '', LIFELINE_URL: '' };
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(root, 'cli', 'main.ts'), ...args],
+    { cwd: folder, env, encoding: 'utf8' },
+  );
+  return { status, stdout, stderr };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+test('every word of the command is there and explains itself in both languages', async () => {
+  const wanted = 'edge cloud profile sim demo alarm case audit explain completion version';
+  expect(Object.keys(words)).toEqual(wanted.split(' '));
+  for (const load of Object.values(words)) {
+    for (const { usage, summary } of Object.values((await load()).verbs)) {
+      expect(summary.en.length, usage).toBeGreaterThan(5);
+      expect(summary.zh, usage).toMatch(/[一-鿿]/);
+    }
+  }
+  const { status, stdout } = lifeline('help');
+  expect(status).toBe(0);
+  for (const word of Object.keys(words)) expect(stdout).toContain(`lifeline ${word}`);
+  expect(lifeline('--lang', 'zh').stdout).toContain('城市');
+});
+
+test('a wrong word is answered with the near one, exit 2', () => {
+  const { status, stderr } = lifeline('clod', 'run');
+  expect(status).toBe(2);
+  expect(stderr).toContain('did you mean "cloud"?');
+  expect(lifeline('edge', 'chekc', 'x').stderr).toContain('did you mean "edge check"?');
+  expect(lifeline('explain', '--nonsense').status).toBe(2);
+});
+
+test('every error code is explained; an unknown one exits 4', () => {
+  const { status, stdout } = lifeline('explain', 'api_forbidden');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/cause:.*\n.*do:/);
+  expect(lifeline('explain', 'api_forbiden').stderr).toContain('api_forbidden');
+  expect(lifeline('explain', 'api_forbiden').status).toBe(4);
+  expect(lifeline('explain', 'api_forbidden', '--lang', 'zh').stdout).toContain('权限');
+});
+
+test('a wrong configuration is told whole, with line and column, exit 3', () => {
+  const path = file(
+    'cloud.yaml',
+    'version: 1\ncloud:\n  foldr: x\n  broker: {}\n  api: { port: 99999 }\n',
+  );
+  const { status, stderr } = lifeline('cloud', 'run', path);
+  expect(status).toBe(3);
+  expect(stderr).toMatch(/cloud\.yaml:3:3: error\[unknown-key\]/);
+  expect(stderr).toMatch(/did you mean "folder"/);
+  expect(stderr).toMatch(/cloud\.yaml:5:16/);
+  expect(stderr).toContain('nothing was started');
+});
+
+test('a token is shown once or goes into a file only its owner reads', () => {
+  const path = file('good.yaml', 'version: 1\ncloud:\n  folder: data\n  broker: {}\n');
+  const shown = lifeline('cloud', 'token', 'desk', '--config', path, '--right', 'operate');
+  expect(shown.stdout.trim()).toMatch(/^[\w-]{43}$/);
+  const secret = join(folder, 'secrets', 'gw-1');
+  const enrolled = lifeline(
+    'cloud',
+    'enrol',
+    'gas/gw-1',
+    '--config',
+    path,
+    '--secret-file',
+    secret,
+  );
+  expect([enrolled.status, enrolled.stdout]).toEqual([0, '']);
+  expect(statSync(secret).mode & 0o777).toBe(0o600);
+});
+
+test('machine output is JSON and nothing else', () => {
+  expect(JSON.parse(lifeline('version', '--json').stdout)).toHaveProperty('lifeline');
+});
+
+test('completion knows every word, for three shells', () => {
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { stdout } = lifeline('completion', shell);
+    for (const word of Object.keys(words)) expect(stdout, shell).toContain(word);
+  }
+  const { status } = spawnSync('bash', ['-n'], { input: lifeline('completion', 'bash').stdout });
+  expect(status).toBe(0);
+});
+
+test('profiles are listed, shown, checked and tested', () => {
+  expect(lifeline('profile', 'list').stdout).toContain('eastron/sdm630');
+  expect(lifeline('profile', 'show', 'keller/series-30').stdout).toContain('bar');
+  expect(lifeline('profile', 'test').status).toBe(0);
+  const bad = file('bad.yaml', 'version: 1\nprofile: {}\n');
+  expect(lifeline('profile', 'check', bad).status).toBe(3);
+});
+
+test('a cloud that is not there is said so, exit 9', () => {
+  const token = file('token', 'x');
+  const at = ['--at', 'http://127.0.0.1:1', '--token-file', token];
+  const { status, stderr } = lifeline('alarm', 'list', ...at);
+  expect(status).toBe(9);
+  expect(stderr).toContain('lifeline explain cli_unreachable');
+});
