@@ -72,7 +72,7 @@ test('a wrong configuration is told whole, with line and column, exit 3', () => 
   const { status, stderr } = lifeline('cloud', 'run', path);
   expect(status).toBe(3);
   expect(stderr).toMatch(/cloud\.yaml:3:3: error\[unknown-key\]/);
-  expect(stderr).toMatch(/did you mean "folder"/);
+  expect(stderr).toMatch(/did you mean folder/);
   expect(stderr).toMatch(/cloud\.yaml:5:16/);
   expect(stderr).toContain('nothing was started');
 });

@@ -107,6 +107,7 @@ export function dataRoutes(clock: Clock, sources: DataSources): Route[] {
   return [
     ...healthRoutes(sources),
     ...gatewayRoutes(clock, sources),
+    ...deviceRoutes(sources),
     ...seriesRoutes(clock, sources),
     ...accountRoutes(clock, sources),
     ...principalRoutes(clock, sources),
@@ -186,6 +187,11 @@ function gatewayRoutes(clock: Clock, sources: DataSources): Route[] {
         return { removed };
       },
     }),
+  ];
+}
+
+function deviceRoutes(sources: DataSources): Route[] {
+  return [
     route({
       method: 'GET',
       url: '/v1/devices',
