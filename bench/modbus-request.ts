@@ -1,0 +1,103 @@
+// CPU time a full Modbus TCP read (125 registers) costs the client: ours with 16 in flight, beside
+// modbus-serial with 16 in flight and libmodbus (C, one in flight: it has no more), all against one
+// server in one run, taking turns so that a busy machine troubles all of them alike.
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { program } from '../tests/programs.ts';
+import type { Bed, Bench } from './bench.ts';
+import { spent } from './side.ts';
+import type { DevicesSettings } from './sides/devices.ts';
+
+export interface AskSettings {
+  readonly port: number;
+  readonly registers: number;
+}
+
+export interface Asked {
+  readonly requests: number;
+}
+
+const REGISTERS = 125;
+const IN_FLIGHT = 16;
+const ROUNDS = 5;
+const exec = promisify(execFile);
+
+/** CPU microseconds a request, of so many requests. */
+type Client = (requests: number) => Promise<number>;
+
+async function client(bed: Bed, name: string, port: number): Promise<Client> {
+  const side = await bed.side(name, { port, registers: REGISTERS } satisfies AskSettings);
+  return async (requests) => {
+    const before = await side.usage();
+    const asked = await side.ask<Asked>('ask', requests);
+    return (1_000_000 * spent(before, await side.usage()).cpuS) / asked.requests;
+  };
+}
+
+/** Null where libmodbus or a compiler is missing. */
+async function libmodbus(bed: Bed, port: number): Promise<Client | null> {
+  const gcc = program('gcc');
+  if (!gcc || !existsSync('/usr/include/modbus/modbus.h')) {
+    bed.note('libmodbus-dev or gcc is not installed: ours is measured without it');
+    return null;
+  }
+  const binary = join(bed.folder, 'libmodbus-client');
+  await exec(gcc, [
+    '-O2',
+    '-o',
+    binary,
+    join(import.meta.dirname, 'libmodbus-client.c'),
+    '-lmodbus',
+  ]);
+  return async (requests) => {
+    const { stdout } = await exec(binary, [`${port}`, `${REGISTERS}`, `${requests}`]);
+    return Number(stdout) / requests;
+  };
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, it) => sum + it, 0) / values.length;
+
+async function run(bed: Bed): Promise<void> {
+  const settings: DevicesSettings = { devices: 1, registers: IN_FLIGHT * REGISTERS };
+  const devices = await bed.side('devices', settings);
+  const [port = 0] = await devices.ask<number[]>('ports');
+  const foreign = await libmodbus(bed, port);
+  const clients: readonly (readonly [string, Client])[] = [
+    ['ours', await client(bed, 'modbus-client', port)],
+    ['modbus-serial', await client(bed, 'modbus-serial-client', port)],
+    ...(foreign ? [['libmodbus', foreign] as const] : []),
+  ];
+  const requests = bed.pick(40_000, 4_000);
+  const costs = new Map<string, number[]>(clients.map(([name]) => [name, []]));
+  for (const [, ask] of clients) await ask(requests / 4); // What is compiled late, is compiled now.
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, ask] of clients) costs.get(name)!.push(await ask(requests));
+  }
+  const ours = mean(costs.get('ours')!);
+  const serial = mean(costs.get('modbus-serial')!);
+  const c = mean(costs.get('libmodbus') ?? []);
+  bed.report({
+    name: 'ours',
+    value: ours,
+    unit: 'CPU-us/request',
+    target: '<= 0.5 of libmodbus, <= 0.15 of modbus-serial',
+    ratio: { ...(foreign && { libmodbus: ours / c }), 'modbus-serial': ours / serial },
+    with: { registers: REGISTERS, inFlight: IN_FLIGHT },
+  });
+  bed.report({
+    name: 'modbus-serial',
+    value: serial,
+    unit: 'CPU-us/request',
+    with: { inFlight: IN_FLIGHT },
+  });
+  if (foreign)
+    bed.report({ name: 'libmodbus', value: c, unit: 'CPU-us/request', with: { inFlight: 1 } });
+}
+
+export const modbusRequest: Bench = {
+  name: 'modbus-request',
+  about: 'CPU a read of 125 registers, 16 in flight, beside modbus-serial and libmodbus',
+  run,
+};

@@ -1,0 +1,52 @@
+// `npm run bench -- SET [BENCH…] [--quick] [--profile FOLDER] [--recording FILE.csv]`: runs the
+// benches of a set one after another and prints one JSON line a figure on stdout.
+import { parseArgs } from 'node:util';
+import type { Bench } from './bench.ts';
+import { Bed } from './bench.ts';
+import { modbusRequest } from './modbus-request.ts';
+import { payload } from './payload.ts';
+
+const sets: Readonly<Record<string, readonly Bench[]>> = {
+  path: [payload, modbusRequest],
+};
+
+const usage = () => {
+  const lines = Object.entries(sets).flatMap(([set, benches]) => [
+    set,
+    ...benches.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`),
+  ]);
+  return `npm run bench -- SET [BENCH…] [--quick] [--profile FOLDER] [--recording FILE]\n${lines.join('\n')}\n`;
+};
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      recording: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const [set = '', ...names] = positionals;
+  const all = sets[set];
+  const unknown = names.filter((name) => !all?.some((bench) => bench.name === name));
+  if (!all || unknown.length > 0) {
+    process.stderr.write(usage());
+    return 2;
+  }
+  const { quick: isQuick, profile = null, recording: recordings } = values;
+  let failures = 0;
+  for (const bench of all) {
+    if (names.length > 0 && !names.includes(bench.name)) continue;
+    try {
+      await using bed = new Bed(bench.name, { isQuick, profile, recordings });
+      await bench.run(bed);
+    } catch (error) {
+      failures++;
+      process.stderr.write(`${bench.name}: ${error instanceof Error ? error.stack : error}\n`);
+    }
+  }
+  return failures === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
