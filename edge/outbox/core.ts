@@ -44,7 +44,7 @@ import {
   openingOf,
   removeFile,
 } from './folder.ts';
-import { type EpochState, type Ledger, type Loss, without } from './ledger.ts';
+import { type EpochState, type Ledger, type Loss, notePoints, without } from './ledger.ts';
 import { Room } from './room.ts';
 import { Shelf } from './shelf.ts';
 
@@ -172,6 +172,7 @@ export class OutboxCore {
   }
 
   #takeNews(batch: Batch): void {
+    this.#reopen(batch.wanted); // First: what a new store acked meanwhile it has.
     for (const { epoch, ranges } of batch.acked) this.#close(epoch, ranges);
     for (const { epoch, sequence, reason } of batch.refused) {
       const range = [{ first: sequence, last: sequence }];
@@ -179,7 +180,6 @@ export class OutboxCore {
       if (stored) this.#ledger.addRefused({ epoch, sequence, reason, bytes: stored.bytes });
       this.#close(epoch, range);
     }
-    this.#reopen(batch.wanted);
     for (const loss of batch.dropped) this.#owe(loss);
     for (const [name, value] of batch.words) this.#ledger.setWord(name, value);
     for (const { part, record } of batch.entries) {
@@ -254,8 +254,7 @@ export class OutboxCore {
       const row = rowOf(entry, present.taken);
       present.taken += row.taken;
       present.next = Math.max(present.next, row.sequence + 1);
-      present.points = Math.max(present.points, row.firstAlias + row.points);
-      if (row.manifest !== '') present.manifest = row.manifest;
+      notePoints(present, row);
       return row;
     });
     const lapseMs = monoMs - this.#lastMonoMs;

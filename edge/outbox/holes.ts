@@ -27,9 +27,7 @@ export function damagedLosses(
     losses.add({
       cause: 'damaged',
       epoch: state.epoch,
-      manifest: after?.manifest || before?.manifest || state.manifest,
-      firstAlias: 0,
-      points: state.points,
+      ...pointsOf(state, after ?? before),
       fromMonoMs,
       toMonoMs: Math.max(fromMonoMs, after?.firstMonoMs ?? state.lastMonoMs),
       readings: isExact ? end - start : Math.round(mean * (last - first + 1)),
@@ -46,4 +44,13 @@ function holesOf(state: EpochState, held: RangeSet): RangeSet {
   const first = state.isKnown ? 1 : (held.toArray()[0]?.first ?? state.next);
   const missing = held.missing(first, state.next - 1);
   return RangeSet.of(without(without(missing, state.closed), state.givenUp));
+}
+
+// Which points the lost records were of nobody knows: all that the epoch is known to have.
+function pointsOf(state: EpochState, near: Row | undefined) {
+  const { manifest, points } = state;
+  if (!near || near.manifest === '' || near.manifest === manifest) {
+    return { manifest, firstAlias: 0, points };
+  }
+  return { manifest: near.manifest, firstAlias: near.firstAlias, points: near.points };
 }

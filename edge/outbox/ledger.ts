@@ -42,6 +42,7 @@ export interface EpochState {
   /** Readings taken a second at the last commits: what a crash probably cost. */
   perSecond: number;
   manifest: Hash;
+  /** One above the highest alias seen under `manifest`. */
   points: number;
   clean: boolean;
   /** False when only rows of it were found: what was closed in it before them is not known. */
@@ -199,9 +200,8 @@ export class Ledger {
     if (row.sequence < state.next) return;
     state.next = row.sequence + 1;
     state.taken = row.takenBefore + row.taken;
-    state.points = Math.max(state.points, row.firstAlias + row.points);
     state.lastMonoMs = Math.max(state.lastMonoMs, row.lastMonoMs);
-    if (row.manifest !== '') state.manifest = row.manifest;
+    notePoints(state, row);
     this.touch(row.epoch);
   }
 
@@ -295,6 +295,14 @@ export class Ledger {
       this.#dirty.add(`refused:${oldest}`);
     }
   }
+}
+
+/** Which points the epoch is known to have, under its newest manifest. */
+export function notePoints(state: EpochState, row: Row): void {
+  if (row.manifest === '') return;
+  if (row.manifest !== state.manifest) state.points = 0; // Other aliases from here on.
+  state.manifest = row.manifest;
+  state.points = Math.max(state.points, row.firstAlias + row.points);
 }
 
 /** Gathers rows that are given up into one loss an epoch, manifest and cause. */

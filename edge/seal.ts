@@ -1,0 +1,484 @@
+// Sealing: from polls to records. A reading is taken when its record is sealed.
+//
+// Gathering. Each class of points (the highest class in a group decides) has a batch of its own, so that
+// trend can be given up without compliance. A batch is sealed at 100 readings (500 while they come fast),
+// 1 s after its first reading, within 20 ms when a poll was urgent. All polls of a group go to one batch,
+// so the readings of a point are sealed in the order in which they were taken.
+// Coverage goes with the readings it is about. A group without readings to report is covered every 10 s;
+// every second while a delay of its rules may be running, which begins with an urgent or a failed poll.
+// Account. taken = readings + unchanged in each record and in sum; missed polls become a gap record, one
+// entry a group, at most every 10 s: due = taken + missed. A poll with more readings than a record holds
+// is spread over several: each covers what is in it, and only the last moves the group's time on.
+// Clock. Before the first reading after a step of the wall clock, what is pending is sealed under the old
+// stamp; then a record tells of the step.
+// Losses the outbox tells of (debts) are sealed into gap records; those are sent only once they are durable,
+// because a debt that is told twice is counted twice.
+// Sequences rise by one over all lanes. Records go to outbox and uplink in one call, in this order.
+import type { Clock } from '../core/clock.ts';
+import { assert } from '../core/fault.ts';
+import type { PointDefinition } from '../core/point.ts';
+import { isBad } from '../core/quality.ts';
+import type { Value } from '../core/reading.ts';
+import { pointClasses } from '../core/reading.ts';
+import { buildDictionary, type Dictionary } from '../protocols/uplink/dictionary.ts';
+import { seal } from '../protocols/uplink/envelope.ts';
+import type { Body, Gap, Hash, SealedRecord } from '../protocols/uplink/record.ts';
+import { MESSAGE_BYTES_MAX } from '../protocols/uplink/topics.ts';
+import type { ClockWatch } from './clock-watch.ts';
+import type { Entry } from './outbox/batch.ts';
+import type { KeepClass } from './outbox/file.ts';
+import type { Debt } from './outbox/ledger.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import {
+  BATCH_GROUPS_MAX,
+  BATCH_READINGS,
+  BATCH_READINGS_MAX,
+  ReadingBatch,
+} from './reading-batch.ts';
+import type { PollReport, Sink } from './sink.ts';
+
+export const BATCH_WAIT_MS = 1_000;
+export const URGENT_WAIT_MS = 20;
+export const COVERAGE_WAIT_MS = 10_000;
+export const MISSED_WAIT_MS = 10_000;
+/** A batch that fills faster than this is under load, one that fills slower than the second no more. */
+const FAST_FILL_MS = 100;
+const SLOW_FILL_MS = 500;
+/** Text makes records large: three quarters of a message, the rest is coverage. */
+export const BATCH_BYTES_MAX = 96 * 1024;
+assert(
+  BATCH_BYTES_MAX + 3 * 256 + BATCH_GROUPS_MAX * 30 < MESSAGE_BYTES_MAX,
+  'a full batch with its last text and its coverage fits one message',
+);
+/** Ranges in one gap record: 16 KB of varints. */
+const GAP_RECORD_RANGES_MAX = 2_048;
+const GAP_RECORD_GAPS_MAX = 256;
+
+export interface SealerOptions {
+  /** In the order of their aliases. */
+  readonly points: readonly PointDefinition[];
+  /** Everything sealed but the records that tell of debts; called after the outbox has it. */
+  readonly onRecord: (record: SealedRecord, urgency: 'urgent' | 'usual') => void;
+}
+
+export interface SealerCounts {
+  /** taken = readings + unchanged. */
+  readonly taken: number;
+  readonly readings: number;
+  readonly unchanged: number;
+  readonly missed: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+interface Group {
+  readonly keep: KeepClass;
+  /** Longest on- or off-delay of its rules, longest silence a rule waits for. */
+  readonly delayMs: number;
+  readonly silentMs: number;
+  readonly periodMs: number;
+  attentiveUntilMs: number;
+  isFailing: boolean;
+}
+
+interface Lot {
+  readonly keep: KeepClass;
+  readonly batch: ReadingBatch;
+  /** Readings it is sealed at. */
+  target: number;
+  firstMonoMs: number;
+  /** When it is sealed at the latest; infinite while it is empty. */
+  dueMonoMs: number;
+  isUrgent: boolean;
+}
+
+interface Missed {
+  readonly firstAlias: number;
+  readonly points: number;
+  fromMonoMs: number;
+  toMonoMs: number;
+  readings: number;
+}
+
+const nothing: Omit<Body, 'clock'> = {
+  readings: null,
+  isState: false,
+  coverage: [],
+  gaps: [],
+  clockSteps: [],
+  dictionary: null,
+};
+
+type SealedOutbox = Pick<
+  Outbox,
+  'epoch' | 'openedMonoMs' | 'append' | 'accepts' | 'parts' | 'setWord'
+>;
+
+export class Sealer implements Sink {
+  readonly #clock: Clock;
+  readonly #outbox: SealedOutbox;
+  readonly #watch: ClockWatch;
+  readonly #onRecord: SealerOptions['onRecord'];
+  readonly #lots: readonly Lot[];
+  readonly #groups = new Map<number, Group>();
+  readonly #missed = new Map<number, Missed>();
+  readonly #parts: Set<Hash>;
+  #points: readonly PointDefinition[] = [];
+  #dictionary: Dictionary = { manifest: '', parts: [] };
+  #newest: { monoMs: Float64Array; quality: Uint8Array; values: Value[] } = newest(0);
+  #sequence = 0;
+  #urgentMonoMs = Number.NEGATIVE_INFINITY;
+  #missedDueMonoMs = Number.POSITIVE_INFINITY;
+  #timer: { readonly dueMonoMs: number; readonly cancel: () => void } | null = null;
+  #counts = { taken: 0, readings: 0, unchanged: 0, missed: 0, records: 0, bytes: 0 };
+
+  constructor(clock: Clock, outbox: SealedOutbox, watch: ClockWatch, options: SealerOptions) {
+    this.#clock = clock;
+    this.#outbox = outbox;
+    this.#watch = watch;
+    this.#onRecord = options.onRecord;
+    this.#parts = new Set(outbox.parts);
+    this.#lots = (['life-safety', 'compliance', 'trend'] as const).map((keep) => newLot(keep));
+    this.useDictionary(options.points);
+  }
+
+  get counts(): SealerCounts {
+    return this.#counts;
+  }
+
+  get manifest(): Hash {
+    return this.#dictionary.manifest;
+  }
+
+  get accepts(): boolean {
+    return this.#outbox.accepts;
+  }
+
+  /** From here on aliases mean these points. Seals what is pending under the old ones. */
+  useDictionary(points: readonly PointDefinition[]): void {
+    const dictionary = buildDictionary(points);
+    this.flush();
+    this.#points = points;
+    this.#dictionary = dictionary;
+    this.#groups.clear();
+    this.#newest = newest(points.length);
+    for (const { hash } of dictionary.parts) if (!this.#parts.has(hash)) this.sealPart(hash);
+    this.#outbox.setWord('manifest', dictionary.manifest);
+  }
+
+  /** Seals a part of the present dictionary (again); false when the hash is none of it. */
+  sealPart(hash: Hash): boolean {
+    const named = this.#dictionary.parts.find((part) => part.hash === hash);
+    if (!named) return false;
+    const { part } = named;
+    this.#parts.add(hash);
+    this.#seal('event', 'usual', { dictionary: part }, noCounts, {
+      part: { hash, pages: part.kind === 'manifest' ? part.pages : null },
+    });
+    return true;
+  }
+
+  report(poll: PollReport): void {
+    this.#checkClock();
+    const group = this.#groupOf(poll.firstAlias, poll.points);
+    const lot = this.#lots.find(({ keep }) => keep === group.keep)!;
+    this.#take(lot, poll);
+    const toMonoMs = this.#monoMs(poll.toMonoMs);
+    if (poll.urgent) attend(group, toMonoMs + group.delayMs + 2 * group.periodMs);
+    if (poll.failed > 0 && !group.isFailing) attend(group, toMonoMs + group.silentMs);
+    group.isFailing = poll.failed > 0;
+    const { batch } = lot;
+    const nowMonoMs = this.#now;
+    if (poll.urgent) {
+      lot.isUrgent = true;
+      lot.dueMonoMs = Math.min(lot.dueMonoMs, this.#urgentMonoMs + URGENT_WAIT_MS);
+    }
+    const isAttentive = group.attentiveUntilMs >= toMonoMs;
+    const waitMs = batch.count > 0 || isAttentive ? BATCH_WAIT_MS : COVERAGE_WAIT_MS;
+    lot.dueMonoMs = Math.min(lot.dueMonoMs, nowMonoMs + waitMs);
+    const isFull = batch.count >= lot.target || batch.groups >= BATCH_GROUPS_MAX;
+    if (isFull || lot.dueMonoMs <= nowMonoMs) this.#sealLot(lot);
+    else this.#wakeAt(lot.dueMonoMs);
+  }
+
+  #take(lot: Lot, poll: PollReport): void {
+    const { alias, monoMs, values, qualities, firstAlias, points } = poll;
+    const fromMonoMs = this.#monoMs(poll.fromMonoMs);
+    const { batch } = lot;
+    let told = 0; // Readings of this poll that are in sealed records.
+    let failed = 0;
+    let failedTold = 0;
+    for (let at = 0; at < alias.length; at++) {
+      if (batch.count >= lot.target || batch.bytes >= BATCH_BYTES_MAX) {
+        const taken = at - told;
+        const cover = { firstAlias, points, fromMonoMs, toMonoMs: fromMonoMs };
+        if (taken > 0) batch.cover({ ...cover, taken, unchanged: 0, failed: failed - failedTold });
+        this.#sealLot(lot);
+        told = at;
+        failedTold = failed;
+      }
+      if (batch.count === 0) lot.firstMonoMs = this.#now;
+      const place = alias[at]!;
+      const time = this.#monoMs(monoMs[at]!);
+      const quality = qualities[at]!;
+      const value = isBad(quality) ? null : values[at]!;
+      batch.add(place, time, value, quality);
+      if (isBad(quality)) failed++;
+      this.#newest.monoMs[place] = time;
+      this.#newest.quality[place] = quality;
+      this.#newest.values[place] = value;
+    }
+    batch.cover({
+      firstAlias,
+      points,
+      fromMonoMs,
+      toMonoMs: this.#monoMs(poll.toMonoMs),
+      taken: alias.length - told + poll.unchanged,
+      unchanged: poll.unchanged,
+      failed: Math.max(0, poll.failed - failedTold),
+    });
+  }
+
+  missed(group: Parameters<Sink['missed']>[0]): void {
+    const { firstAlias, points } = group;
+    const fromMonoMs = this.#monoMs(group.fromMonoMs);
+    const toMonoMs = this.#monoMs(group.toMonoMs);
+    const readings = points * group.polls;
+    this.#counts.missed += readings;
+    const known = this.#missed.get(firstAlias);
+    if (known) {
+      known.fromMonoMs = Math.min(known.fromMonoMs, fromMonoMs);
+      known.toMonoMs = Math.max(known.toMonoMs, toMonoMs);
+      known.readings += readings;
+    } else this.#missed.set(firstAlias, { firstAlias, points, fromMonoMs, toMonoMs, readings });
+    this.#missedDueMonoMs = Math.min(this.#missedDueMonoMs, this.#now + MISSED_WAIT_MS);
+    this.#wakeAt(this.#missedDueMonoMs);
+  }
+
+  /** Gap records for losses the outbox has found or decided. */
+  tellDebts(debts: readonly Debt[]): void {
+    const byManifest = Map.groupBy(debts, ({ manifest }) => manifest);
+    for (const [manifest, all] of byManifest) {
+      let some: Debt[] = [];
+      let ranges = 0;
+      for (const debt of all) {
+        const isFull = some.length >= GAP_RECORD_GAPS_MAX;
+        if (some.length > 0 && (isFull || ranges + debt.sequences.length > GAP_RECORD_RANGES_MAX)) {
+          this.#sealDebts(manifest, some);
+          some = [];
+          ranges = 0;
+        }
+        some.push(debt);
+        ranges += debt.sequences.length;
+      }
+      this.#sealDebts(manifest, some);
+    }
+  }
+
+  #sealDebts(manifest: Hash, debts: readonly Debt[]): void {
+    const gaps = debts.map((debt) => gapOf(debt));
+    const givenUp = gaps.reduce((sum, gap) => sum + (gap.cause === 'missed' ? 0 : gap.readings), 0);
+    const settles = debts.map(({ id }) => id);
+    this.#seal('event', 'usual', { gaps }, { ...noCounts, givenUp }, { manifest, gaps, settles });
+  }
+
+  /**
+   * State records: the newest reading of every point that was read, each with its own time. They count for
+   * nothing: every reading in them was taken before.
+   */
+  sealState(): void {
+    this.#checkClock();
+    const batch = new ReadingBatch();
+    const sealBatch = () => {
+      if (batch.count === 0) return;
+      const body = { readings: batch.columns, isState: true };
+      this.#seal('trend', 'usual', body, noCounts, { manifest: this.manifest, ...batch.span });
+      batch.clear();
+    };
+    const { monoMs, quality, values } = this.#newest;
+    for (let alias = 0; alias < values.length; alias++) {
+      if (Number.isNaN(monoMs[alias]!)) continue;
+      batch.add(alias, monoMs[alias]!, values[alias]!, quality[alias]!);
+      if (batch.count >= BATCH_READINGS_MAX || batch.bytes >= BATCH_BYTES_MAX) sealBatch();
+    }
+    sealBatch();
+  }
+
+  /** Seals all that is pending: before the end, and before anything changes what it means. */
+  flush(): void {
+    for (const lot of this.#lots) this.#sealLot(lot);
+    this.#sealMissed();
+  }
+
+  /** Seals what is pending and wakes no more. */
+  close(): void {
+    this.#checkClock();
+    this.flush();
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  get #now(): number {
+    return this.#monoMs(this.#clock.monoMs());
+  }
+
+  #monoMs(clockMonoMs: number): number {
+    return Math.max(0, Math.round(clockMonoMs - this.#outbox.openedMonoMs));
+  }
+
+  #groupOf(firstAlias: number, points: number): Group {
+    const known = this.#groups.get(firstAlias);
+    if (known) return known;
+    const definitions = this.#points.slice(firstAlias, firstAlias + points);
+    assert(definitions.length === points, 'a group is a run of the points in the dictionary');
+    const group = groupFrom(definitions);
+    this.#groups.set(firstAlias, group);
+    return group;
+  }
+
+  #checkClock(): void {
+    if (this.#watch.isStepAhead) for (const lot of this.#lots) this.#sealLot(lot);
+    const step = this.#watch.check();
+    if (step) this.#seal('event', 'urgent', { clockSteps: [step] }, noCounts, {});
+  }
+
+  #sealLot(lot: Lot): void {
+    const { batch } = lot;
+    if (batch.isEmpty) return;
+    const nowMonoMs = this.#now;
+    const urgency = lot.isUrgent ? 'urgent' : 'usual';
+    if (lot.isUrgent) this.#urgentMonoMs = nowMonoMs;
+    if (batch.count >= lot.target) {
+      const fillMs = nowMonoMs - lot.firstMonoMs;
+      if (fillMs < FAST_FILL_MS) lot.target = BATCH_READINGS_MAX;
+      else if (fillMs > SLOW_FILL_MS) lot.target = BATCH_READINGS;
+    } else if (batch.count <= BATCH_READINGS) lot.target = BATCH_READINGS;
+    const { count, unchanged, coverage } = batch;
+    const keep = lot.isUrgent ? 'life-safety' : lot.keep;
+    const counts = { taken: count + unchanged, unchanged, givenUp: 0 };
+    const about = { manifest: this.manifest, ...batch.span };
+    this.#seal(keep, urgency, { readings: batch.columns, coverage }, counts, about);
+    this.#counts.taken += count + unchanged;
+    this.#counts.readings += count;
+    this.#counts.unchanged += unchanged;
+    batch.clear();
+    lot.isUrgent = false;
+    lot.dueMonoMs = Number.POSITIVE_INFINITY;
+  }
+
+  #sealMissed(): void {
+    const all = [...this.#missed.values()];
+    this.#missed.clear();
+    this.#missedDueMonoMs = Number.POSITIVE_INFINITY;
+    const { epoch } = this.#outbox;
+    for (let at = 0; at < all.length; at += GAP_RECORD_GAPS_MAX) {
+      const gaps: Gap[] = all.slice(at, at + GAP_RECORD_GAPS_MAX).map((missed) => ({
+        ...missed,
+        cause: 'missed',
+        epoch,
+        estimated: false,
+        sequences: [],
+      }));
+      this.#seal('event', 'usual', { gaps }, noCounts, { manifest: this.manifest, gaps });
+    }
+  }
+
+  #seal(
+    keep: KeepClass,
+    urgency: 'urgent' | 'usual',
+    content: Partial<Body>,
+    counts: typeof noCounts,
+    about: Partial<Omit<Entry, 'record' | 'keep'>> & { readonly manifest?: Hash },
+  ): void {
+    const { manifest = '', gaps = [], part = null, settles = [] } = about;
+    const { firstAlias = 0, points = 0 } = about;
+    const { epoch } = this.#outbox;
+    const lane = keep === 'event' ? 'event' : 'live';
+    const fields = { lane, epoch, sequence: ++this.#sequence, manifest, ...counts } as const;
+    const record = seal(fields, { ...nothing, ...content, clock: this.#watch.stamp });
+    this.#counts.records++;
+    this.#counts.bytes += record.bytes.length;
+    this.#outbox.append({ record, keep, firstAlias, points, gaps, part, settles }, urgency);
+    if (settles.length === 0) this.#onRecord(record, urgency);
+  }
+
+  #wakeAt(dueMonoMs: number): void {
+    if (this.#timer && this.#timer.dueMonoMs <= dueMonoMs) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.after(dueMonoMs - this.#now, () => this.#wake());
+    this.#timer = { dueMonoMs, cancel };
+  }
+
+  #wake(): void {
+    this.#timer = null;
+    this.#checkClock();
+    const nowMonoMs = this.#now;
+    let nextMonoMs = Number.POSITIVE_INFINITY;
+    for (const lot of this.#lots) {
+      if (lot.dueMonoMs <= nowMonoMs) this.#sealLot(lot);
+      nextMonoMs = Math.min(nextMonoMs, lot.dueMonoMs);
+    }
+    if (this.#missedDueMonoMs <= nowMonoMs) this.#sealMissed();
+    nextMonoMs = Math.min(nextMonoMs, this.#missedDueMonoMs);
+    if (nextMonoMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMonoMs);
+  }
+}
+
+const noCounts = { taken: 0, unchanged: 0, givenUp: 0 };
+
+function newLot(keep: KeepClass): Lot {
+  return {
+    keep,
+    batch: new ReadingBatch(),
+    target: BATCH_READINGS,
+    firstMonoMs: 0,
+    dueMonoMs: Number.POSITIVE_INFINITY,
+    isUrgent: false,
+  };
+}
+
+function newest(points: number) {
+  return {
+    monoMs: new Float64Array(points).fill(Number.NaN),
+    quality: new Uint8Array(points),
+    values: new Array<Value>(points).fill(null),
+  };
+}
+
+function groupFrom(definitions: readonly PointDefinition[]): Group {
+  let rank = pointClasses.length - 1;
+  let delayMs = 0;
+  let silentMs = 0;
+  let periodMs = 0;
+  for (const definition of definitions) {
+    rank = Math.min(rank, pointClasses.indexOf(definition.class));
+    periodMs = Math.max(periodMs, definition.periodMs);
+    for (const rule of definition.rules) {
+      delayMs = Math.max(delayMs, rule.onDelayMs, rule.offDelayMs);
+      if (rule.kind === 'no-data') silentMs = Math.max(silentMs, rule.silentMs + rule.onDelayMs);
+    }
+  }
+  const keep = pointClasses[rank] ?? 'trend';
+  return { keep, delayMs, silentMs, periodMs, attentiveUntilMs: -1, isFailing: false };
+}
+
+function attend(group: Group, untilMonoMs: number): void {
+  group.attentiveUntilMs = Math.max(group.attentiveUntilMs, untilMonoMs);
+}
+
+function gapOf(debt: Debt): Gap {
+  const { cause, epoch, fromMonoMs, toMonoMs, readings, estimated, sequences } = debt;
+  // Without a manifest an alias means nothing.
+  const { firstAlias, points } = debt.manifest === '' ? { firstAlias: 0, points: 0 } : debt;
+  return {
+    cause,
+    epoch,
+    firstAlias,
+    points,
+    fromMonoMs,
+    toMonoMs,
+    readings,
+    estimated,
+    sequences,
+  };
+}
