@@ -153,7 +153,7 @@ function gatewayRoutes(clock: Clock, sources: DataSources): Route[] {
               area,
               created: iso(createdMs),
               online: seen?.online ?? false,
-              heard: seen ? iso(seen.heardMs) : null,
+              heard: seen && seen.heardMs > 0 ? iso(seen.heardMs) : null,
               clock: seen?.clock ?? 'unknown',
             };
           }),
