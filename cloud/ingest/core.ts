@@ -97,6 +97,8 @@ const noCounts = {
   /** Records refused by name, and messages that are no record of ours. */
   refused: 0,
   foreign: 0,
+  /** Messages without content. */
+  empty: 0,
   /** Records not taken because of a bound or a failed commit: unacked, they come again. */
   turnedAway: 0,
   commits: 0,
@@ -176,6 +178,11 @@ export class IngestCore {
     const wrong = this.#wrongWith(parts);
     if (!parts || wrong) {
       this.#foreign(wrong ?? 'foreign_topic', topic, payload, parts ?? {});
+      return;
+    }
+    // A retained message was cleared, or rights were checked (cloud/broker/check.ts): nothing is said.
+    if (payload.length === 0) {
+      this.#counts.empty++;
       return;
     }
     try {

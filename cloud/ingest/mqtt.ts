@@ -12,6 +12,9 @@ import type {
   PublishOptions,
 } from '../../protocols/uplink/broker-link.ts';
 
+/** One connection as it is, for who checks what a broker does. */
+export { connect as connectMqtt, type MqttClient } from 'mqtt';
+
 /** Acks waiting in the socket; what is beyond it is dropped, as every ack is said again. */
 const PENDING_BYTES_MAX = 16 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;

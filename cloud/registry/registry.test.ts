@@ -1,3 +1,4 @@
+import { pbkdf2Sync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,24 @@ test('a gateway secret has 256 bits, is made anew for each, and is kept only as 
   });
   registry.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   expect(readFileSync(join(folder, 'registry.sqlite')).includes(secret)).toBe(false);
+});
+
+test('beside the hash stands the form Mosquitto compares, made while the secret is known', () => {
+  const secret = registry.enrolGateway('gas', 'gw-1', 0);
+  const [, , rounds, salt, hash] = registry.mosquittoGateways()[0]!.password!.split('$');
+  const again = pbkdf2Sync(secret, Buffer.from(salt!, 'base64'), Number(rounds), 64, 'sha512');
+  expect(hash).toBe(again.toString('base64'));
+  registry.enrolGateway('gas', 'gw-1', 0);
+  expect(registry.mosquittoGateways()[0]!.password).not.toContain(hash);
+});
+
+test('a registry of before Mosquitto passwords opens, and its gateways have none', () => {
+  registry.enrolGateway('gas', 'gw-1', 0);
+  registry.database.exec('ALTER TABLE gateways DROP COLUMN mosquitto');
+  registry.close();
+  registry = new Registry(systemRandom, folder);
+  expect(registry.mosquittoGateways()).toEqual([{ id: 'gw-1', area: 'gas', password: null }]);
+  expect(registry.credentials()).toHaveLength(1);
 });
 
 test('the file is readable by its owner only', () => {

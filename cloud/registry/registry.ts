@@ -4,7 +4,8 @@
 // notifications and cursor.
 //
 // Secrets are 256 random bits, shown once, kept as SHA-256: a copy of the file gives nobody access.
-// A memory-hard hash would add nothing to 256 bits that no person chose.
+// A memory-hard hash would add nothing to 256 bits that no person chose. Beside the SHA-256 stands
+// the same secret as Mosquitto wants it: that form cannot be made later, when only a hash is left.
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import { isId } from '../../core/point.ts';
 import type { Random } from '../../core/random.ts';
+import { type MosquittoGateway, mosquittoPassword } from '../broker/mosquitto.ts';
 
 const FORMAT_VERSION = 1;
 
@@ -77,6 +79,7 @@ export class Registry {
         created_ms INTEGER NOT NULL
       ) STRICT;`);
     chmodSync(path, 0o600);
+    this.#addColumn('gateways', 'mosquitto', 'TEXT');
     this.#checkFormat(path);
   }
 
@@ -96,10 +99,17 @@ export class Registry {
     const secret = makeSecret(this.#random);
     this.database
       .prepare(
-        `INSERT INTO gateways (id, area, sha256, created_ms) VALUES (?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET area = excluded.area, sha256 = excluded.sha256`,
+        `INSERT INTO gateways (id, area, sha256, mosquitto, created_ms) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET area = excluded.area, sha256 = excluded.sha256,
+           mosquitto = excluded.mosquitto`,
       )
-      .run(id, area, secretHash(secret), Math.round(nowMs));
+      .run(
+        id,
+        area,
+        secretHash(secret),
+        mosquittoPassword(this.#random, secret),
+        Math.round(nowMs),
+      );
     return secret;
   }
 
@@ -128,6 +138,18 @@ export class Registry {
         sha256: String(row['sha256']),
         role: 'gateway',
         area: String(row['area']),
+      }));
+  }
+
+  /** For the files of a Mosquitto; sorted by id. */
+  mosquittoGateways(): MosquittoGateway[] {
+    return this.database
+      .prepare('SELECT id, area, mosquitto FROM gateways ORDER BY id')
+      .all()
+      .map((row) => ({
+        id: String(row['id']),
+        area: String(row['area']),
+        password: row['mosquitto'] === null ? null : String(row['mosquitto']),
       }));
   }
 
@@ -193,6 +215,13 @@ export class Registry {
     if (Number(row?.['n']) >= max) {
       throw new Fault('registry_full', 'never', `more than ${max} ${table}`);
     }
+  }
+
+  // Files of before the column get it; what stands in them has null there.
+  #addColumn(table: string, name: string, type: string): void {
+    const known = this.database.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();
+    if (known.some((row) => row['name'] === name)) return;
+    this.database.exec(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}`);
   }
 
   #checkFormat(path: string): void {

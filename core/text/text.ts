@@ -5,6 +5,7 @@ import { apiFaults, apiMessages } from './api.ts';
 import { cliFaults, cliMessages } from './cli.ts';
 import { cloudFaults, cloudMessages } from './cloud.ts';
 import { configFaults, configMessages } from './config.ts';
+import { deployFaults, deployMessages } from './deploy.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
@@ -30,6 +31,7 @@ export const messages = {
   ...cliMessages,
   ...cloudMessages,
   ...configMessages,
+  ...deployMessages,
   ...edgeMessages,
   ...notifyMessages,
   ...protocolMessages,
@@ -42,6 +44,7 @@ export const faults = {
   ...cliFaults,
   ...cloudFaults,
   ...configFaults,
+  ...deployFaults,
   ...edgeFaults,
   ...notifyFaults,
   ...protocolFaults,
