@@ -3,11 +3,12 @@
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
+import { cloudThroughput } from './cloud-throughput.ts';
 import { modbusRequest } from './modbus-request.ts';
 import { payload } from './payload.ts';
 
 const sets: Readonly<Record<string, readonly Bench[]>> = {
-  path: [payload, modbusRequest],
+  path: [payload, modbusRequest, cloudThroughput],
 };
 
 const usage = () => {

@@ -1,65 +1,130 @@
 // Simulated devices over Modbus TCP, a port each: registers 0 on of the holding table, every one of
-// which moves with each poll (a walk of at most ±3, never 0). They answer as fast as they can.
-import type { RegisterBank } from '../../simulators/modbus-server.ts';
-import { ModbusServer } from '../../simulators/modbus-server.ts';
+// which moves with each read (a walk of at most ±3). They answer as fast as they can.
+//
+// A server of its own, for speed: nothing but reads of holding registers. What arrives together is
+// answered together, in one write, as a server does that works through its receive buffer; `apart`
+// gives each answer a write of its own, as one that handles a request at a time.
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { Deframer, FRAME_BYTES_MAX } from '../../protocols/modbus/tcp-frames.ts';
 import { serve } from '../side.ts';
 
 export interface DevicesSettings {
   readonly devices: number;
   readonly registers: number;
-  /** Registers stand still until `set`. */
-  readonly isStill?: boolean;
+  readonly answers: 'together' | 'apart';
+  /** `still` registers keep their value until `set`. */
+  readonly signal: 'walk' | 'still';
 }
 
+const READ_HOLDING = 3;
+const ILLEGAL_FUNCTION = 1;
 const ILLEGAL_ADDRESS = 2;
+/** 16 in flight, answered together, and room for what may still lie in the buffers of both ends. */
+const OUT_BYTES = 64 * FRAME_BYTES_MAX;
 
-class WalkingBank implements RegisterBank {
+class Device {
   readonly words: Uint16Array;
-  readonly #isStill: boolean;
-  #polls = 0;
+  served = 0;
+  readonly #settings: DevicesSettings;
+  #reads = 0;
 
-  constructor(unit: number, registers: number, isStill: boolean) {
-    this.words = Uint16Array.from({ length: registers }, (_, at) => 1_000 + 37 * unit + 101 * at);
-    this.#isStill = isStill;
+  constructor(place: number, settings: DevicesSettings) {
+    this.#settings = settings;
+    const { registers } = settings;
+    this.words = Uint16Array.from({ length: registers }, (_, at) => 1_000 + 37 * place + 101 * at);
   }
 
-  read(_table: string, address: number, count: number): Uint16Array | number {
+  accept(socket: Socket): void {
+    const isApart = this.#settings.answers === 'apart';
+    const deframer = new Deframer();
+    const out = Buffer.alloc(OUT_BYTES);
+    let bytes = 0;
+    const flush = () => {
+      if (bytes > 0) socket.write(Buffer.from(out.subarray(0, bytes)));
+      bytes = 0;
+    };
+    const frame = (id: number, unit: number, pdu: Uint8Array, start: number, end: number) => {
+      if (bytes + FRAME_BYTES_MAX > OUT_BYTES) flush();
+      bytes = this.#answer(out, bytes, id, unit, pdu, start, end);
+      if (isApart) flush();
+    };
+    const sink = { frame, garbage: () => socket.destroy() };
+    socket.on('data', (chunk) => {
+      deframer.push(chunk, sink);
+      flush();
+    });
+    socket.on('error', () => socket.destroy());
+  }
+
+  #answer(
+    out: Buffer,
+    at: number,
+    transaction: number,
+    unit: number,
+    pdu: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const address = (pdu[start + 1]! << 8) | pdu[start + 2]!;
+    const count = (pdu[start + 3]! << 8) | pdu[start + 4]!;
+    const isRead = end - start === 5 && pdu[start] === READ_HOLDING;
+    const exception = isRead
+      ? address + count > this.words.length
+        ? ILLEGAL_ADDRESS
+        : 0
+      : ILLEGAL_FUNCTION;
+    const pduBytes = exception ? 2 : 2 + 2 * count;
+    out.writeUInt16BE(transaction, at);
+    out.writeUInt16BE(0, at + 2);
+    out.writeUInt16BE(1 + pduBytes, at + 4);
+    out[at + 6] = unit;
+    out[at + 7] = pdu[start]! | (exception ? 0x80 : 0);
+    out[at + 8] = exception ? exception : 2 * count;
+    if (!exception) this.#read(out, at + 9, address, count);
+    this.served++;
+    return at + 7 + pduBytes;
+  }
+
+  #read(out: Buffer, at: number, address: number, count: number): void {
     const { words } = this;
-    const end = address + count;
-    if (end > words.length) return ILLEGAL_ADDRESS;
-    if (!this.#isStill) {
-      const poll = ++this.#polls;
-      for (let at = address; at < end; at++) {
-        const move = (((poll * 31 + at * 17) >> 3) % 3) + 1; // 1, 2 or 3.
-        words[at] = words[at]! + ((poll + at) & 1 ? move : -move);
+    const isWalk = this.#settings.signal === 'walk';
+    const read = ++this.#reads;
+    for (let place = 0; place < count; place++) {
+      const register = address + place;
+      if (isWalk) {
+        const move = (((read * 31 + register * 17) >> 3) % 3) + 1; // 1, 2 or 3.
+        words[register] = words[register]! + ((read + register) & 1 ? move : -move);
       }
+      const word = words[register]!;
+      out[at + 2 * place] = word >> 8;
+      out[at + 2 * place + 1] = word & 0xff;
     }
-    return words.subarray(address, end);
-  }
-
-  write(): number {
-    return ILLEGAL_ADDRESS;
   }
 }
 
-serve(async ({ devices, registers, isStill = false }: DevicesSettings) => {
-  const banks = Array.from(
-    { length: devices },
-    (_, at) => new WalkingBank(at + 1, registers, isStill),
-  );
-  const servers = await Promise.all(
-    banks.map((bank) =>
-      ModbusServer.listen({ host: '127.0.0.1', port: 0, banks: new Map([[1, bank]]) }),
-    ),
-  );
+function listen(device: Device): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer({ noDelay: true }, (socket) => device.accept(socket));
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+serve(async (settings: DevicesSettings) => {
+  const devices = Array.from({ length: settings.devices }, (_, at) => new Device(at, settings));
+  const servers = await Promise.all(devices.map(listen));
   return {
-    ports: () => servers.map(({ port }) => port),
-    served: () => servers.reduce((sum, { served }) => sum + served, 0),
+    ports: () => servers.map(portOf),
+    served: () => devices.reduce((sum, { served }) => sum + served, 0),
     /** Says when it was done, by the wall clock. */
     set: ({ device, register, value }: { device: number; register: number; value: number }) => {
-      banks[device]!.words[register] = value;
+      devices[device]!.words[register] = value;
       return Date.now();
     },
-    end: () => Promise.all(servers.map((server) => server.close())),
   };
 });

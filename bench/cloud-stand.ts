@@ -1,0 +1,69 @@
+// A cloud to send to: the broker and the cloud as processes of their own, gateways enrolled, a
+// token to ask with.
+import { join } from 'node:path';
+import type { CloudConfig } from '../cloud/config.ts';
+import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from '../cloud/registry/registry.ts';
+import { systemRandom } from '../core/random.ts';
+import type { Bed } from './bench.ts';
+import type { Side } from './side.ts';
+import type { BrokerSettings } from './sides/broker.ts';
+
+export const AREA = 'bench';
+/** What a person looks at: one device of the first gateway. */
+export const WATCHED_ASSET = `${AREA}/gw-1/device-0`;
+const INBOX_BYTES = 1024 ** 3;
+
+export interface CloudStand {
+  readonly broker: Side;
+  readonly cloud: Side;
+  readonly brokerUrl: string;
+  readonly apiUrl: string;
+  readonly token: string;
+  /** Sees WATCHED_ASSET only. */
+  readonly scopedToken: string;
+  readonly gateways: readonly { readonly id: string; readonly secret: string }[];
+  /** Readings a query to the store finds. */
+  stored(): Promise<number>;
+}
+
+export async function standCloud(
+  bed: Bed,
+  gatewayCount: number,
+  notify: Pick<CloudConfig, 'receivers' | 'routes'> = { receivers: [], routes: [] },
+): Promise<CloudStand> {
+  const folder = join(bed.folder, 'cloud');
+  const registry = new Registry(systemRandom, join(folder, 'registry'));
+  const gateways = Array.from({ length: gatewayCount }, (_, at) => {
+    const id = `gw-${at + 1}`;
+    return { id, secret: registry.enrolGateway(AREA, id, Date.now()) };
+  });
+  const issue = (name: string, scope: string) =>
+    registry.issueToken({ name, right: 'read', scope }, Date.now());
+  const token = issue('bench', '');
+  const scopedToken = issue('watcher', WATCHED_ASSET);
+  const credentials = registry.credentials();
+  registry.close();
+  const password = makeSecret(systemRandom);
+  const own = { name: CLOUD_IDENTITY, sha256: secretHash(password), role: 'cloud' } as const;
+  const broker = await bed.side('broker', {
+    credentials: [own, ...credentials],
+  } satisfies BrokerSettings);
+  const brokerUrl = `mqtt://127.0.0.1:${await broker.ask<number>('port')}`;
+  const config: CloudConfig = {
+    folder,
+    insecure: false,
+    broker: { kind: 'url', url: brokerUrl, password },
+    inboxBytesMax: INBOX_BYTES,
+    api: { host: '127.0.0.1', port: 0, names: [] },
+    confirmWithinMs: 60_000,
+    ...notify,
+  };
+  const cloud = await bed.side('cloud', config);
+  const apiUrl = `http://127.0.0.1:${await cloud.ask<number>('apiPort')}`;
+  const stored = async () => {
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(`${apiUrl}/v1/account`, { headers });
+    return ((await response.json()) as { stored: number }).stored;
+  };
+  return { broker, cloud, brokerUrl, apiUrl, token, scopedToken, gateways, stored };
+}
