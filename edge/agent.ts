@@ -1,0 +1,333 @@
+// The edge, put together: links and devices -> collector -> sealer -> outbox and uplink.
+//
+// Order of the start: the outbox first (nothing is taken that could not be kept), the uplink, the status
+// page, and last the collector. Order of the end: stop collecting, seal and commit, send what the cloud
+// still takes within the time given, close. What was not sent stays on disk and goes first next time.
+import type { Clock } from '../core/clock.ts';
+import { assert } from '../core/fault.ts';
+import type { Log } from '../core/log.ts';
+import { Metrics } from '../core/metrics.ts';
+import type { Random } from '../core/random.ts';
+import type { Link } from '../protocols/driver.ts';
+import type { BrokerLink } from '../protocols/uplink/broker-link.ts';
+import type { SyncSource } from './clock-watch.ts';
+import { ClockWatch } from './clock-watch.ts';
+import type { Totals } from './collect/device.ts';
+import type { DeviceReport, LinkReport } from './collect/loop.ts';
+import { Collector } from './collect/loop.ts';
+import type { GatewayConfig, LinkConfig } from './config/gateway.ts';
+import { openTcpLink } from './links/tcp.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import { openOutbox } from './outbox/outbox.ts';
+import { Sealer } from './seal.ts';
+import type { StatusServer } from './status.ts';
+import { openStatus } from './status.ts';
+import { mqttLink } from './uplink/mqtt.ts';
+import { syncByFiles } from './uplink/sync-files.ts';
+import type { LinkParts } from './uplink/uplink.ts';
+import { Uplink } from './uplink/uplink.ts';
+
+/** A poll under way when collecting stops gets this long; time-outs of devices are mostly shorter. */
+const STOP_GRACE_MS = 2000;
+const DRAIN_LOOK_MS = 50;
+/**
+ * Pace of the backlog: a day of 10,000 readings a second at 4 B is caught up within four hours, and of a
+ * 4G uplink of 5 Mbit/s half is left for what happens now.
+ */
+const BACKLOG_BYTES_PER_SECOND = 256 * 1024;
+
+/** What touches the world beyond the gateway; the simulated world has its own. */
+export interface Borders {
+  openOutbox(): Promise<Outbox>;
+  openLink(link: LinkConfig, signal: AbortSignal): Promise<Link>;
+  connect(parts: LinkParts): BrokerLink;
+  readonly lastSync: SyncSource;
+  /** Null: no status page. */
+  readonly openStatus: typeof openStatus | null;
+}
+
+export interface AgentOptions {
+  /** Of the gateway at the broker. */
+  readonly secret: string;
+  /** As told in the birth and on the status page. */
+  readonly software: string;
+  /** Report by exception off: every reading is reported. */
+  readonly reportAll?: boolean;
+  readonly borders?: Partial<Borders>;
+}
+
+/** The account of promise 1, in readings: due = taken + missed; taken = reported + unchanged. */
+export interface Counters extends Readonly<Totals> {
+  readonly givenUp: number;
+  readonly epoch: string;
+  readonly points: number;
+  /** Records the cloud has not acknowledged. */
+  readonly pendingRecords: number;
+}
+
+export interface Health {
+  readonly ok: boolean;
+  readonly gateway: string;
+  readonly area: string;
+  readonly software: string;
+  readonly configuration: string;
+  readonly collecting: boolean;
+  readonly counters: Counters;
+  readonly clock: { readonly state: string; readonly errorMs: number };
+  readonly outbox: {
+    readonly disk: string;
+    readonly bytes: number;
+    readonly bytesMax: number;
+    readonly unwrittenBytes: number;
+    readonly accepts: boolean;
+  };
+  readonly uplink: {
+    readonly up: boolean;
+    readonly inFlightBytes: number;
+    readonly creditBytes: number;
+    readonly refused: number;
+    /** Since the last ack; null before the first. */
+    readonly ackAgeMs: number | null;
+  };
+  readonly links: readonly LinkReport[];
+  readonly devices: readonly DeviceReport[];
+}
+
+/** Rejects with a fault when outbox or status page cannot be opened; nothing is left open then. */
+export async function runAgent(
+  clock: Clock,
+  random: Random,
+  log: Log,
+  config: GatewayConfig,
+  options: AgentOptions,
+): Promise<Agent> {
+  for (const { en } of config.insecure) log.warn('insecure', { what: en });
+  for (const { message } of config.warnings) log.warn('configuration', { what: message.en });
+  const borders = bordersOf(clock, random, log, config, options);
+  const outbox = await borders.openOutbox();
+  const metrics = new Metrics();
+  const { software, reportAll = false } = options;
+  const parts = { config, outbox, borders, software, reportAll };
+  const agent = new Agent(clock, random, log, metrics, parts);
+  try {
+    await agent.start();
+  } catch (error) {
+    await agent.close(0);
+    throw error;
+  }
+  return agent;
+}
+
+function bordersOf(
+  clock: Clock,
+  random: Random,
+  log: Log,
+  { outbox, cloud }: GatewayConfig,
+  { secret, borders }: AgentOptions,
+): Borders {
+  return {
+    openOutbox: () => openOutbox(clock, random, log, outbox),
+    openLink: (link, signal) => openTcpLink(clock, link, signal),
+    connect: (parts) => mqttLink(clock, random, { ...parts, url: cloud.url, password: secret }),
+    lastSync: syncByFiles(),
+    openStatus,
+    ...borders,
+  };
+}
+
+interface Parts {
+  readonly config: GatewayConfig;
+  readonly outbox: Outbox;
+  readonly borders: Borders;
+  readonly software: string;
+  readonly reportAll: boolean;
+}
+
+export class Agent implements AsyncDisposable {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  readonly #parts: Parts;
+  readonly #watch: ClockWatch;
+  readonly #uplink: Uplink;
+  readonly #sealer: Sealer;
+  readonly #collector: Collector;
+  #status: StatusServer | null = null;
+  #stopped: Promise<void> | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(clock: Clock, random: Random, log: Log, metrics: Metrics, parts: Parts) {
+    const { config, outbox, borders, software, reportAll } = parts;
+    const { gateway, points, devices, hash } = config;
+    this.#clock = clock;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#parts = parts;
+    this.#watch = new ClockWatch(clock, outbox.openedMonoMs, borders.lastSync);
+    let link: BrokerLink | undefined;
+    this.#uplink = new Uplink(clock, random, log, outbox, this.#watch, {
+      area: gateway.area,
+      gateway: gateway.id,
+      software,
+      configuration: hash,
+      backlogBytesPerSecond: BACKLOG_BYTES_PER_SECOND,
+      connect: (broker) => {
+        link = borders.connect(broker);
+        return link;
+      },
+      onMessage: (kind) => {
+        const help = 'Messages of the cloud this version does not act on';
+        metrics.counter('edge_messages_unused_total', help, { kind }).add();
+      },
+    });
+    this.#sealer = new Sealer(clock, outbox, this.#watch, {
+      points,
+      onRecord: (record) => this.#uplink.offer(record),
+    });
+    this.#collector = new Collector(clock, random, log, metrics, {
+      links: config.links.map((each) => ({
+        id: each.id,
+        protocol: each.protocol,
+        open: (signal) => borders.openLink(each, signal),
+      })),
+      devices,
+      sink: this.#sealer,
+      reportAll,
+    });
+    // What the other side has may be old or nothing: after each connect every point is told once.
+    assert(link, 'the uplink makes its link at once');
+    const { onUp } = link;
+    link.onUp = () => {
+      this.#collector.refresh();
+      onUp();
+    };
+    this.#observe();
+  }
+
+  async start(): Promise<void> {
+    const { config, borders } = this.#parts;
+    const { epoch } = this.#parts.outbox;
+    this.#uplink.start(this.#sealer);
+    if (borders.openStatus) {
+      const health = () => this.health();
+      this.#status = await borders.openStatus({ ...config.status, metrics: this.#metrics, health });
+    }
+    this.#collector.start();
+    this.#log.info('agent_started', { epoch, points: config.points.length });
+  }
+
+  get epoch(): string {
+    return this.#parts.outbox.epoch;
+  }
+
+  /** Null without a status page. */
+  get statusPort(): number | null {
+    return this.#status?.port ?? null;
+  }
+
+  counters(): Counters {
+    const { outbox, config } = this.#parts;
+    return {
+      ...this.#collector.totals(),
+      givenUp: outbox.status.givenUp,
+      epoch: outbox.epoch,
+      points: config.points.length,
+      pendingRecords: this.#uplink.counts.openRecords,
+    };
+  }
+
+  health(): Health {
+    const { config, outbox, software } = this.#parts;
+    const { isUp, inFlightBytes, creditBytes, refused, ackedMonoMs } = this.#uplink.counts;
+    const { state, errorMs } = this.#watch.stamp;
+    const { disk, bytes } = outbox.status;
+    return {
+      ok: disk === 'ok' && outbox.accepts,
+      gateway: config.gateway.id,
+      area: config.gateway.area,
+      software,
+      configuration: config.hash,
+      collecting: this.#stopped === null,
+      counters: this.counters(),
+      clock: { state, errorMs },
+      outbox: {
+        disk,
+        bytes,
+        bytesMax: config.outbox.bytesMax,
+        unwrittenBytes: outbox.pendingBytes,
+        accepts: outbox.accepts,
+      },
+      uplink: {
+        up: isUp,
+        inFlightBytes,
+        creditBytes,
+        refused,
+        ackAgeMs: ackedMonoMs === null ? null : Math.round(this.#clock.monoMs() - ackedMonoMs),
+      },
+      links: this.#collector.links(),
+      devices: this.#collector.devices(),
+    };
+  }
+
+  /** Nothing is due any more; what was taken is sealed and on disk when this resolves. */
+  stopCollecting(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#collector.stop(STOP_GRACE_MS);
+    this.#sealer.flush();
+    await this.#parts.outbox.flush();
+  }
+
+  /** Whether the cloud has everything, waiting for that at most so long. */
+  async drained(waitMs: number): Promise<boolean> {
+    const { outbox } = this.#parts;
+    const endMonoMs = this.#clock.monoMs() + waitMs;
+    const never = new AbortController().signal;
+    const isDrained = () => this.#uplink.counts.openRecords === 0 && outbox.pendingBytes === 0;
+    while (!isDrained() && this.#clock.monoMs() < endMonoMs) {
+      await this.#clock.sleep(DRAIN_LOOK_MS, never);
+    }
+    return isDrained();
+  }
+
+  /** Stops collecting, sends for at most `drainMs` what the cloud does not have yet, and closes. */
+  close(drainMs: number): Promise<void> {
+    this.#closed ??= this.#close(drainMs);
+    return this.#closed;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    await this.stopCollecting();
+    this.#sealer.close();
+    await this.#uplink.stop(drainMs);
+    await this.#parts.outbox.close();
+    await this.#status?.close();
+    const { due, taken, missed, givenUp, pendingRecords } = this.counters();
+    this.#log.info('agent_stopped', { due, taken, missed, givenUp, pendingRecords });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close(0);
+  }
+
+  #observe(): void {
+    const metrics = this.#metrics;
+    const { outbox } = this.#parts;
+    const gauge = (name: string, help: string, read: () => number) =>
+      metrics.observe(`edge_${name}`, help, {}, read);
+    gauge('outbox_bytes', 'On disk', () => outbox.status.bytes);
+    gauge('outbox_unwritten_bytes', 'Sealed and not yet on disk', () => outbox.pendingBytes);
+    gauge('outbox_given_up_readings', 'Lost for want of room', () => outbox.status.givenUp);
+    gauge('uplink_up', 'Whether the broker is connected', () => (this.#uplink.counts.isUp ? 1 : 0));
+    gauge('uplink_open_records', 'Not acknowledged by the cloud', () => {
+      return this.#uplink.counts.openRecords;
+    });
+    gauge('uplink_resent_records', 'Sent more than once', () => this.#uplink.counts.resent);
+    gauge('uplink_refused_records', 'The cloud could not read', () => this.#uplink.counts.refused);
+    gauge('sealed_records', 'Sealed since the start', () => this.#sealer.counts.records);
+    gauge('sealed_bytes', 'Sealed since the start', () => this.#sealer.counts.bytes);
+  }
+}
