@@ -1,11 +1,21 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
+import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
 import { runCloud } from '../cloud/cloud.ts';
-import { isLoopback, loadCloud } from '../cloud/config.ts';
-import { Registry, rights } from '../cloud/registry/registry.ts';
+import { type CloudConfig, isLoopback, loadCloud } from '../cloud/config.ts';
+import {
+  CLOUD_IDENTITY,
+  makeSecret,
+  Registry,
+  rights,
+  secretHash,
+} from '../cloud/registry/registry.ts';
 import { systemClock } from '../core/clock.ts';
+import { Fault } from '../core/fault.ts';
 import { Metrics } from '../core/metrics.ts';
 import { systemRandom } from '../core/random.ts';
+import { fillBilingual } from '../core/text/text.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { makeLog } from './log.ts';
 import type { Given, Output, Verb } from './verb.ts';
@@ -48,11 +58,26 @@ async function enrol(given: Given, output: Output): Promise<number> {
   const [area, id] = (given.words[0] ?? '').split('/');
   if (!area || !id) throw new UsageError('enrol AREA/GATEWAY');
   const secret = withRegistry(given, (registry) =>
-    registry.enrolGateway(area, id, systemClock.wallMs()),
+    given.flag('once') && hasSecret(registry, area, id, given.text('secret-file'))
+      ? null
+      : registry.enrolGateway(area, id, systemClock.wallMs()),
   );
+  if (secret === null) {
+    const file = given.text('secret-file') ?? '';
+    output.note(output.say('enrolled-before', { id, area, file }));
+    return exit.done;
+  }
   output.note(output.say('cli-enrolled', { id, area }));
   give(given, output, secret);
   return exit.done;
+}
+
+// For scripts that run at each start: a gateway that has its secret keeps it.
+function hasSecret(registry: Registry, area: string, id: string, file: string | undefined) {
+  if (!file) throw new UsageError('--once --secret-file FILE');
+  const known = registry.credentials().find(({ name }) => name === id);
+  if (!known || known.area !== area || !existsSync(file)) return false;
+  return known.sha256 === secretHash(readFileSync(file, 'utf8').trim());
 }
 
 async function token(given: Given, output: Output): Promise<number> {
@@ -69,12 +94,17 @@ async function token(given: Given, output: Output): Promise<number> {
 }
 
 function withRegistry<T>(given: Given, use: (registry: Registry) => T): T {
+  return withRegistryOf(configOf(given), use);
+}
+
+function configOf(given: Given): CloudConfig {
   const file = given.text('config');
   if (!file) throw new UsageError('--config CLOUD.yaml');
-  const registry = new Registry(
-    systemRandom,
-    join(loadCloud(file, process.env).folder, 'registry'),
-  );
+  return loadCloud(file, process.env);
+}
+
+function withRegistryOf<T>(config: CloudConfig, use: (registry: Registry) => T): T {
+  const registry = new Registry(systemRandom, join(config.folder, 'registry'));
   try {
     return use(registry);
   } finally {
@@ -89,8 +119,108 @@ function give(given: Given, output: Output, secret: string): void {
     output.print(secret);
     return;
   }
+  writePrivate(file, secret);
+}
+
+// Whole or not at all: a broker may read it again at any moment.
+function writePrivate(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, secret, { mode: 0o600 });
+  const unfinished = `${file}.new`;
+  writeFileSync(unfinished, text, { mode: 0o600 });
+  renameSync(unfinished, file);
+}
+
+const MOSQUITTO_USAGE = 'broker mosquitto --config CLOUD.yaml --out DIR';
+
+// The files of a Mosquitto that keeps the rights of the registry.
+async function writeBroker(given: Given, output: Output): Promise<number> {
+  const out = given.text('out');
+  if (given.words[0] !== 'mosquitto' || !out) throw new UsageError(MOSQUITTO_USAGE);
+  makeCloudPassword(given.text('secret-file'), output);
+  const config = configOf(given);
+  const { broker, insecure } = config;
+  if (broker.kind !== 'url') throw new Fault('broker_is_embedded', 'never', MOSQUITTO_USAGE);
+  if (broker.password === '') throw new Fault('broker_no_password', 'never', broker.url);
+  const [certificate, key] = [given.text('certificate'), given.text('key')];
+  if (!certificate !== !key) throw new UsageError('--certificate FILE --key FILE');
+  const tls = certificate && key ? { certificate: resolve(certificate), key: resolve(key) } : null;
+  const host = given.text('host') ?? '127.0.0.1';
+  const port = given.number('port') ?? Number(new URL(broker.url).port || (tls ? 8883 : 1883));
+  if (!isLoopback(host) && !tls && !insecure) {
+    throw new Fault('broker_insecure', 'never', `${host}:${port}`);
+  }
+  const gateways = withRegistryOf(config, (registry) => registry.mosquittoGateways());
+  const password = mosquittoPassword(systemRandom, broker.password);
+  const cloud = { name: CLOUD_IDENTITY, password };
+  const files = mosquittoFiles({ host, port, tls, folder: resolve(out), gateways, cloud });
+  for (const [name, text] of Object.entries(files)) writePrivate(join(out, name), text);
+  const left = gateways.filter((gateway) => gateway.password === null);
+  const count = gateways.length - left.length;
+  output.print(output.say('broker-files-written', { folder: resolve(out), count }));
+  for (const { id } of left) output.note(output.say('broker-gateway-left-out', { gateway: id }));
+  return left.length > 0 ? exit.partly : exit.done;
+}
+
+// Before the configuration is read, which refers to it.
+function makeCloudPassword(file: string | undefined, output: Output): void {
+  if (!file || existsSync(file)) return;
+  writePrivate(file, makeSecret(systemRandom));
+  output.note(output.say('broker-password-made', { file }));
+}
+
+async function check(given: Given, output: Output): Promise<number> {
+  const [file] = given.words as [string];
+  const config = loadCloud(file, process.env);
+  const gateway = given.text('as');
+  if (gateway === undefined) {
+    output.print(output.say('cli-file-good', { file }));
+    return exit.done;
+  }
+  const secretFile = given.text('secret-file');
+  if (!secretFile) throw new UsageError('check FILE --as GATEWAY --secret-file FILE');
+  const known = withRegistryOf(config, (registry) => registry.gateways());
+  const own = known.find(({ id }) => id === gateway);
+  if (!own) throw new Fault('gateway_not_found', 'never', gateway);
+  const neighbour = known.find(({ id, area }) => id !== gateway && area === own.area);
+  const other = neighbour ?? known.find(({ id }) => id !== gateway);
+  const url = brokerUrl(config);
+  const isCloudToo = given.flag('with-cloud') && config.broker.kind === 'url';
+  const checked = await checkRights(systemClock, {
+    ...{ url, area: own.area, gateway, secret: readFileSync(secretFile, 'utf8').trim() },
+    other: other ? { area: other.area, gateway: other.id } : null,
+    cloud: isCloudToo ? { name: CLOUD_IDENTITY, secret: config.broker.password } : null,
+  });
+  return printRights(output, { url, gateway, checked });
+}
+
+function brokerUrl({ broker }: CloudConfig): string {
+  if (broker.kind === 'url') return broker.url;
+  const host = ['0.0.0.0', '::'].includes(broker.host) ? '127.0.0.1' : broker.host;
+  return `mqtt://${host}:${broker.port}`;
+}
+
+interface RightsShown {
+  readonly url: string;
+  readonly gateway: string;
+  readonly checked: readonly CheckedRight[];
+}
+
+function printRights(output: Output, { url, gateway, checked }: RightsShown): number {
+  const countOf = (verdict: string) => checked.filter((right) => right.verdict === verdict).length;
+  const [broken, unshown] = [countOf('broken'), countOf('unshown')];
+  if (output.json) output.print(JSON.stringify({ url, gateway, rights: checked }));
+  else {
+    for (const { what, topic, verdict } of checked) {
+      const word = fillBilingual(`right-${verdict}`, {})[output.language];
+      output.print(`${word.padEnd(9)} ${fillBilingual(what, { topic })[output.language]}`);
+    }
+  }
+  if (broken > 0) output.note(output.say('rights-broken', { url, gateway, count: broken }));
+  if (unshown > 0) output.note(output.say('rights-unshown', { url, gateway, count: unshown }));
+  if (broken > 0) return exit.found;
+  if (unshown > 0) return exit.partly;
+  output.note(output.say('rights-hold', { url, gateway, count: checked.length }));
+  return exit.done;
 }
 
 export const verbs: Readonly<Record<string, Verb>> = {
@@ -101,17 +231,34 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
   check: {
     usage: 'check FILE',
-    summary: { en: 'what is wrong with a configuration file', zh: '检查云端配置文件' },
-    run: async (given, output) => {
-      loadCloud(given.words[0]!, process.env);
-      output.print(output.say('cli-file-good', { file: given.words[0]! }));
-      return exit.done;
+    summary: {
+      en: 'what is wrong with a configuration file; with --as, whether rights hold at its broker',
+      zh: '检查云端配置文件；加 --as 可验证消息代理上的权限',
     },
+    options: { as: 'text', 'secret-file': 'text', 'with-cloud': 'flag' },
+    run: check,
+  },
+  broker: {
+    usage: 'broker KIND',
+    summary: {
+      en: 'write the files of another broker (mosquitto) from the registry',
+      zh: '由登记库生成外部消息代理（mosquitto）的配置文件',
+    },
+    options: {
+      config: 'text',
+      out: 'text',
+      host: 'text',
+      port: 'number',
+      certificate: 'text',
+      key: 'text',
+      'secret-file': 'text',
+    },
+    run: writeBroker,
   },
   enrol: {
     usage: 'enrol AREA/GATEWAY',
     summary: { en: 'make a gateway and its secret', zh: '登记网关并生成密钥' },
-    options: { config: 'text', 'secret-file': 'text' },
+    options: { config: 'text', 'secret-file': 'text', once: 'flag' },
     run: enrol,
   },
   token: {

@@ -1,0 +1,151 @@
+// The verbs of the cloud's side as a person types them, beside the embedded broker and a real Mosquitto.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, test, vi } from 'vitest';
+import { freePort, startMosquitto, writeBrokerFiles } from '../tests/foreign-broker.ts';
+import { program } from '../tests/programs.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const entry = join(root, 'cli', 'main.ts');
+const env = { ...process.env, LANG: 'C', LC_ALL: '', LC_MESSAGES: '' };
+vi.setConfig({ testTimeout: 90_000 }); // A dozen processes, each some hundred milliseconds of start.
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'lifeline-cloud-'));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function lifeline(folder: string, line: string) {
+  const args = [entry, ...line.split(' ')];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    ...{ cwd: folder, env, encoding: 'utf8' },
+  });
+  return { status, stdout, stderr };
+}
+
+function cloudFile(folder: string, broker: string, more = ''): void {
+  const text = `version: 1\ncloud:\n  folder: data\n  broker: ${broker}\n${more}`;
+  writeFileSync(join(folder, 'cloud.yaml'), text);
+}
+
+const mosquittoPath = program('mosquitto');
+const enrol = 'cloud enrol east/gw-1 --config cloud.yaml --secret-file secrets/gw-1 --once';
+const check = 'cloud check cloud.yaml --as gw-1 --secret-file secrets/gw-1';
+const write = (out: string) =>
+  `cloud broker mosquitto --config cloud.yaml --out ${out} --secret-file secrets/broker`;
+
+test.skipIf(!mosquittoPath)(
+  'from an empty folder to a Mosquitto whose rights are proven, by four commands',
+  async () => {
+    const [folder, out] = [newFolder(), newFolder()];
+    const port = await freePort();
+    cloudFile(folder, `{ url: "mqtt://127.0.0.1:${port}", credentials: "\${secret:broker}" }`);
+    expect(lifeline(folder, write(out)).status).toBe(0); // Makes the cloud's own password first.
+    expect(lifeline(folder, enrol).status).toBe(0);
+    expect(lifeline(folder, write(out))).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/for 1 gateway/),
+    });
+    const names = ['mosquitto.conf', 'passwords', 'acl'];
+    for (const name of names) expect(statSync(join(out, name)).mode & 0o777).toBe(0o600);
+    // As whoever installs them does: they belong to the broker's user.
+    const files = names.map((name) => [name, readFileSync(join(out, name), 'utf8')]);
+    writeBrokerFiles(out, Object.fromEntries(files));
+    const broker = await startMosquitto(mosquittoPath!, out, port);
+    closers.push(() => broker.kill());
+    const alone = lifeline(folder, check);
+    expect(alone.status).toBe(6);
+    expect(alone.stderr).toContain('--with-cloud');
+    const whole = lifeline(folder, `${check} --with-cloud`);
+    expect([whole.status, whole.stderr]).toEqual([
+      0,
+      expect.stringMatching(/\d+ rights of gw-1 hold/),
+    ]);
+    expect(whole.stdout).toMatch(/^holds +publishes lifeline\/v1\/east\/gw-1\/live$/m);
+    // One rule too many, read again by the running broker.
+    const acl = `${readFileSync(join(out, 'acl'), 'utf8')}topic write lifeline/v1/east/gw-1/ack\n`;
+    writeBrokerFiles(out, { acl });
+    broker.reload();
+    await expect.poll(() => lifeline(folder, check).status).toBe(1);
+    expect(lifeline(folder, `${check} --lang zh`).stdout).toMatch(/^不成立 .*gw-1\/ack$/m);
+  },
+);
+
+test('over the embedded broker of a running cloud, with the gateway’s credential alone', async () => {
+  const folder = newFolder();
+  const [broker, api] = [await freePort(), await freePort()];
+  cloudFile(folder, `{ embedded: { port: ${broker} } }`, `  api: { port: ${api} }\n`);
+  expect(lifeline(folder, enrol).status).toBe(0);
+  const secret = readFileSync(join(folder, 'secrets', 'gw-1'), 'utf8');
+  const again = lifeline(folder, enrol);
+  expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('is enrolled')]);
+  expect(readFileSync(join(folder, 'secrets', 'gw-1'), 'utf8')).toBe(secret);
+  const unanswered = lifeline(folder, check);
+  expect([unanswered.status, unanswered.stderr]).toEqual([
+    10,
+    expect.stringContaining('broker_unreachable'),
+  ]);
+  const cloud = spawn(process.execPath, [entry, 'cloud', 'run', 'cloud.yaml'], {
+    ...{ cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] },
+  });
+  closers.push(() => ended(cloud));
+  await said(cloud, 'broker listens');
+  const { status, stdout } = lifeline(folder, `${check} --json`);
+  expect(status).toBe(0);
+  const { rights } = JSON.parse(stdout) as { rights: readonly { verdict: string }[] };
+  expect(new Set(rights.map(({ verdict }) => verdict))).toEqual(new Set(['holds']));
+  writeFileSync(join(folder, 'secrets', 'gw-1'), 'of somebody else');
+  expect(lifeline(folder, check)).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(/^BROKEN +logs in/),
+  });
+});
+
+test('what cannot be done is said before anything is written', () => {
+  const [folder, out] = [newFolder(), newFolder()];
+  cloudFile(folder, '{}');
+  expect(lifeline(folder, write(out))).toMatchObject({
+    status: 10,
+    stderr: expect.stringMatching(/broker_is_embedded/),
+  });
+  expect(lifeline(folder, 'cloud broker emqx --config cloud.yaml --out x').status).toBe(2);
+  mkdirSync(join(folder, 'secrets'), { recursive: true });
+  cloudFile(folder, '{ url: "mqtts://broker.example" }');
+  expect(lifeline(folder, write(out))).toMatchObject({
+    status: 10,
+    stderr: expect.stringMatching(/broker_no_password/),
+  });
+  cloudFile(folder, '{ url: "mqtts://broker.example", credentials: "${secret:broker}" }');
+  const open = lifeline(folder, `${write(out)} --host 0.0.0.0`);
+  expect(open).toMatchObject({ status: 10, stderr: expect.stringMatching(/broker_insecure/) });
+  const tls = lifeline(folder, `${write(out)} --host 0.0.0.0 --certificate cert.pem --key key.pem`);
+  expect(tls.status).toBe(0);
+  expect(readFileSync(join(out, 'mosquitto.conf'), 'utf8')).toMatch(
+    /^listener 8883 0\.0\.0\.0\ncertfile .*\/cert\.pem$/m,
+  );
+  expect(lifeline(folder, `${check.replace('gw-1', 'gw-9')}`)).toMatchObject({
+    ...{ status: 4, stderr: expect.stringMatching(/gateway_not_found/) },
+  });
+});
+
+async function said(child: ChildProcess, what: string): Promise<void> {
+  let text = '';
+  while (!text.includes(what)) text += (await once(child.stderr!, 'data'))[0];
+  child.stderr!.resume();
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}
