@@ -32,6 +32,8 @@ export interface Refusal {
 /** One commit. When it fails, `entries` are to be given again; the rest is remembered by the core. */
 export interface Batch {
   readonly entries: readonly Entry[];
+  /** Handed to the link: the cloud may have them though no ack came. */
+  readonly sent: readonly EpochRanges[];
   /** Stored in the cloud. */
   readonly acked: readonly EpochRanges[];
   readonly refused: readonly Refusal[];
@@ -46,6 +48,7 @@ export interface Batch {
 
 export const emptyBatch: Batch = {
   entries: [],
+  sent: [],
   acked: [],
   refused: [],
   wanted: [],
@@ -89,6 +92,8 @@ export interface StoredRecord {
   readonly epoch: Epoch;
   readonly sequence: number;
   readonly isEvent: boolean;
+  /** The newest time it is about, in its epoch. */
+  readonly lastMonoMs: number;
   readonly bytes: Uint8Array;
 }
 

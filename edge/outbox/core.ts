@@ -173,6 +173,7 @@ export class OutboxCore {
 
   #takeNews(batch: Batch): void {
     this.#reopen(batch.wanted); // First: what a new store acked meanwhile it has.
+    for (const { epoch, ranges } of batch.sent) this.#noteSent(epoch, ranges);
     for (const { epoch, ranges } of batch.acked) this.#close(epoch, ranges);
     for (const { epoch, sequence, reason } of batch.refused) {
       const range = [{ first: sequence, last: sequence }];
@@ -189,10 +190,21 @@ export class OutboxCore {
     }
   }
 
+  #noteSent(epoch: Epoch, ranges: readonly Range[]): void {
+    const state = this.#ledger.epochs.get(epoch);
+    if (!state) return;
+    const open = without(without(ranges, state.closed), state.givenUp);
+    for (const { first, last } of open) state.sent.add(first, last);
+    this.#ledger.touch(epoch);
+  }
+
   #close(epoch: Epoch, ranges: readonly Range[]): void {
     const state = this.#ledger.epochs.get(epoch);
     if (!state) return; // Long gone: nothing of it is here.
-    for (const { first, last } of ranges) state.closed.add(first, last);
+    for (const { first, last } of ranges) {
+      state.closed.add(first, last);
+      state.sent.remove(first, last);
+    }
     this.#ledger.touch(epoch);
   }
 
@@ -219,7 +231,7 @@ export class OutboxCore {
   #write(newest: FileState, batch: Batch): void {
     const handle = newest.handle;
     assert(handle, 'the newest file is open');
-    const { closed, givenUp, ...before } = this.#present;
+    const { closed, givenUp, sent, ...before } = this.#present;
     const rows = this.#advance(batch);
     const copies = this.#room.copies;
     const changes = this.#ledger.changes();
@@ -410,6 +422,6 @@ export function rowOf(entry: Entry, takenBefore: number): Row {
   };
 }
 
-function toStored({ epoch, sequence, keep, bytes }: Row): StoredRecord {
-  return { epoch, sequence, isEvent: keep === 'event', bytes };
+function toStored({ epoch, sequence, keep, lastMonoMs, bytes }: Row): StoredRecord {
+  return { epoch, sequence, isEvent: keep === 'event', lastMonoMs, bytes };
 }

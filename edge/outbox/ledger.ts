@@ -50,6 +50,11 @@ export interface EpochState {
   /** Stored or refused by the cloud: deletable, and not sent unless the cloud asks. */
   readonly closed: RangeSet;
   readonly givenUp: RangeSet;
+  /**
+   * Sent and not closed: the cloud may have these. Given up last, and each by a gap of its own, so that the
+   * cloud can tell the gap of a record that it has.
+   */
+  readonly sent: RangeSet;
 }
 
 /** Which record is a dictionary part. It stays, closed or not, as long as its manifest is in use. */
@@ -99,7 +104,8 @@ export class Ledger {
       case 'epoch': {
         const closed = RangeSet.of(content.closed);
         const givenUp = RangeSet.of(content.givenUp);
-        this.epochs.set(name, { ...content, closed, givenUp });
+        const sent = RangeSet.of(content.sent);
+        this.epochs.set(name, { ...content, closed, givenUp, sent });
         break;
       }
       case 'debt':
@@ -127,11 +133,12 @@ export class Ledger {
       case 'epoch': {
         const state = this.epochs.get(name);
         if (!state) return null;
-        const { closed, givenUp } = state;
+        const { closed, givenUp, sent } = state;
         return JSON.stringify({
           ...state,
           closed: closed.toArray(),
           givenUp: givenUp.toArray(),
+          sent: sent.toArray(),
         });
       }
       case 'debt':
@@ -185,6 +192,7 @@ export class Ledger {
         isKnown: true,
         closed: new RangeSet(),
         givenUp: new RangeSet(),
+        sent: new RangeSet(),
       };
       this.epochs.set(epoch, state);
       this.touch(epoch);
@@ -215,6 +223,7 @@ export class Ledger {
     const state = this.epoch(loss.epoch);
     for (const { first, last } of loss.sequences) {
       state.givenUp.add(first, last);
+      state.sent.remove(first, last);
       state.next = Math.max(state.next, last + 1);
     }
     this.touch(loss.epoch);
@@ -309,28 +318,32 @@ export function notePoints(state: EpochState, row: Row): void {
 export class Losses {
   #losses = new Map<string, { loss: Loss; ranges: RangeSet }>();
 
-  /** The row itself, and again whatever its gaps told of. */
-  addRow(row: Row): void {
+  /** The row itself, and again whatever its gaps told of; told apart when the cloud may have it. */
+  addRow(row: Row, isSent: boolean): void {
     const { epoch, manifest, firstAlias, points, taken, unchanged } = row;
     const sequences = [{ first: row.sequence, last: row.sequence }];
     const times = { fromMonoMs: row.firstMonoMs, toMonoMs: row.lastMonoMs };
     const common = { manifest, estimated: false };
-    this.add({
-      ...common,
-      ...times,
-      cause: 'overflow',
-      epoch,
-      firstAlias,
-      points,
-      readings: taken,
-      unchanged,
-      sequences,
-    });
+    this.add(
+      {
+        ...common,
+        ...times,
+        cause: 'overflow',
+        epoch,
+        firstAlias,
+        points,
+        readings: taken,
+        unchanged,
+        sequences,
+      },
+      isSent ? 'apart' : 'together',
+    );
     for (const gap of row.gaps) this.add({ ...common, ...gap, unchanged: 0 });
   }
 
-  add(loss: Loss): void {
-    const key = `${loss.cause} ${loss.epoch} ${loss.manifest}`;
+  add(loss: Loss, how: 'apart' | 'together' = 'together'): void {
+    const place = how === 'apart' ? loss.sequences[0]?.first : '';
+    const key = `${loss.cause} ${loss.epoch} ${loss.manifest} ${place}`;
     const known = this.#losses.get(key);
     const ranges = known?.ranges ?? new RangeSet();
     for (const { first, last } of loss.sequences) ranges.add(first, last);

@@ -4,8 +4,8 @@
 //
 // Memory is bounded. Above ACCEPT_BYTES_MAX `accepts` turns false: the collector misses and counts trend
 // polls. Above WAITING_BYTES_MAX records are dropped: first those the cloud has already, then trend before
-// compliance before life-safety before events; each becomes a loss that a gap record tells of. That
-// happens only while the disk is full or hangs for long.
+// compliance before life-safety before events, and last those that were sent and may have arrived; each
+// becomes a loss that a gap record tells of. That happens only while the disk is full or hangs for long.
 import type { Clock } from '../../core/clock.ts';
 import { assert } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
@@ -41,6 +41,7 @@ const ENTRY_BYTES = 256; // Of memory beside the bytes of a record.
 const SCAN_RETRY_MS = 5_000;
 
 type News = {
+  sent: Map<Epoch, RangeSet>;
   acked: EpochRanges[];
   refused: Refusal[];
   wanted: EpochRanges[] | 'all';
@@ -76,6 +77,7 @@ export class Outbox {
   #isPushingBack = false;
   #handed = new Set<number>();
   #ackedHere = new RangeSet(); // Of the present epoch, while it is not on disk.
+  #sentHere = new RangeSet();
   #cancelTimer: (() => void) | null = null;
   #commitUnderWay: Promise<void> | null = null;
   #isClosed = false;
@@ -133,6 +135,14 @@ export class Outbox {
     this.#schedule();
   }
 
+  /** Handed to the link. Is written with the next commit and asks for none. */
+  sent(epoch: Epoch, sequence: number): void {
+    let set = this.#news.sent.get(epoch);
+    if (!set) this.#news.sent.set(epoch, (set = new RangeSet()));
+    set.add(sequence);
+    if (epoch === this.epoch && this.#status.disk !== 'ok') this.#sentHere.add(sequence);
+  }
+
   /** What the cloud's ack named as stored. */
   acked(epoch: Epoch, ranges: readonly Range[]): void {
     this.#news.acked.push({ epoch, ranges });
@@ -182,7 +192,8 @@ export class Outbox {
       absent.remove(sequence);
       if (records.length > 0 && bytes + record.bytes.length > bytesMax) continue;
       bytes += record.bytes.length;
-      records.push({ epoch, sequence, isEvent: keep === 'event', bytes: record.bytes });
+      const { lastMonoMs } = record;
+      records.push({ epoch, sequence, isEvent: keep === 'event', lastMonoMs, bytes: record.bytes });
     }
     return { records, absent: absent.toArray() };
   }
@@ -232,7 +243,8 @@ export class Outbox {
     this.#losses = new Losses();
     this.#news = noNews();
     this.#hasNews = false;
-    const batch = { ...news, entries: this.#committing, dropped, monoMs: this.monoMs };
+    const sent = [...news.sent].map(([epoch, set]) => ({ epoch, ranges: set.toArray() }));
+    const batch = { ...news, sent, entries: this.#committing, dropped, monoMs: this.monoMs };
     this.#finish(await this.#port.commit(batch));
     this.#commitUnderWay = null;
     this.#schedule();
@@ -243,8 +255,10 @@ export class Outbox {
     const bytes = this.#committingBytes;
     this.#committing = [];
     this.#committingBytes = 0;
-    if (result.committed) this.#ackedHere = new RangeSet();
-    else {
+    if (result.committed) {
+      this.#ackedHere = new RangeSet();
+      this.#sentHere = new RangeSet();
+    } else {
       this.#waiting = [...entries, ...this.#waiting];
       this.#waitingBytes += bytes;
     }
@@ -300,17 +314,21 @@ export class Outbox {
     );
     for (const going of keepClasses) {
       keepUnless(
-        ({ keep }) => keep === going,
+        ({ keep, record }) => keep === going && !this.#sentHere.has(record.sequence),
         (entry) => this.#lose(entry),
       );
     }
+    keepUnless(
+      () => true,
+      (entry) => this.#lose(entry),
+    );
   }
 
   #lose(entry: Entry): void {
     // Debts that it told of are still owed: they are handed over again after the next commit.
     for (const id of entry.settles) this.#handed.delete(id);
     const told = entry.settles.length > 0 ? { ...entry, gaps: [] } : entry;
-    this.#losses.addRow(rowOf(told, 0));
+    this.#losses.addRow(rowOf(told, 0), this.#sentHere.has(entry.record.sequence));
   }
 
   #scanAfter(delayMs: number): void {
@@ -360,7 +378,7 @@ export async function openOutbox(
 }
 
 function noNews(): News {
-  return { acked: [], refused: [], wanted: [], words: [] };
+  return { sent: new Map(), acked: [], refused: [], wanted: [], words: [] };
 }
 
 function bytesOf({ record }: Entry): number {

@@ -208,7 +208,9 @@ export class Room {
       for (const row of step.rows) {
         if (keepClasses.indexOf(row.keep) >= level || !this.#isNeeded(row)) continue;
         if (this.#ledger.isPart(row.epoch, row.sequence)) continue;
-        losses.addRow(row);
+        const isSent = this.#ledger.epochs.get(row.epoch)?.sent.has(row.sequence) ?? false;
+        if (isSent && level < keepClasses.length) continue;
+        losses.addRow(row, isSent);
         counts.readings += row.taken;
         counts.unchanged += row.unchanged;
       }

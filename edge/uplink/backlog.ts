@@ -13,7 +13,7 @@ import { keyOf, type Outgoing, RESEND } from './lane.ts';
 export const STUBBORN_MAX = 1_024;
 const READ_RANGES_MAX = 64; // Of one request to the outbox.
 
-export type Name = Omit<Outgoing, 'bytes'>;
+export type Name = Pick<Outgoing, 'epoch' | 'sequence' | 'isEvent'>;
 
 interface OpenEpoch {
   readonly epoch: Epoch;

@@ -18,6 +18,7 @@ export interface Outgoing {
   readonly epoch: Epoch;
   readonly sequence: number;
   readonly isEvent: boolean;
+  readonly lastMonoMs: number;
   readonly bytes: Uint8Array;
 }
 

@@ -1,0 +1,157 @@
+// A broker link over mqtt.js, MQTT 3.1.1. The library's own reconnecting, queueing and storing are off:
+// one owner of retry, and that is not here but in session.ts; this file only comes back by itself.
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { type BackoffOptions, backoffMs } from '../../core/backoff.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
+import type {
+  BrokerLink,
+  BrokerLinkOptions,
+  BrokerMessage,
+  PublishOptions,
+} from '../../protocols/uplink/broker-link.ts';
+
+export const RECONNECT: BackoffOptions = { firstMs: 1_000, maxMs: 60_000, jitter: 0.5 };
+const CONNECT_TIMEOUT_MS = 15_000;
+/** Accepted and not yet written; above it publishing is refused. */
+export const PENDING_BYTES_MAX = 1024 * 1024;
+/** A connection that lasts so long was a good one: the next wait begins short again. */
+const STABLE_MS = 10_000;
+const REFUSED_SUBSCRIPTION = 128;
+
+export function mqttLink(clock: Clock, random: Random, options: BrokerLinkOptions): BrokerLink {
+  return new MqttLink(clock, random, options);
+}
+
+class MqttLink implements BrokerLink {
+  onUp: () => void = () => {};
+  onDown: (why: string) => void = () => {};
+  onMessage: (message: BrokerMessage) => void = () => {};
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #options: BrokerLinkOptions;
+  #client: MqttClient | null = null;
+  #isUp = false;
+  #isClosed = false;
+  #attempt = 0;
+  #upMonoMs = 0;
+  #cancelRetry = () => {};
+
+  constructor(clock: Clock, random: Random, options: BrokerLinkOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#options = options;
+  }
+
+  get pendingBytes(): number {
+    return this.#client?.stream?.writableLength ?? 0;
+  }
+
+  start(): void {
+    this.#connect();
+  }
+
+  #connect(): void {
+    if (this.#isClosed) return;
+    const client = connect(this.#options.url, this.#clientOptions());
+    this.#client = client;
+    let why = 'closed';
+    client.on('connect', () => this.#subscribe(client));
+    client.on('message', (topic, payload, packet) => {
+      if (client !== this.#client) return;
+      this.onMessage({ topic, payload: new Uint8Array(payload), retained: packet.retain });
+    });
+    client.on('error', (error) => {
+      why = reasonOf(error);
+      client.end(true);
+    });
+    client.on('close', () => this.#lost(client, why));
+  }
+
+  #clientOptions(): IClientOptions {
+    const { clientId, username, password, keepaliveSeconds } = this.#options;
+    const will = this.#options.will();
+    return {
+      clientId,
+      username,
+      password,
+      keepalive: keepaliveSeconds,
+      protocolVersion: 4,
+      clean: true,
+      reconnectPeriod: 0,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      queueQoSZero: false,
+      resubscribe: false,
+      ...(will
+        ? { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true } }
+        : {}),
+    };
+  }
+
+  #subscribe(client: MqttClient): void {
+    const { subscriptions } = this.#options;
+    if (subscriptions.length === 0) {
+      this.#ready(client);
+      return;
+    }
+    const filters = Object.fromEntries(subscriptions.map(({ filter, qos }) => [filter, { qos }]));
+    client.subscribe(filters, (error, granted) => {
+      if (error || granted?.some(({ qos }) => Number(qos) === REFUSED_SUBSCRIPTION)) {
+        client.end(true);
+        return;
+      }
+      this.#ready(client);
+    });
+  }
+
+  #ready(client: MqttClient): void {
+    if (client !== this.#client || this.#isClosed) return;
+    this.#isUp = true;
+    this.#upMonoMs = this.#clock.monoMs();
+    this.onUp();
+  }
+
+  #lost(client: MqttClient, why: string): void {
+    if (client !== this.#client) return;
+    client.end(true);
+    this.#client = null;
+    const wasUp = this.#isUp;
+    this.#isUp = false;
+    if (wasUp && this.#clock.monoMs() - this.#upMonoMs >= STABLE_MS) this.#attempt = 0;
+    if (this.#isClosed) return;
+    const delayMs = backoffMs(this.#random, ++this.#attempt, RECONNECT);
+    this.#cancelRetry = this.#clock.after(delayMs, () => this.#connect());
+    this.onDown(why);
+  }
+
+  publish(topic: string, payload: Uint8Array, { qos, retain }: PublishOptions): boolean {
+    const client = this.#client;
+    if (!client || !this.#isUp || this.pendingBytes > PENDING_BYTES_MAX) return false;
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    // What becomes of it is told by the other side's answer; the callback only keeps an error from rising.
+    client.publish(topic, bytes, { qos, retain }, () => {});
+    return true;
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRetry();
+    const client = this.#client;
+    if (!client) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(graceMs, () => client.end(true, () => resolve()));
+      client.end(!this.#isUp, () => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+/** For a log line: the code of the failure, never an address with a password in it. */
+function reasonOf(error: Error): string {
+  if ('code' in error && (typeof error.code === 'string' || typeof error.code === 'number')) {
+    return `${error.code}`;
+  }
+  return error.name;
+}
