@@ -1,0 +1,84 @@
+import { systemClock } from '../core/clock.ts';
+import { renderFinding } from '../core/problems.ts';
+import { systemRandom } from '../core/random.ts';
+import { unitSymbol } from '../core/units.ts';
+import { runAgent } from '../edge/agent.ts';
+import { loadGateway } from '../edge/config/loader.ts';
+import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { makeLog } from './log.ts';
+import type { Given, Output, Verb } from './verb.ts';
+import { exit } from './verb.ts';
+import { versionText } from './version.ts';
+
+const DRAIN_MS = 5_000;
+
+async function run(given: Given, output: Output): Promise<number> {
+  const { config, secret } = loadGateway(given.words[0]!, { environment: process.env });
+  const signal = stopSignal();
+  for (const what of config.insecure) {
+    output.note(output.say('cli-insecure', { what: what[output.language] }));
+  }
+  const log = makeLog(config.gateway.id);
+  const options = { secret, software: versionText() };
+  const agent = await runAgent(systemClock, systemRandom, log, config, options);
+  const address = `${config.status.host}:${agent.statusPort}`;
+  output.note(output.say('cli-listening', { name: config.gateway.id, address }));
+  answerParent({
+    counters: () => agent.counters(),
+    'stop-collecting': () => agent.stopCollecting(),
+  });
+  tellParent({ kind: 'ready', facts: { epoch: agent.epoch, status: agent.statusPort } });
+  await aborted(signal);
+  output.note(output.say('cli-stopping', { name: config.gateway.id }));
+  await agent.close(DRAIN_MS);
+  if (output.json) output.print(JSON.stringify(agent.counters()));
+  return exit.done;
+}
+
+async function check(given: Given, output: Output): Promise<number> {
+  const [file] = given.words as [string];
+  const { config } = loadGateway(file, { environment: process.env });
+  for (const finding of config.warnings) output.note(renderFinding(finding, output.language));
+  for (const what of config.insecure) {
+    output.note(output.say('cli-insecure', { what: what[output.language] }));
+  }
+  output.print(output.say('cli-file-good', { file }));
+  return exit.done;
+}
+
+async function points(given: Given, output: Output): Promise<number> {
+  const { config } = loadGateway(given.words[0]!, { environment: process.env });
+  if (output.json) {
+    output.print(JSON.stringify(config.points));
+    return exit.done;
+  }
+  for (const { device, point, name, unit, periodMs, rules } of config.points) {
+    const id = `${device}/${point}`.padEnd(36);
+    const every = `${periodMs / 1000} s`.padStart(7);
+    const alarms = rules.map((rule) => rule.id).join(' ');
+    const symbol = unitSymbol(unit, output.language).padEnd(6);
+    output.print(`${id} ${every}  ${symbol} ${name[output.language]}  ${alarms}`);
+  }
+  return exit.done;
+}
+
+export const verbs: Readonly<Record<string, Verb>> = {
+  run: {
+    usage: 'run FILE',
+    summary: { en: 'run the gateway of a configuration file', zh: '按配置文件运行网关' },
+    run,
+  },
+  check: {
+    usage: 'check FILE',
+    summary: { en: 'what is wrong with a configuration file', zh: '检查网关配置文件' },
+    run: check,
+  },
+  points: {
+    usage: 'points FILE',
+    summary: {
+      en: 'the points a gateway reads, how often, and their alarms',
+      zh: '列出网关读取的测点、周期和报警',
+    },
+    run: points,
+  },
+};
