@@ -12,8 +12,11 @@ import type { Current } from './current.ts';
 import type { DecodedReadings, DecodedRecord, SeriesEntry } from './inbox/decoded.ts';
 import type { InboxReader } from './inbox/reader.ts';
 
-/** Decoded, a batch takes about ten times this: 10 MB, and about 30 ms before the API is served again. */
-const BATCH_BYTES_MAX = 1024 * 1024;
+/**
+ * At 3 B a reading some 20,000 readings, which take about 50 ms: so long the API, the timers and
+ * the deliveries of notify wait at most, also while a backlog comes in.
+ */
+const BATCH_BYTES_MAX = 64 * 1024;
 
 export interface FollowOptions {
   readonly reader: InboxReader;
