@@ -1,8 +1,9 @@
 // The edge, put together: links and devices -> collector -> sealer -> outbox and uplink.
 //
-// Order of the start: the outbox first (nothing is taken that could not be kept), the uplink, the status
-// page, and last the collector. Order of the end: stop collecting, seal and commit, send what the cloud
-// still takes within the time given, close. What was not sent stays on disk and goes first next time.
+// Order of the start: the outbox first (nothing is taken that could not be kept), the uplink, the
+// status page, and last the collector. Order of the end: stop collecting, seal and commit, send
+// what the cloud still takes within the time given, close. What was not sent stays on disk and goes
+// first next time.
 import type { Clock } from '../core/clock.ts';
 import { assert } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
@@ -27,12 +28,14 @@ import { syncByFiles } from './uplink/sync-files.ts';
 import type { LinkParts } from './uplink/uplink.ts';
 import { Uplink } from './uplink/uplink.ts';
 
-/** A poll under way when collecting stops gets this long; time-outs of devices are mostly shorter. */
+/**
+ * A poll under way when collecting stops gets this long; time-outs of devices are mostly shorter.
+ */
 const STOP_GRACE_MS = 2000;
 const DRAIN_LOOK_MS = 50;
 /**
- * Pace of the backlog: a day of 10,000 readings a second at 4 B is caught up within four hours, and of a
- * 4G uplink of 5 Mbit/s half is left for what happens now.
+ * Pace of the backlog: a day of 10,000 readings a second at 4 B is caught up within four hours, and
+ * of a 4G uplink of 5 Mbit/s half is left for what happens now.
  */
 const BACKLOG_BYTES_PER_SECOND = 256 * 1024;
 

@@ -1,8 +1,8 @@
 // One device: its groups of points, whether it is worth asking, and what its polls bring.
 //
-// Every due poll ends in exactly one of two ways: taken (a report with a place for every point, be it bad)
-// or missed (the one before was still running, or the outbox pushes back and the group is trend only).
-// So due = taken + missed + running, in readings, at any moment.
+// Every due poll ends in exactly one of two ways: taken (a report with a place for every point, be
+// it bad) or missed (the one before was still running, or the outbox pushes back and the group is
+// trend only). So due = taken + missed + running, in readings, at any moment.
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
@@ -36,8 +36,8 @@ export interface CollectedDevice {
 }
 
 /**
- * A probe is one request. With a time-out of 1 s and 45 s between probes on average, a device that stays
- * away costs its line 2 %.
+ * A probe is one request. With a time-out of 1 s and 45 s between probes on average, a device that
+ * stays away costs its line 2 %.
  */
 export const PROBE_BACKOFF = { firstMs: 2000, maxMs: 60_000, jitter: 0.5 } as const;
 

@@ -3,9 +3,9 @@
 //   up ── FAILURES_MAX failures in a row ──> degraded ── back-off over ──> probing
 //   any ── an answer ──> up                      ^──────── no answer ─────────┘
 //
-// A degraded device costs its line one short request a back-off instead of a whole poll a period. Its
-// points stay due, and read as bad with the reason of the last failure: silence is never mistaken for
-// a steady value.
+// A degraded device costs its line one short request a back-off instead of a whole poll a period.
+// Its points stay due, and read as bad with the reason of the last failure: silence is never
+// mistaken for a steady value.
 import { unreachable } from '../../core/fault.ts';
 
 export type Health =

@@ -1,8 +1,8 @@
 // One link and the session on it: opened, watched, opened again. The only owner of reconnection.
 //
-// - A link that ends, cannot be opened, or carries no answer is opened again after a back-off that doubles
-//   to LINK_BACKOFF.maxMs and starts over only when a device has answered: a peer that accepts and hangs
-//   up costs no more than one that refuses.
+// - A link that ends, cannot be opened, or carries no answer is opened again after a back-off that
+//   doubles to LINK_BACKOFF.maxMs and starts over only when a device has answered: a peer that
+//   accepts and hangs up costs no more than one that refuses.
 // - Up is logged at the first answer, down once; what happens between moves a counter.
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -87,7 +87,9 @@ export class Line {
     this.#task = this.#run(this.#stopping.signal);
   }
 
-  /** A device answered over the link: it is up, and the next failure starts with the shortest wait. */
+  /**
+   * A device answered over the link: it is up, and the next failure starts with the shortest wait.
+   */
   answered(): void {
     if (!this.#session) return;
     this.#attempt = 0;
@@ -97,7 +99,9 @@ export class Line {
     this.#log.info('link_up', { link: this.#options.id });
   }
 
-  /** No device behind the link answers any more: perhaps the link is dead without having said so. */
+  /**
+   * No device behind the link answers any more: perhaps the link is dead without having said so.
+   */
   silent(): void {
     if (!this.#session) return;
     this.#down(new Fault('link_silent', 'later', `${this.#options.id}: no device answers`));

@@ -1,7 +1,7 @@
 // Collecting: every group asked at its due times, over as many links as there are, each on its own.
 //
-// One timer waits for the next due time of all. Nothing here waits for a device: a poll that is slow
-// holds back its own group, a link that is down its own devices.
+// One timer waits for the next due time of all. Nothing here waits for a device: a poll that is
+// slow holds back its own group, a link that is down its own devices.
 import type { Clock } from '../../core/clock.ts';
 import { assert } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
@@ -44,8 +44,9 @@ export interface DeviceReport {
 }
 
 /**
- * Nothing is due before every link was tried once, at most this long: the first readings should not be bad
- * only because connecting takes a round trip, and a link that is down may not hold the others up.
+ * Nothing is due before every link was tried once, at most this long: the first readings should not
+ * be bad only because connecting takes a round trip, and a link that is down may not hold the
+ * others up.
  */
 export const START_WAIT_MS = 300;
 
@@ -130,7 +131,9 @@ export class Collector {
     for (const loop of this.#loops) loop.refresh();
   }
 
-  /** Nothing is due any more; polls under way get `graceMs`, then are ended and taken as they are. */
+  /**
+   * Nothing is due any more; polls under way get `graceMs`, then are ended and taken as they are.
+   */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
     this.#cancelTimer();

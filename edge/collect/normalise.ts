@@ -2,11 +2,11 @@
 //
 // A reading is left out only when all three hold, and is then counted as unchanged:
 //   1. its quality and reason are those last reported;
-//   2. its engineering value is within the deadband of the one last reported (not of the one before it:
-//      a slow drift is reported each time it has gone one deadband);
+//   2. its engineering value is within the deadband of the one last reported (not of the one before
+//      it: a slow drift is reported each time it has gone one deadband);
 //   3. no rule in force sees it elsewhere: beyond the limit, between limit and clearing, or clear.
-// The first reading after the start and after `refresh` is always reported. A bad reading has no value:
-// it is reported when quality or reason change, and counted as failed each time.
+// The first reading after the start and after `refresh` is always reported. A bad reading has no
+// value: it is reported when quality or reason change, and counted as failed each time.
 import { assert } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { engineering } from '../../core/point.ts';
@@ -24,7 +24,9 @@ export interface CollectedPoint {
   readonly profile: ProfilePoint;
 }
 
-/** Each rule has three places a value can be in, and all places together are one number below 2^31. */
+/**
+ * Each rule has three places a value can be in, and all places together are one number below 2^31.
+ */
 export const LIMIT_RULES_MAX = 16;
 assert(3 ** LIMIT_RULES_MAX < 2 ** 31, 'the places of all rules fit one integer');
 
@@ -112,8 +114,8 @@ export class Normaliser {
   }
 
   /**
-   * Remembers the reading as reported and says whether a rule's verdict changed with it; undefined when
-   * it may be left out. The places of the last good value stay through bad readings.
+   * Remembers the reading as reported and says whether a rule's verdict changed with it; undefined
+   * when it may be left out. The places of the last good value stay through bad readings.
    */
   #take(at: number, value: Value, quality: QualityCode, same: boolean): boolean | undefined {
     const { definition } = this.#points[at]!;

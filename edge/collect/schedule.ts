@@ -1,13 +1,14 @@
 // When each group of points is due. Pure: time comes in as a number, and what is due goes out.
 //
-// - Fixed rate: the due times of a group are start + phase + k x period and never drift, however late a
-//   poll was started or however long it took.
-// - Fixed phase: groups of one period are spread over it, evenly within a link (a bus carries one after
-//   the other anyway) and shifted from link to link, so that neither a bus nor the processor sees a peak.
-// - A group with a long period is due once more soon after the start: nobody waits an hour to see that a
-//   meter answers.
-// - Nothing is queued: whatever became due while nobody looked is handed out once, as the newest due time
-//   with the number of those that passed before it. The caller counts them as missed.
+// - Fixed rate: the due times of a group are start + phase + k x period and never drift, however
+//   late a poll was started or however long it took.
+// - Fixed phase: groups of one period are spread over it, evenly within a link (a bus carries one
+//   after the other anyway) and shifted from link to link, so that neither a bus nor the processor
+//   sees a peak.
+// - A group with a long period is due once more soon after the start: nobody waits an hour to see
+//   that a meter answers.
+// - Nothing is queued: whatever became due while nobody looked is handed out once, as the newest
+//   due time with the number of those that passed before it. The caller counts them as missed.
 
 export interface Slot {
   readonly link: string;

@@ -1,5 +1,5 @@
-// Whether a link can carry what is asked of it. A bus that cannot keep its periods misses polls for ever;
-// better said here, with the sum, than found out in the field.
+// Whether a link can carry what is asked of it. A bus that cannot keep its periods misses polls for
+// ever; better said here, with the sum, than found out in the field.
 import type { Clock } from '../../core/clock.ts';
 import { durationMs } from '../../core/duration.ts';
 import type { Problems } from '../../core/problems.ts';

@@ -1,8 +1,8 @@
-// One device of a gateway file: its profile, what the site sets over it, and what comes out of both.
+// One device of a gateway file: its profile, what the site sets over it, and what becomes of both.
 //
 // A setting is put into the profile's own text, and the whole is checked again as a profile: what a
-// profile may not say, a site may not say either, and a limit is compared with what is in force beside
-// it. A finding of that check is shown at the setting that brought it.
+// profile may not say, a site may not say either, and a limit is compared with what is in force
+// beside it. A finding of that check is shown at the setting that brought it.
 import { readDocument } from '../../core/document.ts';
 import { durationMs } from '../../core/duration.ts';
 import { isFault } from '../../core/fault.ts';

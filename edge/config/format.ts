@@ -1,6 +1,6 @@
-// The format of a gateway file: one zod value that is type, check and JSON Schema for editors. It says
-// what a file looks like; what a schema cannot say (a link nobody defined, a limit without hysteresis
-// after an override) is in gateway.ts. An error text is a key of the catalogue.
+// The format of a gateway file: one zod value that is type, check and JSON Schema for editors. It
+// says what a file looks like; what a schema cannot say (a link nobody defined, a limit without
+// hysteresis after an override) is in gateway.ts. An error text is a key of the catalogue.
 import { z } from 'zod';
 import { datums } from '../../core/point.ts';
 import { assetForm, bilingualForm, durationForm, idForm, sizeForm } from '../../core/schema.ts';

@@ -1,7 +1,7 @@
-// A gateway file, read once and trusted from then on: text in, frozen values out, or everything that is
-// wrong with it at once. What depends on several places is checked here, on the values that will be in
-// force: profile, then the settings of the device over it. Two limits that are right each in their file
-// can be wrong together, and only the sum shows it.
+// A gateway file, read once and trusted from then on: text in, frozen values out, or everything
+// that is wrong with it at once. What depends on several places is checked here, on the values that
+// will be in force: profile, then the settings of the device over it. Two limits that are right
+// each in their file can be wrong together, and only the sum shows it.
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { readDocument } from '../../core/document.ts';
@@ -69,7 +69,7 @@ const TCP_PORT_DEFAULT = 502;
 const CONNECT_TIMEOUT_DEFAULT = '3s';
 const OUTBOX_FOLDER_DEFAULT = 'outbox';
 const OUTBOX_SIZE_DEFAULT = '1GiB';
-/** Below this the outbox's own files would be most of it; at 100 readings a second it holds 10 hours. */
+/** Its own files would be most of a smaller one; at 100 readings a second this holds 10 hours. */
 export const OUTBOX_BYTES_MIN = 16 * 1024 * 1024;
 const STATUS_HOST_DEFAULT = '127.0.0.1';
 export const STATUS_PORT_DEFAULT = 9180;

@@ -1,5 +1,5 @@
-// A link over a TCP connection. It carries bytes both ways and reports its end once; what the bytes mean
-// is the driver's business, and when to open it again the loop's.
+// A link over a TCP connection. It carries bytes both ways and reports its end once; what the bytes
+// mean is the driver's business, and when to open it again the loop's.
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
@@ -13,8 +13,9 @@ export interface TcpTarget {
 }
 
 /**
- * Requests that wait in the socket because the device stopped reading: 247 units with 16 requests of
- * 12 bytes each are 47 KB. Beyond it the link is closed as stalled, and everything asked is settled.
+ * Requests that wait in the socket because the device stopped reading: 247 units with 16 requests
+ * of 12 bytes each are 47 KB. Beyond it the link is closed as stalled, and everything asked is
+ * settled.
  */
 export const SEND_BYTES_MAX = 64 * 1024;
 assert(247 * 16 * 12 < SEND_BYTES_MAX, 'a full bus behind one socket fits');
