@@ -1,7 +1,7 @@
 // The verbs of the cloud's side as a person types them, beside the embedded broker and a real Mosquitto.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,8 +41,7 @@ function cloudFile(folder: string, broker: string, more = ''): void {
 const mosquittoPath = program('mosquitto');
 const enrol = 'cloud enrol east/gw-1 --config cloud.yaml --secret-file secrets/gw-1 --once';
 const check = 'cloud check cloud.yaml --as gw-1 --secret-file secrets/gw-1';
-const write = (out: string) =>
-  `cloud broker mosquitto --config cloud.yaml --out ${out} --secret-file secrets/broker`;
+const write = (out: string) => `cloud broker mosquitto --config cloud.yaml --out ${out}`;
 
 test.skipIf(!mosquittoPath)(
   'from an empty folder to a Mosquitto whose rights are proven, by four commands',
@@ -50,7 +49,7 @@ test.skipIf(!mosquittoPath)(
     const [folder, out] = [newFolder(), newFolder()];
     const port = await freePort();
     cloudFile(folder, `{ url: "mqtt://127.0.0.1:${port}", credentials: "\${secret:broker}" }`);
-    expect(lifeline(folder, write(out)).status).toBe(0); // Makes the cloud's own password first.
+    expect(lifeline(folder, 'cloud secret secrets/broker').status).toBe(0);
     expect(lifeline(folder, enrol).status).toBe(0);
     expect(lifeline(folder, write(out))).toMatchObject({
       status: 0,
@@ -119,12 +118,16 @@ test('what cannot be done is said before anything is written', () => {
     stderr: expect.stringMatching(/broker_is_embedded/),
   });
   expect(lifeline(folder, 'cloud broker emqx --config cloud.yaml --out x').status).toBe(2);
-  mkdirSync(join(folder, 'secrets'), { recursive: true });
   cloudFile(folder, '{ url: "mqtts://broker.example" }');
   expect(lifeline(folder, write(out))).toMatchObject({
     status: 10,
     stderr: expect.stringMatching(/broker_no_password/),
   });
+  expect(lifeline(folder, 'cloud secret secrets/broker').status).toBe(0);
+  const made = readFileSync(join(folder, 'secrets', 'broker'), 'utf8');
+  const kept = lifeline(folder, 'cloud secret secrets/broker');
+  expect([kept.status, kept.stderr]).toEqual([0, expect.stringContaining('kept')]);
+  expect(readFileSync(join(folder, 'secrets', 'broker'), 'utf8')).toBe(made);
   cloudFile(folder, '{ url: "mqtts://broker.example", credentials: "${secret:broker}" }');
   const open = lifeline(folder, `${write(out)} --host 0.0.0.0`);
   expect(open).toMatchObject({ status: 10, stderr: expect.stringMatching(/broker_insecure/) });

@@ -136,7 +136,6 @@ const MOSQUITTO_USAGE = 'broker mosquitto --config CLOUD.yaml --out DIR';
 async function writeBroker(given: Given, output: Output): Promise<number> {
   const out = given.text('out');
   if (given.words[0] !== 'mosquitto' || !out) throw new UsageError(MOSQUITTO_USAGE);
-  makeCloudPassword(given.text('secret-file'), output);
   const config = configOf(given);
   const { broker, insecure } = config;
   if (broker.kind !== 'url') throw new Fault('broker_is_embedded', 'never', MOSQUITTO_USAGE);
@@ -161,11 +160,20 @@ async function writeBroker(given: Given, output: Output): Promise<number> {
   return left.length > 0 ? exit.partly : exit.done;
 }
 
-// Before the configuration is read, which refers to it.
-function makeCloudPassword(file: string | undefined, output: Output): void {
-  if (!file || existsSync(file)) return;
-  writePrivate(file, makeSecret(systemRandom));
-  output.note(output.say('broker-password-made', { file }));
+// A file that exists stays as it is: scripts say this at each start.
+async function secret(given: Given, output: Output): Promise<number> {
+  const [file] = given.words as [string];
+  if (existsSync(file)) {
+    output.note(output.say('secret-kept', { file }));
+    return exit.done;
+  }
+  // Standard Webhooks: `whsec_` and the key in base64.
+  const text = given.flag('webhook')
+    ? `whsec_${Buffer.from(systemRandom.bytes(32)).toString('base64')}`
+    : makeSecret(systemRandom);
+  writePrivate(file, text);
+  output.note(output.say('secret-made', { file }));
+  return exit.done;
 }
 
 async function check(given: Given, output: Output): Promise<number> {
@@ -251,9 +259,17 @@ export const verbs: Readonly<Record<string, Verb>> = {
       port: 'number',
       certificate: 'text',
       key: 'text',
-      'secret-file': 'text',
     },
     run: writeBroker,
+  },
+  secret: {
+    usage: 'secret FILE',
+    summary: {
+      en: 'make a random secret in a file, unless it exists',
+      zh: '在文件中生成随机密钥（文件已存在则保留）',
+    },
+    options: { webhook: 'flag' },
+    run: secret,
   },
   enrol: {
     usage: 'enrol AREA/GATEWAY',

@@ -119,4 +119,9 @@ function exitOf({ code }: Fault): number {
   return exit.internal;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+// Not awaited at the top: a word that imports this module (completion) would wait for it for ever.
+if (import.meta.main) {
+  void main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
+}

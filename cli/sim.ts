@@ -14,7 +14,7 @@ import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
-const HOST = '127.0.0.1';
+const HOST = '127.0.0.1'; // Unless told: simulated devices let anybody in, as real ones do.
 const CITY_STEP_MS = 200;
 const REPLAY_STEP_MS = 20;
 export const sitePorts: Readonly<Record<Site, number>> = {
@@ -34,7 +34,7 @@ async function runDevice(given: Given, output: Output): Promise<number> {
   }
   const unit = given.number('unit') ?? 1;
   const server = await ModbusServer.listen({
-    host: HOST,
+    host: given.text('host') ?? HOST,
     port: given.number('port') ?? 1502,
     banks: new Map([[unit, device]]),
     faults: given.list('fault').map(faultOf),
@@ -74,12 +74,13 @@ function faultOf(text: string): ModbusFault {
 }
 
 function listening(output: Output, name: string, port: number): void {
-  output.note(output.say('cli-listening', { name, address: `${HOST}:${port}` }));
+  output.note(output.say('cli-listening', { name, address: `:${port}` }));
 }
 
 async function runCity(given: Given, output: Output): Promise<number> {
   const signal = stopSignal();
   const seed = given.number('seed');
+  const host = given.text('host') ?? HOST;
   const city = await City.open(seed === undefined ? systemRandom : seededRandom(seed));
   city.advance(0, hourNow());
   const servers = new Map<Site, ModbusServer>();
@@ -87,7 +88,7 @@ async function runCity(given: Given, output: Output): Promise<number> {
     const devices = city.devices.filter((device) => device.site === site);
     const banks = new Map(devices.map(({ unit, device }) => [unit, device]));
     const port = given.number(site) ?? sitePorts[site];
-    const server = await ModbusServer.listen({ host: HOST, port, banks });
+    const server = await ModbusServer.listen({ host, port, banks });
     servers.set(site, server);
     listening(output, site, server.port);
   }
@@ -157,7 +158,7 @@ async function runReplay(given: Given, output: Output): Promise<number> {
   );
   const banks = new Map(map.devices.map(({ id, unit }) => [unit, devices.get(id)!]));
   const server = await ModbusServer.listen({
-    host: HOST,
+    host: given.text('host') ?? HOST,
     port: given.number('port') ?? 1502,
     banks,
   });
@@ -215,7 +216,7 @@ async function runReceiver(given: Given, output: Output): Promise<number> {
   const secretFile = given.text('secret-file');
   if (!secretFile) throw new UsageError('--secret-file FILE');
   const receiver = await startReceiver({
-    host: HOST,
+    host: given.text('host') ?? HOST,
     port: given.number('port') ?? 18_480,
     secret: readFileSync(secretFile, 'utf8').trim(),
   });
@@ -234,13 +235,13 @@ export const verbs: Readonly<Record<string, Verb>> = {
       en: 'a device of a known model over Modbus TCP',
       zh: '按已知型号模拟一台 Modbus TCP 设备',
     },
-    options: { port: 'number', unit: 'number', set: 'list', fault: 'list' },
+    options: { host: 'text', port: 'number', unit: 'number', set: 'list', fault: 'list' },
     run: runDevice,
   },
   city: {
     usage: 'city',
     summary: { en: 'the devices of the demo city', zh: '模拟演示城市的全部设备' },
-    options: { gas: 'number', water: 'number', bridge: 'number', seed: 'number' },
+    options: { host: 'text', gas: 'number', water: 'number', bridge: 'number', seed: 'number' },
     run: runCity,
   },
   replay: {
@@ -250,6 +251,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       zh: '用模拟设备回放录制的数据',
     },
     options: {
+      host: 'text',
       map: 'text',
       speed: 'number',
       port: 'number',
@@ -261,7 +263,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   receiver: {
     usage: 'receiver',
     summary: { en: 'a desk that takes alarms and confirms them', zh: '模拟值班台：接收并确认报警' },
-    options: { port: 'number', 'secret-file': 'text' },
+    options: { host: 'text', port: 'number', 'secret-file': 'text' },
     run: runReceiver,
   },
 };

@@ -14,6 +14,8 @@ import type { ChildMessage } from './child.ts';
  * twice.
  */
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
+// Source in development, emitted JavaScript where it is installed.
+const MAIN = import.meta.url.endsWith('.ts') ? './main.ts' : './main.js';
 const RESTART_DELAY_MS = 500;
 const START_TIMEOUT_MS = 20_000;
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -58,17 +60,13 @@ export class Part {
 
   /** Starts the process and waits until it says that it is ready. */
   start(): Promise<void> {
-    const child = fork(
-      fileURLToPath(new URL('./main.ts', import.meta.url)),
-      [...this.#options.args],
-      {
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-        execArgv: [],
-        serialization: 'advanced',
-        // The store's reads each hold one of libuv's threads; name lookups must still find one.
-        env: { UV_THREADPOOL_SIZE: '8', ...process.env },
-      },
-    );
+    const child = fork(fileURLToPath(new URL(MAIN, import.meta.url)), [...this.#options.args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+      serialization: 'advanced',
+      // The store's reads each hold one of libuv's threads; name lookups must still find one.
+      env: { UV_THREADPOOL_SIZE: '8', ...process.env },
+    });
     this.#child = child;
     this.#log(child);
     return new Promise((resolve, reject) => {

@@ -39,10 +39,8 @@ export const deployMessages = {
     en: '{gateway} was enrolled before passwords for Mosquitto were kept and is left out; enrol it again',
     zh: '网关 {gateway} 登记时尚未保存 Mosquitto 口令，未写入；请重新登记',
   },
-  'broker-password-made': {
-    en: 'password of the cloud at the broker made: {file}',
-    zh: '已生成云端在消息代理上的口令：{file}',
-  },
+  'secret-made': { en: 'secret made: {file}', zh: '已生成密钥：{file}' },
+  'secret-kept': { en: 'secret kept as it is: {file}', zh: '密钥已存在，保持不变：{file}' },
   'enrolled-before': {
     en: 'gateway {id} of area {area} is enrolled with the secret in {file}',
     zh: '区域 {area} 的网关 {id} 已登记，密钥见 {file}',
@@ -78,12 +76,13 @@ export const deployFaults = {
     en: {
       what: 'The cloud has no password for the broker.',
       cause: 'The cloud file has a broker.url without broker.credentials.',
-      action: 'Add broker.credentials: ${secret:broker}, and --secret-file to make that file.',
+      action: 'Add broker.credentials: ${secret:broker}, and: lifeline cloud secret secrets/broker',
     },
     zh: {
       what: '云端没有登录消息代理的口令。',
       cause: '云端配置中有 broker.url，但没有 broker.credentials。',
-      action: '添加 broker.credentials: ${secret:broker}，并用 --secret-file 生成该文件。',
+      action:
+        '添加 broker.credentials: ${secret:broker}，并运行 lifeline cloud secret secrets/broker',
     },
   },
   broker_unreachable: {
