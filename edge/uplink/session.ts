@@ -12,7 +12,8 @@
 // The backlog is sent at a set pace, lowest epoch and sequence first, so that ranges close at the cloud.
 // In flight: never more than the credit of the last ack in sum; the backlog has at most half of it, live and
 // backlog three quarters, so that an event always finds room. A credit of nothing lets one record through
-// after each timeout, since only an answer can bring a new credit.
+// after each timeout, since only an answer can bring a new credit. While the cloud is silent altogether,
+// one record over all lanes is in flight, and the wait for it doubles.
 // Store: a new store id means that the old one is gone: everything held is sent again.
 import { backoffMs } from '../../core/backoff.ts';
 import { assert } from '../../core/fault.ts';
@@ -43,6 +44,7 @@ assert(
 export const LATER_MS = 300_000;
 /** Asked for what nobody has: the birth says so, not more often than this. */
 const BIRTH_AGAIN_MS = 60_000;
+const TOKENS_START_SHARE = 0.1; // Of a second's pace, when the link comes up.
 const PART_AGAIN_MS = 5_000;
 const PARTS_REMEMBERED_MAX = 1_024;
 
@@ -97,6 +99,9 @@ export class UplinkSession {
   #starvations = 0;
   #tokens = 0;
   #tokensMonoMs = 0;
+  #closedMonoMs = 0;
+  /** A lane timed out and nothing at all was closed meanwhile: one record in flight is enough to find out. */
+  #isSuspect = false;
   #birthMonoMs = 0;
   #wantsBirth = false;
   #counts = { acked: 0, refused: 0, sent: 0, resent: 0, timeouts: 0 };
@@ -137,7 +142,10 @@ export class UplinkSession {
     this.#downSinceMonoMs = null;
     this.#starvedUntilMonoMs = 0;
     this.#starvations = 0;
+    this.#tokens = this.#backlogBytesPerSecond * TOKENS_START_SHARE;
     this.#tokensMonoMs = nowMonoMs;
+    this.#closedMonoMs = nowMonoMs;
+    this.#isSuspect = false;
     this.#birthMonoMs = nowMonoMs;
     this.#wantsBirth = false;
     this.#partsAsked.clear();
@@ -254,6 +262,7 @@ export class UplinkSession {
     if (credit === 0) return inFlight === 0 && nowMonoMs >= this.#starvedUntilMonoMs;
     // A record larger than the whole credit goes alone, or it would never go.
     if (inFlight === 0) return true;
+    if (this.#isSuspect) return false;
     if (this.inFlightBytes + bytes > credit) return false;
     if (name === 'event') return true;
     if (live.inFlightBytes + backlog.inFlightBytes + bytes > credit * 0.75) return false;
@@ -275,8 +284,8 @@ export class UplinkSession {
       const next = this.#backlog.next(name);
       if (!next) continue;
       lane.isReading = true;
-      // While a lane probes, one record in memory is enough.
-      return { kind: 'read', lane: name, ...next, bytesMax: lane.isProbing ? 1 : READ_BYTES };
+      const isOneEnough = this.#isSuspect || lane.isProbing;
+      return { kind: 'read', lane: name, ...next, bytesMax: isOneEnough ? 1 : READ_BYTES };
     }
     return null;
   }
@@ -285,6 +294,9 @@ export class UplinkSession {
     const lane = this.#lanes[name];
     if (nowMonoMs < lane.deadlineMonoMs) return;
     this.#counts.timeouts++;
+    if (nowMonoMs - this.#closedMonoMs >= RESEND.firstMs * (1 - RESEND.jitter)) {
+      this.#isSuspect = true;
+    }
     this.#resend = this.#resend.filter((it) => it.lane !== name);
     const { back, probe } = lane.timeout(nowMonoMs);
     if (probe) {
@@ -331,6 +343,10 @@ export class UplinkSession {
       const closed = this.#backlog.close(epoch, entry.stored);
       if (closed.length > 0) stored.push({ epoch, ranges: closed });
       for (const { first, last } of closed) this.#counts.acked += last - first + 1;
+      if (closed.length > 0) {
+        this.#closedMonoMs = nowMonoMs;
+        this.#isSuspect = false;
+      }
       refused.push(...this.#takeRefused(entry, nowMonoMs));
     }
     this.#closeInMemory(nowMonoMs);
