@@ -4,11 +4,13 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
 import { cloudThroughput } from './cloud-throughput.ts';
+import { edgeSteady } from './edge-steady.ts';
+import { edgeThroughput } from './edge-throughput.ts';
 import { modbusRequest } from './modbus-request.ts';
 import { payload } from './payload.ts';
 
 const sets: Readonly<Record<string, readonly Bench[]>> = {
-  path: [payload, modbusRequest, cloudThroughput],
+  path: [payload, modbusRequest, edgeThroughput, edgeSteady, cloudThroughput],
 };
 
 const usage = () => {

@@ -44,12 +44,13 @@ interface Answer {
 
 /** A side that says nothing for this long is broken. */
 const ANSWER_MS = 120_000;
-const END_GRACE_MS = 10_000;
+const END_GRACE_MS = 30_000;
 
 export interface SideOptions {
   /** Where a CPU profile of each thread is written; null for none. */
   readonly profile: string | null;
   readonly execArgv?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export class Side {
@@ -77,10 +78,11 @@ export class Side {
 
   /** Starts `sides/<name>.ts` with its settings; resolves when it is ready. */
   static async start(name: string, settings: unknown, options: SideOptions): Promise<Side> {
-    const { profile, execArgv = [] } = options;
+    const { profile, execArgv = [], environment = {} } = options;
     const profiling = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}/${name}`] : [];
     const child = fork(fileURLToPath(new URL(`./sides/${name}.ts`, import.meta.url)), {
       execArgv: [...execArgv, ...profiling],
+      env: { ...process.env, ...environment },
       serialization: 'advanced',
       // What it prints is for a person; stdout is for figures.
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],

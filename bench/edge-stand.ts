@@ -1,0 +1,66 @@
+// An edge to measure: simulated devices, broker, acker and edge, each a process of its own.
+import { join } from 'node:path';
+import { CLOUD_IDENTITY, makeSecret, secretHash } from '../cloud/registry/registry.ts';
+import { systemRandom } from '../core/random.ts';
+import type { Bed } from './bench.ts';
+import type { GatewaySite } from './gateway-file.ts';
+import type { Side } from './side.ts';
+import type { AckerSettings } from './sides/acker.ts';
+import type { DevicesSettings } from './sides/devices.ts';
+import type { EdgeSettings } from './sides/edge.ts';
+
+export const GATEWAY = 'gw-bench';
+const AREA = 'bench';
+
+export interface EdgePlan {
+  readonly devices: number;
+  readonly registers: number;
+  readonly periodMs: number;
+  readonly code?: EdgeSettings['code'];
+  readonly outboxSize?: string;
+  /** Environment of the edge's process. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface EdgeStand {
+  readonly devices: Side;
+  readonly acker: Side;
+  readonly edge: Side;
+  delivered(): Promise<Delivered>;
+}
+
+export interface Delivered {
+  readonly records: number;
+  readonly readings: number;
+  readonly bytes: number;
+  readonly duplicates: number;
+  readonly live: number;
+  readonly backfill: number;
+}
+
+export async function standEdge(bed: Bed, plan: EdgePlan): Promise<EdgeStand> {
+  const { devices: count, registers, periodMs, code = 'source', outboxSize = '1GiB' } = plan;
+  const own = makeSecret(systemRandom);
+  const secret = makeSecret(systemRandom);
+  const broker = await bed.side('broker', {
+    credentials: [
+      { name: CLOUD_IDENTITY, sha256: secretHash(own), role: 'cloud' },
+      { name: GATEWAY, sha256: secretHash(secret), role: 'gateway', area: AREA },
+    ],
+  });
+  const brokerUrl = `mqtt://127.0.0.1:${await broker.ask<number>('port')}`;
+  const acker = await bed.side('acker', {
+    ...{ broker: brokerUrl, name: CLOUD_IDENTITY, secret: own },
+  } satisfies AckerSettings);
+  const devices = await bed.side('devices', {
+    ...{ devices: count, registers, answers: 'together', signal: 'walk' },
+  } satisfies DevicesSettings);
+  const ports = await devices.ask<number[]>('ports');
+  const site: GatewaySite = {
+    ...{ id: GATEWAY, area: AREA, brokerUrl, folder: join(bed.folder, 'outbox'), outboxSize },
+    ...{ ports, registers, periodMs, limit: null },
+  };
+  const settings: EdgeSettings = { site, secret, code, reportAll: true };
+  const edge = await bed.side('edge', settings, { environment: plan.environment ?? {} });
+  return { devices, acker, edge, delivered: () => acker.ask<Delivered>('counts') };
+}
