@@ -1,4 +1,5 @@
-// A real Mosquitto for tests: on a port of its own, from files in a folder, ended by its process id.
+// A real Mosquitto for tests: on a port of its own, from files in a folder, ended by its process
+// id.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,12 +1,15 @@
-// A network that misbehaves, between two programs on this machine: a TCP proxy on loopback that delays, stalls,
-// throttles, cuts, refuses, and falls silent. What TCP promises still holds, as it does over a bad radio link: bytes
-// that arrive are right and in order, so a lost packet is seen as a stall of everything behind it, never as a hole.
+// A network that misbehaves, between two programs on this machine: a TCP proxy on loopback that
+// delays, stalls, throttles, cuts, refuses, and falls silent. What TCP promises still holds, as it
+// does over a bad radio link: bytes that arrive are right and in order, so a lost packet is seen as
+// a stall of everything behind it, never as a hole.
 //
-// - `cut` resets what is open and whatever connects, as a firewall that was told to; `refuse` only what connects.
-// - `halfOpen` keeps connections open and carries nothing, neither bytes nor an end, as a router that forgot them.
-//   A connection that lost bytes this way stays silent when the setting is taken back: it could only go on with a hole.
-// - Each way of a connection holds at most QUEUE_BYTES_MAX and then stops reading, so that a slow way is felt by its
-//   sender.
+// - `cut` resets what is open and whatever connects, as a firewall that was told to; `refuse` only
+//   what connects.
+// - `halfOpen` keeps connections open and carries nothing, neither bytes nor an end, as a router
+//   that forgot them. A connection that lost bytes this way stays silent when the setting is taken
+//   back: it could only go on with a hole.
+// - Each way of a connection holds at most QUEUE_BYTES_MAX and then stops reading, so that a slow
+//   way is felt by its sender.
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import type { Clock } from '../core/clock.ts';
@@ -191,8 +194,8 @@ class Connection {
     for (const socket of this.#sockets()) socket.resetAndDestroy();
   }
 
-  // One side ended in order after the other did, or was reset: then the other side is told the same way, unless the
-  // network is silent and tells nobody anything.
+  // One side ended in order after the other did, or was reset: then the other side is told the same
+  // way, unless the network is silent and tells nobody anything.
   #closed(hadError: boolean): void {
     const sockets = this.#sockets();
     if (hadError && !this.#isSilent) this.reset();

@@ -1,15 +1,18 @@
-// Proves over a running broker, with a gateway's own credential, that the rights of rights.ts hold there. It tries
-// what a gateway must be able to do and what it must not, and looks at what comes of it.
+// Proves over a running broker, with a gateway's own credential, that the rights of rights.ts hold
+// there. It tries what a gateway must be able to do and what it must not, and looks at what comes
+// of it.
 //
-// What counts as proof. Publishing: the broker's answer, a reason code in MQTT 5; in 3.1.1 a refusal is a connection
-// that ends, twice, since anything may end one once (3.3.5 allows a broker to acknowledge what it drops; then the
-// right is not shown). Listening: a refused subscription; or, where the broker grants every subscription and
-// withholds the messages, a message that was taken and did not come. What a gateway may not hear at all must be said
-// by the cloud, so those rights are shown only with its credential as well.
+// What counts as proof. Publishing: the broker's answer, a reason code in MQTT 5; in 3.1.1 a
+// refusal is a connection that ends, twice, since anything may end one once (3.3.5 allows a broker
+// to acknowledge what it drops; then the right is not shown). Listening: a refused subscription;
+// or, where the broker grants every subscription and withholds the messages, a message that was
+// taken and did not come. What a gateway may not hear at all must be said by the cloud, so those
+// rights are shown only with its credential as well.
 //
-// What it disturbs. It logs in under the gateway's name, so the gateway itself must not run; with the cloud's
-// credential a running cloud is put off the broker for a moment. Probes are empty messages, which both ends ignore;
-// the cloud's probes go to no gateway but this one and one that does not exist.
+// What it disturbs. It logs in under the gateway's name, so the gateway itself must not run; with
+// the cloud's credential a running cloud is put off the broker for a moment. Probes are empty
+// messages, which both ends ignore; the cloud's probes go to no gateway but this one and one that
+// does not exist.
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import type { MessageKey } from '../../core/text/text.ts';
@@ -179,8 +182,8 @@ class RightsRun {
     this.#open = null;
   }
 
-  // Has something said on what the probe listens to without a right; returns which of its own topics it did not
-  // hear although the cloud spoke there.
+  // Has something said on what the probe listens to without a right; returns which of its own
+  // topics it did not hear although the cloud spoke there.
   async #provoke(probe: Probe, own: readonly string[]): Promise<string[]> {
     const { area, gateway } = this.#check;
     for (const topic of upKinds.map((kind) => topicOf(area, gateway, kind))) {

@@ -1,14 +1,15 @@
-// The files of a Mosquitto 2.0 that keeps the rights of rights.ts: configuration, passwords, access list. Pure; the
-// same registry gives the same files but for the salt of the cloud's own password.
+// The files of a Mosquitto 2.0 that keeps the rights of rights.ts: configuration, passwords, access
+// list. Pure; the same registry gives the same files but for the salt of the cloud's own password.
 //
-// Passwords. Mosquitto compares a salted PBKDF2-SHA512, which cannot be derived from the SHA-256 the registry keeps,
-// and a gateway's secret is known only while it is made. So the registry keeps Mosquitto's form beside its own from
-// that moment on; making new secrets for the sake of a broker would lock out every gateway in the field. 101 rounds
-// is what mosquitto_passwd itself writes; more would protect nothing, since secrets are 256 random bits.
+// Passwords. Mosquitto compares a salted PBKDF2-SHA512, which cannot be derived from the SHA-256
+// the registry keeps, and a gateway's secret is known only while it is made. So the registry keeps
+// Mosquitto's form beside its own from that moment on; making new secrets for the sake of a broker
+// would lock out every gateway in the field. 101 rounds is what mosquitto_passwd itself writes;
+// more would protect nothing, since secrets are 256 random bits.
 //
-// Where Mosquitto differs from the embedded broker: it grants any subscription and withholds the messages instead;
-// it has no list of kinds that may be retained, and no way to refuse a session that outlives its connection (it ends
-// after SESSION_KEPT). The cloud depends on none of them.
+// Where Mosquitto differs from the embedded broker: it grants any subscription and withholds the
+// messages instead; it has no list of kinds that may be retained, and no way to refuse a session
+// that outlives its connection (it ends after SESSION_KEPT). The cloud depends on none of them.
 import { pbkdf2Sync } from 'node:crypto';
 import type { Random } from '../../core/random.ts';
 import { kindNames, kinds, MESSAGE_BYTES_MAX, topicOf } from '../../protocols/uplink/topics.ts';
@@ -19,7 +20,7 @@ const HASH_BYTES = 64;
 
 /** A message, its topic of at most 160 bytes, and the fixed header of 5 (MQTT 3.1.1, 2.2). */
 const PACKET_BYTES_MAX = MESSAGE_BYTES_MAX + 512;
-/** For who is connected and does not read fast enough; what is dropped was not acked and comes again. */
+/** For who does not read fast enough; what is dropped was not acked and comes again. */
 const QUEUED_MESSAGES_MAX = 10_000;
 const SESSION_KEPT = '1h';
 

@@ -180,7 +180,8 @@ export class IngestCore {
       this.#foreign(wrong ?? 'foreign_topic', topic, payload, parts ?? {});
       return;
     }
-    // A retained message was cleared, or rights were checked (cloud/broker/check.ts): nothing is said.
+    // A retained message was cleared, or rights were checked (cloud/broker/check.ts): nothing is
+    // said.
     if (payload.length === 0) {
       this.#counts.empty++;
       return;
