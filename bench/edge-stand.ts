@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { CLOUD_IDENTITY, makeSecret, secretHash } from '../cloud/registry/registry.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Bed } from './bench.ts';
+import type { Code } from './emitted.ts';
+import { benchFolder } from './emitted.ts';
 import type { GatewaySite } from './gateway-file.ts';
 import type { Side } from './side.ts';
 import type { AckerSettings } from './sides/acker.ts';
@@ -16,7 +18,7 @@ export interface EdgePlan {
   readonly devices: number;
   readonly registers: number;
   readonly periodMs: number;
-  readonly code?: EdgeSettings['code'];
+  readonly code?: Code;
   readonly outboxSize?: string;
   /** Environment of the edge's process. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -60,7 +62,8 @@ export async function standEdge(bed: Bed, plan: EdgePlan): Promise<EdgeStand> {
     ...{ id: GATEWAY, area: AREA, brokerUrl, folder: join(bed.folder, 'outbox'), outboxSize },
     ...{ ports, registers, periodMs, limit: null },
   };
-  const settings: EdgeSettings = { site, secret, code, reportAll: true };
-  const edge = await bed.side('edge', settings, { environment: plan.environment ?? {} });
+  const settings: EdgeSettings = { site, secret, reportAll: true };
+  const environment = plan.environment ?? {};
+  const edge = await bed.side('edge', settings, { environment, folder: benchFolder(code) });
   return { devices, acker, edge, delivered: () => acker.ask<Delivered>('counts') };
 }

@@ -2,11 +2,10 @@
 // every register changing, report by exception off, so 2,000 readings a second. CPU as a share of
 // one core; memory at the end, from the kernel. As gateways run it: emitted JavaScript, where it
 // has been built.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Bed, Bench } from './bench.ts';
 import { sleep } from './bench.ts';
 import { standEdge } from './edge-stand.ts';
+import { codeToRun } from './emitted.ts';
 import { spent } from './side.ts';
 
 const DEVICES = 20;
@@ -14,11 +13,6 @@ const REGISTERS = 100;
 const PERIOD_MS = 1_000;
 const WARM_MS = 15_000;
 const MIB = 1024 ** 2;
-
-export function codeToRun(): 'source' | 'emitted' {
-  const emitted = join(import.meta.dirname, '../dist/edge/agent.js');
-  return existsSync(emitted) ? 'emitted' : 'source';
-}
 
 async function run(bed: Bed): Promise<void> {
   const code = codeToRun();

@@ -8,7 +8,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
 export interface Usage {
   readonly wallMs: number;
@@ -51,6 +51,8 @@ export interface SideOptions {
   readonly profile: string | null;
   readonly execArgv?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Folder of the bench, of this source or of what was emitted from it. */
+  readonly folder?: string;
 }
 
 export class Side {
@@ -78,9 +80,10 @@ export class Side {
 
   /** Starts `sides/<name>.ts` with its settings; resolves when it is ready. */
   static async start(name: string, settings: unknown, options: SideOptions): Promise<Side> {
-    const { profile, execArgv = [], environment = {} } = options;
+    const { profile, execArgv = [], environment = {}, folder = import.meta.dirname } = options;
+    const ending = folder === import.meta.dirname ? 'ts' : 'js';
     const profiling = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}/${name}`] : [];
-    const child = fork(fileURLToPath(new URL(`./sides/${name}.ts`, import.meta.url)), {
+    const child = fork(join(folder, `sides/${name}.${ending}`), {
       execArgv: [...execArgv, ...profiling],
       env: { ...process.env, ...environment },
       serialization: 'advanced',

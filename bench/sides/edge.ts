@@ -8,13 +8,14 @@ import { serve } from '../side.ts';
 export interface EdgeSettings {
   readonly site: GatewaySite;
   readonly secret: string;
-  readonly code: 'source' | 'emitted';
   /** Report by exception off. */
   readonly reportAll: boolean;
 }
 
-async function load({ code }: EdgeSettings) {
-  const file = (path: string) => (code === 'source' ? `../../${path}.ts` : `../../dist/${path}.js`);
+async function load() {
+  // The ending of this file, source or emitted, is that of the others.
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const file = (path: string) => `../../${path}.${ending}`;
   const [agent, gateway, profile, clock, random] = await Promise.all([
     import(file('edge/agent')) as Promise<typeof import('../../edge/agent.ts')>,
     import(file('edge/config/gateway')) as Promise<typeof import('../../edge/config/gateway.ts')>,
@@ -27,9 +28,8 @@ async function load({ code }: EdgeSettings) {
   return { ...agent, ...gateway, ...profile, ...clock, ...random };
 }
 
-serve(async (settings: EdgeSettings) => {
-  const { site, secret, reportAll } = settings;
-  const { runAgent, systemClock, systemRandom, ...parsers } = await load(settings);
+serve(async ({ site, secret, reportAll }: EdgeSettings) => {
+  const { runAgent, systemClock, systemRandom, ...parsers } = await load();
   const config = gatewayOf(site, parsers);
   const options = { secret, software: '0.0.0', reportAll };
   const agent = await runAgent(systemClock, systemRandom, noteLog(site.id), config, options);
