@@ -1,0 +1,300 @@
+// A broker as MQTT 3.1.1 allows it to be at its worst, and the client's side of it.
+//
+// Messages of one topic stay in order on their way to one subscriber; topics overtake one another.
+// QoS 0 may be lost, QoS 1 may come twice; both are gone when a connection on the way ends. Retained
+// messages and everything under way are gone when the broker is restarted. A connection may be half
+// open: both ends believe in it until the keepalive tells them, and what is sent meanwhile is gone.
+// It may be stalled: what is sent waits in the socket and comes all at once. A second client of one
+// name ends the connection of the first.
+import type { BackoffOptions } from '../../core/backoff.ts';
+import { backoffMs } from '../../core/backoff.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
+import { pickInteger } from '../../core/random.ts';
+import type {
+  BrokerLink,
+  BrokerLinkOptions,
+  BrokerMessage,
+  PublishOptions,
+} from '../../protocols/uplink/broker-link.ts';
+import { KEEPALIVE_SECONDS } from '../../protocols/uplink/topics.ts';
+import type { Life, Timeline } from './timeline.ts';
+
+/** What the network between the clients and the broker is like at present. */
+export interface Weather {
+  delayMinMs: number;
+  delayMaxMs: number;
+  /** Share of QoS 0 messages that are lost, and of QoS 1 messages that come twice. */
+  loss: number;
+  repeats: number;
+}
+
+export const calm: Weather = { delayMinMs: 2, delayMaxMs: 10, loss: 0, repeats: 0 };
+
+const CONNECT_MS = 30;
+const SOCKET_BYTES_MAX = 256 * 1024;
+
+interface Retained {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+}
+
+class Connection {
+  readonly client: SimLink;
+  readonly will: Retained | null;
+  isOpen = true;
+  isHalfOpen = false;
+  stalledUntilMs = 0;
+  /** Bytes in the socket while it is stalled. */
+  stalledBytes = 0;
+  /** By topic: when the last message on its way arrives. */
+  readonly arrivals = new Map<string, number>();
+
+  constructor(client: SimLink) {
+    this.client = client;
+    this.will = client.options.will();
+  }
+}
+
+export class SimBroker {
+  readonly weather: Weather = { ...calm };
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #connections = new Map<string, Connection>();
+  readonly #retained = new Map<string, Retained>();
+  #isUp = true;
+  #starts = 0;
+  messages = 0;
+
+  constructor(timeline: Timeline, random: Random) {
+    this.#timeline = timeline;
+    this.#random = random;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** The process ends: connections, retained messages and what is under way are gone. */
+  stop(): void {
+    this.#isUp = false;
+    this.#starts++;
+    this.#retained.clear();
+    for (const connection of [...this.#connections.values()]) this.#end(connection, 'broker gone');
+  }
+
+  start(): void {
+    this.#isUp = true;
+  }
+
+  /** Machines that cannot reach the broker at present. */
+  readonly unreachable = new Set<string>();
+
+  /** The connection of a machine ends at both sides. */
+  cut(name: string): void {
+    const connection = this.#of(name);
+    if (connection) this.#end(connection, 'cut', 'with will');
+  }
+
+  #of(name: string): Connection | undefined {
+    return [...this.#connections.values()].find(({ client }) => client.name === name);
+  }
+
+  /** Both ends go on believing in the connection until their keepalive is over. */
+  halfOpen(name: string): void {
+    const connection = this.#of(name);
+    if (!connection || connection.isHalfOpen) return;
+    connection.isHalfOpen = true;
+    const keepaliveMs = KEEPALIVE_SECONDS * 1000;
+    const noticedMs = pickInteger(this.#random, keepaliveMs, 2 * keepaliveMs);
+    this.#timeline.after(noticedMs, () => this.#end(connection, 'keepalive', 'with will'));
+  }
+
+  /** What is sent waits in the socket. */
+  stall(name: string, ms: number): void {
+    const connection = this.#of(name);
+    if (connection) connection.stalledUntilMs = this.#timeline.nowMs + ms;
+  }
+
+  /** What a client that dies leaves: the broker notices at once, because its socket closes. */
+  vanish(client: SimLink): void {
+    const connection = this.#connections.get(client.options.clientId);
+    if (connection?.client === client) this.#end(connection, 'process gone', 'with will');
+  }
+
+  connect(client: SimLink): Connection | null {
+    if (!this.#isUp || this.unreachable.has(client.name)) return null;
+    const { clientId, subscriptions } = client.options;
+    const known = this.#connections.get(clientId);
+    if (known) this.#end(known, 'taken over', 'with will');
+    const connection = new Connection(client);
+    this.#connections.set(clientId, connection);
+    for (const { topic, payload } of this.#retained.values()) {
+      if (!subscriptions.some(({ filter }) => fits(filter, topic))) continue;
+      this.#deliver(connection, { topic, payload, retained: true }, 1);
+    }
+    return connection;
+  }
+
+  leave(connection: Connection): void {
+    this.#end(connection, 'left');
+  }
+
+  publish(
+    from: Connection,
+    topic: string,
+    payload: Uint8Array,
+    { qos, retain }: PublishOptions,
+  ): boolean {
+    const { nowMs } = this.#timeline;
+    if (nowMs < from.stalledUntilMs) {
+      if (from.stalledBytes + payload.length > SOCKET_BYTES_MAX) return false;
+      from.stalledBytes += payload.length;
+      const starts = this.#starts;
+      this.#timeline.at(from.stalledUntilMs, () => {
+        from.stalledBytes -= payload.length;
+        const isLost = from.isHalfOpen || !from.isOpen || starts !== this.#starts;
+        if (!isLost) this.#spread(topic, payload, qos, retain);
+      });
+      return true;
+    }
+    if (!from.isHalfOpen) this.#spread(topic, payload, qos, retain);
+    return true;
+  }
+
+  #spread(topic: string, payload: Uint8Array, qos: 0 | 1, retain: boolean): void {
+    this.messages++;
+    if (retain) this.#retained.set(topic, { topic, payload });
+    for (const connection of this.#connections.values()) {
+      const { subscriptions } = connection.client.options;
+      if (!subscriptions.some(({ filter }) => fits(filter, topic))) continue;
+      this.#deliver(connection, { topic, payload, retained: false }, qos);
+    }
+  }
+
+  #deliver(to: Connection, message: BrokerMessage, qos: 0 | 1): void {
+    const { delayMinMs, delayMaxMs, loss, repeats } = this.weather;
+    if (to.isHalfOpen || (qos === 0 && this.#random.next() < loss)) return;
+    const copies = qos === 1 && this.#random.next() < repeats ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      const { nowMs } = this.#timeline;
+      const sentMs = Math.max(nowMs, to.stalledUntilMs);
+      const delayMs = pickInteger(this.#random, delayMinMs, delayMaxMs);
+      const atMs = Math.max(sentMs + delayMs, to.arrivals.get(message.topic) ?? 0);
+      to.arrivals.set(message.topic, atMs);
+      const starts = this.#starts;
+      this.#timeline.at(atMs, () => {
+        if (to.isOpen && !to.isHalfOpen && starts === this.#starts) to.client.receive(message);
+      });
+    }
+  }
+
+  #end(connection: Connection, why: string, will?: 'with will'): void {
+    if (!connection.isOpen) return;
+    connection.isOpen = false;
+    const { client } = connection;
+    const { clientId } = client.options;
+    if (this.#connections.get(clientId) === connection) this.#connections.delete(clientId);
+    client.ended(connection, why);
+    if (!will || !connection.will || !this.#isUp) return;
+    this.#spread(connection.will.topic, connection.will.payload, 1, true);
+  }
+}
+
+/** A client's link as its process sees it: connects, connects again, with growing pauses. */
+export class SimLink implements BrokerLink {
+  onUp: () => void = () => {};
+  onDown: (why: string) => void = () => {};
+  onMessage: (message: BrokerMessage) => void = () => {};
+  readonly options: BrokerLinkOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #broker: SimBroker;
+  readonly #life: Life;
+  readonly #again: BackoffOptions;
+  /** The machine: faults are done to a machine, and two may have one client id. */
+  readonly name: string;
+  #connection: Connection | null = null;
+  #attempt = 0;
+  #isClosed = false;
+
+  constructor(
+    clock: Clock,
+    random: Random,
+    broker: SimBroker,
+    life: Life,
+    options: BrokerLinkOptions,
+    { name, ...again }: BackoffOptions & { readonly name: string },
+  ) {
+    this.name = name;
+    this.#again = again;
+    this.#clock = clock;
+    this.#random = random;
+    this.#broker = broker;
+    this.#life = life;
+    this.options = options;
+  }
+
+  start(): void {
+    this.#clock.after(CONNECT_MS, () => this.#connect());
+  }
+
+  get pendingBytes(): number {
+    return this.#connection?.stalledBytes ?? 0;
+  }
+
+  publish(topic: string, payload: Uint8Array, options: PublishOptions): boolean {
+    if (!this.#connection || !this.#life.survives('before publish')) return false;
+    const isTaken = this.#broker.publish(this.#connection, topic, payload, options);
+    this.#life.survives('after publish');
+    return isTaken;
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection) this.#broker.leave(connection);
+    return Promise.resolve();
+  }
+
+  receive(message: BrokerMessage): void {
+    this.#life.run(() => this.onMessage(message));
+  }
+
+  ended(connection: Connection, why: string): void {
+    if (connection !== this.#connection) return;
+    this.#connection = null;
+    if (!this.#life.isAlive || this.#isClosed) return;
+    this.#clock.after(0, () => {
+      this.onDown(why);
+      this.#retry();
+    });
+  }
+
+  #retry(): void {
+    const delayMs = backoffMs(this.#random, ++this.#attempt, this.#again);
+    this.#clock.after(delayMs + CONNECT_MS, () => this.#connect());
+  }
+
+  #connect(): void {
+    if (this.#isClosed) return;
+    this.#connection = this.#broker.connect(this);
+    if (!this.#connection) {
+      this.#retry();
+      return;
+    }
+    this.#attempt = 0;
+    this.onUp();
+  }
+}
+
+/** Whether a topic fits a filter; `+` stands for one level. */
+function fits(filter: string, topic: string): boolean {
+  if (filter === topic) return true;
+  const levels = topic.split('/');
+  const wanted = filter.split('/');
+  return (
+    levels.length === wanted.length && wanted.every((it, at) => it === '+' || it === levels[at])
+  );
+}

@@ -1,0 +1,467 @@
+// The cloud of the world: the real ingest, inbox, feed, alarms and notify, wired as cloud.ts wires
+// them, with their threads as places on one simulated clock. Its folder and its store outlive it; the
+// rest dies with the process. Kills fall between commit and ack, inside and behind a transaction,
+// between evaluation, journal and delivery.
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { AlarmConsumer } from '../../cloud/alarms/consumer.ts';
+import type { AlarmEvent } from '../../cloud/alarms/occurrences.ts';
+import { EventStream } from '../../cloud/api/stream.ts';
+import { Current } from '../../cloud/current.ts';
+import { Follower } from '../../cloud/follow.ts';
+import { type ArrivedRecord, InboxCore, type PutResult } from '../../cloud/inbox/core.ts';
+import type { DecodedRecord, SeriesEntry } from '../../cloud/inbox/decoded.ts';
+import { InboxReader } from '../../cloud/inbox/reader.ts';
+import { IngestCore, type Outgoing } from '../../cloud/ingest/core.ts';
+import { Ledger } from '../../cloud/notify/ledger.ts';
+import type { Notifier } from '../../cloud/notify/notifier.ts';
+import { Pipeline } from '../../cloud/notify/pipeline.ts';
+import { Registry } from '../../cloud/registry/registry.ts';
+import { Feed } from '../../cloud/store/feed.ts';
+import { MemoryStore } from '../../cloud/store/memory.ts';
+import type { Store } from '../../cloud/store/store.ts';
+import type { Clock } from '../../core/clock.ts';
+import { Fault, isFault } from '../../core/fault.ts';
+import type { Log } from '../../core/log.ts';
+import { Metrics } from '../../core/metrics.ts';
+import type { Random } from '../../core/random.ts';
+import { KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
+import type { SimBroker } from './broker.ts';
+import { SimLink } from './broker.ts';
+import type { Desk } from './desk.ts';
+import { receivers } from './desk.ts';
+import { brief } from './edge-node.ts';
+import type { Mutant } from './mutants.ts';
+import type { Timeline, WallClock } from './timeline.ts';
+import { Killed, Life, NodeClock } from './timeline.ts';
+import type { Witness } from './witness.ts';
+
+export const CONFIRM_WITHIN_MS = 15_000;
+const INBOX_BYTES_MAX = 64 * 1024 * 1024;
+const TICK_MS = 1_000;
+const GROUP_WAIT_MS = 300;
+const STORE_RETRY_MS = 2_000;
+
+export interface CloudOptions {
+  readonly timeline: Timeline;
+  readonly broker: SimBroker;
+  readonly witness: Witness;
+  readonly random: Random;
+  readonly folder: string;
+  readonly gateways: readonly string[];
+  readonly desk: Desk;
+  readonly mutant: Mutant;
+  readonly onDeath: (place: string) => void;
+  /** After each batch that the alarms took, when it is shown. */
+  readonly onShown: (records: readonly DecodedRecord[], cloud: CloudNode) => void;
+}
+
+export interface CloudDisk {
+  isFull: boolean;
+  /** The store neither takes nor refuses anything. */
+  isStoreHung: boolean;
+}
+
+/** SQLite's word for a disk without room. */
+function diskFull(): Error {
+  return Object.assign(new Error('database or disk is full'), { errcode: 13 });
+}
+
+/** The inbox with places to die at, and a disk that may be full. */
+class WorldInbox extends InboxCore {
+  life!: Life;
+  disk!: CloudDisk;
+  witness!: Witness;
+  #put: ArrivedRecord[] = [];
+
+  override put(record: ArrivedRecord): PutResult {
+    const result = super.put(record);
+    if (result.kind === 'stored') this.#put.push(record);
+    return result;
+  }
+
+  override commit(): { readonly lastRow: number } {
+    const put = this.#put;
+    this.#put = [];
+    this.life.pass('cloud before inbox commit');
+    if (this.disk.isFull) {
+      this.rollback();
+      throw diskFull();
+    }
+    const committed = super.commit();
+    for (const { envelope } of put) this.witness.stored(envelope.epoch, envelope.sequence);
+    this.life.pass('cloud after inbox commit');
+    return committed;
+  }
+}
+
+/** The alarms with places to die at. */
+class WorldAlarms extends AlarmConsumer {
+  life!: Life;
+  onRecords: (records: readonly DecodedRecord[]) => void = () => {};
+  onEvents: (events: readonly AlarmEvent[]) => void = () => {};
+
+  arm(life: Life): void {
+    this.life = life;
+    const transact = this.tables.transact.bind(this.tables);
+    this.tables.transact = (work) =>
+      transact(() => {
+        const result = work();
+        life.pass('cloud before journal commit');
+        return result;
+      });
+  }
+
+  override apply(records: readonly DecodedRecord[], nowMs: number): AlarmEvent[] {
+    this.life.pass('cloud before evaluation');
+    this.onRecords(records);
+    return this.#told(super.apply(records, nowMs));
+  }
+
+  override tick(nowMs: number): AlarmEvent[] {
+    return this.#told(super.tick(nowMs));
+  }
+
+  override presence(gateway: string, online: boolean, sinceMs: number): AlarmEvent[] {
+    return this.#told(super.presence(gateway, online, sinceMs));
+  }
+
+  #told(events: AlarmEvent[]): AlarmEvent[] {
+    this.onEvents(events);
+    this.life.pass('cloud after journal commit');
+    return events;
+  }
+}
+
+export class CloudNode {
+  readonly options: CloudOptions;
+  readonly wall: WallClock = { errorMs: 0 };
+  readonly disk: CloudDisk = { isFull: false, isStoreHung: false };
+  isWanted = true;
+  store = new MemoryStore();
+  life: Life;
+  #parts: Parts | null = null;
+
+  constructor(options: CloudOptions) {
+    this.options = options;
+    this.life = new Life(() => {});
+  }
+
+  get isRunning(): boolean {
+    return this.#parts !== null && this.life.isAlive;
+  }
+
+  get parts(): Parts {
+    if (!this.#parts) throw new Error('the cloud does not run');
+    return this.#parts;
+  }
+
+  async start(): Promise<void> {
+    this.#closeFiles();
+    const life = new Life((place) => this.#died(place));
+    this.life = life;
+    const parts = new Parts(this, life);
+    this.#parts = parts;
+    try {
+      await parts.start();
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+    this.options.witness.say('cloud', `started, store ${parts.inbox.storeId.slice(0, 8)}`);
+  }
+
+  kill(): void {
+    this.life.end('between events');
+  }
+
+  /** The folder and the store are lost; only while it is off. */
+  wipe(): void {
+    this.#closeFiles();
+    rmSync(this.options.folder, { recursive: true, force: true });
+    this.store = new MemoryStore();
+    this.options.witness.storeWiped();
+    this.options.witness.say('cloud', 'everything it had is gone');
+  }
+
+  close(): void {
+    this.life.end('world over');
+    this.#closeFiles();
+  }
+
+  #died(place: string): void {
+    const { witness, timeline, broker, onDeath } = this.options;
+    witness.say('cloud', `killed ${place}`);
+    const link = this.#parts?.link;
+    if (link) timeline.after(0, () => broker.vanish(link));
+    onDeath(place);
+  }
+
+  #closeFiles(): void {
+    this.#parts?.closeFiles();
+    this.#parts = null;
+  }
+}
+
+/** One process of the cloud. */
+export class Parts {
+  readonly inbox: WorldInbox;
+  readonly alarms: WorldAlarms;
+  readonly current = new Current();
+  readonly series: Map<number, SeriesEntry>;
+  readonly reader: InboxReader;
+  readonly ledger: Ledger;
+  readonly pipeline: Pipeline;
+  readonly link: SimLink;
+  readonly #cloud: CloudNode;
+  readonly #life: Life;
+  readonly #clock: Clock;
+  readonly #registry: Registry;
+  readonly #storeReader: InboxReader;
+  readonly #ingest: IngestCore;
+  readonly #follower: Follower;
+  readonly #feed: Feed;
+  readonly #passed = { store: 0, alarms: 0 };
+  #isWaiting = false;
+  #isFeeding = false;
+
+  constructor(cloud: CloudNode, life: Life) {
+    const { timeline, random, folder, mutant, witness, desk, broker } = cloud.options;
+    this.#cloud = cloud;
+    this.#life = life;
+    mkdirSync(folder, { recursive: true });
+    this.#clock = new NodeClock(timeline, life, cloud.wall, timeline.nowMs - 5_000);
+    this.#registry = new Registry(random, join(folder, 'registry'));
+    this.alarms = new WorldAlarms(this.#registry.database);
+    this.alarms.arm(life);
+    this.alarms.onEvents = (events) => this.#heard(events);
+    const rowsAbove = Math.max(this.alarms.cursor, this.#registry.storeRow);
+    const path = join(folder, 'inbox', 'inbox.sqlite');
+    this.inbox = mutant.inbox(
+      new WorldInbox(random, { path, bytesMax: INBOX_BYTES_MAX, rowsAbove }),
+      this.#clock,
+    );
+    Object.assign(this.inbox, { life, disk: cloud.disk, witness });
+    this.reader = mutant.reader(new InboxReader(path));
+    this.#storeReader = mutant.reader(new InboxReader(path));
+    this.series = new Map(this.reader.entries().map((entry) => [entry.series, entry]));
+    this.#ingest = this.#openIngest();
+    this.ledger = new Ledger(this.#registry.database);
+    this.pipeline = this.#openPipeline(receivers(desk, timeline, life));
+    this.alarms.onRecords = (records) => desk.noteRecords(records, this.series);
+    this.#follower = this.#openFollower();
+    this.#feed = this.#openFeed();
+    this.link = new SimLink(this.#clock, random, broker, life, linkOptions, {
+      ...{ firstMs: 200, maxMs: 10_000, jitter: 0.5 },
+      name: 'cloud',
+    });
+    this.link.onMessage = (message) => {
+      this.#ingest.receive(message);
+      this.#waitForGroup();
+    };
+  }
+
+  async start(): Promise<void> {
+    this.current.restore(await this.#cloud.store.latest());
+    this.#pass('alarms', this.alarms.cursor);
+    const nowMs = this.#clock.wallMs();
+    for (const gateway of this.#cloud.options.gateways) this.alarms.presence(gateway, false, nowMs);
+    this.#committed(this.reader.newestRow);
+    this.link.start();
+    this.#tick();
+    this.#feedOn();
+  }
+
+  closeFiles(): void {
+    this.inbox.close();
+    this.reader.close();
+    this.#storeReader.close();
+    this.#registry.close();
+  }
+
+  #say(what: string): void {
+    this.#cloud.options.witness.say('cloud', what);
+  }
+
+  #openIngest(): IngestCore {
+    const { witness } = this.#cloud.options;
+    return new IngestCore(this.#clock, this.inbox, {
+      onCommitted: (lastRow) => this.#committed(lastRow),
+      onPresence: (changes) => {
+        const nowMs = this.#clock.wallMs();
+        for (const { gateway, online } of changes) this.alarms.presence(gateway, online, nowMs);
+        this.#notify();
+      },
+      onClone: ({ gateway, kind }) => {
+        witness.clones++;
+        this.#say(`clone of ${gateway}: ${kind}`);
+      },
+      onRefused: ({ reason, epoch, sequence }) =>
+        this.#say(`refused ${reason} ${epoch}/${sequence}`),
+      onAnswer: () => {},
+    });
+  }
+
+  #openPipeline(notifiers: ReadonlyMap<string, Notifier>): Pipeline {
+    const log = this.#log();
+    return new Pipeline(this.#clock, log, new Metrics(), this.#cloud.options.random, {
+      tables: this.alarms.tables,
+      ledger: this.ledger,
+      receivers: notifiers,
+      routes: [{ id: 'all', match: {}, chain: [...notifiers.keys()] }],
+      confirmWithinMs: CONFIRM_WITHIN_MS,
+      onChange: () => {},
+    });
+  }
+
+  #openFollower(): Follower {
+    const { onShown, mutant } = this.#cloud.options;
+    const alarms = mutant.alarms(this.alarms);
+    let batch: readonly DecodedRecord[] = [];
+    const apply = alarms.apply.bind(alarms);
+    alarms.apply = (records, nowMs) => {
+      batch = records;
+      return apply(records, nowMs);
+    };
+    return new Follower(this.#clock, new Metrics(), {
+      reader: this.reader,
+      alarms,
+      current: this.current,
+      series: this.series,
+      stream: new EventStream('world'),
+      onPassed: (row) => {
+        onShown(batch, this.#cloud);
+        this.#life.pass('cloud before passed');
+        this.#pass('alarms', row);
+      },
+      onAlarms: () => this.#notify(),
+    });
+  }
+
+  #openFeed(): Feed {
+    const { mutant } = this.#cloud.options;
+    const life = this.#life;
+    const { disk } = this.#cloud;
+    const inner = mutant.store(this.#cloud.store, life);
+    const store: Pick<Store, 'cursor' | 'apply'> = {
+      cursor: () => inner.cursor(),
+      apply: (records, throughRow) => {
+        life.pass('cloud before store');
+        if (disk.isStoreHung) throw new Fault('store_full', 'later', 'hung');
+        return inner.apply(records, throughRow);
+      },
+    };
+    return new Feed({
+      store,
+      reader: this.#storeReader,
+      onPassed: (row) => {
+        life.pass('cloud after store');
+        this.#registry.storeRow = row;
+        this.#pass('store', row);
+      },
+      onMissing: (first, last) => this.#say(`rows ${first}-${last} are missing`),
+    });
+  }
+
+  #log(): Log {
+    const say = (event: string, fields = {}) => this.#say(`${event} ${brief(fields)}`);
+    return { debug: say, info: say, warn: say, error: say };
+  }
+
+  #waitForGroup(): void {
+    const { dueMs } = this.#ingest;
+    if (dueMs === 0) this.#commit();
+    else if (dueMs !== null && !this.#isWaiting) {
+      this.#isWaiting = true;
+      this.#clock.after(dueMs, () => {
+        this.#isWaiting = false;
+        this.#commit();
+      });
+    }
+  }
+
+  #commit(): void {
+    if (this.#ingest.dueMs !== null) this.#send(this.#ingest.commit());
+  }
+
+  #send(out: readonly Outgoing[]): void {
+    for (const { topic, payload, qos, retain } of out) {
+      this.#life.pass('cloud before ack');
+      this.link.publish(topic, payload, { qos, retain });
+    }
+  }
+
+  #tick(): void {
+    this.#send(this.#ingest.tick());
+    const events = this.alarms.tick(this.#clock.wallMs());
+    this.#follower.tell(events);
+    this.#notify();
+    this.#clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #committed(lastRow: number): void {
+    this.#follower.committed(lastRow);
+    void this.#follower.idle().catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof Killed)) throw error;
+  }
+
+  #pass(consumer: 'store' | 'alarms', row: number): void {
+    this.#passed[consumer] = Math.max(this.#passed[consumer], row);
+    this.inbox.passed(Math.min(...Object.values(this.#passed)));
+  }
+
+  #heard(events: readonly AlarmEvent[]): void {
+    const { desk } = this.#cloud.options;
+    for (const { kind, alarm } of events) {
+      this.#say(`alarm ${kind} ${alarm.key} ${alarm.rule} ${alarm.occurrence.slice(0, 8)}`);
+      if (kind === 'raised') desk.noteRaised(alarm);
+    }
+  }
+
+  #notify(): void {
+    this.#clock.after(0, () => this.#pump());
+  }
+
+  #pump(): void {
+    while (this.pipeline.take() > 0) this.#life.pass('cloud after take');
+    this.pipeline.tick();
+    const signal = new AbortController().signal;
+    for (const delivery of this.pipeline.due()) {
+      void this.pipeline
+        .attempt(delivery, signal)
+        .then(() => this.#notify())
+        .catch((error: unknown) => this.#failed(error));
+    }
+  }
+
+  /** Groups until there are no more; a store that fails is asked again. */
+  #feedOn(): void {
+    if (this.#isFeeding) return;
+    this.#isFeeding = true;
+    const again = (ms: number) => {
+      this.#clock.after(ms, () => {
+        this.#isFeeding = false;
+        this.#feedOn();
+      });
+    };
+    this.#feed
+      .step()
+      .then((state) => again(state === 'full' ? 0 : GROUP_WAIT_MS))
+      .catch((error: unknown) => {
+        if (isFault(error) && error.retry === 'later') again(STORE_RETRY_MS);
+        else this.#failed(error);
+      });
+  }
+}
+
+const linkOptions = {
+  url: '',
+  clientId: 'cloud',
+  username: 'cloud',
+  password: '',
+  keepaliveSeconds: KEEPALIVE_SECONDS,
+  subscriptions: upFilters(),
+  will: () => null,
+};

@@ -1,0 +1,275 @@
+// A gateway of the world: the real agent on a simulated clock, link, broker and disk. What is on its
+// card outlives it; everything else dies with the process.
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { Fault, isFault } from '../../core/fault.ts';
+import type { Log } from '../../core/log.ts';
+import type { Random } from '../../core/random.ts';
+import type { Agent } from '../../edge/agent.ts';
+import { runAgent } from '../../edge/agent.ts';
+import type { OutboxPort } from '../../edge/outbox/batch.ts';
+import { OutboxCore, SHARE_BYTES_MIN } from '../../edge/outbox/core.ts';
+import { Outbox } from '../../edge/outbox/outbox.ts';
+import { portOver } from '../../edge/outbox/thread.ts';
+import { RECONNECT } from '../../edge/uplink/mqtt.ts';
+import type { SimBroker } from './broker.ts';
+import { SimLink } from './broker.ts';
+import type { GatewaySetting, PlantDevice } from './plant.ts';
+import { gatewayConfig } from './plant.ts';
+import type { Timeline, WallClock } from './timeline.ts';
+import { Killed, Life, NodeClock } from './timeline.ts';
+import type { Witness } from './witness.ts';
+import { EpochFacts } from './witness.ts';
+
+export const AREA = 'city';
+
+export interface EdgeOptions {
+  readonly timeline: Timeline;
+  readonly broker: SimBroker;
+  readonly witness: Witness;
+  readonly random: Random;
+  /** Of epochs: a mutant gives the same each time. */
+  readonly entropy: Random;
+  readonly gateway: string;
+  /** Tells this machine from another one of the same name. */
+  readonly box: string;
+  readonly folder: string;
+  readonly devices: readonly PlantDevice[];
+  readonly onDeath: (place: string) => void;
+}
+
+/** What the disk does at present. */
+export interface Disk {
+  isFull: boolean;
+  /** A commit takes this long. */
+  slowMs: number;
+}
+
+const never = new Promise<never>(() => {});
+
+export class EdgeNode {
+  readonly options: EdgeOptions;
+  readonly wall: WallClock = { errorMs: 0 };
+  readonly disk: Disk = { isFull: false, slowMs: 0 };
+  /** True time of the last synchronisation of the wall clock, null when nobody ever set it. */
+  syncedMs: number | null = 0;
+  isWanted = true;
+  agent: Agent | null = null;
+  facts: EpochFacts | null = null;
+  life: Life;
+  #core: OutboxCore | null = null;
+  #link: SimLink | null = null;
+  #setting: GatewaySetting;
+  /** What was on the card when it was copied: by epoch. */
+  #copied = new Map<string, ReadonlySet<number>>();
+
+  constructor(options: EdgeOptions, setting: GatewaySetting) {
+    this.options = options;
+    this.#setting = setting;
+    this.life = new Life(() => {});
+  }
+
+  get name(): string {
+    return this.options.box;
+  }
+
+  get setting(): GatewaySetting {
+    return this.#setting;
+  }
+
+  get isRunning(): boolean {
+    return this.agent !== null && this.life.isAlive;
+  }
+
+  configure(setting: GatewaySetting): void {
+    this.#setting = setting;
+  }
+
+  /** Boots from what is on the card. */
+  async start(): Promise<void> {
+    const { timeline, random, gateway, folder, box, witness } = this.options;
+    this.#abandon();
+    const life = new Life((place) => this.#died(place));
+    this.life = life;
+    this.facts = null;
+    const clock = new NodeClock(timeline, life, this.wall, timeline.nowMs - 1_000);
+    const outbox = { folder, bytesMax: SHARE_BYTES_MIN };
+    const config = gatewayConfig(AREA, gateway, this.#setting, outbox);
+    const devices = new Map(this.options.devices.map((device) => [device.name, device]));
+    const signal = new AbortController().signal;
+    try {
+      const agent = await runAgent(clock, random, this.#log(), config, {
+        secret: 'none',
+        software: 'world',
+        borders: {
+          openOutbox: async () => new Outbox(clock, this.#log(), this.#openPort(life)),
+          openLink: ({ id }) => devices.get(id)!.open((ms) => clock.sleep(ms, signal)),
+          connect: (parts) => {
+            const options = { ...parts, url: '', password: '' };
+            const link = new SimLink(clock, random, this.options.broker, life, options, {
+              ...RECONNECT,
+              name: box,
+            });
+            this.#link = link;
+            return link;
+          },
+          lastSync: () => (this.syncedMs === null ? null : clock.wallMs() - this.#sinceSync()),
+          openStatus: null,
+        },
+      });
+      if (life.isAlive) this.agent = agent;
+    } catch (error) {
+      const isDisk = isFault(error) && error.retry === 'later';
+      if (!(error instanceof Killed) && !isDisk) throw error;
+      life.end('booting');
+    }
+  }
+
+  #sinceSync(): number {
+    return this.options.timeline.nowMs - (this.syncedMs ?? 0);
+  }
+
+  #log(): Log {
+    const { witness, box } = this.options;
+    const say = (event: string, fields = {}) => witness.say(box, `${event} ${brief(fields)}`);
+    return { debug: say, info: say, warn: say, error: say };
+  }
+
+  #openPort(life: Life): OutboxPort {
+    const { timeline, witness, folder, entropy, gateway, box } = this.options;
+    mkdirSync(folder, { recursive: true });
+    const core = OutboxCore.open({
+      folder,
+      bytesMax: SHARE_BYTES_MIN,
+      random: entropy,
+      beforeWrite: () => {
+        life.pass('edge in commit');
+        if (this.disk.isFull) throw new Fault('outbox_full', 'later', box);
+      },
+    });
+    this.#core = core;
+    const openedMs = timeline.nowMs;
+    const facts = new EpochFacts(gateway, box, core.epoch, openedMs, this.#setting);
+    this.facts = facts;
+    witness.epochOpened(facts);
+    witness.say(box, `opens ${core.epoch}`);
+    const port = portOver(core);
+    const alive = <Value>(work: () => Promise<Value>) => (life.isAlive ? work() : never);
+    return {
+      opened: port.opened,
+      commit: async (batch) => {
+        if (!life.isAlive) return never;
+        witness.given(facts, batch.entries);
+        if (!life.survives('edge before commit')) return never;
+        if (this.disk.slowMs > 0) await this.#slowly(life);
+        try {
+          if (!life.isAlive) return never;
+          const result = core.commit(batch);
+          if (result.committed) witness.committed(facts, batch.entries);
+          if (!life.survives('edge after commit')) return never;
+          return result;
+        } catch (error) {
+          if (error instanceof Killed) return never;
+          throw error;
+        }
+      },
+      held: () => alive(() => port.held()),
+      read: (epoch, ranges, bytesMax) => alive(() => port.read(epoch, ranges, bytesMax)),
+      part: (hash) => alive(() => port.part(hash)),
+      step: () => alive(() => port.step()),
+      close: () => alive(() => port.close()),
+    };
+  }
+
+  #slowly(life: Life): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.timeline.after(this.disk.slowMs, () => life.run(resolve));
+    });
+  }
+
+  /** The power fails: between two events, or where it was armed to. */
+  kill(): void {
+    this.life.end('between events');
+  }
+
+  #died(place: string): void {
+    const { witness, timeline, broker, onDeath, box } = this.options;
+    witness.say(box, `killed ${place}`);
+    if (this.facts) {
+      this.facts.end = 'killed';
+      this.facts.endMs = timeline.nowMs;
+      if (this.agent) this.facts.counts = { ...this.agent.counters() };
+    }
+    this.agent = null;
+    const link = this.#link;
+    this.#link = null;
+    if (link) timeline.after(0, () => broker.vanish(link));
+    onDeath(place);
+  }
+
+  /** An orderly end: what was taken is sealed, on disk, and sent as far as `drainMs` lets it. */
+  async stop(drainMs: number): Promise<void> {
+    const { agent, facts, life } = this;
+    if (!agent || !facts) return;
+    const { timeline, witness, box } = this.options;
+    const stopped = agent.close(drainMs).then(() => {
+      if (!life.isAlive) return;
+      facts.counts = { ...agent.counters() };
+      facts.end = 'clean';
+      facts.endMs = timeline.nowMs;
+      this.agent = null;
+      this.#core = null;
+      witness.say(box, 'stopped');
+      life.end('stopped');
+    });
+    await Promise.race([stopped, this.#untilDeath(life)]);
+  }
+
+  async #untilDeath(life: Life): Promise<void> {
+    while (life.isAlive) {
+      await new Promise<void>((resolve) => this.options.timeline.after(500, resolve));
+    }
+  }
+
+  #abandon(): void {
+    this.#core?.abandon();
+    this.#core = null;
+  }
+
+  /** A copy of the card as it is now. */
+  copyCard(to: string): void {
+    rmSync(to, { recursive: true, force: true });
+    if (existsSync(this.options.folder)) cpSync(this.options.folder, to, { recursive: true });
+    this.#copied = new Map(
+      [...this.#ownEpochs()].map(({ epoch, committed }) => [epoch, new Set(committed)]),
+    );
+  }
+
+  *#ownEpochs(): Generator<EpochFacts> {
+    const { witness, box } = this.options;
+    for (const facts of witness.epochs.values()) if (facts.box === box) yield facts;
+  }
+
+  /** The card is taken out, and one with an older image is put in; only while it is off. */
+  replaceCard(image: string): void {
+    const { folder } = this.options;
+    this.#abandon();
+    rmSync(folder, { recursive: true, force: true });
+    if (existsSync(image)) renameSync(image, folder);
+    for (const facts of this.#ownEpochs()) {
+      facts.isCardLost = true;
+      const kept = this.#copied.get(facts.epoch);
+      for (const it of [...facts.committed]) if (!kept?.has(it)) facts.committed.delete(it);
+    }
+  }
+
+  close(): void {
+    this.life.end('world over');
+    this.#abandon();
+  }
+}
+
+export function brief(fields: object): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}

@@ -1,0 +1,240 @@
+// What happens to a world, drawn from its seed: at which time which fault, to whom, for how long.
+// Every fault ends by itself or with the healing of the world.
+import type { Random } from '../../core/random.ts';
+import { pickInteger } from '../../core/random.ts';
+import type { CityGateway } from './city.ts';
+import { pick } from './city.ts';
+import { RECEIVERS, type ReceiverMood } from './desk.ts';
+import type { DeviceTrouble } from './plant.ts';
+
+export const EDGE_PLACES = [
+  'edge before commit',
+  'edge in commit',
+  'edge after commit',
+  'before publish',
+  'after publish',
+] as const;
+
+export const CLOUD_PLACES = [
+  'cloud before inbox commit',
+  'cloud after inbox commit',
+  'cloud before ack',
+  'cloud before evaluation',
+  'cloud before journal commit',
+  'cloud after journal commit',
+  'cloud before passed',
+  'cloud before store',
+  'cloud after store',
+  'cloud after take',
+  'cloud before delivery',
+  'cloud after delivery',
+  'cloud between cursor and results',
+] as const;
+
+/** What a wall clock shows after a boot without battery, or with a wrong one. */
+export type BootClock = 'right' | '1970' | '2030';
+
+export type Fault =
+  | { readonly kind: 'loss'; readonly forMs: number; readonly share: number }
+  | { readonly kind: 'delay'; readonly forMs: number; readonly maxMs: number }
+  | { readonly kind: 'broker-restart'; readonly forMs: number }
+  | { readonly kind: 'cut'; readonly who: string }
+  | { readonly kind: 'half-open'; readonly who: string }
+  | { readonly kind: 'stall'; readonly who: string; readonly forMs: number }
+  | { readonly kind: 'outage'; readonly who: string; readonly forMs: number }
+  | {
+      readonly kind: 'kill-edge';
+      readonly who: string;
+      /** Null: between two events. */
+      readonly place: string | null;
+      readonly count: number;
+      readonly downMs: number;
+      readonly boot: BootClock;
+    }
+  | {
+      readonly kind: 'kill-cloud';
+      readonly place: string | null;
+      readonly count: number;
+      readonly downMs: number;
+    }
+  | { readonly kind: 'clock-step'; readonly who: string; readonly byMs: number }
+  | {
+      readonly kind: 'slow-disk';
+      readonly who: string;
+      readonly forMs: number;
+      readonly ms: number;
+    }
+  | { readonly kind: 'full-disk'; readonly who: string; readonly forMs: number }
+  | { readonly kind: 'full-cloud-disk'; readonly forMs: number }
+  | { readonly kind: 'store-hung'; readonly forMs: number }
+  | {
+      readonly kind: 'old-card';
+      readonly who: string;
+      readonly afterMs: number;
+      readonly downMs: number;
+    }
+  | { readonly kind: 'twin'; readonly who: string; readonly forMs: number }
+  | { readonly kind: 'wiped-store'; readonly downMs: number }
+  | {
+      readonly kind: 'reconfigure';
+      readonly who: string;
+      readonly how: 'stop' | 'kill';
+      readonly setting: number;
+    }
+  | { readonly kind: 'poison'; readonly who: string; readonly records: number }
+  | {
+      readonly kind: 'device';
+      readonly who: string;
+      readonly device: string;
+      readonly trouble: DeviceTrouble | 'cut';
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: 'receiver';
+      readonly who: string;
+      readonly mood: ReceiverMood;
+      readonly forMs: number;
+    };
+
+export type FaultKind = Fault['kind'];
+
+export interface TimedFault {
+  readonly atMs: number;
+  readonly fault: Fault;
+}
+
+interface Draw {
+  readonly random: Random;
+  readonly gateways: readonly CityGateway[];
+}
+
+type Draws = { readonly [Kind in FaultKind]: (draw: Draw) => Extract<Fault, { kind: Kind }> };
+
+const gatewayOf = ({ random, gateways }: Draw) => pick(random, gateways).id;
+const anybody = ({ random, gateways }: Draw) =>
+  random.next() < 0.3 ? 'cloud' : pick(random, gateways).id;
+
+const draws: Draws = {
+  loss: ({ random }) => ({
+    kind: 'loss',
+    forMs: pickInteger(random, 5_000, 40_000),
+    share: pick(random, [0.1, 0.3, 0.6]),
+  }),
+  delay: ({ random }) => ({
+    kind: 'delay',
+    forMs: pickInteger(random, 5_000, 40_000),
+    maxMs: pick(random, [300, 2_000, 8_000]),
+  }),
+  'broker-restart': ({ random }) => ({
+    kind: 'broker-restart',
+    forMs: pickInteger(random, 200, 15_000),
+  }),
+  cut: (draw) => ({ kind: 'cut', who: anybody(draw) }),
+  'half-open': (draw) => ({ kind: 'half-open', who: anybody(draw) }),
+  stall: (draw) => ({
+    kind: 'stall',
+    who: anybody(draw),
+    forMs: pickInteger(draw.random, 3_000, 70_000),
+  }),
+  outage: (draw) => ({
+    kind: 'outage',
+    who: anybody(draw),
+    forMs: pickInteger(draw.random, 5_000, 60_000),
+  }),
+  'kill-edge': (draw) => ({
+    kind: 'kill-edge',
+    who: gatewayOf(draw),
+    place: draw.random.next() < 0.2 ? null : pick(draw.random, EDGE_PLACES),
+    count: pickInteger(draw.random, 1, 6),
+    downMs: pickInteger(draw.random, 300, 12_000),
+    boot: pick(draw.random, ['right', 'right', '1970', '2030'] as const),
+  }),
+  'kill-cloud': ({ random }) => ({
+    kind: 'kill-cloud',
+    place: random.next() < 0.2 ? null : pick(random, CLOUD_PLACES),
+    count: pickInteger(random, 1, 5),
+    downMs: pickInteger(random, 300, 12_000),
+  }),
+  'clock-step': (draw) => ({
+    kind: 'clock-step',
+    who: anybody(draw),
+    byMs: pick(draw.random, [-3_600_000, -20_000, 1_500, 90_000, 86_400_000]),
+  }),
+  'slow-disk': (draw) => ({
+    kind: 'slow-disk',
+    who: gatewayOf(draw),
+    forMs: pickInteger(draw.random, 3_000, 30_000),
+    ms: pick(draw.random, [100, 700, 4_000]),
+  }),
+  'full-disk': (draw) => ({
+    kind: 'full-disk',
+    who: gatewayOf(draw),
+    forMs: pickInteger(draw.random, 3_000, 30_000),
+  }),
+  'full-cloud-disk': ({ random }) => ({
+    kind: 'full-cloud-disk',
+    forMs: pickInteger(random, 2_000, 20_000),
+  }),
+  'store-hung': ({ random }) => ({ kind: 'store-hung', forMs: pickInteger(random, 3_000, 40_000) }),
+  'old-card': (draw) => ({
+    kind: 'old-card',
+    who: gatewayOf(draw),
+    afterMs: pickInteger(draw.random, 3_000, 30_000),
+    downMs: pickInteger(draw.random, 500, 5_000),
+  }),
+  twin: (draw) => ({
+    kind: 'twin',
+    who: gatewayOf(draw),
+    forMs: pickInteger(draw.random, 5_000, 40_000),
+  }),
+  'wiped-store': ({ random }) => ({
+    kind: 'wiped-store',
+    downMs: pickInteger(random, 500, 8_000),
+  }),
+  reconfigure: (draw) => ({
+    kind: 'reconfigure',
+    who: gatewayOf(draw),
+    how: pick(draw.random, ['stop', 'kill'] as const),
+    setting: pickInteger(draw.random, 1, 2),
+  }),
+  poison: (draw) => ({
+    kind: 'poison',
+    who: gatewayOf(draw),
+    records: pickInteger(draw.random, 1, 2),
+  }),
+  device: ({ random, gateways }) => {
+    const gateway = pick(random, gateways);
+    return {
+      kind: 'device',
+      who: gateway.id,
+      device: pick(random, gateway.points).device,
+      trouble: pick(random, ['silent', 'late', 'refuses', 'exceptions', 'cut'] as const),
+      forMs: pickInteger(random, 2_000, 30_000),
+    };
+  },
+  receiver: ({ random }) => ({
+    kind: 'receiver',
+    who: pick(random, RECEIVERS),
+    mood: pick(random, ['away', 'deaf', 'hung'] as const),
+    forMs: pickInteger(random, 10_000, 60_000),
+  }),
+};
+
+export const faultKinds = Object.keys(draws) as readonly FaultKind[];
+
+/** Times after the start of the world, in order. */
+export function drawFaults(
+  random: Random,
+  gateways: readonly CityGateway[],
+  activeMs: number,
+  kinds: readonly FaultKind[],
+): TimedFault[] {
+  if (kinds.length === 0) return [];
+  const count = pickInteger(random, 1, 6);
+  const faults = Array.from({ length: count }, (): TimedFault => {
+    const kind = pick(random, kinds);
+    const fault = draws[kind]({ random, gateways });
+    return { atMs: pickInteger(random, 3_000, activeMs - 5_000), fault };
+  });
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}

@@ -1,0 +1,168 @@
+// The product with one promise broken, by wiring around it: what the checkers must notice. Each mutant
+// is a way such systems have really been built.
+import type { AlarmConsumer } from '../../cloud/alarms/consumer.ts';
+import type { InboxCore } from '../../cloud/inbox/core.ts';
+import type { DecodedRecord, SeriesEntry } from '../../cloud/inbox/decoded.ts';
+import type { InboxReader } from '../../cloud/inbox/reader.ts';
+import type { Store } from '../../cloud/store/store.ts';
+import type { Clock } from '../../core/clock.ts';
+import { engineering } from '../../core/point.ts';
+import type { Random } from '../../core/random.ts';
+import { openRecord } from '../../protocols/uplink/envelope.ts';
+import type { Life } from './timeline.ts';
+
+type FeedStore = Pick<Store, 'cursor' | 'apply'>;
+
+/** Where a mutant may reach in; each gets the real part and gives what takes its place. */
+export interface Mutant {
+  readonly name: string;
+  entropy(random: Random): Random;
+  inbox<Inbox extends InboxCore>(inbox: Inbox, clock: Clock): Inbox;
+  reader(reader: InboxReader): InboxReader;
+  alarms(alarms: AlarmConsumer): AlarmConsumer;
+  store(store: FeedStore, life: Life): FeedStore;
+}
+
+export const healthy: Mutant = {
+  name: 'healthy',
+  entropy: (random) => random,
+  inbox: (inbox) => inbox,
+  reader: (reader) => reader,
+  alarms: (alarms) => alarms,
+  store: (store) => store,
+};
+
+const COMMIT_LATE_MS = 400;
+
+/** The ack leaves while the transaction is still open; it is committed with the next one. */
+const ackBeforeCommit = (): Mutant => ({
+  ...healthy,
+  name: 'ack before commit',
+  inbox: (inbox, clock) => {
+    const begin = inbox.begin.bind(inbox);
+    const commit = inbox.commit.bind(inbox);
+    let sinceMs: number | null = null;
+    inbox.begin = () => {
+      if (sinceMs === null) begin();
+    };
+    inbox.commit = () => {
+      sinceMs ??= clock.monoMs();
+      if (clock.monoMs() - sinceMs < COMMIT_LATE_MS) return { lastRow: inbox.lastRow };
+      sinceMs = null;
+      return commit();
+    };
+    return inbox;
+  },
+});
+
+/** The random bits of an epoch come from a serial number: a card that is put back repeats them. */
+const epochReused = (): Mutant => ({
+  ...healthy,
+  name: 'epoch reused',
+  entropy: (random) => ({
+    next: () => random.next(),
+    bytes: (length) => new Uint8Array(length).fill(7),
+  }),
+});
+
+/** The cursor is saved first, the results after it. */
+const cursorOutside = (): Mutant => {
+  const cursors = new WeakMap<FeedStore, { row: number }>();
+  return {
+    ...healthy,
+    name: 'cursor outside its transaction',
+    store: (store, life) => {
+      const saved = cursors.get(store) ?? { row: 0 };
+      cursors.set(store, saved);
+      return {
+        cursor: async () => Math.max(saved.row, await store.cursor()),
+        apply: (records, throughRow) => {
+          saved.row = throughRow;
+          life.pass('cloud between cursor and results');
+          return store.apply(records, throughRow);
+        },
+      };
+    },
+  };
+};
+
+/** An alias is looked up in the newest list the gateway sent, whatever list the record names. */
+const latestBirth = (): Mutant => ({
+  ...healthy,
+  name: 'alias taken from the latest birth',
+  reader: (reader) => {
+    const decode = reader.decode.bind(reader);
+    const newest = new Map<string, readonly SeriesEntry[]>();
+    reader.decode = (row) => {
+      const record = decode(row);
+      if (record.manifest) newest.set(row.gateway, record.manifest.entries);
+      const entries = newest.get(row.gateway);
+      const columns = row.note ? null : openRecord(row.bytes).body.readings;
+      if (!entries || !record.readings || !columns) return record;
+      const { count } = record.readings;
+      const series = record.readings.series.slice();
+      const values = record.readings.values.slice();
+      for (let at = 0; at < count; at++) {
+        const entry = entries[columns.alias[at]!];
+        if (!entry) continue;
+        series[at] = entry.series;
+        values[at] = engineering(columns.numbers[at]!, entry.definition.scale, 0);
+      }
+      return { ...record, readings: { ...record.readings, series, values } };
+    };
+    return reader;
+  },
+});
+
+/** Delays and order of the alarms go by the label of the wall clock. */
+const wallWatermark = (): Mutant => {
+  // As long as the clock is right, the label less what the epoch began with is the monotonic time.
+  const begun = new Map<string, number>();
+  const byWall = (record: DecodedRecord): DecodedRecord => {
+    const { row, clock, readings, coverage } = record;
+    if (!readings && coverage.length === 0) return record;
+    const key = `${row.gateway} ${row.epoch}`;
+    const offsetMs = begun.get(key) ?? clock.wallOffsetMs;
+    begun.set(key, offsetMs);
+    const aheadMs = clock.wallOffsetMs - offsetMs;
+    return {
+      ...record,
+      readings: readings && { ...readings, monoMs: readings.monoMs.map((it) => it + aheadMs) },
+      coverage: coverage.map((it) => ({
+        ...it,
+        fromMonoMs: it.fromMonoMs + aheadMs,
+        toMonoMs: it.toMonoMs + aheadMs,
+      })),
+    };
+  };
+  return {
+    ...healthy,
+    name: 'wall-clock watermark',
+    alarms: (alarms) => {
+      const apply = alarms.apply.bind(alarms);
+      alarms.apply = (records, nowMs) => apply(records.map(byWall), nowMs);
+      return alarms;
+    },
+  };
+};
+
+/** What calls itself live is live, however old it is. */
+const laneTrusted = (): Mutant => ({
+  ...healthy,
+  name: 'lane trusted blindly',
+  inbox: (inbox) => {
+    const put = inbox.put.bind(inbox);
+    inbox.put = (record) => put({ ...record, lane: record.envelope.lane });
+    return inbox;
+  },
+});
+
+/** Made anew for each world: some of them remember. */
+export const mutants: readonly (() => Mutant)[] = [
+  ackBeforeCommit,
+  epochReused,
+  cursorOutside,
+  latestBirth,
+  wallWatermark,
+  laneTrusted,
+];

@@ -1,0 +1,178 @@
+// What really happened, written down at the borders of the nodes by somebody who is not part of them:
+// each record as its outbox was given it, what was on disk when, what the cloud's inbox has, what the
+// desk was told. The checkers compare the two ends with it.
+import { engineering } from '../../core/point.ts';
+import { isBad } from '../../core/quality.ts';
+import type { Entry } from '../../edge/outbox/batch.ts';
+import { openRecord } from '../../protocols/uplink/envelope.ts';
+import type { Epoch, Gap } from '../../protocols/uplink/record.ts';
+import type { GatewaySetting, PlantPoint, PointSetting } from './plant.ts';
+import { pointsOf, told } from './plant.ts';
+
+export interface WitnessedReading {
+  readonly setting: PointSetting;
+  readonly monoMs: number;
+  /** Null where the reading is bad. */
+  readonly raw: number | null;
+}
+
+export interface WitnessedRecord {
+  readonly sequence: number;
+  readonly taken: number;
+  readonly unchanged: number;
+  readonly readings: readonly WitnessedReading[];
+  readonly gaps: readonly Gap[];
+  readonly isState: boolean;
+}
+
+/** Of the collector, in readings, at the end of a life or at the last look. */
+export interface PollerCounts {
+  readonly due: number;
+  readonly taken: number;
+  readonly missed: number;
+}
+
+export class EpochFacts {
+  readonly gateway: string;
+  /** The machine it ran on: a twin is another machine of the same name. */
+  readonly box: string;
+  readonly epoch: Epoch;
+  /** True time at which its monotonic time began. */
+  readonly openedMs: number;
+  readonly settings: readonly PointSetting[];
+  readonly setting: GatewaySetting;
+  /** Everything its outbox was ever given, by sequence. */
+  readonly sealed = new Map<number, WitnessedRecord>();
+  /** Sequences that were on its card. */
+  readonly committed = new Set<number>();
+  /** Sequences whose records the present inbox of the cloud has taken. */
+  readonly stored = new Set<number>();
+  /** Labels its clock has given: wall minus monotonic time. */
+  readonly offsets = new Set<number>();
+  lastCommitMs: number;
+  endMs: number | null = null;
+  end: 'clean' | 'killed' | null = null;
+  counts: PollerCounts = { due: 0, taken: 0, missed: 0 };
+  /** What was on its card only is gone with the card. */
+  isCardLost = false;
+
+  constructor(
+    gateway: string,
+    box: string,
+    epoch: Epoch,
+    openedMs: number,
+    setting: GatewaySetting,
+  ) {
+    this.gateway = gateway;
+    this.box = box;
+    this.epoch = epoch;
+    this.openedMs = openedMs;
+    this.lastCommitMs = openedMs;
+    this.setting = setting;
+    this.settings = pointsOf(setting);
+  }
+}
+
+/** A page as the desk got it, the first time it came. */
+export interface Page {
+  readonly id: string;
+  readonly receiver: string;
+  readonly firstMs: number;
+  count: number;
+  confirmedMs: number | null;
+}
+
+export interface Raised {
+  readonly occurrence: string;
+  readonly atMs: number;
+  /** Of the newest reading of its point that the alarms had: when it was true, and whether beyond. */
+  readonly newest: { readonly atMs: number; readonly isBeyond: boolean } | null;
+}
+
+export class Witness {
+  readonly epochs = new Map<Epoch, EpochFacts>();
+  readonly pages = new Map<string, Page>();
+  readonly raised: Raised[] = [];
+  readonly problems: string[] = [];
+  /** By point: the newest value that was shown as current, by the tick in it. */
+  readonly shown = new Map<string, number>();
+  readonly twins = new Set<string>();
+  clones = 0;
+  wipes = 0;
+  readonly trace: string[] = [];
+  readonly #isVerbose: boolean;
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number, isVerbose: boolean) {
+    this.#nowMs = nowMs;
+    this.#isVerbose = isVerbose;
+  }
+
+  say(who: string, what: string): void {
+    if (!this.#isVerbose) return;
+    const seconds = (this.#nowMs() / 1000).toFixed(3).padStart(9);
+    this.trace.push(`${seconds} ${who.padEnd(8)} ${what}`);
+  }
+
+  problem(checker: string, what: string): void {
+    this.problems.push(`${checker}: ${what}`);
+  }
+
+  epochOpened(facts: EpochFacts): void {
+    if (this.epochs.has(facts.epoch)) {
+      this.problem('epoch opened once', `${facts.gateway} opened ${facts.epoch} again`);
+      return;
+    }
+    this.epochs.set(facts.epoch, facts);
+  }
+
+  /** Records on their way to the disk. */
+  given(facts: EpochFacts, entries: readonly Entry[]): void {
+    for (const { record, gaps } of entries) {
+      const { sequence, taken, unchanged } = record;
+      if (facts.sealed.has(sequence)) continue;
+      const { body } = openRecord(record.bytes);
+      facts.offsets.add(body.clock.wallOffsetMs);
+      const readings: WitnessedReading[] = [];
+      if (body.readings) {
+        const { count, alias, monoMs, quality, numbers } = body.readings;
+        for (let at = 0; at < count; at++) {
+          const setting = facts.settings[alias[at]!]!;
+          const raw = isBad(quality[at]!) ? null : numbers[at]!;
+          readings.push({ setting, monoMs: monoMs[at]!, raw });
+        }
+      }
+      const { isState } = body;
+      facts.sealed.set(sequence, { sequence, taken, unchanged, readings, gaps, isState });
+    }
+  }
+
+  committed(facts: EpochFacts, entries: readonly Entry[]): void {
+    for (const { record } of entries) facts.committed.add(record.sequence);
+    facts.lastCommitMs = this.#nowMs();
+  }
+
+  /** The cloud's inbox has it on disk. */
+  stored(epoch: Epoch, sequence: number): void {
+    this.epochs.get(epoch)?.stored.add(sequence);
+  }
+
+  storeWiped(): void {
+    this.wipes++;
+    for (const facts of this.epochs.values()) facts.stored.clear();
+    this.shown.clear();
+  }
+}
+
+/** The raw value behind a value in engineering units, by whichever scale gives the point's code. */
+export function rawBehind(
+  point: PlantPoint,
+  value: number,
+  scales: readonly number[],
+): number | null {
+  for (const scale of scales) {
+    const raw = Math.round(value / scale);
+    if (told(raw).code === point.code && engineering(raw, scale, 0) === value) return raw;
+  }
+  return null;
+}

@@ -1,0 +1,372 @@
+// A world of a seed: gateways, a broker, a cloud and its desk on one timeline; faults; then a time
+// without faults in which everything has to come right again; then the checkers.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pickInteger, type Random, seededRandom } from '../../core/random.ts';
+import { calm, SimBroker } from './broker.ts';
+import { checkAfter, checkSettled, checkShown } from './checkers.ts';
+import { buildCity, type CityGateway, SCALES } from './city.ts';
+import { CloudNode } from './cloud-node.ts';
+import { Desk } from './desk.ts';
+import { EdgeNode } from './edge-node.ts';
+import { type BootClock, drawFaults, type Fault, type FaultKind, faultKinds } from './faults.ts';
+import { healthy, type Mutant } from './mutants.ts';
+import { PlantDevice, pointKey } from './plant.ts';
+import { Timeline, WORLD_BEGAN_MS } from './timeline.ts';
+import { Witness } from './witness.ts';
+
+/** Faults are over and every window has to be empty after so long: three time-outs of 5 min. */
+export const SETTLE_MAX_MS = 900_000;
+/** Live for so long before the present state is looked at. */
+const CALM_MS = 40_000;
+/** What is lost is called so a minute after a birth, and a stretch of history ends a minute late. */
+const AFTER_MS = 135_000;
+const DRAIN_MS = 600_000;
+const SYNC_AFTER_BOOT_MS = 12_000;
+
+export interface WorldOptions {
+  readonly mutant?: Mutant;
+  readonly kinds?: readonly FaultKind[];
+  readonly isVerbose?: boolean;
+}
+
+export interface WorldResult {
+  readonly seed: number;
+  readonly problems: readonly string[];
+  readonly trace: readonly string[];
+  readonly faults: readonly string[];
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly readings: number;
+}
+
+const shm = '/dev/shm';
+
+export async function runWorld(seed: number, options: WorldOptions = {}): Promise<WorldResult> {
+  const folder = mkdtempSync(join(shm, 'world-'));
+  const world = new World(seed, folder, options);
+  try {
+    return await world.run();
+  } finally {
+    world.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export class World {
+  readonly seed: number;
+  readonly folder: string;
+  readonly timeline = new Timeline();
+  readonly witness: Witness;
+  readonly broker: SimBroker;
+  readonly city: readonly CityGateway[];
+  readonly desk: Desk;
+  readonly cloud: CloudNode;
+  readonly edges = new Map<string, EdgeNode>();
+  readonly devices = new Map<string, PlantDevice>();
+  readonly activeMs: number;
+  readonly #random: Random;
+  readonly #options: WorldOptions;
+  readonly #restartMs = new Map<string, { readonly downMs: number; readonly boot?: BootClock }>();
+  readonly #told: string[] = [];
+  #isHealed = false;
+
+  constructor(seed: number, folder: string, options: WorldOptions) {
+    this.seed = seed;
+    this.folder = folder;
+    this.#options = options;
+    const random = seededRandom(seed);
+    this.#random = random;
+    this.witness = new Witness(() => this.timeline.nowMs, options.isVerbose ?? false);
+    this.broker = new SimBroker(this.timeline, random);
+    this.activeMs = pickInteger(random, 40_000, 90_000);
+    this.city = buildCity(random, this.activeMs);
+    const points = new Map(
+      this.city.flatMap((gateway) => gateway.points).map((point) => [pointKey(point), point]),
+    );
+    this.desk = new Desk(this.timeline, this.witness, points, SCALES);
+    this.cloud = this.#makeCloud();
+    for (const gateway of this.city) this.#makeEdge(gateway, gateway.id);
+  }
+
+  #makeCloud(): CloudNode {
+    return new CloudNode({
+      timeline: this.timeline,
+      broker: this.broker,
+      witness: this.witness,
+      random: this.#random,
+      folder: join(this.folder, 'cloud'),
+      gateways: this.city.map(({ id }) => id),
+      desk: this.desk,
+      mutant: this.#options.mutant ?? healthy,
+      onDeath: () => this.#reviveCloud(),
+      onShown: (records) => checkShown(this, records),
+    });
+  }
+
+  #makeEdge(gateway: CityGateway, box: string): EdgeNode {
+    const names = [...new Set(gateway.points.map(({ device }) => device))];
+    const devices = names.map((name) => {
+      const points = gateway.points.filter(({ device }) => device === name);
+      const device = new PlantDevice(this.timeline, this.#random, name, points);
+      this.devices.set(`${box}/${name}`, device);
+      return device;
+    });
+    const edge = new EdgeNode(
+      {
+        timeline: this.timeline,
+        broker: this.broker,
+        witness: this.witness,
+        random: this.#random,
+        entropy: (this.#options.mutant ?? healthy).entropy(this.#random),
+        gateway: gateway.id,
+        box,
+        folder: join(this.folder, box),
+        devices,
+        onDeath: () => this.#reviveEdge(edge),
+      },
+      gateway.settings[0]!,
+    );
+    this.edges.set(box, edge);
+    return edge;
+  }
+
+  #reviveEdge(edge: EdgeNode): void {
+    if (!edge.isWanted) return;
+    const { downMs, boot = 'right' } = this.#restartMs.get(edge.name) ?? { downMs: 2_000 };
+    this.timeline.after(downMs, () => {
+      if (!edge.isWanted || edge.isRunning) return;
+      this.#bootClock(edge, boot);
+      void edge.start();
+    });
+  }
+
+  // A machine without a battery clock wakes in another year, and is set right a while later.
+  #bootClock(edge: EdgeNode, boot: BootClock): void {
+    if (boot === 'right') return;
+    const wrongMs = boot === '1970' ? 0 : Date.UTC(2030, 0, 1);
+    edge.wall.errorMs = wrongMs - WORLD_BEGAN_MS - this.timeline.nowMs;
+    edge.syncedMs = null;
+    this.witness.say(edge.name, `boots in ${boot}`);
+    this.timeline.after(SYNC_AFTER_BOOT_MS, () => this.#setClock(edge));
+  }
+
+  #setClock(edge: EdgeNode): void {
+    edge.wall.errorMs = 0;
+    edge.syncedMs = this.timeline.nowMs;
+    this.witness.say(edge.name, 'its clock is set right');
+  }
+
+  #reviveCloud(): void {
+    if (!this.cloud.isWanted) return;
+    const { downMs } = this.#restartMs.get('cloud') ?? { downMs: 2_000 };
+    this.timeline.after(downMs, () => {
+      if (this.cloud.isWanted && !this.cloud.isRunning) void this.cloud.start();
+    });
+  }
+
+  async run(): Promise<WorldResult> {
+    const kinds = this.#options.kinds ?? faultKinds;
+    for (const { atMs, fault } of drawFaults(this.#random, this.city, this.activeMs, kinds)) {
+      this.#told.push(`${(atMs / 1000).toFixed(1)} s: ${JSON.stringify(fault)}`);
+      this.timeline.at(atMs, () => this.#strike(fault));
+    }
+    this.timeline.at(0, () => void this.cloud.start());
+    for (const edge of [...this.edges.values()]) {
+      this.timeline.at(pickInteger(this.#random, 100, 2_000), () => void edge.start());
+    }
+    await this.timeline.run(this.activeMs);
+    this.#heal();
+    await this.#settle();
+    checkSettled(this);
+    await this.#end();
+    await checkAfter(this);
+    const { problems, trace, epochs } = this.witness;
+    let readings = 0;
+    for (const { sealed } of epochs.values()) {
+      for (const record of sealed.values()) readings += record.isState ? 0 : record.readings.length;
+    }
+    const { nowMs: virtualMs, events } = this.timeline;
+    const { seed } = this;
+    return { seed, problems, trace, faults: this.#told, virtualMs, events, readings };
+  }
+
+  #heal(): void {
+    this.#isHealed = true;
+    this.witness.say('world', 'faults are over');
+    Object.assign(this.broker.weather, calm);
+    this.broker.unreachable.clear();
+    this.broker.start();
+    for (const device of this.devices.values()) device.trouble = null;
+    this.desk.moods.clear();
+    Object.assign(this.cloud.disk, { isFull: false, isStoreHung: false });
+    for (const edge of this.edges.values()) {
+      Object.assign(edge.disk, { isFull: false, slowMs: 0 });
+      this.#setClock(edge);
+    }
+    this.cloud.wall.errorMs = 0;
+  }
+
+  /** Runs until everybody is connected and nothing old is on its way, and for a while more. */
+  async #settle(): Promise<void> {
+    const endMs = this.timeline.nowMs + SETTLE_MAX_MS;
+    let calmSinceMs = this.timeline.nowMs;
+    while (this.timeline.nowMs < endMs && this.timeline.nowMs - calmSinceMs < CALM_MS) {
+      await this.timeline.run(this.timeline.nowMs + 1_000);
+      if (!this.#isCalm()) calmSinceMs = this.timeline.nowMs;
+    }
+    if (!this.#isCalm()) this.witness.problem('windows never stall', this.#whoIsNotCalm());
+  }
+
+  #isCalm(): boolean {
+    return this.cloud.isRunning && [...this.edges.values()].every((edge) => isIdle(edge));
+  }
+
+  #whoIsNotCalm(): string {
+    const busy = [...this.edges.values()].filter((edge) => !isIdle(edge));
+    const told = busy.map((edge) => {
+      const { pendingRecords } = edge.agent?.counters() ?? { pendingRecords: -1 };
+      return `${edge.name} has ${pendingRecords} records open`;
+    });
+    return `${SETTLE_MAX_MS / 1000} s after the faults: ${told.join(', ') || 'the cloud is away'}`;
+  }
+
+  /** Collecting ends in order; what is left goes out; the cloud works through it. */
+  async #end(): Promise<void> {
+    let open = 0;
+    for (const edge of this.edges.values()) {
+      edge.isWanted = false;
+      open++;
+      void edge.stop(DRAIN_MS).then(() => open--);
+    }
+    await this.timeline.run(this.timeline.nowMs + DRAIN_MS + 60_000, () => open === 0);
+    if (open > 0) this.witness.problem('windows never stall', `${open} gateways do not end`);
+    await this.timeline.run(this.timeline.nowMs + AFTER_MS);
+  }
+
+  close(): void {
+    this.cloud.isWanted = false;
+    for (const edge of this.edges.values()) {
+      edge.isWanted = false;
+      edge.close();
+    }
+    this.cloud.close();
+  }
+
+  #strike(fault: Fault): void {
+    this.witness.say('world', JSON.stringify(fault));
+    const { timeline, broker } = this;
+    const later = (ms: number, undo: () => void) =>
+      timeline.after(ms, () => {
+        if (!this.#isHealed) undo();
+      });
+    switch (fault.kind) {
+      case 'loss':
+        broker.weather.loss = fault.share;
+        broker.weather.repeats = fault.share;
+        later(fault.forMs, () => Object.assign(broker.weather, { loss: 0, repeats: 0 }));
+        return;
+      case 'delay':
+        broker.weather.delayMaxMs = fault.maxMs;
+        later(fault.forMs, () => Object.assign(broker.weather, { delayMaxMs: calm.delayMaxMs }));
+        return;
+      case 'broker-restart':
+        broker.stop();
+        later(fault.forMs, () => broker.start());
+        return;
+      case 'cut':
+        broker.cut(fault.who);
+        return;
+      case 'half-open':
+        broker.halfOpen(fault.who);
+        return;
+      case 'stall':
+        broker.stall(fault.who, Math.min(fault.forMs, this.activeMs - timeline.nowMs));
+        return;
+      case 'outage':
+        broker.unreachable.add(fault.who);
+        broker.cut(fault.who);
+        later(fault.forMs, () => broker.unreachable.delete(fault.who));
+        return;
+      case 'full-cloud-disk':
+        this.cloud.disk.isFull = true;
+        later(fault.forMs, () => Object.assign(this.cloud.disk, { isFull: false }));
+        return;
+      case 'store-hung':
+        this.cloud.disk.isStoreHung = true;
+        later(fault.forMs, () => Object.assign(this.cloud.disk, { isStoreHung: false }));
+        return;
+      case 'kill-cloud':
+        this.#restartMs.set('cloud', fault);
+        if (fault.place === null) this.cloud.kill();
+        else this.cloud.life.arm(fault.place, fault.count);
+        return;
+      case 'wiped-store':
+        this.#restartMs.set('cloud', fault);
+        this.cloud.isWanted = false;
+        this.cloud.kill();
+        this.cloud.wipe();
+        this.desk.forget();
+        this.cloud.isWanted = true;
+        timeline.after(fault.downMs, () => void this.cloud.start());
+        return;
+      case 'receiver':
+        this.desk.moods.set(fault.who, fault.mood);
+        later(fault.forMs, () => this.desk.moods.delete(fault.who));
+        return;
+      default:
+        this.#strikeEdge(fault, later);
+    }
+  }
+
+  #strikeEdge(
+    fault: Extract<Fault, { readonly who: string }>,
+    later: (ms: number, undo: () => void) => void,
+  ): void {
+    const edge = this.edges.get(fault.who);
+    if (fault.kind === 'clock-step' && fault.who === 'cloud') {
+      this.cloud.wall.errorMs += fault.byMs;
+      return;
+    }
+    if (!edge) return;
+    switch (fault.kind) {
+      case 'kill-edge':
+        this.#restartMs.set(edge.name, fault);
+        if (fault.place === null) edge.kill();
+        else edge.life.arm(fault.place, fault.count);
+        return;
+      case 'clock-step':
+        edge.wall.errorMs += fault.byMs;
+        return;
+      case 'slow-disk':
+        edge.disk.slowMs = fault.ms;
+        later(fault.forMs, () => Object.assign(edge.disk, { slowMs: 0 }));
+        return;
+      case 'full-disk':
+        edge.disk.isFull = true;
+        later(fault.forMs, () => Object.assign(edge.disk, { isFull: false }));
+        return;
+      case 'device': {
+        const device = this.devices.get(`${fault.who}/${fault.device}`);
+        if (!device) return;
+        if (fault.trouble === 'cut') device.cut();
+        else {
+          device.trouble = fault.trouble;
+          later(fault.forMs, () => Object.assign(device, { trouble: null }));
+        }
+        return;
+      }
+      default:
+    }
+  }
+}
+
+const OPEN_RECORDS_MAX = 6;
+
+/** Connected, and nothing waits but what was sealed in the last seconds. */
+function isIdle(edge: EdgeNode): boolean {
+  const { agent } = edge;
+  if (!agent || !edge.isRunning) return false;
+  const { uplink, counters, outbox } = agent.health();
+  return uplink.up && outbox.disk === 'ok' && counters.pendingRecords <= OPEN_RECORDS_MAX;
+}
