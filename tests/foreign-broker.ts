@@ -34,7 +34,8 @@ export function writeBrokerFiles(folder: string, files: Readonly<Record<string, 
   giveToBroker(folder);
 }
 
-function giveToBroker(path: string): void {
+/** To the user Mosquitto turns into when root starts it. */
+export function giveToBroker(path: string): void {
   if (process.getuid?.() !== 0) return;
   const line = readFileSync('/etc/passwd', 'utf8').match(/^mosquitto:[^:]*:(\d+):(\d+):/m);
   if (line) chownSync(path, Number(line[1]), Number(line[2]));

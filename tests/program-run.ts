@@ -10,6 +10,8 @@ export interface Answer {
   readonly stderr: string;
 }
 
+const KEPT = 64 * 1024;
+
 /** One installation of the program, started in one folder. */
 export class ProgramRun implements AsyncDisposable {
   readonly #entry: string;
@@ -17,6 +19,7 @@ export class ProgramRun implements AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv;
   readonly #running = new Map<string, ChildProcess>();
   readonly #said = new Map<string, string>();
+  readonly #printed = new Map<string, string>();
 
   /** `entry` is cli/main.ts or dist/cli/main.js. */
   constructor(entry: string, cwd: string, env: Readonly<Record<string, string>> = {}) {
@@ -40,13 +43,16 @@ export class ProgramRun implements AsyncDisposable {
   /** Goes on under a name; resolves when it said `ready` on stderr. Rejects when it ends before. */
   async start(name: string, words: readonly string[], ready: string): Promise<void> {
     const child = spawn(process.execPath, [this.#entry, ...words], {
-      ...{ cwd: this.#cwd, env: this.#env, stdio: ['ignore', 'ignore', 'pipe'] },
+      ...{ cwd: this.#cwd, env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] },
     });
     this.#running.set(name, child);
+    child.stdout.on('data', (chunk) => {
+      this.#printed.set(name, `${this.printed(name)}${chunk}`.slice(-KEPT));
+    });
     await new Promise<void>((resolve, reject) => {
       let said = '';
-      child.stderr!.on('data', (chunk) => {
-        said = `${said}${chunk}`.slice(-64 * 1024);
+      child.stderr.on('data', (chunk) => {
+        said = `${said}${chunk}`.slice(-KEPT);
         this.#said.set(name, said);
         if (said.includes(ready)) resolve();
       });
@@ -54,6 +60,11 @@ export class ProgramRun implements AsyncDisposable {
         reject(new Error(`${name}: ${code ?? signal}\n${said}`)),
       );
     });
+  }
+
+  /** The last of what it wrote to stdout. */
+  printed(name: string): string {
+    return this.#printed.get(name) ?? '';
   }
 
   /** The last of what it wrote to stderr. */
@@ -98,11 +109,24 @@ export interface SeriesNow {
   readonly current: { readonly v: unknown; readonly q: string } | null;
 }
 
-/** The current values a cloud's API tells, with the token in a file. */
-export async function seriesOf(apiPort: number, tokenFile: string): Promise<SeriesNow[]> {
-  const answer = await fetch(`http://127.0.0.1:${apiPort}/v1/series`, {
+export interface AccountNow {
+  readonly taken: number;
+  readonly stored: number;
+  readonly unchanged: number;
+  readonly missed: number;
+  readonly given_up: number;
+}
+
+/** What a cloud's API answers, with the token in a file. */
+export async function ask<T>(apiPort: number, tokenFile: string, path: string): Promise<T> {
+  const answer = await fetch(`http://127.0.0.1:${apiPort}${path}`, {
     headers: { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` },
   });
   if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-  return ((await answer.json()) as { items: SeriesNow[] }).items;
+  return (await answer.json()) as T;
+}
+
+/** The current values a cloud's API tells, with the token in a file. */
+export async function seriesOf(apiPort: number, tokenFile: string): Promise<SeriesNow[]> {
+  return (await ask<{ items: SeriesNow[] }>(apiPort, tokenFile, '/v1/series')).items;
 }
