@@ -4,7 +4,7 @@ import { CLOUD_IDENTITY, makeSecret, secretHash } from '../cloud/registry/regist
 import { systemRandom } from '../core/random.ts';
 import type { Bed } from './bench.ts';
 import type { Code } from './emitted.ts';
-import { benchFolder } from './emitted.ts';
+import { benchFolder, unitFlags } from './emitted.ts';
 import type { GatewaySite } from './gateway-file.ts';
 import type { Side } from './side.ts';
 import type { AckerSettings } from './sides/acker.ts';
@@ -64,6 +64,10 @@ export async function standEdge(bed: Bed, plan: EdgePlan): Promise<EdgeStand> {
   };
   const settings: EdgeSettings = { site, secret, reportAll: true };
   const environment = plan.environment ?? {};
-  const edge = await bed.side('edge', settings, { environment, folder: benchFolder(code) });
+  const edge = await bed.side('edge', settings, {
+    environment,
+    folder: benchFolder(code),
+    execArgv: unitFlags(),
+  });
   return { devices, acker, edge, delivered: () => acker.ask<Delivered>('counts') };
 }

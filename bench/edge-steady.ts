@@ -5,7 +5,7 @@
 import type { Bed, Bench } from './bench.ts';
 import { sleep } from './bench.ts';
 import { standEdge } from './edge-stand.ts';
-import { codeToRun } from './emitted.ts';
+import { codeToRun, unitFlags } from './emitted.ts';
 import { spent } from './side.ts';
 
 const DEVICES = 20;
@@ -27,6 +27,7 @@ async function run(bed: Bed): Promise<void> {
   const { cpuS, wallS } = spent(before, after);
   const about = {
     code,
+    flags: unitFlags().join(' '),
     readingsASecond: Math.round((last.readings - first.readings) / wallS),
     seconds: Math.round(wallS),
   };

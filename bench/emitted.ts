@@ -16,6 +16,13 @@ export function codeToRun(): Code {
   return existsSync(join(dist, 'edge/agent.js')) ? 'emitted' : 'source';
 }
 
+/** What the systemd unit gives the runtime, so that what is measured is what runs on gateways. */
+export function unitFlags(): string[] {
+  const unit = readFileSync(join(here, '../deploy/lifeline-edge.service'), 'utf8');
+  const [, flags = ''] = /^ExecStart=\S+node (.*?)\S+main\.js/m.exec(unit) ?? [];
+  return flags.split(' ').filter(Boolean);
+}
+
 /** Folder of the bench whose sides run that code. */
 export function benchFolder(code: Code): string {
   if (code === 'source') return here;

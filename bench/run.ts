@@ -1,6 +1,7 @@
 // `npm run bench -- SET [BENCH…] [--quick] [--profile FOLDER] [--recording FILE.csv]`: runs the
 // benches of a set one after another and prints one JSON line a figure on stdout.
 import { parseArgs } from 'node:util';
+import { alarmLatency } from './alarm-latency.ts';
 import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
 import { cloudThroughput } from './cloud-throughput.ts';
@@ -10,7 +11,7 @@ import { modbusRequest } from './modbus-request.ts';
 import { payload } from './payload.ts';
 
 const sets: Readonly<Record<string, readonly Bench[]>> = {
-  path: [payload, modbusRequest, edgeThroughput, edgeSteady, cloudThroughput],
+  path: [payload, modbusRequest, edgeThroughput, edgeSteady, cloudThroughput, alarmLatency],
 };
 
 const usage = () => {
