@@ -1,8 +1,8 @@
-// The gateway's wall clock against its monotonic one: what label a record gets, how far the label may be
-// believed, and when the wall clock was moved.
+// The gateway's wall clock against its monotonic one: what label a record gets, how far the label
+// may be believed, and when the wall clock was moved.
 //
-// Order and age go by the monotonic clock only, so nothing here can lose or reorder a reading; a wrong wall
-// clock gives wrong labels, and each step is told so that labels can be set right.
+// Order and age go by the monotonic clock only, so nothing here can lose or reorder a reading; a
+// wrong wall clock gives wrong labels, and each step is told so that labels can be set right.
 import type { Clock } from '../core/clock.ts';
 import type { ClockStamp, ClockState, ClockStep } from '../protocols/uplink/record.ts';
 
@@ -46,8 +46,8 @@ export class ClockWatch {
   }
 
   /**
-   * Looks at the clocks. What comes back was a step of the wall clock, or a change of its state; records
-   * of what was measured before it should have been sealed under the stamp before it.
+   * Looks at the clocks. What comes back was a step of the wall clock, or a change of its state;
+   * records of what was measured before it should have been sealed under the stamp before it.
    */
   check(): ClockStep | null {
     const nowMs = this.#clock.monoMs();
@@ -77,7 +77,8 @@ export class ClockWatch {
   #look(): void {
     const syncMs = this.#lastSync();
     const nowMs = this.#clock.monoMs();
-    // A file from the future was written before the clock was set back: it tells of a sync all the same.
+    // A file from the future was written before the clock was set back: it tells of a sync all the
+    // same.
     const ageMs = syncMs === null ? null : Math.max(0, this.#clock.wallMs() - syncMs);
     if (ageMs !== null && ageMs <= SYNC_AGE_MAX_MS) {
       this.#syncedMonoMs = nowMs - ageMs;

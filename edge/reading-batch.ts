@@ -1,10 +1,12 @@
-// What has been read of one class of points and is not sealed yet: columns of readings in poll order, and
-// what each group of points was polled for.
+// What has been read of one class of points and is not sealed yet: columns of readings in poll
+// order, and what each group of points was polled for.
 import { type QualityCode, qualityCode } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import type { Coverage, ReadingColumns } from '../protocols/uplink/record.ts';
 
-/** A record of this many readings costs 2.9 B a reading on a slow 16-bit signal; more gains little. */
+/**
+ * A record of this many readings costs 2.9 B a reading on a slow 16-bit signal; more gains little.
+ */
 export const BATCH_READINGS = 100;
 /** Under load: fewer records a second cost less in envelope, commit and ack. */
 export const BATCH_READINGS_MAX = 500;

@@ -1,18 +1,21 @@
 // Sealing: from polls to records. A reading is taken when its record is sealed.
 //
-// Gathering. Each class of points (the highest class in a group decides) has a batch of its own, so that
-// trend can be given up without compliance. A batch is sealed at 100 readings (500 while they come fast),
-// 1 s after its first reading, within 20 ms when a poll was urgent. All polls of a group go to one batch,
-// so the readings of a point are sealed in the order in which they were taken.
-// Coverage goes with the readings it is about. A group without readings to report is covered every 10 s;
-// every second while a delay of its rules may be running, which begins with an urgent or a failed poll.
-// Account. taken = readings + unchanged in each record and in sum; missed polls become a gap record, one
-// entry a group, at most every 10 s: due = taken + missed. A poll with more readings than a record holds
-// is spread over several: each covers what is in it, and only the last moves the group's time on.
-// Clock. Before the first reading after a step of the wall clock, what is pending is sealed under the old
-// stamp; then a record tells of the step.
-// Losses the outbox tells of (debts) are sealed into gap records; those are sent only once they are durable,
-// because a debt that is told twice is counted twice.
+// Gathering. Each class of points (the highest class in a group decides) has a batch of its own, so
+// that trend can be given up without compliance. A batch is sealed at 100 readings (500 while they
+// come fast), 1 s after its first reading, within 20 ms when a poll was urgent. All polls of a
+// group go to one batch, so the readings of a point are sealed in the order in which they were
+// taken.
+// Coverage goes with the readings it is about. A group without readings to report is covered every
+// 10 s; every second while a delay of its rules may be running, which begins with an urgent or a
+// failed poll.
+// Account. taken = readings + unchanged in each record and in sum; missed polls become a gap
+// record, one entry a group, at most every 10 s: due = taken + missed. A poll with more readings
+// than a record holds is spread over several: each covers what is in it, and only the last moves
+// the group's time on.
+// Clock. Before the first reading after a step of the wall clock, what is pending is sealed under
+// the old stamp; then a record tells of the step.
+// Losses the outbox tells of (debts) are sealed into gap records; those are sent only once they are
+// durable, because a debt that is told twice is counted twice.
 // Sequences rise by one over all lanes. Records go to outbox and uplink in one call, in this order.
 import type { Clock } from '../core/clock.ts';
 import { assert } from '../core/fault.ts';
@@ -41,7 +44,9 @@ export const BATCH_WAIT_MS = 1_000;
 export const URGENT_WAIT_MS = 20;
 export const COVERAGE_WAIT_MS = 10_000;
 export const MISSED_WAIT_MS = 10_000;
-/** A batch that fills faster than this is under load, one that fills slower than the second no more. */
+/**
+ * A batch that fills faster than this is under load, one that fills slower than the second no more.
+ */
 const FAST_FILL_MS = 100;
 const SLOW_FILL_MS = 500;
 /** Text makes records large: three quarters of a message, the rest is coverage. */
@@ -283,8 +288,8 @@ export class Sealer implements Sink {
   }
 
   /**
-   * State records: the newest reading of every point that was read, each with its own time. They count for
-   * nothing: every reading in them was taken before.
+   * State records: the newest reading of every point that was read, each with its own time. They
+   * count for nothing: every reading in them was taken before.
    */
   sealState(): void {
     this.#checkClock();

@@ -29,10 +29,12 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** One commit. When it fails, `entries` are to be given again; the rest is remembered by the core. */
+/**
+ * One commit. When it fails, `entries` are to be given again; the rest is remembered by the core.
+ */
 export interface Batch {
   readonly entries: readonly Entry[];
-  /** Handed to the link: the cloud may have them though no ack came. */
+  /** On their way to the link or behind it: the cloud may have them though no ack came. */
   readonly sent: readonly EpochRanges[];
   /** Stored in the cloud. */
   readonly acked: readonly EpochRanges[];
@@ -65,7 +67,9 @@ export interface OutboxStatus {
   readonly files: number;
   /** False until the older files have been read through after the opening. */
   readonly isScanned: boolean;
-  /** Readings lost for want of room or by damage, exact counts only; of them covered as unchanged. */
+  /**
+   * Readings lost for want of room or by damage, exact counts only; of them covered as unchanged.
+   */
   readonly givenUp: number;
   readonly givenUpUnchanged: number;
   readonly refused: number;
@@ -74,7 +78,10 @@ export interface OutboxStatus {
 export interface CommitResult {
   readonly committed: boolean;
   readonly status: OutboxStatus;
-  /** Losses that no record tells of yet; only after a commit that succeeded, so that they are durable. */
+  /**
+   * Losses that no record tells of yet; only after a commit that succeeded, so that they are
+   * durable.
+   */
   readonly debts: readonly Debt[];
 }
 

@@ -335,7 +335,8 @@ test('a disk that is full at the opening lets the edge start and is written to w
   expect(everything(scanned(open())).get(core.epoch)).toEqual([1]);
 });
 
-// The folder as it is between two writes is what a kill leaves, since each write is one transaction.
+// The folder as it is between two writes is what a kill leaves, since each write is one
+// transaction.
 test('killed before any write, all that was committed is there, acked, told of or owed, and only once', () => {
   const bytesMax = SHARE_BYTES_MIN;
   const images: { path: string; committed: number; acked: number; told: Debt[] }[] = [];
@@ -413,7 +414,8 @@ function damageTest(
       for (const debt of exact) {
         expect(debt.readings).toBe(RangeSet.of(debt.sequences).size * 4);
       }
-      // Between two rows that are left everything is left or owed, even when the state did not survive.
+      // Between two rows that are left everything is left or owed, even when the state did not
+      // survive.
       for (let it = left[0] ?? 1; it < (left.at(-1) ?? 0); it++) {
         expect(left.includes(it) || named.has(it), `${it} in round ${round}`).toBe(true);
       }

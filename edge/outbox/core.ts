@@ -1,20 +1,23 @@
-// The outbox: what is sealed is here until the cloud has it. Synchronous; worker.ts runs it in a thread,
-// outbox.ts decides when to commit.
+// The outbox: what is sealed is here until the cloud has it. Synchronous; worker.ts runs it in a
+// thread, outbox.ts decides when to commit.
 //
 // Promises
-//   - `commit` reports `committed` only when its records are on disk (one transaction, synchronous=FULL).
-//   - A record stays until an ack names it, or it is given up and a debt says so (ledger.ts): decision and
-//     debt in one transaction. Whatever is killed when, a loss is told once.
+//   - `commit` reports `committed` only when its records are on disk (one transaction,
+//     synchronous=FULL).
+//   - A record stays until an ack names it, or it is given up and a debt says so (ledger.ts):
+//     decision and debt in one transaction. Whatever is killed when, a loss is told once.
 //   - An epoch is drawn at each opening and never reopened.
-//   - The outbox opens, whatever the files look like. What can be read is kept; the rest becomes a debt
-//     `damaged`. Only a folder that another process has open is refused.
-// Layout: a row of files (file.ts), appended to at the end, removed as a whole, so that space really comes
-// back and nothing is written twice. The newest is opened before the first reading; the older ones are
-// read through step by step (`step`), and until all are, only the present epoch is `held`.
-// Space: closed records (stored in the cloud) stay while there is room, within ACKED_SHARE, against the day
-// the cloud loses its store. Who leaves when space ends is in room.ts.
-// Disk full or failing: the commit says so and nothing changes on disk; the caller keeps the records and
-// asks again. News (acks, refusals, losses, words) is remembered and written with the next good commit.
+//   - The outbox opens, whatever the files look like. What can be read is kept; the rest becomes a
+//     debt `damaged`. Only a folder that another process has open is refused.
+// Layout: a row of files (file.ts), appended to at the end, removed as a whole, so that space
+// really comes back and nothing is written twice. The newest is opened before the first reading;
+// the older ones are read through step by step (`step`), and until all are, only the present epoch
+// is `held`.
+// Space: closed records (stored in the cloud) stay while there is room, within ACKED_SHARE, against
+// the day the cloud loses its store. Who leaves when space ends is in room.ts.
+// Disk full or failing: the commit says so and nothing changes on disk; the caller keeps the
+// records and asks again. News (acks, refusals, losses, words) is remembered and written with the
+// next good commit.
 import { assert, type Fault, isFault } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
 import type { Range } from '../../core/ranges.ts';
@@ -98,7 +101,9 @@ export class OutboxCore {
     });
   }
 
-  /** Throws `outbox_busy` when another process has the folder, `outbox_io` when it cannot be made. */
+  /**
+   * Throws `outbox_busy` when another process has the folder, `outbox_io` when it cannot be made.
+   */
   static open(options: OutboxCoreOptions): OutboxCore {
     assert(options.bytesMax >= SHARE_BYTES_MIN, `an outbox has at least ${SHARE_BYTES_MIN} bytes`);
     const files = listFiles(options.folder);
@@ -158,7 +163,10 @@ export class OutboxCore {
     }
   }
 
-  /** Whether trying again at once can help: space came free, or a damaged newest file was left behind. */
+  /**
+   * Whether trying again at once can help: space came free, or a damaged newest file was left
+   * behind.
+   */
   #recover(error: Fault): boolean {
     if (error.code === 'outbox_full') return this.#room.dropClosed() > 0;
     const newest = this.#shelf.writable;
@@ -177,7 +185,7 @@ export class OutboxCore {
     for (const { epoch, ranges } of batch.acked) this.#close(epoch, ranges);
     for (const { epoch, sequence, reason } of batch.refused) {
       const range = [{ first: sequence, last: sequence }];
-      const stored = this.read(epoch, range, 1).records[0];
+      const stored = this.#shelf.read(epoch, range, 1)[0];
       if (stored) this.#ledger.addRefused({ epoch, sequence, reason, bytes: stored.bytes });
       this.#close(epoch, range);
     }
@@ -330,7 +338,10 @@ export class OutboxCore {
     this.#ledger.keepParts(named);
   }
 
-  /** Every epoch of which something is here, the present one first; only it until all files are scanned. */
+  /**
+   * Every epoch of which something is here, the present one first; only it until all files are
+   * scanned.
+   */
   held(): Held[] {
     const others = this.#shelf.isScanned ? [...this.#ledger.epochs.keys()] : [];
     const epochs = [this.epoch, ...others.filter((epoch) => epoch !== this.epoch)];
@@ -340,11 +351,17 @@ export class OutboxCore {
   }
 
   /**
-   * Records of the ranges, lowest first, until `bytesMax` is reached, at least one. What is named as
-   * absent will never be found; the rest was left out for want of room.
+   * Records of the ranges, lowest first, until `bytesMax` is reached, at least one. What is named
+   * as absent will never be found; the rest was left out for want of room. Who reads is going to
+   * send: what was read counts as sent from here on, so that it is not given up between reading and
+   * sending.
    */
   read(epoch: Epoch, ranges: readonly Range[], bytesMax: number): ReadResult {
     const records = this.#shelf.read(epoch, ranges, bytesMax).map(toStored);
+    this.#noteSent(
+      epoch,
+      records.map(({ sequence }) => ({ first: sequence, last: sequence })),
+    );
     return { records, absent: without(ranges, this.#shelf.held(epoch)) };
   }
 
@@ -353,7 +370,7 @@ export class OutboxCore {
     const part = this.#ledger.parts.get(hash);
     if (!part) return undefined;
     const { epoch, sequence } = part;
-    return this.read(epoch, [{ first: sequence, last: sequence }], 1).records[0];
+    return this.#shelf.read(epoch, [{ first: sequence, last: sequence }], 1).map(toStored)[0];
   }
 
   /** Marks the end as clean, unless the disk does not let us, and closes the files. */

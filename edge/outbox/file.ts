@@ -1,19 +1,21 @@
 // One file of the outbox: an SQLite database that is only ever appended to, and removed as a whole.
 //
 // Format 1 (`PRAGMA user_version`). Two tables:
-//   records  one row a record. The key is opening number of the epoch x 2^32 + sequence, so that the rows
-//            of an epoch lie in order, are found without an index, and are appended at the right edge of
-//            the tree. `crc` is a CRC-32 over every other column.
-//   state    what the outbox knows beside the records (epochs, ranges, debts, dictionary parts), as text
-//            under a key, each with its CRC-32. The newest file speaks; older ones keep what was true when
-//            they were the newest, which is the fallback when the newest is damaged.
+//   records  one row a record. The key is opening number of the epoch x 2^32 + sequence, so that
+//   the rows
+//            of an epoch lie in order, are found without an index, and are appended at the right
+//            edge of the tree. `crc` is a CRC-32 over every other column.
+//   state    what the outbox knows beside the records (epochs, ranges, debts, dictionary parts), as
+//   text
+//            under a key, each with its CRC-32. The newest file speaks; older ones keep what was
+//            true when they were the newest, which is the fallback when the newest is damaged.
 //
-// The newest file is in WAL mode with synchronous=FULL: a commit is one fsync of the log. When it is full
-// it turns into a plain database without a log beside it. The lock is exclusive: a second process that
-// opens the same folder is told so, and cannot hand out the same sequences.
+// The newest file is in WAL mode with synchronous=FULL: a commit is one fsync of the log. When it
+// is full it turns into a plain database without a log beside it. The lock is exclusive: a second
+// process that opens the same folder is told so, and cannot hand out the same sequences.
 //
-// Damage: a flipped bit in a row costs that row (checksum); in a page the rows of that page. `scan` seeks
-// over what cannot be read and goes on behind it.
+// Damage: a flipped bit in a row costs that row (checksum); in a page the rows of that page. `scan`
+// seeks over what cannot be read and goes on behind it.
 import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
@@ -56,7 +58,7 @@ export interface ScanStep {
   readonly damaged: boolean;
 }
 
-const OPENINGS = 2 ** 20; // Opening numbers that one file can tell apart: far more than it has rows.
+const OPENINGS = 2 ** 20; // Openings that one file can tell apart: far more than it has rows.
 const SEQUENCES = 2 ** 32;
 const KEY_MAX = OPENINGS * SEQUENCES;
 const SKIP_ONE_BY_ONE = 64; // A page of 4 KB holds fewer rows than this.
@@ -69,7 +71,10 @@ export function rowKey(epoch: Epoch, sequence: number): number {
   return (Number.parseInt(epoch, 10) % OPENINGS) * SEQUENCES + sequence;
 }
 
-/** What a failed operation on a file means: `outbox_full`, `outbox_damaged`, `outbox_busy` or `outbox_io`. */
+/**
+ * What a failed operation on a file means: `outbox_full`, `outbox_damaged`, `outbox_busy` or
+ * `outbox_io`.
+ */
 export function fileFault(error: unknown, what: string): Fault {
   if (isFault(error)) return error;
   const number = errorCode(error);
@@ -120,8 +125,8 @@ export class OutboxFile {
         `PRAGMA page_size = 4096; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL; PRAGMA user_version = ${FILE_FORMAT};
          CREATE TABLE records (
-           key INTEGER PRIMARY KEY, epoch TEXT NOT NULL, keep INTEGER NOT NULL, taken INTEGER NOT NULL,
-           unchanged INTEGER NOT NULL, taken_before INTEGER NOT NULL, first_mono INTEGER NOT NULL,
+           key INTEGER PRIMARY KEY, epoch TEXT NOT NULL, keep INTEGER NOT NULL,
+           taken INTEGER NOT NULL, unchanged INTEGER NOT NULL, taken_before INTEGER NOT NULL, first_mono INTEGER NOT NULL,
            last_mono INTEGER NOT NULL, first_alias INTEGER NOT NULL, points INTEGER NOT NULL,
            manifest TEXT NOT NULL, gaps TEXT NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL
          ) STRICT;
@@ -135,8 +140,8 @@ export class OutboxFile {
   }
 
   /**
-   * For appending with a bounded log, or with null for reading what is there. Throws `outbox_damaged` when
-   * it is no file of this format; `outbox_busy` when another process has it.
+   * For appending with a bounded log, or with null for reading what is there. Throws
+   * `outbox_damaged` when it is no file of this format; `outbox_busy` when another process has it.
    */
   static open(path: string, logPages: number | null): OutboxFile {
     return OutboxFile.#opened(path, (database) => {
@@ -219,7 +224,10 @@ export class OutboxFile {
     return { state, isWhole };
   }
 
-  /** Rows of the ranges, lowest first, until `bytesMax` is reached, at least one; damaged ones are left out. */
+  /**
+   * Rows of the ranges, lowest first, until `bytesMax` is reached, at least one; damaged ones are
+   * left out.
+   */
   read(epoch: Epoch, ranges: readonly Range[], bytesMax: number): readonly Row[] {
     const rows: Row[] = [];
     let bytes = 0;
@@ -275,8 +283,9 @@ export class OutboxFile {
     }
   }
 
-  // The smallest place behind `key` from which a row can be read again, null when there is none: one by
-  // one over a damaged page, then in doubling steps and back by halves over a damaged branch.
+  // The smallest place behind `key` from which a row can be read again, null when there is none:
+  // one by one over a damaged page, then in doubling steps and back by halves over a damaged
+  // branch.
   #nextReadable(key: number): number | null {
     for (let place = key + 1; place <= key + SKIP_ONE_BY_ONE; place++) {
       if (this.#isReadableBehind(place)) return place;

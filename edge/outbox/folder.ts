@@ -1,5 +1,5 @@
-// The folder of an outbox: which files there are, which of them speaks for the state, and what becomes of
-// a file that is none.
+// The folder of an outbox: which files there are, which of them speaks for the state, and what
+// becomes of a file that is none.
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFault } from '../../core/fault.ts';
@@ -52,7 +52,7 @@ export function newFileState(folder: string, number: number): FileState {
 }
 
 export function noteRow(file: FileState, row: Row): void {
-  if (file.held.get(row.epoch)?.has(row.sequence)) return; // Written while the file is read through.
+  if (file.held.get(row.epoch)?.has(row.sequence)) return; // Noted as written.
   file.recordBytes += row.bytes.length + ROW_BYTES;
   file.rows[keepClasses.indexOf(row.keep)]! += 1;
   addTo(file.held, row);
@@ -81,7 +81,8 @@ export function listFiles(folder: string): FileState[] {
 }
 
 /**
- * The state of the newest file that has it whole, with what can be read of damaged newer ones over it.
+ * The state of the newest file that has it whole, with what can be read of damaged newer ones over
+ * it.
  * Leaves the newest file open for appending when it is healthy; takes files away that are none.
  */
 export function loadNewest(folder: string, files: FileState[], logPages: number): Ledger {
@@ -136,7 +137,7 @@ export function setAside(folder: string, path: string): void {
       .sort();
     for (const name of damaged.slice(0, -SET_ASIDE_MAX)) rmSync(join(folder, name));
   } catch (error) {
-    fileFault(error, path); // A disk that cannot rename keeps the file; it is skipped again next time.
+    fileFault(error, path); // The file stays, and is skipped again next time.
   }
 }
 

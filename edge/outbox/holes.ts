@@ -1,6 +1,7 @@
-// What damage cost: the sequences of an epoch that are neither held nor closed nor given up, and how many
-// readings were in them. Each row tells how many readings were taken before it, so a hole between two rows
-// is counted exactly; where a neighbour is missing too, by the mean of the epoch, and marked as estimated.
+// What damage cost: the sequences of an epoch that are neither held nor closed nor given up, and
+// how many readings were in them. Each row tells how many readings were taken before it, so a hole
+// between two rows is counted exactly; where a neighbour is missing too, by the mean of the epoch,
+// and marked as estimated.
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';

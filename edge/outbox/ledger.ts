@@ -1,10 +1,10 @@
 // What the outbox knows beside its records: epochs with what is closed and given up in them, debts,
-// dictionary parts, refused records, and a few remembered words. Lies as text under keys in the newest
-// file, is held in memory, and only what changed is written with the next commit.
+// dictionary parts, refused records, and a few remembered words. Lies as text under keys in the
+// newest file, is held in memory, and only what changed is written with the next commit.
 //
-// A debt is a loss that no record tells of yet: it is written in the same transaction as the decision to
-// give up, and leaves in the same transaction as the gap record that tells of it. So a loss is told once,
-// whatever is killed when.
+// A debt is a loss that no record tells of yet: it is written in the same transaction as the
+// decision to give up, and leaves in the same transaction as the gap record that tells of it. So a
+// loss is told once, whatever is killed when.
 import { assert } from '../../core/fault.ts';
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
@@ -51,13 +51,15 @@ export interface EpochState {
   readonly closed: RangeSet;
   readonly givenUp: RangeSet;
   /**
-   * Sent and not closed: the cloud may have these. Given up last, and each by a gap of its own, so that the
-   * cloud can tell the gap of a record that it has.
+   * Sent and not closed: the cloud may have these. Given up last, and each by a gap of its own, so
+   * that the cloud can tell the gap of a record that it has.
    */
   readonly sent: RangeSet;
 }
 
-/** Which record is a dictionary part. It stays, closed or not, as long as its manifest is in use. */
+/**
+ * Which record is a dictionary part. It stays, closed or not, as long as its manifest is in use.
+ */
 export interface Part {
   readonly epoch: Epoch;
   readonly sequence: number;
@@ -72,12 +74,19 @@ export interface Refused {
   readonly bytes: Uint8Array;
 }
 
-/** A gap record lists at most this many ranges: 8 KB of two varints each. A longer debt is cut in pieces. */
+/**
+ * A gap record lists at most this many ranges: 8 KB of two varints each. A longer debt is cut in
+ * pieces.
+ */
 export const DEBT_RANGES_MAX = 512;
-/** Refused records kept for a person to look at; the oldest leave first. Each new file carries them. */
+/**
+ * Refused records kept for a person to look at; the oldest leave first. Each new file carries them.
+ */
 export const REFUSED_RECORDS_MAX = 32;
 export const REFUSED_BYTES_MAX = 64 * 1024;
-/** 30 dictionaries of 10,000 points, 150 bytes of state a part; beyond it the oldest leave first. */
+/**
+ * 30 dictionaries of 10,000 points, 150 bytes of state a part; beyond it the oldest leave first.
+ */
 export const PARTS_MAX = 1_024;
 
 export class Ledger {

@@ -1,11 +1,12 @@
-// The outbox as the edge uses it: appending never waits. Records gather in memory and are committed once a
-// second, at 256 KB, or at once when one is urgent; one commit is under way at a time, so a slow disk makes
-// commits larger and not more. News (acks, refusals, words) rides along.
+// The outbox as the edge uses it: appending never waits. Records gather in memory and are committed
+// once a second, at 256 KB, or at once when one is urgent; one commit is under way at a time, so a
+// slow disk makes commits larger and not more. News (acks, refusals, words) rides along.
 //
-// Memory is bounded. Above ACCEPT_BYTES_MAX `accepts` turns false: the collector misses and counts trend
-// polls. Above WAITING_BYTES_MAX records are dropped: first those the cloud has already, then trend before
-// compliance before life-safety before events, and last those that were sent and may have arrived; each
-// becomes a loss that a gap record tells of. That happens only while the disk is full or hangs for long.
+// Memory is bounded. Above ACCEPT_BYTES_MAX `accepts` turns false: the collector misses and counts
+// trend polls. Above WAITING_BYTES_MAX records are dropped: first those the cloud has already, then
+// trend before compliance before life-safety before events, and last those that were sent and may
+// have arrived; each becomes a loss that a gap record tells of. That happens only while the disk is
+// full or hangs for long.
 import type { Clock } from '../../core/clock.ts';
 import { assert } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
@@ -49,7 +50,10 @@ type News = {
 };
 
 export interface OutboxListener {
-  /** Losses no record tells of yet; each is handed over once, until a record that settles it is durable. */
+  /**
+   * Losses no record tells of yet; each is handed over once, until a record that settles it is
+   * durable.
+   */
   onDebts(debts: readonly Debt[]): void;
   /** In the order they were appended. */
   onCommitted(entries: readonly Entry[]): void;
@@ -76,8 +80,9 @@ export class Outbox {
   #isUrgent = false;
   #isPushingBack = false;
   #handed = new Set<number>();
-  #ackedHere = new RangeSet(); // Of the present epoch, while it is not on disk.
-  #sentHere = new RangeSet();
+  /** Of what is not on disk yet: stored in the cloud, and handed to the link. */
+  readonly #ackedHere = new RangeSet();
+  readonly #sentHere = new RangeSet();
   #cancelTimer: (() => void) | null = null;
   #commitUnderWay: Promise<void> | null = null;
   #isClosed = false;
@@ -135,18 +140,18 @@ export class Outbox {
     this.#schedule();
   }
 
-  /** Handed to the link. Is written with the next commit and asks for none. */
+  /** On its way to the link. Is written with the next commit and asks for none. */
   sent(epoch: Epoch, sequence: number): void {
     let set = this.#news.sent.get(epoch);
     if (!set) this.#news.sent.set(epoch, (set = new RangeSet()));
     set.add(sequence);
-    if (epoch === this.epoch && this.#status.disk !== 'ok') this.#sentHere.add(sequence);
+    if (epoch === this.epoch) this.#sentHere.add(sequence);
   }
 
   /** What the cloud's ack named as stored. */
   acked(epoch: Epoch, ranges: readonly Range[]): void {
     this.#news.acked.push({ epoch, ranges });
-    if (epoch === this.epoch && this.#status.disk !== 'ok') {
+    if (epoch === this.epoch) {
       for (const { first, last } of ranges) this.#ackedHere.add(first, last);
     }
     this.#takeNews();
@@ -179,7 +184,7 @@ export class Outbox {
     return this.#port.part(hash);
   }
 
-  /** Durable or still in memory; see `OutboxCore.read`. */
+  /** Durable or still in memory; see `OutboxCore.read`: what is read counts as sent. */
   async read(epoch: Epoch, ranges: readonly Range[], bytesMax: number): Promise<ReadResult> {
     const stored = await this.#port.read(epoch, ranges, bytesMax);
     if (epoch !== this.epoch || stored.absent.length === 0) return stored;
@@ -192,6 +197,7 @@ export class Outbox {
       absent.remove(sequence);
       if (records.length > 0 && bytes + record.bytes.length > bytesMax) continue;
       bytes += record.bytes.length;
+      this.sent(epoch, sequence);
       const { lastMonoMs } = record;
       records.push({ epoch, sequence, isEvent: keep === 'event', lastMonoMs, bytes: record.bytes });
     }
@@ -256,8 +262,9 @@ export class Outbox {
     this.#committing = [];
     this.#committingBytes = 0;
     if (result.committed) {
-      this.#ackedHere = new RangeSet();
-      this.#sentHere = new RangeSet();
+      const last = entries.at(-1)?.record.sequence ?? 0;
+      this.#ackedHere.remove(1, last);
+      this.#sentHere.remove(1, last);
     } else {
       this.#waiting = [...entries, ...this.#waiting];
       this.#waitingBytes += bytes;

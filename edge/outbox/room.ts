@@ -1,13 +1,15 @@
 // Space in the outbox: what leaves when the share is used up, and in which order.
 //
 //   1. Files whose records are all closed (the cloud has them), oldest first.
-//   2. A file of which less than three quarters are still needed: what is needed is copied to the newest.
-//   3. What nobody has yet, a file at a time from the oldest: its trend records; when no file has any, or
-//      giving up single ones would make too many ranges, its compliance records with them; when nothing
-//      but life-safety and events is left, those too. The newest file is ended early when it has what
-//      should go before anything in the others.
-// Each `relieve` does one bounded piece, and begins three files before the share is full. Copies are
-// committed before the file they come from is removed; a kill between leaves both, which is harmless.
+//   2. A file of which less than three quarters are still needed: what is needed is copied to the
+//      newest.
+//   3. What nobody has yet, a file at a time from the oldest: its trend records; when no file has
+//      any, or giving up single ones would make too many ranges, its compliance records with them;
+//      when nothing but life-safety and events is left, those too. The newest file is ended early
+//      when it has what should go before anything in the others.
+// Each `relieve` does one bounded piece, and begins three files before the share is full. Copies
+// are committed before the file they come from is removed; a kill between leaves both, which is
+// harmless.
 import { RangeSet } from '../../core/ranges.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import { keepClasses, type OutboxFile, type Row } from './file.ts';
@@ -15,8 +17,8 @@ import type { FileState } from './folder.ts';
 import { type Ledger, Losses, without } from './ledger.ts';
 
 /**
- * Ranges an epoch may have in stored and given up records together. The cloud keeps at most 1,024 and does
- * not ack what would open another; the rest is for events that go before the backlog.
+ * Ranges an epoch may have in stored and given up records together. The cloud keeps at most 1,024
+ * and does not ack what would open another; the rest is for events that go before the backlog.
  */
 export const EPOCH_RANGES_MAX = 960;
 const COPY_ROWS = 512;
@@ -94,7 +96,8 @@ export class Room {
     return false;
   }
 
-  // A new file for each lesser record would cost more than it keeps: it is worth it from a quarter on.
+  // A new file for each lesser record would cost more than it keeps: it is worth it from a quarter
+  // on.
   #endNewest(level: number): boolean {
     const newest = this.#files.at(-1);
     if (!newest || newest.recordBytes < this.#options.fileBytesMax / 4) return false;
@@ -164,7 +167,8 @@ export class Room {
   }
 
   #dropOverAckedShare(): boolean {
-    // Cheap in the usual case: as long as all files together are within the share there is nothing to ask.
+    // Cheap in the usual case: as long as all files together are within the share there is nothing
+    // to ask.
     const shareBytes = this.#options.bytesMax * this.#options.ackedShare;
     if (this.#usedBytes <= shareBytes) return false;
     const closed = this.#older().filter((file) => this.#neededShare(file) < CLOSED_SHARE);
@@ -196,7 +200,9 @@ export class Room {
     return !state?.closed.has(sequence) || this.#ledger.isPart(epoch, sequence);
   }
 
-  /** Owes the rows of the first `level` classes, unless there are none or they make too many ranges. */
+  /**
+   * Owes the rows of the first `level` classes, unless there are none or they make too many ranges.
+   */
   #giveUp(file: FileState, level: number): void {
     const handle = this.#options.open(file);
     file.gaveUp = level;

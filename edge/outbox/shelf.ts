@@ -1,6 +1,6 @@
-// The row of files of an outbox, read as one: what is held, and the rows of a range. One older file is open
-// at a time. A row that was readable once and now is not, or a file nothing can be read of any more, is
-// reported as a loss at once.
+// The row of files of an outbox, read as one: what is held, and the rows of a range. One older file
+// is open at a time. A row that was readable once and now is not, or a file nothing can be read of
+// any more, is reported as a loss at once.
 import { isFault } from '../../core/fault.ts';
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
@@ -92,7 +92,10 @@ export class Shelf {
     }
   }
 
-  /** Reads on through the oldest file not read yet; false when all are or the disk does not let us now. */
+  /**
+   * Reads on through the oldest file not read yet; false when all are or the disk does not let us
+   * now.
+   */
   scanOn(): boolean {
     const file = this.files.find(({ scanKey }) => scanKey !== null);
     if (!file) return false;

@@ -1,5 +1,6 @@
-// The outbox in a thread of its own, so that no fsync holds up a poll: requests go over in order and are
-// answered in order. A failure of the thread itself is a broken invariant and ends the process.
+// The outbox in a thread of its own, so that no fsync holds up a poll: requests go over in order
+// and are answered in order. A failure of the thread itself is a broken invariant and ends the
+// process.
 import { Worker } from 'node:worker_threads';
 import { Fault, type FaultCode } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';

@@ -1,4 +1,5 @@
-// The thread of the outbox: takes one request after the other and answers it. All it does is in core.ts.
+// The thread of the outbox: takes one request after the other and answers it. All it does is in
+// core.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { isFault } from '../../core/fault.ts';
 import { OutboxCore } from './core.ts';

@@ -1,5 +1,7 @@
-// What the outbox holds and the cloud has not closed, as the uplink knows it: sequences only, no bytes.
-// Pure. Every open sequence is either here (`ready` to be read, or parked for a while) or in a lane.
+// What the outbox holds and the cloud has not closed, as the uplink knows it: sequences only, no
+// bytes.
+// Pure. Every open sequence is either here (`ready` to be read, or parked for a while) or in a
+// lane.
 import { backoffMs } from '../../core/backoff.ts';
 import type { Random } from '../../core/random.ts';
 import type { Range } from '../../core/ranges.ts';

@@ -1,13 +1,14 @@
-// One lane of the uplink: what is in flight, how much may be, and what happens when the cloud is silent.
+// One lane of the uplink: what is in flight, how much may be, and what happens when the cloud is
+// silent.
 // Pure: times come in.
 //
-// A record is in flight from being sent to being closed by an ack. When nothing of the lane was closed for
-// the timeout (5 s, doubling to 5 min, with jitter), everything but the oldest goes back to be read again
-// later, and the oldest is sent once more as a probe; nothing else is, until something is closed. A probe
-// that is not answered either makes place for another record, so that one the cloud cannot take does not
-// hold up the lane.
-// Records arrive in the order of sending. One that is still open when a later one was closed was lost or
-// cannot be taken: it is sent again at once, and the second time put aside for a while.
+// A record is in flight from being sent to being closed by an ack. When nothing of the lane was
+// closed for the timeout (5 s, doubling to 5 min, with jitter), everything but the oldest goes back
+// to be read again later, and the oldest is sent once more as a probe; nothing else is, until
+// something is closed. A probe that is not answered either makes place for another record, so that
+// one the cloud cannot take does not hold up the lane.
+// Records arrive in the order of sending. One that is still open when a later one was closed was
+// lost or cannot be taken: it is sent again at once, and the second time put aside for a while.
 import { type BackoffOptions, backoffMs } from '../../core/backoff.ts';
 import type { Random } from '../../core/random.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
@@ -117,8 +118,8 @@ export class Lane {
   }
 
   /**
-   * The cloud was silent for too long. What comes back is to be read again later; `probe` is to be sent
-   * again now, or null when the last probe was not answered and another record is to be tried.
+   * The cloud was silent for too long. What comes back is to be read again later; `probe` is to be
+   * sent again now, or null when the last probe was not answered and another record is to be tried.
    */
   timeout(nowMonoMs: number): {
     readonly back: readonly Outgoing[];

@@ -1,5 +1,6 @@
-// A broker link over mqtt.js, MQTT 3.1.1. The library's own reconnecting, queueing and storing are off:
-// one owner of retry, and that is not here but in session.ts; this file only comes back by itself.
+// A broker link over mqtt.js, MQTT 3.1.1. The library's own reconnecting, queueing and storing are
+// off: one owner of retry, and that is not here but in session.ts; this file only comes back by
+// itself.
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { type BackoffOptions, backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -128,7 +129,8 @@ class MqttLink implements BrokerLink {
     const client = this.#client;
     if (!client || !this.#isUp || this.pendingBytes > PENDING_BYTES_MAX) return false;
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    // What becomes of it is told by the other side's answer; the callback only keeps an error from rising.
+    // What becomes of it is told by the other side's answer; the callback only keeps an error from
+    // rising.
     client.publish(topic, bytes, { qos, retain }, () => {});
     return true;
   }

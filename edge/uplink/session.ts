@@ -1,19 +1,22 @@
-// What is to be sent next, and what an answer means. Pure: no clock, no link, no disk. The shell (uplink.ts)
-// tells what happened and pulls what to do, one effect at a time, until there is none.
+// What is to be sent next, and what an answer means. Pure: no clock, no link, no disk. The shell
+// (uplink.ts) tells what happened and pulls what to do, one effect at a time, until there is none.
 //
-// Every record the outbox holds and the cloud has not closed is in one of these places, never in two:
+// Every record the outbox holds and the cloud has not closed is in one of these places, never in
+// two:
 //   ready    known by its sequence only, to be read from the outbox when its turn comes;
 //   queued   in memory, in a lane's queue;          flying   sent and not closed;
 //   parked   not to be sent before a time: the cloud did not take it twice, or asked for later.
 // It leaves when an ack names it as stored or refused, or when the outbox has it no more.
 //
-// Lanes, in the order of their turn: events, live, backlog; state records go before all. A live record goes
-// from memory as soon as it is sealed; when it has to wait too long or too many wait, it becomes backlog.
-// The backlog is sent at a set pace, lowest epoch and sequence first, so that ranges close at the cloud.
-// In flight: never more than the credit of the last ack in sum; the backlog has at most half of it, live and
-// backlog three quarters, so that an event always finds room. A credit of nothing lets one record through
-// after each timeout, since only an answer can bring a new credit. While the cloud is silent altogether,
-// one record over all lanes is in flight, and the wait for it doubles.
+// Lanes, in the order of their turn: events, live, backlog; state records go before all. A live
+// record goes from memory as soon as it is sealed; when it has to wait too long or too many wait,
+// it becomes backlog.
+// The backlog is sent at a set pace, lowest epoch and sequence first, so that ranges close at the
+// cloud.
+// In flight: never more than the credit of the last ack in sum; the backlog has at most half of it,
+// live and backlog three quarters, so that an event always finds room. A credit of nothing lets one
+// record through after each timeout, since only an answer can bring a new credit. While the cloud
+// is silent altogether, one record over all lanes is in flight, and the wait for it doubles.
 // Store: a new store id means that the old one is gone: everything held is sent again.
 import { backoffMs } from '../../core/backoff.ts';
 import { assert } from '../../core/fault.ts';
@@ -100,7 +103,10 @@ export class UplinkSession {
   #tokens = 0;
   #tokensMonoMs = 0;
   #closedMonoMs = 0;
-  /** A lane timed out and nothing at all was closed meanwhile: one record in flight is enough to find out. */
+  /**
+   * A lane timed out and nothing at all was closed meanwhile: one record in flight is enough to
+   * find out.
+   */
   #isSuspect = false;
   #birthMonoMs = 0;
   #wantsBirth = false;

@@ -1,8 +1,9 @@
-// The uplink: carries what session.ts decides between outbox, link and clock. It decides nothing itself but
-// when to ask again.
+// The uplink: carries what session.ts decides between outbox, link and clock. It decides nothing
+// itself but when to ask again.
 //
-// On each connect: status with a higher connection number, birth, and after a long outage state records;
-// then whatever the session says. Both retained messages are hints: nothing depends on them.
+// On each connect: status with a higher connection number, birth, and after a long outage state
+// records; then whatever the session says. Both retained messages are hints: nothing depends on
+// them.
 import type { Clock } from '../../core/clock.ts';
 import { assert, isFault } from '../../core/fault.ts';
 import { type Log, quoted } from '../../core/log.ts';
@@ -156,6 +157,9 @@ export class Uplink {
     const isEvent = lane === 'event';
     const isState = readings > 0 && taken === 0;
     const kind = isEvent ? 'event' : isState ? 'state' : 'live';
+    // In the same commit as the record itself: it can be given up only by who knows that it may
+    // have gone.
+    if (this.#isUp) this.#outbox.sent(epoch, sequence);
     this.#session.sealed({ epoch, sequence, isEvent, lastMonoMs, bytes }, kind);
     this.#pump();
   }
@@ -166,14 +170,14 @@ export class Uplink {
   }
 
   /**
-   * Goes on sending for at most `drainMs` or until the cloud has everything, then says goodbye. The sealer
-   * should have been closed before, the outbox is to be closed after.
+   * Goes on sending for at most `drainMs` or until the cloud has everything, then says goodbye. The
+   * sealer should have been closed before, the outbox is to be closed after.
    */
   async stop(drainMs: number): Promise<void> {
     const endMonoMs = this.#clock.monoMs() + drainMs;
     const never = new AbortController().signal;
     await this.#outbox.flush();
-    await this.#outbox.flush(); // Debts that the first one brought up are told by records of their own.
+    await this.#outbox.flush(); // Debts that the first one brought up have records of their own.
     while (this.#session.openRecords > 0 && this.#clock.monoMs() < endMonoMs) {
       await this.#clock.sleep(DRAIN_LOOK_MS, never);
     }
@@ -318,7 +322,6 @@ export class Uplink {
     if (effect.kind === 'send') {
       const { record } = effect;
       this.#publish(this.#kindOf(record), record.bytes);
-      this.#outbox.sent(record.epoch, record.sequence);
       return;
     }
     const { lane, epoch, ranges, bytesMax } = effect;
