@@ -123,5 +123,7 @@ function exitOf({ code }: Fault): number {
 if (import.meta.main) {
   void main(process.argv.slice(2)).then((code) => {
     process.exitCode = code;
+    // The supervisor's channel would keep a process alive that has nothing left to do.
+    if (process.connected) process.disconnect();
   });
 }

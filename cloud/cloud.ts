@@ -61,10 +61,16 @@ export async function runCloud(
 ): Promise<Cloud> {
   const { config, version } = options;
   const ground: Ground = { clock, random, log, metrics, config };
+  // What is open is closed again when a later part does not open: no thread is left behind.
+  await using opened = new AsyncDisposableStack();
   const registry = new Registry(random, `${config.folder}/registry`);
+  opened.defer(() => registry.close());
   const alarms = new AlarmConsumer(registry.database);
   const { broker, ingest } = await openIntake(ground, registry, alarms.cursor);
+  opened.defer(() => broker?.close());
+  opened.defer(() => ingest.close());
   const reader = new InboxReader(ingest.inboxFile);
+  opened.defer(() => reader.close());
   const series = new Map(reader.entries().map((entry) => [entry.series, entry]));
   const notify = openNotify(ground, alarms, registry);
   const current = new Current();
@@ -79,6 +85,8 @@ export async function runCloud(
     onAlarms: () => notify.wake(),
   });
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
+  let drainMs = 0;
+  opened.defer(() => store.close(drainMs));
   current.restore(await store.latest());
   ingest.passed('alarms', alarms.cursor);
   const watch = new Watch(ground, { registry, broker, ingest, store, alarms, follower, stream });
@@ -96,19 +104,18 @@ export async function runCloud(
   const api = await openApi(clock, log, metrics, serve);
   const stopping = new AbortController();
   const running = Promise.all([notify.run(stopping.signal), watch.run(stopping.signal)]);
+  const closing = opened.move();
   return {
     apiPort: api.port,
     brokerPort: broker?.port ?? null,
-    close: async (drainMs) => {
+    close: async (forMs) => {
+      drainMs = forMs;
       await api.close();
       await ingest.close();
-      await broker?.close();
       await follower.idle();
-      await store.close(drainMs);
       stopping.abort();
       await running;
-      reader.close();
-      registry.close();
+      await closing.disposeAsync();
     },
   };
 }
