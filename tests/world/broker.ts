@@ -291,7 +291,8 @@ export class SimLink implements BrokerLink {
 
 /** Whether a topic fits a filter; `+` stands for one level. */
 function fits(filter: string, topic: string): boolean {
-  if (filter === topic) return true;
+  if (!filter.includes('+')) return filter === topic;
+  if (!topic.endsWith(filter.slice(filter.lastIndexOf('/')))) return false;
   const levels = topic.split('/');
   const wanted = filter.split('/');
   return (

@@ -39,7 +39,8 @@ import type { Witness } from './witness.ts';
 export const CONFIRM_WITHIN_MS = 15_000;
 const INBOX_BYTES_MAX = 64 * 1024 * 1024;
 const TICK_MS = 1_000;
-const GROUP_WAIT_MS = 300;
+/** Longer than in the product: fewer, larger groups make a world cheaper. */
+const GROUP_WAIT_MS = 1_000;
 const STORE_RETRY_MS = 2_000;
 
 export interface CloudOptions {
@@ -223,6 +224,7 @@ export class Parts {
   readonly #passed = { store: 0, alarms: 0 };
   #isWaiting = false;
   #isFeeding = false;
+  #known = 0;
 
   constructor(cloud: CloudNode, life: Life) {
     const { timeline, random, folder, mutant, witness, desk, broker } = cloud.options;
@@ -268,7 +270,6 @@ export class Parts {
     this.#committed(this.reader.newestRow);
     this.link.start();
     this.#tick();
-    this.#feedOn();
   }
 
   closeFiles(): void {
@@ -399,6 +400,8 @@ export class Parts {
   }
 
   #committed(lastRow: number): void {
+    this.#known = lastRow;
+    this.#feedOn();
     this.#follower.committed(lastRow);
     void this.#follower.idle().catch((error: unknown) => this.#failed(error));
   }
@@ -436,14 +439,14 @@ export class Parts {
     }
   }
 
-  /** Groups until there are no more; a store that fails is asked again. */
+  /** Groups until there are no more, then when there is news; a store that fails is asked again. */
   #feedOn(): void {
     if (this.#isFeeding) return;
     this.#isFeeding = true;
     const again = (ms: number) => {
       this.#clock.after(ms, () => {
         this.#isFeeding = false;
-        this.#feedOn();
+        if (this.#known > this.#passed.store) this.#feedOn();
       });
     };
     this.#feed

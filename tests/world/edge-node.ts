@@ -86,7 +86,7 @@ export class EdgeNode {
 
   /** Boots from what is on the card. */
   async start(): Promise<void> {
-    const { timeline, random, gateway, folder, box, witness } = this.options;
+    const { timeline, random, gateway, folder, box } = this.options;
     this.#abandon();
     const life = new Life((place) => this.#died(place));
     this.life = life;

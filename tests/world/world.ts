@@ -20,7 +20,7 @@ export const SETTLE_MAX_MS = 900_000;
 /** Live for so long before the present state is looked at. */
 const CALM_MS = 40_000;
 /** What is lost is called so a minute after a birth, and a stretch of history ends a minute late. */
-const AFTER_MS = 135_000;
+const AFTER_MS = 80_000;
 const DRAIN_MS = 600_000;
 const SYNC_AFTER_BOOT_MS = 12_000;
 
