@@ -126,9 +126,10 @@ export class OutboxFile {
          PRAGMA synchronous = FULL; PRAGMA user_version = ${FILE_FORMAT};
          CREATE TABLE records (
            key INTEGER PRIMARY KEY, epoch TEXT NOT NULL, keep INTEGER NOT NULL,
-           taken INTEGER NOT NULL, unchanged INTEGER NOT NULL, taken_before INTEGER NOT NULL, first_mono INTEGER NOT NULL,
-           last_mono INTEGER NOT NULL, first_alias INTEGER NOT NULL, points INTEGER NOT NULL,
-           manifest TEXT NOT NULL, gaps TEXT NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL
+           taken INTEGER NOT NULL, unchanged INTEGER NOT NULL, taken_before INTEGER NOT NULL,
+           first_mono INTEGER NOT NULL, last_mono INTEGER NOT NULL,
+           first_alias INTEGER NOT NULL, points INTEGER NOT NULL, manifest TEXT NOT NULL,
+           gaps TEXT NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL
          ) STRICT;
          CREATE TABLE state (
            key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
