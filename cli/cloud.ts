@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
@@ -123,10 +123,11 @@ function give(given: Given, output: Output, secret: string): void {
 }
 
 // Whole or not at all: a broker may read it again at any moment.
-function writePrivate(file: string, text: string): void {
+function writePrivate(file: string, text: string, mode = 0o600): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const unfinished = `${file}.new`;
   writeFileSync(unfinished, text, { mode: 0o600 });
+  chmodSync(unfinished, mode);
   renameSync(unfinished, file);
 }
 
@@ -152,7 +153,8 @@ async function writeBroker(given: Given, output: Output): Promise<number> {
   const password = mosquittoPassword(systemRandom, broker.password);
   const cloud = { name: CLOUD_IDENTITY, password };
   const files = mosquittoFiles({ host, port, tls, folder: resolve(out), gateways, cloud });
-  for (const [name, text] of Object.entries(files)) writePrivate(join(out, name), text);
+  // The broker is another user: a folder with the set-group-id bit gives its files to its group.
+  for (const [name, text] of Object.entries(files)) writePrivate(join(out, name), text, 0o640);
   const left = gateways.filter((gateway) => gateway.password === null);
   const count = gateways.length - left.length;
   output.print(output.say('broker-files-written', { folder: resolve(out), count }));

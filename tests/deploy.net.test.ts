@@ -4,7 +4,6 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -15,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { type ForeignBroker, freePort, giveToBroker, startMosquitto } from './foreign-broker.ts';
+import { type ForeignBroker, freePort, shareWithBroker, startMosquitto } from './foreign-broker.ts';
 import type { AccountNow } from './program-run.ts';
 import { ask, listening, ProgramRun, seriesOf } from './program-run.ts';
 import { program } from './programs.ts';
@@ -103,8 +102,6 @@ class Composition {
 
   async startBroker(): Promise<void> {
     const files = join(this.folder, 'volumes', 'broker-files');
-    for (const name of readdirSync(files)) giveToBroker(join(files, name));
-    giveToBroker(files);
     this.broker = await startMosquitto(mosquittoPath!, files, this.ports.broker);
   }
 
@@ -122,6 +119,7 @@ class Composition {
     else {
       mkdirSync(join(this.folder, 'volumes', from), { recursive: true });
       symlinkSync(join(this.folder, 'volumes', from), at);
+      if (from === 'broker-files') shareWithBroker(join(this.folder, 'volumes', from));
     }
   }
 

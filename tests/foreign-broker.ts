@@ -2,7 +2,7 @@
 // id.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -36,9 +36,23 @@ export function writeBrokerFiles(folder: string, files: Readonly<Record<string, 
 
 /** To the user Mosquitto turns into when root starts it. */
 export function giveToBroker(path: string): void {
-  if (process.getuid?.() !== 0) return;
+  const broker = brokerUser();
+  if (broker) chownSync(path, broker.user, broker.group);
+}
+
+/** What is written into the folder from now on can be read by the broker's group. */
+export function shareWithBroker(folder: string): void {
+  const broker = brokerUser();
+  if (!broker) return;
+  chownSync(folder, process.getuid!(), broker.group);
+  chmodSync(folder, 0o2750);
+}
+
+/** Null where the broker stays who started it. */
+function brokerUser(): { readonly user: number; readonly group: number } | null {
+  if (process.getuid?.() !== 0) return null;
   const line = readFileSync('/etc/passwd', 'utf8').match(/^mosquitto:[^:]*:(\d+):(\d+):/m);
-  if (line) chownSync(path, Number(line[1]), Number(line[2]));
+  return line ? { user: Number(line[1]), group: Number(line[2]) } : null;
 }
 
 /** `folder` holds mosquitto.conf, which listens on `port` of loopback. */
