@@ -18,7 +18,8 @@ interface SeriesItem {
   readonly name: { readonly en: string; readonly zh: string };
   readonly class: string;
   readonly current: { readonly v: unknown; readonly u: string; readonly q: string } | null;
-  readonly age_ms: number | null;
+  /** Up to when the device was polled and the value had not left its deadband. */
+  readonly covered: string | null;
 }
 
 /** Readings shown: what a person would look at first in each network. */
@@ -175,7 +176,7 @@ export class Screen {
       ...SHOWN.flatMap((point) => {
         const item = byPoint.get(point);
         return item
-          ? [`  ${pad(item.name[language], 34)} ${pad(this.#value(item), 16)} ${point}`]
+          ? [`  ${pad(item.name[language], 48)} ${pad(this.#value(item), 18)} ${point}`]
           : [];
       }),
       '',
@@ -184,11 +185,11 @@ export class Screen {
       '',
       this.#paint('dim', this.#say('demo-stop-hint', {})),
     ];
-    const rows = process.stdout.rows ?? 50;
+    const { rows = 50, columns = 120 } = process.stdout;
     process.stdout.write(
       `\x1b[H${lines
         .slice(0, rows)
-        .map((line) => `${line}\x1b[K`)
+        .map((line) => `${cut(line, columns)}\x1b[K`)
         .join('\r\n')}\x1b[J`,
     );
   }
@@ -211,10 +212,10 @@ export class Screen {
     if (!this.#isPage) this.#output.note(line);
   }
 
-  #value({ current, age_ms }: SeriesItem): string {
+  #value({ current, covered }: SeriesItem): string {
     if (!current) return '-';
     const value = typeof current.v === 'number' ? round(current.v) : String(current.v ?? current.q);
-    const age = ((age_ms ?? 0) / 1000).toFixed(0);
+    const age = Math.max(0, (Date.now() - Date.parse(covered ?? '')) / 1000).toFixed(0);
     return `${value} ${unitSymbol(current.u, this.#output.language)} (${age} s)`;
   }
 
@@ -230,6 +231,17 @@ export class Screen {
 
 function round(value: number | null): string {
   return value === null ? '-' : String(Number(value.toPrecision(4)));
+}
+
+// As much of a line as fits; signs that only paint take no room, Chinese ones take two columns.
+function cut(line: string, columns: number): string {
+  let taken = 0;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sign begins what only paints.
+  return line.replaceAll(/(\x1b\[\d+m)|(.)/gu, (_whole, code?: string, sign = '') => {
+    if (code) return code;
+    taken += sign > '\u2e7f' ? 2 : 1;
+    return taken <= columns ? sign : '';
+  });
 }
 
 // Chinese signs take two columns of a terminal.

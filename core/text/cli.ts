@@ -71,8 +71,8 @@ export const cliMessages = {
     zh: '报警 {level} {title}：{point} {value}（限值 {limit}）',
   },
   'demo-confirmed': {
-    en: 'confirmed by {by}: register changed 0.0 s, read {read} s, in the cloud {received} s, raised {raised} s, sent {sent} s, confirmed {confirmed} s',
-    zh: '{by} 已确认收到：寄存器变化 0.0 秒，读取 {read} 秒，云端收到 {received} 秒，报警 {raised} 秒，发送 {sent} 秒，确认 {confirmed} 秒',
+    en: 'confirmed by {by}: read {read} s after the register changed, delay over {raised} s, in the cloud {received} s, sent {sent} s, confirmed {confirmed} s',
+    zh: '{by} 已确认：寄存器变化后 {read} 秒读取，{raised} 秒延时结束，{received} 秒到云端，{sent} 秒发送，{confirmed} 秒确认',
   },
   'demo-stop-hint': { en: 'Ctrl-C ends it; nothing is lost', zh: '按 Ctrl-C 结束；不会丢失数据' },
   'demo-draining': { en: 'collecting stopped; draining', zh: '已停止采集；正在排空' },
