@@ -11,7 +11,7 @@
 //
 // What it disturbs. It logs in under the gateway's name, so the gateway itself must not run; with
 // the cloud's credential a running cloud is put off the broker for a moment. Probes are empty
-// messages, which both ends ignore; the cloud's probes go to no gateway but this one and one that
+// messages, which both ends only count; the cloud's probes go to no gateway but this one and one that
 // does not exist.
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
