@@ -88,7 +88,8 @@ export interface InboxOptions {
   readonly fileBytesMax?: number;
   /**
    * The highest row any consumer has behind it. Numbers go on above it even where the file was made
-   * anew or comes from a backup: otherwise new records would stand behind a cursor and never be read.
+   * anew or comes from a backup: otherwise new records would stand behind a cursor and never be
+   * read.
    */
   readonly rowsAbove?: number;
 }
@@ -339,9 +340,11 @@ export class InboxCore {
     const { sequence } = envelope;
     epoch.ledger.store(sequence);
     this.#touch(epoch);
-    for (const gap of record.gaps) {
+    const untrue: number[] = [];
+    for (const [place, gap] of record.gaps.entries()) {
       if (gap.sequences.length === 0) continue;
       const closed = this.#epoch(record.gateway, gap.epoch, record.receivedMs);
+      if (closed.ledger.hasAll(gap.sequences)) untrue.push(place);
       for (const { first, last } of gap.sequences) closed.ledger.store(first, last);
       this.#touch(closed);
     }
@@ -356,7 +359,8 @@ export class InboxCore {
     const slot = sequence % CHECKSUMS_KEPT;
     this.#sql.upsertChecksum.run(epoch.id, slot, sequence, record.checksum);
     const lane = lanes.indexOf(record.lane);
-    return this.#insert(record.area, epoch, sequence, lane, record.receivedMs, bytes, null);
+    const note = untrue.length > 0 ? JSON.stringify(untrue) : null;
+    return this.#insert(record.area, epoch, sequence, lane, record.receivedMs, bytes, note);
   }
 
   #insertNote(area: string, epoch: EpochRow, atMs: number, note: InboxNote): void {

@@ -18,6 +18,11 @@ export interface InboxRow {
   readonly bytes: Uint8Array;
   /** Of a row without bytes: a gap that the cloud itself found. */
   readonly note?: InboxNote;
+  /**
+   * Places of gaps in the record that give up what had come after all: sent and stored, its ack
+   * lost, then given up by the edge. They are dropped, or their readings would count twice.
+   */
+  readonly untrueGaps?: readonly number[];
 }
 
 /** Records that will not come: refused by the cloud, or lost with an earlier store. */

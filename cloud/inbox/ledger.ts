@@ -51,6 +51,12 @@ export class EpochLedger {
     return true;
   }
 
+  /** Whether every sequence of the ranges is stored; false of no ranges. */
+  hasAll(ranges: readonly Range[]): boolean {
+    const isStored = ({ first, last }: Range) => this.stored.missing(first, last).length === 0;
+    return ranges.length > 0 && ranges.every(isStored);
+  }
+
   /** Of the ranges, what is neither stored nor refused nor lost. */
   open(ranges: readonly Range[]): Range[] {
     const closed = RangeSet.of([...this.stored.toArray(), ...this.lost.toArray()]);

@@ -31,6 +31,9 @@ import { type ResolvedManifest, SeriesIndex } from './series.ts';
 /** Rows of one query; the caller's bound in bytes mostly ends it earlier. */
 const ROWS_MAX = 4_096;
 
+/** As the note column holds it: a gap of the cloud's own, or the places of untrue gaps. */
+type RowNote = InboxNote | number[];
+
 interface ScaledManifest extends ResolvedManifest {
   readonly scale: Float64Array;
   readonly offset: Float64Array;
@@ -85,8 +88,7 @@ export class InboxReader {
       const content = raw['bytes'] as Uint8Array;
       if (found.length > 0 && bytes + content.length > limitBytes) break;
       bytes += content.length;
-      const note =
-        raw['note'] === null ? undefined : (JSON.parse(String(raw['note'])) as InboxNote);
+      const note = raw['note'] === null ? null : (JSON.parse(String(raw['note'])) as RowNote);
       found.push({
         row: Number(raw['row']),
         area: String(raw['area']),
@@ -96,7 +98,7 @@ export class InboxReader {
         lane: lanes[Number(raw['lane'])] ?? 'backfill',
         receivedMs: Number(raw['received_ms']),
         bytes: content,
-        ...(note && { note }),
+        ...(note && (Array.isArray(note) ? { untrueGaps: note } : { note })),
       });
     }
     return found;
@@ -114,7 +116,9 @@ export class InboxReader {
       isState: body.isState,
       readings: body.readings && decodeReadings(body.readings, manifest, body.clock),
       coverage: body.coverage.map((entry) => decodeCoverage(entry, manifest, body.clock)),
-      gaps: body.gaps.map((gap) => this.#gap(gap, row, manifest, body.clock)),
+      gaps: body.gaps
+        .filter((_gap, place) => !row.untrueGaps?.includes(place))
+        .map((gap) => this.#gap(gap, row, manifest, body.clock)),
       clockSteps: body.clockSteps,
       manifest: isManifest
         ? {
