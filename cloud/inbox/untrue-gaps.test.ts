@@ -27,9 +27,12 @@ test('a gap that gives up what came after all is dropped, one that tells the tru
       checksum: recordChecksum(record.bytes),
       clock: body.clock,
       gaps: body.gaps,
-      dictionary:
-        body.dictionary && dictionaryHash ? { part: body.dictionary, hash: dictionaryHash } : null,
-    } as Parameters<InboxCore['put']>[0]);
+      part:
+        body.dictionary && dictionaryHash
+          ? { hash: dictionaryHash, isManifest: body.dictionary.kind === 'manifest' }
+          : null,
+      aliasEnd: body.readings || body.gaps.length > 0 ? gateway.points.length : 0,
+    });
     inbox.commit();
     return result;
   };
