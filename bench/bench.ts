@@ -16,6 +16,8 @@ export interface Bench {
 export interface BedOptions {
   /** Shorter runs of everything: for finding out whether a bench works, not for figures. */
   readonly isQuick: boolean;
+  /** Asked for by its name, so it may take longer. */
+  readonly isNamed: boolean;
   /** Where CPU profiles go; null for none. */
   readonly profile: string | null;
   /** Recordings for benches that can use one. */

@@ -20,6 +20,8 @@ export interface EdgePlan {
   readonly periodMs: number;
   readonly code?: Code;
   readonly outboxSize?: string;
+  /** Where the outbox is, when it is not empty. */
+  readonly outboxFolder?: string;
   /** Environment of the edge's process. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -29,6 +31,7 @@ export interface EdgeStand {
   readonly acker: Side;
   readonly edge: Side;
   delivered(): Promise<Delivered>;
+  end(): Promise<void>;
 }
 
 export interface Delivered {
@@ -58,8 +61,9 @@ export async function standEdge(bed: Bed, plan: EdgePlan): Promise<EdgeStand> {
     ...{ devices: count, registers, answers: 'together', signal: 'walk' },
   } satisfies DevicesSettings);
   const ports = await devices.ask<number[]>('ports');
+  const folder = plan.outboxFolder ?? join(bed.folder, 'outbox');
   const site: GatewaySite = {
-    ...{ id: GATEWAY, area: AREA, brokerUrl, folder: join(bed.folder, 'outbox'), outboxSize },
+    ...{ id: GATEWAY, area: AREA, brokerUrl, folder, outboxSize },
     ...{ ports, registers, periodMs, limit: null },
   };
   const settings: EdgeSettings = { site, secret, reportAll: true };
@@ -69,5 +73,9 @@ export async function standEdge(bed: Bed, plan: EdgePlan): Promise<EdgeStand> {
     folder: benchFolder(code),
     execArgv: unitFlags(),
   });
-  return { devices, acker, edge, delivered: () => acker.ask<Delivered>('counts') };
+  const delivered = () => acker.ask<Delivered>('counts');
+  const end = async () => {
+    for (const side of [edge, devices, acker, broker]) await side.end();
+  };
+  return { devices, acker, edge, delivered, end };
 }

@@ -21,7 +21,7 @@ async function run(bed: Bed): Promise<void> {
   await sleep(bed.pick(WARM_MS, 3_000));
   const first = await delivered();
   const before = await edge.usage();
-  await sleep(bed.pick(60_000, 10_000));
+  await sleep(bed.pick(45_000, 10_000));
   const last = await delivered();
   const after = await edge.usage();
   const { cpuS, wallS } = spent(before, after);

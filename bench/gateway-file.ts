@@ -1,5 +1,6 @@
 // A gateway of so many devices of so many registers, as a file and a profile would say it: parsed by
 // the same code, so nothing in force here is out of reach for a real site.
+import type { PointClass } from '../core/reading.ts';
 import type { Profiles } from '../edge/config/device.ts';
 import type { GatewayConfig } from '../edge/config/gateway.ts';
 
@@ -15,6 +16,8 @@ export interface GatewaySite {
   readonly periodMs: number;
   /** A high limit on every register, without delay; null for no rules. */
   readonly limit: number | null;
+  /** Trend when left out. */
+  readonly pointClass?: PointClass;
 }
 
 const PROFILE = 'bench/registers';
@@ -44,7 +47,7 @@ export function gatewayText(site: GatewaySite): string {
   });
 }
 
-function profileText({ registers, limit }: GatewaySite): string {
+function profileText({ registers, limit, pointClass = 'trend' }: GatewaySite): string {
   const high = { raise: limit, clear: (limit ?? 0) - 10, delay: '0s', level: 2 };
   const points = Array.from({ length: registers }, (_, address) => [
     `r${address}`,
@@ -54,6 +57,7 @@ function profileText({ registers, limit }: GatewaySite): string {
       scale: 0.1,
       unit: 'kPa',
       range: [0, 6553.5],
+      class: pointClass,
       ...(limit !== null && { alarms: { high } }),
     },
   ]);

@@ -2,11 +2,9 @@
 // modbus-serial with 16 in flight and libmodbus (C, one in flight: it has no more), all against one
 // server in one run, taking turns so that a busy machine troubles all of them alike.
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { program } from '../tests/programs.ts';
 import type { Bed, Bench } from './bench.ts';
+import { compileLibmodbusClient } from './compiled.ts';
 import { spent } from './side.ts';
 import type { DevicesSettings } from './sides/devices.ts';
 
@@ -37,20 +35,9 @@ async function client(bed: Bed, name: string, port: number): Promise<Client> {
 }
 
 /** Null where libmodbus or a compiler is missing. */
-async function libmodbus(bed: Bed, port: number): Promise<Client | null> {
-  const gcc = program('gcc');
-  if (!gcc || !existsSync('/usr/include/modbus/modbus.h')) {
-    bed.note('libmodbus-dev or gcc is not installed: ours is measured without it');
-    return null;
-  }
-  const binary = join(bed.folder, 'libmodbus-client');
-  await exec(gcc, [
-    '-O2',
-    '-o',
-    binary,
-    join(import.meta.dirname, 'libmodbus-client.c'),
-    '-lmodbus',
-  ]);
+function libmodbus(bed: Bed, port: number): Client | null {
+  const binary = compileLibmodbusClient(bed);
+  if (!binary) return null;
   return async (requests) => {
     const { stdout } = await exec(binary, [`${port}`, `${REGISTERS}`, `${requests}`]);
     return Number(stdout) / requests;
@@ -68,7 +55,7 @@ async function against(bed: Bed, answers: DevicesSettings['answers']): Promise<v
   const settings: DevicesSettings = { devices: 1, registers, answers, signal: 'still' };
   const devices = await bed.side('devices', settings);
   const [port = 0] = await devices.ask<number[]>('ports');
-  const foreign = await libmodbus(bed, port);
+  const foreign = libmodbus(bed, port);
   const clients: readonly (readonly [string, Client])[] = [
     ['ours', await client(bed, 'modbus-client', port)],
     ['modbus-serial', await client(bed, 'modbus-serial-client', port)],

@@ -5,13 +5,26 @@ import { alarmLatency } from './alarm-latency.ts';
 import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
 import { cloudThroughput } from './cloud-throughput.ts';
+import { edgeMemory } from './edge-memory.ts';
+import { edgeStart } from './edge-start.ts';
 import { edgeSteady } from './edge-steady.ts';
 import { edgeThroughput } from './edge-throughput.ts';
 import { modbusRequest } from './modbus-request.ts';
 import { payload } from './payload.ts';
+import { pollJitter } from './poll-jitter.ts';
 
 const sets: Readonly<Record<string, readonly Bench[]>> = {
-  path: [payload, modbusRequest, edgeThroughput, edgeSteady, cloudThroughput, alarmLatency],
+  path: [
+    payload,
+    modbusRequest,
+    edgeThroughput,
+    edgeSteady,
+    edgeStart,
+    edgeMemory,
+    pollJitter,
+    cloudThroughput,
+    alarmLatency,
+  ],
 };
 
 const usage = () => {
@@ -39,11 +52,12 @@ async function main(): Promise<number> {
     return 2;
   }
   const { quick: isQuick, profile = null, recording: recordings } = values;
+  const isNamed = names.length > 0;
   let failures = 0;
   for (const bench of all) {
-    if (names.length > 0 && !names.includes(bench.name)) continue;
+    if (isNamed && !names.includes(bench.name)) continue;
     try {
-      await using bed = new Bed(bench.name, { isQuick, profile, recordings });
+      await using bed = new Bed(bench.name, { isQuick, isNamed, profile, recordings });
       await bench.run(bed);
     } catch (error) {
       failures++;

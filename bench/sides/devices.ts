@@ -1,5 +1,5 @@
 // Simulated devices over Modbus TCP, a port each: registers 0 on of the holding table, every one of
-// which moves with each read (a walk of at most ±3). They answer as fast as they can.
+// which moves with each read (walk.ts). They answer as fast as they can.
 //
 // A server of its own, for speed: nothing but reads of holding registers. What arrives together is
 // answered together, in one write, as a server does that works through its receive buffer; `apart`
@@ -8,6 +8,7 @@ import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { Deframer, FRAME_BYTES_MAX } from '../../protocols/modbus/tcp-frames.ts';
 import { serve } from '../side.ts';
+import { levelOf, Walk } from '../walk.ts';
 
 export interface DevicesSettings {
   readonly devices: number;
@@ -21,18 +22,23 @@ const READ_HOLDING = 3;
 const ILLEGAL_FUNCTION = 1;
 const ILLEGAL_ADDRESS = 2;
 /** 16 in flight, answered together, and room for what may still lie in the buffers of both ends. */
+/** Of one device; a bench that wants them asks in time. */
+const ARRIVALS_MAX = 10_000;
 const OUT_BYTES = 64 * FRAME_BYTES_MAX;
 
 class Device {
   readonly words: Uint16Array;
   served = 0;
+  /** When requests arrived, monotonic, since they were last asked for. */
+  arrivalsMs: number[] = [];
   readonly #settings: DevicesSettings;
-  #reads = 0;
+  readonly #walk: Walk;
 
   constructor(place: number, settings: DevicesSettings) {
     this.#settings = settings;
+    this.#walk = new Walk(place);
     const { registers } = settings;
-    this.words = Uint16Array.from({ length: registers }, (_, at) => 1_000 + 37 * place + 101 * at);
+    this.words = Uint16Array.from({ length: registers }, (_, at) => levelOf(1_000 * place + at));
   }
 
   accept(socket: Socket): void {
@@ -83,19 +89,17 @@ class Device {
     out[at + 8] = exception ? exception : 2 * count;
     if (!exception) this.#read(out, at + 9, address, count);
     this.served++;
+    if (this.arrivalsMs.length < ARRIVALS_MAX) this.arrivalsMs.push(performance.now());
     return at + 7 + pduBytes;
   }
 
   #read(out: Buffer, at: number, address: number, count: number): void {
     const { words } = this;
+    const walk = this.#walk;
     const isWalk = this.#settings.signal === 'walk';
-    const read = ++this.#reads;
     for (let place = 0; place < count; place++) {
       const register = address + place;
-      if (isWalk) {
-        const move = (((read * 31 + register * 17) >> 3) % 3) + 1; // 1, 2 or 3.
-        words[register] = words[register]! + ((read + register) & 1 ? move : -move);
-      }
+      if (isWalk) words[register] = words[register]! + walk.next();
       const word = words[register]!;
       out[at + 2 * place] = word >> 8;
       out[at + 2 * place + 1] = word & 0xff;
@@ -121,6 +125,12 @@ serve(async (settings: DevicesSettings) => {
   return {
     ports: () => servers.map(portOf),
     served: () => devices.reduce((sum, { served }) => sum + served, 0),
+    arrivals: () =>
+      devices.map((device) => {
+        const { arrivalsMs } = device;
+        device.arrivalsMs = [];
+        return arrivalsMs;
+      }),
     /** Says when it was done, by the wall clock. */
     set: ({ device, register, value }: { device: number; register: number; value: number }) => {
       devices[device]!.words[register] = value;

@@ -18,6 +18,7 @@ import {
   topicOf,
 } from '../../protocols/uplink/topics.ts';
 import { serve } from '../side.ts';
+import { levelOf, Walk } from '../walk.ts';
 
 export interface PublisherSettings {
   readonly broker: string;
@@ -77,6 +78,7 @@ class Gateway {
   readonly #values: Uint16Array;
   readonly #wallOffsetMs: number;
   readonly up = Promise.withResolvers<void>();
+  readonly #walk = new Walk(1);
   #queue: SealedRecord[] = [];
   #at = 0;
   #sequence = 0;
@@ -91,7 +93,7 @@ class Gateway {
     const { area, broker, devices, points, polls, periodMs, isPaced } = settings;
     this.#epoch = makeEpoch(1, systemRandom);
     this.#dictionary = buildDictionary(definitions(id, settings));
-    this.#values = Uint16Array.from({ length: devices * points }, (_, at) => 2_000 + 13 * at);
+    this.#values = Uint16Array.from({ length: devices * points }, (_, at) => levelOf(at));
     this.#wallOffsetMs = systemClock.wallMs() - (isPaced ? 0 : polls * periodMs);
     this.#link = new MqttLink(systemClock, systemRandom, {
       ...{ url: broker, clientId: id, username: id, password: secret },
@@ -155,7 +157,7 @@ class Gateway {
     const firstAlias = firstDevice * points;
     const monoMs = Math.round(atMs);
     for (let alias = firstAlias; alias < firstAlias + count; alias++) {
-      this.#values[alias]! += ((this.#sequence * 31 + alias * 17) % 7) - 3;
+      this.#values[alias]! += this.#walk.next();
     }
     const readings = {
       count,
