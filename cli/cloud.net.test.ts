@@ -1,4 +1,5 @@
-// The verbs of the cloud's side as a person types them, beside the embedded broker and a real Mosquitto.
+// The verbs of the cloud's side as a person types them, beside the embedded broker and a real
+// Mosquitto.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

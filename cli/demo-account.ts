@@ -1,6 +1,6 @@
-// The account of promise 1, and what became of every alarm. Served is counted by the simulated devices, due and
-// taken by the pollers, stored, unchanged, missed and given up by a query to the store: three parties that know
-// nothing of each other's counters.
+// The account of promise 1, and what became of every alarm. Served is counted by the simulated
+// devices, due and taken by the pollers, stored, unchanged, missed and given up by a query to the
+// store: three parties that know nothing of each other's counters.
 import { sites } from '../simulators/city.ts';
 import type { Demo } from './demo.ts';
 

@@ -1,5 +1,5 @@
-// The files of the demo city, written anew at each start because ports may differ: three gateway files, the
-// cloud's file, how to reach the API. Secrets are made once, each its own, and stay.
+// The files of the demo city, written anew at each start because ports may differ: three gateway
+// files, the cloud's file, how to reach the API. Secrets are made once, each its own, and stay.
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registry } from '../cloud/registry/registry.ts';
@@ -113,7 +113,10 @@ export function gatewayId(site: Site): string {
   return `gw-${site}`;
 }
 
-/** Limits whose crossing the plant reports, so that an alarm's way can be timed from the register on. */
+/**
+ * Limits whose crossing the plant reports, so that an alarm's way can be timed from the register
+ * on.
+ */
 export const watched = [
   { device: 'pressure-harbour', point: 'pressure', rule: 'low', side: 'below', limit: 2.5 },
   { device: 'well-07', point: 'gas', rule: 'high', side: 'above', limit: 25 },

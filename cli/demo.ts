@@ -1,6 +1,7 @@
-// `npm start`: a small city on this machine. Starts the plant, the cloud, the desk's receiver and three gateways as
-// processes, shows what happens, and at the end draws up the account: what the devices served, what was due and
-// taken, what a query to the store finds, what became of every alarm.
+// `npm start`: a small city on this machine. Starts the plant, the cloud, the desk's receiver and
+// three gateways as processes, shows what happens, and at the end draws up the account: what the
+// devices served, what was due and taken, what a query to the store finds, what became of every
+// alarm.
 import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import type { Site } from '../simulators/city.ts';
@@ -126,7 +127,10 @@ async function stop({ city, cloud, receiver, edges }: Demo): Promise<void> {
   await Promise.all([city.stop(STOP_GRACE_MS), receiver.stop(STOP_GRACE_MS)]);
 }
 
-/** Stops collecting, then waits until everything taken is stored and every alarm confirmed, at most DRAIN_MS. */
+/**
+ * Stops collecting, then waits until everything taken is stored and every alarm confirmed, at most
+ * DRAIN_MS.
+ */
 async function drain(demo: Demo): Promise<Account> {
   await Promise.allSettled(sites.map((site) => demo.edges[site].ask('stop-collecting')));
   const endMs = systemClock.monoMs() + DRAIN_MS;

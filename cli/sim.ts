@@ -45,7 +45,8 @@ async function runDevice(given: Given, output: Output): Promise<number> {
   return exit.done;
 }
 
-// `silence`, `delay=500`, `exception=2`, `split=3`, `merge=2`, `wrong-transaction`, ... as on the wire.
+// `silence`, `delay=500`, `exception=2`, `split=3`, `merge=2`, `wrong-transaction`, ... as on the
+// wire.
 function faultOf(text: string): ModbusFault {
   const [kind, number] = text.split('=');
   const value = Number(number);
@@ -176,8 +177,8 @@ async function runReplay(given: Given, output: Output): Promise<number> {
   return exit.done;
 }
 
-// Shows each row when its time has come; rows whose time passed within one step are passed over, as a
-// sensor that is read once a second is between two reads.
+// Shows each row when its time has come; rows whose time passed within one step are passed over, as
+// a sensor that is read once a second is between two reads.
 async function play(
   recording: Recording,
   devices: ReadonlyMap<string, SimulatedDevice>,

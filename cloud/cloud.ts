@@ -1,10 +1,12 @@
-// The cloud, put together: broker, ingest and store each in a thread of its own, alarms, notify and the API here.
+// The cloud, put together: broker, ingest and store each in a thread of its own, alarms, notify and
+// the API here.
 //
-//   broker -> ingest -> inbox -+-> store                      (its thread: history)
-//                              +-> alarms -> notify -> person (this thread: never waits for the store)
+//   broker -> ingest -> inbox -+-> store                       its thread: history
+//                              +-> alarms -> notify -> person  this one: never waits for the store
 //
-// It opens in this order and closes in the opposite one: nothing new is taken in, the alarms finish what the inbox
-// holds, the store is given a bounded time, and what it does not reach waits in the inbox for the next start.
+// It opens in this order and closes in the opposite one: nothing new is taken in, the alarms finish
+// what the inbox holds, the store is given a bounded time, and what it does not reach waits in the
+// inbox for the next start.
 import { hex } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -87,7 +89,10 @@ export async function runCloud(
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
   let drainMs = 0;
   opened.defer(() => store.close(drainMs));
+  // The row first: what the store takes between the two questions is only shown twice.
+  const storeRow = await store.cursor();
   current.restore(await store.latest());
+  follower.restore(storeRow);
   ingest.passed('alarms', alarms.cursor);
   const watch = new Watch(ground, { registry, broker, ingest, store, alarms, follower, stream });
   follower.committed(reader.newestRow);
@@ -203,7 +208,10 @@ interface Watched {
   readonly stream: EventStream;
 }
 
-/** Hears what the threads tell: presence, refusals, failures; and asks them how they are once a second. */
+/**
+ * Hears what the threads tell: presence, refusals, failures; and asks them how they are once a
+ * second.
+ */
 class Watch {
   readonly #ground: Ground;
   readonly #parts: Watched;

@@ -1,6 +1,7 @@
-// The alarms' loop: follows the inbox, and makes of each batch what people see. One batch is decoded, evaluated
-// and journalled in one transaction with the cursor; then shown (current values, live stream); then notify is
-// woken; then the inbox is told that the rows may leave. A crash between any two repeats work and changes nothing.
+// The alarms' loop: follows the inbox, and makes of each batch what people see. One batch is
+// decoded, evaluated and journalled in one transaction with the cursor; then shown (current values,
+// live stream); then notify is woken; then the inbox is told that the rows may leave. A crash
+// between any two repeats work and changes nothing.
 import type { Clock } from '../core/clock.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import type { AlarmConsumer } from './alarms/consumer.ts';
@@ -49,7 +50,9 @@ export class Follower {
     );
   }
 
-  /** Rows up to this one can be read. Returns at once; `idle` resolves when all of them are done. */
+  /**
+   * Rows up to this one can be read. Returns at once; `idle` resolves when all of them are done.
+   */
   committed(lastRow: number): void {
     this.#known = Math.max(this.#known, lastRow);
     if (this.#isRunning) return;
@@ -67,6 +70,23 @@ export class Follower {
     while (this.step() > 0) {
       // Between batches the API, timers and confirmations have their turn.
       await this.#clock.sleep(0, new AbortController().signal);
+    }
+  }
+
+  /**
+   * After a start: the store, from which the current values were restored, may be behind the
+   * alarms. What it had not at `storeRow` is shown again, or a value would go back to an older one.
+   */
+  restore(storeRow: number): void {
+    const { reader, alarms, current } = this.#options;
+    for (let last = storeRow; last < alarms.cursor; ) {
+      const rows = reader
+        .rowsAfter(last, BATCH_BYTES_MAX)
+        .filter(({ row }) => row <= alarms.cursor);
+      const end = rows.at(-1);
+      if (!end) return;
+      for (const row of rows) current.apply(reader.decode(row));
+      last = end.row;
     }
   }
 

@@ -1,5 +1,6 @@
-// The demo city: three sites, each a Modbus TCP gateway with devices of real models behind it, whose sensors show
-// what the plant does. A scenario says what happens when; it begins anew each SCENARIO_MS.
+// The demo city: three sites, each a Modbus TCP gateway with devices of real models behind it,
+// whose sensors show what the plant does. A scenario says what happens when; it begins anew each
+// SCENARIO_MS.
 import type { Random } from '../core/random.ts';
 import { loadProfile } from '../device-profiles/loader.ts';
 import { SimulatedDevice } from './device.ts';

@@ -1,6 +1,6 @@
-// A recorded series as simulated devices can play it: a table of text (CSV with any separator) and a map that
-// says which column is which point of which device. Times in the recording give the pace, not the labels: what
-// the devices show is read now.
+// A recorded series as simulated devices can play it: a table of text (CSV with any separator) and
+// a map that says which column is which point of which device. Times in the recording give the
+// pace, not the labels: what the devices show is read now.
 import { z } from 'zod';
 import { readDocument } from '../core/document.ts';
 import { idForm } from '../core/schema.ts';

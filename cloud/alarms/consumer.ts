@@ -24,7 +24,7 @@ import { History } from './history.ts';
 import { Marks, NOTHING } from './marks.ts';
 import type { AlarmEvent, Source } from './occurrences.ts';
 import { brief, Occurrences } from './occurrences.ts';
-import type { Arrival, Gateway } from './order.ts';
+import type { Arrival, Covered, Gateway } from './order.ts';
 import { arrive, newGateway } from './order.ts';
 import { Rules } from './rules.ts';
 import { Silence } from './silence.ts';
@@ -191,7 +191,9 @@ export class AlarmConsumer {
     };
     this.#touched.clear();
     this.#gateways = new Map(
-      this.tables.gateways<Gateway>().map((gateway) => [gateway.gateway, gateway]),
+      this.tables
+        .gateways<Gateway>()
+        .map((known) => [known.gateway, { ...newGateway(known.gateway, known.area), ...known }]),
     );
   }
 
@@ -233,9 +235,10 @@ export class AlarmConsumer {
       this.#rules.adopt(gateway, { epoch, sequence }, record.manifest.entries, source);
     }
     if (record.readings) this.#readings(gateway, record, record.readings, arrival, source);
-    for (const coverage of arrival.coverage) {
-      this.#coverage(gateway, record.row.epoch, coverage, arrival, source);
+    for (const covered of arrival.coverage) {
+      this.#coverage(gateway, record.row.epoch, covered, arrival, source);
     }
+    this.#history.came(name, record.row.epoch, arrival.whole, source);
     if (arrival.isPresent && arrival.isLive) this.#passed(gateway, source);
   }
 
@@ -289,7 +292,8 @@ export class AlarmConsumer {
           quality: quality[at]!,
         };
         if (isOld) {
-          this.#history.take(watched, sample, this.#present(gateway, series), source);
+          const late = { input: sample, sequence: record.row.sequence, whole: arrival.whole };
+          this.#history.take(watched, late, this.#present(gateway, series), source);
           continue;
         }
         const track = marks.track(series, record.row.epoch);
@@ -344,7 +348,7 @@ export class AlarmConsumer {
   #coverage(
     gateway: Gateway,
     epoch: string,
-    coverage: DecodedCoverage,
+    { sequence, coverage }: Covered,
     arrival: Arrival,
     source: Source,
   ): void {
@@ -356,7 +360,8 @@ export class AlarmConsumer {
       if (watched === undefined) continue;
       const mark = marks.mark[series]!;
       if (!arrival.isPresent || untilMonoMs <= mark) {
-        this.#history.take(watched, input, this.#present(gateway, series), source);
+        const late = { input, sequence, whole: arrival.whole };
+        this.#history.take(watched, late, this.#present(gateway, series), source);
         continue;
       }
       const isJump = mark !== NOTHING && fromMonoMs - mark > watched.holeMs;

@@ -3,6 +3,11 @@
 // the stretch is evaluated from it, with the same kernel. What began and ended inside is written as
 // historical, with its true times.
 //
+// Records come in any order (topics overtake one another, what was lost is sent again), and the
+// kernel wants them in theirs: what is late waits in its stretch until every record before it has
+// come, so the order of coming changes nothing. What waits is bounded by count, and by the closing
+// of the stretch, which takes what is still missing for lost.
+//
 // A stretch closes when its backlog has reached its end, or has stopped coming for a while: then
 // the first live sample after it is put to the history too, and the two evaluations are joined:
 //   - an excursion that was on at the end and has not ended since began when history says: the live
@@ -34,6 +39,23 @@ import type { Watch, Watched, WatchedSeries } from './watched.ts';
 export const STRETCH_IDLE_MS = 60_000;
 /** Per series; at one more the oldest is closed as it is. */
 export const STRETCHES_MAX = 4;
+/** Of a stretch, 150 characters each; at one more the older half is taken as it is. */
+export const WAITING_MAX = 256;
+
+/** An input as long as a record before its own is missing. */
+interface Waiting {
+  readonly sequence: number;
+  readonly input: LateInput;
+}
+
+type LateInput = Exclude<Input, { kind: 'passed' }>;
+
+/** Something late and where it stands: every record of its epoch up to `whole` has come. */
+export interface Late {
+  readonly input: LateInput;
+  readonly sequence: number;
+  readonly whole: number;
+}
 
 interface Stretch {
   readonly epoch: Epoch;
@@ -48,6 +70,8 @@ interface Stretch {
   ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
   /** First live sample after the end at which the rule's alarm would end: by rule, its label. */
   cleared: Record<string, number>;
+  /** In the order of sequence, then of coming. */
+  waiting: Waiting[];
   heardMs: number;
   /**
    * The newest contiguous sequence when a missing record was the reason; null for a hole in time.
@@ -75,6 +99,7 @@ export class History {
   readonly #occurrences: Occurrences;
   readonly #bySeries = new Map<number, Kept[]>();
   readonly #dirty = new Set<Kept>();
+  readonly #waiting = new Set<Kept>();
   readonly #rules: Rules;
   #nextId = 1;
 
@@ -86,7 +111,8 @@ export class History {
     for (const { id, series: number, document } of tables.stretches<Stretch>()) {
       const watched = series.bySeries[number];
       this.#nextId = Math.max(this.#nextId, id + 1);
-      if (watched) this.#hold({ id, watched, stretch: document });
+      const stretch = { ...document, waiting: document.waiting ?? [] };
+      if (watched) this.#hold({ id, watched, stretch });
     }
   }
 
@@ -112,21 +138,16 @@ export class History {
     const span = { epoch, fromMonoMs, untilMonoMs, end, missingAfter };
     this.#add(
       watched,
-      { ...span, states, ended: {}, cleared: {}, heardMs: source.receivedMs },
+      { ...span, states, ended: {}, cleared: {}, waiting: [], heardMs: source.receivedMs },
       source,
     );
   }
 
   /**
-   * Takes what is older than the live state; `liveSample` is the newest sample of the present
-   * epoch.
+   * Takes what is older than the live state; `present` is the newest sample of the present epoch.
    */
-  take(
-    watched: Watched,
-    input: Exclude<Input, { kind: 'passed' }>,
-    present: Sample | null,
-    source: Source,
-  ): void {
+  take(watched: Watched, late: Late, present: Sample | null, source: Source): void {
+    const { input } = late;
     const monoMs = input.kind === 'sample' ? input.monoMs : input.untilMonoMs;
     let kept = this.#find(watched, input.epoch, monoMs);
     // Coverage alone ends delays that run; without a stretch there are none.
@@ -134,11 +155,38 @@ export class History {
     kept ??= this.#add(watched, fresh(input.epoch, present, source.receivedMs), source);
     const { stretch } = kept;
     stretch.heardMs = source.receivedMs;
-    this.#step(kept, input, source);
     this.#dirty.add(kept);
-    const { untilMonoMs } = stretch;
-    const isReached = untilMonoMs !== null && monoMs >= untilMonoMs;
-    if (isReached && input.kind === 'covered') this.#close(kept, source);
+    const { waiting } = stretch;
+    const { sequence } = late;
+    const after = waiting.findLastIndex((it) => it.sequence <= sequence);
+    waiting.splice(after + 1, 0, { sequence, input });
+    this.#waiting.add(kept);
+    this.#goOn(kept, late.whole, source);
+    if (waiting.length > WAITING_MAX) {
+      this.#goOn(kept, waiting[WAITING_MAX / 2]!.sequence, source);
+    }
+  }
+
+  /** Every record of the epoch up to `whole` has come: what waited for one of them goes on. */
+  came(gateway: string, epoch: Epoch, whole: number, source: Source): void {
+    for (const kept of [...this.#waiting]) {
+      const isOfIt = kept.watched.row.gateway === gateway && kept.stretch.epoch === epoch;
+      if (isOfIt) this.#goOn(kept, whole, source);
+    }
+  }
+
+  #goOn(kept: Kept, whole: number, source: Source): void {
+    const { waiting, untilMonoMs } = kept.stretch;
+    while (waiting[0] && waiting[0].sequence <= whole) {
+      const { input } = waiting.shift()!;
+      this.#step(kept, input, source);
+      this.#dirty.add(kept);
+      if (input.kind !== 'covered' || untilMonoMs === null) continue;
+      if (input.untilMonoMs < untilMonoMs) continue;
+      this.#close(kept, source);
+      return;
+    }
+    if (waiting.length === 0) this.#waiting.delete(kept);
   }
 
   /**
@@ -214,6 +262,7 @@ export class History {
 
   #hold(kept: Kept): void {
     const { series } = kept.watched.row;
+    if (kept.stretch.waiting.length > 0) this.#waiting.add(kept);
     const others = this.#bySeries.get(series);
     if (others) others.push(kept);
     else this.#bySeries.set(series, [kept]);
@@ -239,7 +288,9 @@ export class History {
     others.splice(others.indexOf(kept), 1);
     if (others.length === 0) this.#bySeries.delete(watched.row.series);
     this.#dirty.delete(kept);
+    this.#waiting.delete(kept);
     this.#tables.dropStretch(kept.id);
+    for (const { input } of stretch.waiting.splice(0)) this.#step(kept, input, source);
     if (stretch.end) this.#step(kept, stretch.end, source);
     for (const watch of watched.watches) {
       const last = stretch.states[watch.subject.rule.id]?.verdict;
@@ -336,6 +387,7 @@ function fresh(epoch: Epoch, present: Sample | null, heardMs: number): Stretch {
     states: {},
     ended: {},
     cleared: {},
+    waiting: [],
     heardMs,
     missingAfter: null,
   };

@@ -9,6 +9,8 @@
 // kernel sees the hole.
 import type { Condition } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
+import type { Range } from '../../core/ranges.ts';
+import { RangeSet } from '../../core/ranges.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { DecodedCoverage, DecodedRecord } from '../inbox/decoded.ts';
 
@@ -22,6 +24,21 @@ export const AHEAD_WAIT_MS = 30_000;
 export const HEAD_JUMP_MS = 15_000;
 /** An edge that opens its outbox more often than this within our memory restarts in a loop. */
 export const PAST_EPOCHS_MAX = 64;
+
+/**
+ * Epochs whose sequences are counted, a gateway: as many as stretches of history a series may have.
+ */
+export const CAME_EPOCHS_MAX = 4;
+/**
+ * At one more, the lowest hole is taken for lost: 24 characters a range in the gateway's document.
+ */
+export const CAME_RANGES_MAX = 64;
+
+/** Which sequences of an epoch have come, in whatever order. */
+export interface Came {
+  readonly epoch: Epoch;
+  ranges: readonly Range[];
+}
 
 export interface Ahead {
   readonly sequence: number;
@@ -38,6 +55,8 @@ export interface Gateway {
   /** Every sequence up to here is in, or lies before a state record. */
   contiguous: number;
   ahead: Ahead[];
+  /** Of the newest epochs heard of, the oldest first. */
+  came: Came[];
   /**
    * Newest time of a live record; since when it has moved on without a jump; when no-data was
    * looked at.
@@ -64,6 +83,7 @@ export function newGateway(gateway: string, area: string): Gateway {
     past: [],
     contiguous: 0,
     ahead: [],
+    came: [],
     headMonoMs: -1,
     headSinceMonoMs: -1,
     passedMonoMs: -1,
@@ -75,6 +95,12 @@ export function newGateway(gateway: string, area: string): Gateway {
   };
 }
 
+/** Coverage and the record that brought it. */
+export interface Covered {
+  readonly sequence: number;
+  readonly coverage: DecodedCoverage;
+}
+
 export interface Arrival {
   /** Of the present epoch. */
   readonly isPresent: boolean;
@@ -84,8 +110,10 @@ export interface Arrival {
   readonly isLive: boolean;
   /** A record before this one is still missing. */
   readonly isAfterHole: boolean;
+  /** Every record of its epoch up to this sequence has come. */
+  readonly whole: number;
   /** Coverage that may be believed now, this record's or that of ones that waited, oldest first. */
-  readonly coverage: readonly DecodedCoverage[];
+  readonly coverage: readonly Covered[];
 }
 
 export const openingOf = (epoch: Epoch): number => Number(epoch.slice(0, epoch.indexOf('-')));
@@ -97,26 +125,21 @@ export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
   gateway.area = record.row.area;
   const isLive = lane !== 'backfill';
   const isNewEpoch = isNext(gateway, record);
+  const whole = note(gateway, epoch, sequence);
   if (isNewEpoch) begin(gateway, epoch, sequence);
   if (gateway.epoch !== epoch) {
-    return {
-      isPresent: false,
-      isNewEpoch,
-      isLive: false,
-      isAfterHole: false,
-      coverage: record.coverage,
-    };
+    const notNow = { isPresent: false, isLive: false, isAfterHole: false };
+    return { ...notNow, isNewEpoch, whole, coverage: coveredBy(sequence, record.coverage) };
   }
   gateway.presentMs = Math.max(gateway.presentMs, receivedMs);
   if (isLive) moveHead(gateway, record);
   const isAfterHole = sequence > gateway.contiguous + 1;
-  if (record.isState && isLive && sequence > gateway.contiguous) {
-    gateway.contiguous = sequence;
-    gateway.ahead = gateway.ahead.filter((waiting) => waiting.sequence > sequence);
-  }
-  const arrival = { isPresent: true, isNewEpoch, isLive, isAfterHole };
+  // What waited before it is believed now: what is missing is late, and late samples are history's.
+  if (record.isState && isLive) gateway.contiguous = Math.max(gateway.contiguous, sequence);
+  const arrival = { isPresent: true, isNewEpoch, isLive, isAfterHole, whole };
   if (sequence <= gateway.contiguous) {
-    return { ...arrival, coverage: [...record.coverage, ...ready(gateway)] };
+    const own = coveredBy(sequence, record.coverage);
+    return { ...arrival, coverage: [...own, ...ready(gateway)] };
   }
   gateway.ahead.push({ sequence, receivedMs, coverage: record.coverage });
   gateway.ahead.sort((a, b) => a.sequence - b.sequence);
@@ -125,6 +148,23 @@ export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
     gateway.contiguous = gateway.ahead[0]!.sequence - 1;
   }
   return { ...arrival, coverage: ready(gateway) };
+}
+
+function note(gateway: Gateway, epoch: Epoch, sequence: number): number {
+  let came = gateway.came.find((it) => it.epoch === epoch);
+  if (!came) {
+    came = { epoch, ranges: [] };
+    gateway.came = [...gateway.came, came].slice(-CAME_EPOCHS_MAX);
+  }
+  const set = RangeSet.of(came.ranges);
+  set.add(sequence);
+  const ranges = set.toArray();
+  const [first, second] = ranges;
+  if (first && second && ranges.length > CAME_RANGES_MAX) {
+    ranges.splice(0, 2, { first: first.first, last: second.last });
+  }
+  came.ranges = ranges;
+  return ranges[0]?.first === 1 ? ranges[0].last : 0;
 }
 
 /**
@@ -165,15 +205,19 @@ function moveHead(gateway: Gateway, record: DecodedRecord): void {
   gateway.offsetMs = record.clock.wallOffsetMs;
 }
 
-function ready(gateway: Gateway): readonly DecodedCoverage[] {
+function coveredBy(sequence: number, all: readonly DecodedCoverage[]): Covered[] {
+  return all.map((coverage) => ({ sequence, coverage }));
+}
+
+function ready(gateway: Gateway): readonly Covered[] {
   const first = gateway.ahead[0];
   if (!first || first.sequence > gateway.contiguous + 1) return [];
-  const coverage: DecodedCoverage[] = [];
+  const coverage: Covered[] = [];
   let taken = 0;
   for (const waiting of gateway.ahead) {
     if (waiting.sequence > gateway.contiguous + 1) break;
     gateway.contiguous = Math.max(gateway.contiguous, waiting.sequence);
-    coverage.push(...waiting.coverage);
+    coverage.push(...coveredBy(waiting.sequence, waiting.coverage));
     taken++;
   }
   gateway.ahead.splice(0, taken);

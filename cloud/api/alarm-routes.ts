@@ -1,5 +1,5 @@
-// What the API offers of alarms: the list, one of them, acknowledging, the journal, the deliveries, and where a
-// receiver says in its own word that it has one.
+// What the API offers of alarms: the list, one of them, acknowledging, the journal, the deliveries,
+// and where a receiver says in its own word that it has one.
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';

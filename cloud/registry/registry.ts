@@ -75,8 +75,8 @@ export class Registry {
         id TEXT PRIMARY KEY, area TEXT NOT NULL, sha256 TEXT NOT NULL, created_ms INTEGER NOT NULL
       ) STRICT;
       CREATE TABLE IF NOT EXISTS principals (
-        name TEXT PRIMARY KEY, right TEXT NOT NULL, scope TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
-        created_ms INTEGER NOT NULL
+        name TEXT PRIMARY KEY, right TEXT NOT NULL, scope TEXT NOT NULL,
+        sha256 TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL
       ) STRICT;`);
     chmodSync(path, 0o600);
     this.#addColumn('gateways', 'mosquitto', 'TEXT');
