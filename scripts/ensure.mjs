@@ -2,7 +2,7 @@
 // missing or older than the lockfile, and, for tests as root on Debian, the programs that serve as foreign
 // peers. Everything it says goes to stderr: stdout belongs to the command that follows.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
