@@ -14,7 +14,6 @@ serve(async (config: CloudConfig) => {
   const options = { config, version: '0.0.0' };
   const cloud = await runCloud(systemClock, systemRandom, log, metrics, options);
   const delay = monitorEventLoopDelay({ resolution: 5 });
-  delay.enable();
   return {
     apiPort: () => cloud.apiPort,
     /** The metric of this name without labels; 0 before it exists. */
@@ -25,6 +24,7 @@ serve(async (config: CloudConfig) => {
     /** The longest the main thread was not free for anybody else, since the last call. */
     blockedMs: () => {
       const longestMs = delay.max / 1_000_000;
+      delay.enable(); // From the first call on: watching wakes it 200 times a second.
       delay.reset();
       return longestMs;
     },
