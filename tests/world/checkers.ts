@@ -400,7 +400,7 @@ function checkAlarms(world: World): void {
       checkExcursion(world, point, at, byExcursion.get(`${pointKey(point)} ${at}`) ?? []);
     });
   }
-  checkHistory(world, named, alarms, points);
+  checkHistory(world, alarms, points);
 }
 
 /** Beginnings that are no reading's: where a rule changed, or history was joined. */
@@ -506,7 +506,6 @@ function checkTold({ witness, cloud }: World, alarm: Alarm): void {
 /** What is paged holds now: in the newest reading, or until less than the age of live data ago. */
 function checkHistory(
   { witness }: World,
-  named: ReadonlyMap<string, Sighting>,
   alarms: readonly Alarm[],
   points: ReadonlyMap<string, PlantPoint>,
 ): void {
@@ -516,10 +515,9 @@ function checkHistory(
     const point = alarm && points.get(alarm.key);
     if (!alarm || !point || alarm.rule !== 'high' || !newest || newest.isBeyond) continue;
     if (witness.twins.has(point.gateway)) continue;
-    const beganMs = named.get(occurrence)?.atMs;
-    const at = beganMs === undefined ? -1 : excursionAt(point, beganMs);
-    const endMs = point.excursions[at]?.toMs;
-    if (endMs === undefined || newest.atMs < endMs) continue;
+    // The excursion that was on last, as far as the newest reading can tell.
+    const ended = point.excursions.filter(({ toMs }) => toMs <= newest.atMs);
+    const endMs = ended.at(-1)?.toMs ?? 0;
     const lateMs = atMs - endMs;
     if (lateMs > LIVE_MS + point.offDelayMs + ON_THE_WAY_MS) {
       const what = `${alarm.key} paged ${lateMs} ms after it was over`;

@@ -249,7 +249,10 @@ export class Parts {
     this.#ingest = this.#openIngest();
     this.ledger = new Ledger(this.#registry.database);
     this.pipeline = this.#openPipeline(receivers(desk, timeline, life));
-    this.alarms.onRecords = (records) => desk.noteRecords(records, this.series);
+    this.alarms.onRecords = (records) => {
+      for (const record of records) this.#say(`evaluates ${summary(record)}`);
+      desk.noteRecords(records, this.series);
+    };
     this.#follower = this.#openFollower();
     this.#feed = this.#openFeed();
     this.link = new SimLink(this.#clock, random, broker, life, linkOptions, {
@@ -263,7 +266,9 @@ export class Parts {
   }
 
   async start(): Promise<void> {
+    const storeRow = await this.#cloud.store.cursor();
     this.current.restore(await this.#cloud.store.latest());
+    this.#follower.restore(storeRow);
     this.#pass('alarms', this.alarms.cursor);
     const nowMs = this.#clock.wallMs();
     for (const gateway of this.#cloud.options.gateways) this.alarms.presence(gateway, false, nowMs);
@@ -457,6 +462,21 @@ export class Parts {
         else this.#failed(error);
       });
   }
+}
+
+function summary({ row, readings, coverage, isState, gaps, manifest }: DecodedRecord): string {
+  const { gateway, epoch, sequence, lane } = row;
+  const name = `${gateway} ${epoch.slice(0, 6)}/${sequence} ${lane}`;
+  const span = readings ? ` ${readings.monoMs[0]}-${readings.monoMs[readings.count - 1]}` : '';
+  const parts = [
+    readings && `${readings.count} readings${span}`,
+    isState && 'state',
+    coverage.length > 0 && `${coverage.length} covered`,
+    gaps.length > 0 && gaps.map(({ cause, readings: it }) => `gap ${cause} ${it}`).join(' '),
+    manifest && 'manifest',
+    row.note && 'note',
+  ];
+  return `${name}: ${parts.filter((it) => it).join(', ')}`;
 }
 
 const linkOptions = {
