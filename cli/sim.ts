@@ -169,8 +169,10 @@ async function runReplay(given: Given, output: Output): Promise<number> {
   answerParent({ served });
   tellParent({ kind: 'ready', facts: { port: server.port, rows: recording.atMs.length } });
   await systemClock.sleep((given.number('wait') ?? 0) * 1000, signal);
+  const at = new Date(systemClock.wallMs()).toISOString();
+  output.note(output.say('sim-playing', { at }));
   const row = await play(recording, devices, speed, signal);
-  output.note(`${row} rows, ${recording.skipped} skipped`);
+  output.note(output.say('sim-played', { rows: row, skipped: recording.skipped }));
   tellParent({ kind: 'event', name: 'played', facts: { rows: row } });
   if (given.flag('stay')) await aborted(signal);
   await server.close();

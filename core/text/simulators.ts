@@ -1,6 +1,11 @@
 import type { Bilingual, FaultText } from './text.ts';
 
 export const simulatorMessages = {
+  'sim-playing': { en: 'playing since {at}', zh: '自 {at} 开始回放' },
+  'sim-played': {
+    en: 'played {rows} rows, {skipped} skipped',
+    zh: '已回放 {rows} 行，跳过 {skipped} 行',
+  },
   'recording-no-column': {
     en: 'the recording has no column {name}; it has {known}',
     zh: '录制数据没有列 {name}；现有列：{known}',
@@ -31,7 +36,8 @@ export const simulatorFaults = {
   sim_value_unfit: {
     en: {
       what: 'The registers of the simulated point cannot hold this value.',
-      cause: 'A text for a number, a number for a switch, or no number for a whole-number register.',
+      cause:
+        'A text for a number, a number for a switch, or no number for a whole-number register.',
       action: 'Give the point a value of its own kind.',
     },
     zh: {
