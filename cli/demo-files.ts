@@ -11,6 +11,8 @@ import { sites } from '../simulators/city.ts';
 export interface DemoPorts {
   readonly api: number;
   readonly broker: number;
+  /** Where each gateway meets the broker, when that is not at the broker's own port. */
+  readonly uplink?: Readonly<Record<Site, number>>;
   readonly receiver: number;
   readonly devices: Readonly<Record<Site, number>>;
   readonly status: Readonly<Record<Site, number>>;
@@ -131,7 +133,7 @@ function gatewayFile(site: Site, ports: DemoPorts): string {
     version: 1,
     gateway: { id: gatewayId(site), area: 'demo', name: siteNames[site] },
     cloud: {
-      url: `mqtt://127.0.0.1:${ports.broker}`,
+      url: `mqtt://127.0.0.1:${ports.uplink?.[site] ?? ports.broker}`,
       credentials: `\${secret:${gatewayId(site)}}`,
     },
     outbox: { folder: `outbox-${site}`, size: '256MiB' },
