@@ -34,6 +34,11 @@ export interface Output {
 }
 
 export function makeOutput(language: Language, json: boolean): Output {
+  // `lifeline … | head` closes the pipe early: that is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   return {
     language,
     json,

@@ -24,12 +24,12 @@ export const cliMessages = {
   'cli-action': { en: 'do:    ', zh: '处理：' },
   'cli-file-good': { en: '{file}: no findings', zh: '{file}：未发现问题' },
   'cli-enrolled': {
-    en: 'gateway {id} of area {area} enrolled; its secret is shown once:',
-    zh: '区域 {area} 的网关 {id} 已登记；密钥只显示这一次：',
+    en: 'gateway {id} of area {area} enrolled; its secret is given once and not kept',
+    zh: '区域 {area} 的网关 {id} 已登记；密钥只给出这一次，不再保存',
   },
   'cli-token-issued': {
-    en: 'token for {name} (right {right}) is shown once:',
-    zh: '{name} 的令牌（权限 {right}）只显示这一次：',
+    en: 'token for {name} (right {right}) is given once and not kept',
+    zh: '{name} 的令牌（权限 {right}）只给出这一次，不再保存',
   },
   'cli-listening': { en: '{name} listens on {address}', zh: '{name} 监听于 {address}' },
   'cli-stopping': { en: 'stopping: {name}', zh: '正在停止：{name}' },
