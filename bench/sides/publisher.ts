@@ -17,6 +17,7 @@ import {
   MESSAGE_BYTES_MAX,
   topicOf,
 } from '../../protocols/uplink/topics.ts';
+import { sleep } from '../bench.ts';
 import { serve } from '../side.ts';
 import { levelOf, Walk } from '../walk.ts';
 
@@ -119,10 +120,11 @@ class Gateway {
   }
 
   /** Seals the polls beforehand; returns how many readings they hold. */
-  queuePolls(): number {
+  async queuePolls(): Promise<number> {
     const { devices, devicesARecord, polls, periodMs } = this.#settings;
     let readings = 0;
     for (let poll = 0; poll < polls; poll++) {
+      if (poll % 10 === 0) await sleep(0); // Keepalives go on meanwhile.
       for (let device = 0; device < devices; device += devicesARecord) {
         const record = this.#pollRecord(device, (poll + device / devices) * periodMs);
         readings += record.readings;
@@ -220,7 +222,11 @@ serve(async (settings: PublisherSettings) => {
   for (const gateway of gateways) gateway.queueDictionary();
   await sent().finally(() => stop());
   return {
-    prepare: () => gateways.reduce((sum, gateway) => sum + gateway.queuePolls(), 0),
+    prepare: async () => {
+      let readings = 0;
+      for (const gateway of gateways) readings += await gateway.queuePolls();
+      return readings;
+    },
     /** Resolves when everything is acked. */
     send: async () => {
       beganMs = systemClock.monoMs();
