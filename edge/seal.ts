@@ -22,11 +22,12 @@ import { assert } from '../core/fault.ts';
 import type { PointDefinition } from '../core/point.ts';
 import { isBad } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
-import { pointClasses } from '../core/reading.ts';
 import { buildDictionary, type Dictionary } from '../protocols/uplink/dictionary.ts';
 import { seal } from '../protocols/uplink/envelope.ts';
 import type { Body, Gap, Hash, SealedRecord } from '../protocols/uplink/record.ts';
 import { MESSAGE_BYTES_MAX } from '../protocols/uplink/topics.ts';
+import type { Group } from './attention.ts';
+import { attend, endsDelay, expectEnds, groupFrom } from './attention.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { Entry } from './outbox/batch.ts';
 import type { KeepClass } from './outbox/file.ts';
@@ -74,16 +75,6 @@ export interface SealerCounts {
   readonly missed: number;
   readonly records: number;
   readonly bytes: number;
-}
-
-interface Group {
-  readonly keep: KeepClass;
-  /** Longest on- or off-delay of its rules, longest silence a rule waits for. */
-  readonly delayMs: number;
-  readonly silentMs: number;
-  readonly periodMs: number;
-  attentiveUntilMs: number;
-  isFailing: boolean;
 }
 
 interface Lot {
@@ -189,12 +180,16 @@ export class Sealer implements Sink {
     const lot = this.#lots.find(({ keep }) => keep === group.keep)!;
     this.#take(lot, poll);
     const toMonoMs = this.#monoMs(poll.toMonoMs);
-    if (poll.urgent) attend(group, toMonoMs + group.delayMs + 2 * group.periodMs);
+    const isEnding = endsDelay(group, toMonoMs);
+    if (poll.urgent) {
+      attend(group, toMonoMs + group.delayMs + 2 * group.periodMs);
+      expectEnds(group, this.#monoMs(poll.fromMonoMs));
+    }
     if (poll.failed > 0 && !group.isFailing) attend(group, toMonoMs + group.silentMs);
     group.isFailing = poll.failed > 0;
     const { batch } = lot;
     const nowMonoMs = this.#now;
-    if (poll.urgent) {
+    if (poll.urgent || isEnding) {
       lot.isUrgent = true;
       lot.dueMonoMs = Math.min(lot.dueMonoMs, this.#urgentMonoMs + URGENT_WAIT_MS);
     }
@@ -448,27 +443,6 @@ function newest(points: number) {
     quality: new Uint8Array(points),
     values: new Array<Value>(points).fill(null),
   };
-}
-
-function groupFrom(definitions: readonly PointDefinition[]): Group {
-  let rank = pointClasses.length - 1;
-  let delayMs = 0;
-  let silentMs = 0;
-  let periodMs = 0;
-  for (const definition of definitions) {
-    rank = Math.min(rank, pointClasses.indexOf(definition.class));
-    periodMs = Math.max(periodMs, definition.periodMs);
-    for (const rule of definition.rules) {
-      delayMs = Math.max(delayMs, rule.onDelayMs, rule.offDelayMs);
-      if (rule.kind === 'no-data') silentMs = Math.max(silentMs, rule.silentMs + rule.onDelayMs);
-    }
-  }
-  const keep = pointClasses[rank] ?? 'trend';
-  return { keep, delayMs, silentMs, periodMs, attentiveUntilMs: -1, isFailing: false };
-}
-
-function attend(group: Group, untilMonoMs: number): void {
-  group.attentiveUntilMs = Math.max(group.attentiveUntilMs, untilMonoMs);
 }
 
 function gapOf(debt: Debt): Gap {
