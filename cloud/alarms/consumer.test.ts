@@ -482,6 +482,34 @@ test('the order in which a backlog comes changes no interval', () => {
   );
 });
 
+test('a record that is missing from before an excursion does not hide it', () => {
+  const { consumer } = open([high({ onDelayMs: 5000 })]);
+  const first = record({ sequence: 2, readings: [[1, 0, 5]], covered: [[1], 0, 0] });
+  const beyond = record({ sequence: 4, readings: [[1, 2000, 12]], covered: [[1], 2000, 2000] });
+  const held = record({ sequence: 5, covered: [[1], 3000, 10_000] });
+  const back = record({ sequence: 6, readings: [[1, 20_000, 5]], covered: [[1], 11_000, 20_000] });
+  const events = consumer.apply([first, beyond, held, back], WALL);
+  expect(kinds(events)).toEqual(['raised', 'cleared']);
+  const lost = record({ sequence: 3, covered: [[1], 1000, 1000] });
+  expect(consumer.apply([lost], WALL)).toEqual([]);
+  expect(events[0]?.alarm).toMatchObject({ raisedMs: WALL + 7000 });
+});
+
+test('an excursion in which more than one record was lost is known when they come', () => {
+  const { consumer } = open([high({ onDelayMs: 5000 })]);
+  const first = record({ sequence: 2, readings: [[1, 0, 5]], covered: [[1], 0, 0] });
+  const beyond = record({ sequence: 4, readings: [[1, 2000, 12]], covered: [[1], 2000, 2000] });
+  const on = record({ sequence: 6, readings: [[1, 20_000, 13]], covered: [[1], 19_000, 20_000] });
+  const back = record({ sequence: 7, readings: [[1, 22_000, 5]], covered: [[1], 21_000, 22_000] });
+  expect(consumer.apply([first, beyond, on, back], WALL)).toEqual([]);
+  const lost = record({ sequence: 3, covered: [[1], 1000, 1000] });
+  const held = record({ sequence: 5, covered: [[1], 3000, 18_000] });
+  consumer.apply([held, lost], WALL);
+  expect(consumer.list({ state: 'historical' })).toMatchObject([
+    { beganMs: WALL + 2000, raisedMs: WALL + 7000, clearedMs: WALL + 22_000 },
+  ]);
+});
+
 test('coverage that waited for a record before a state record still ends delays in history', () => {
   const { consumer } = open([high({ onDelayMs: 5000 })]);
   const held = (sequence: number, fromMs: number, toMs: number) =>

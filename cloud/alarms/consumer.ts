@@ -25,7 +25,7 @@ import { Marks, NOTHING } from './marks.ts';
 import type { AlarmEvent, Source } from './occurrences.ts';
 import { brief, Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
-import { arrive, newGateway } from './order.ts';
+import { arrive, believable, newGateway, sampledAhead } from './order.ts';
 import { Rules } from './rules.ts';
 import { Silence } from './silence.ts';
 import type { Alarm, AlarmFilter, JournalEntry, RuleRow } from './tables.ts';
@@ -248,7 +248,7 @@ export class AlarmConsumer {
     for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
       const { series } = watched.row;
       const track = this.#marks.track(series, before);
-      const jump = { track, end: null, untilMonoMs: null, missingAfter: null };
+      const jump = { track, end: null, untilMonoMs: null, missingAfter: null, isBreak: true };
       this.#history.jump(watched, jump, source);
       this.#marks.sample[series] = NOTHING;
       this.#marks.mark[series] = NOTHING;
@@ -277,10 +277,13 @@ export class AlarmConsumer {
       // A state record repeats what is accounted for elsewhere.
       if (isOld && record.isState) continue;
       if (isOld && arrival.isPresent && monoMs === marks.sample[series]!) continue;
+      if (!isOld && arrival.isAfterHole && watched.isRunning) {
+        this.#believe(gateway, watched, record, source);
+      }
       const mark = marks.mark[series]!;
       const fromMonoMs = this.#from(watched, record, monoMs, mark);
-      const isJump =
-        mark !== NOTHING && (arrival.isAfterHole || fromMonoMs - mark > watched.holeMs);
+      const isBreak = mark !== NOTHING && fromMonoMs - mark > watched.holeMs;
+      const isJump = isBreak || (mark !== NOTHING && arrival.isAfterHole);
       if (isOld || isJump || !this.#isStill(watched, value, quality[at]!)) {
         const sample: Sample = {
           kind: 'sample',
@@ -299,10 +302,11 @@ export class AlarmConsumer {
         const track = marks.track(series, record.row.epoch);
         if (isJump) {
           const missingAfter = arrival.isAfterHole ? gateway.contiguous : null;
-          const jump = { track, end: sample, untilMonoMs: monoMs, missingAfter };
+          const jump = { track, end: sample, untilMonoMs: monoMs, missingAfter, isBreak };
           this.#history.jump(watched, jump, source);
         }
         this.#step(watched, track, sample, source);
+        if (watched.isRunning) sampledAhead(gateway, record.row.sequence, series);
       }
       if (source.isLive && this.#history.isOpen(series)) this.#note(watched, record, readings, at);
       marks.sample[series] = monoMs;
@@ -311,6 +315,19 @@ export class AlarmConsumer {
       marks.usable[series] = isBad(quality[at]!) ? 0 : 1;
       marks.touch(series);
       if (marks.provisional[series] === 1 && source.isLive) this.#promote(watched, source);
+    }
+  }
+
+  #believe(gateway: Gateway, watched: Watched, { row }: DecodedRecord, source: Source): void {
+    const { epoch, sequence } = row;
+    const { series } = watched.row;
+    for (const coverage of believable(gateway, sequence, series)) {
+      const { fromMonoMs, toMonoMs: untilMonoMs, atMs } = coverage;
+      if (untilMonoMs <= this.#marks.mark[series]!) continue;
+      const input: Input = { kind: 'covered', epoch, fromMonoMs, untilMonoMs, atMs };
+      this.#step(watched, this.#marks.track(series, epoch), input, source);
+      this.#marks.mark[series] = untilMonoMs;
+      this.#marks.touch(series);
     }
   }
 
@@ -369,7 +386,7 @@ export class AlarmConsumer {
         const track = marks.track(series, epoch);
         if (isJump) {
           const end = heldAt(track, epoch, fromMonoMs, atMs - (untilMonoMs - fromMonoMs));
-          const jump = { track, end, untilMonoMs: fromMonoMs, missingAfter: null };
+          const jump = { track, end, untilMonoMs: fromMonoMs, missingAfter: null, isBreak: true };
           this.#history.jump(watched, jump, source);
         }
         if (watched.isRunning) this.#step(watched, track, input, source);

@@ -37,8 +37,11 @@ import type { Watch, Watched, WatchedSeries } from './watched.ts';
  * Without a record of the gateway's backlog for this long, what is missing will not come for now.
  */
 export const STRETCH_IDLE_MS = 60_000;
-/** Per series; at one more the oldest is closed as it is. */
-export const STRETCHES_MAX = 4;
+/**
+ * Per series; at one more the oldest is closed as it is. A line that loses every other record makes
+ * one in three periods, until what is missing is taken for lost after 30 s.
+ */
+export const STRETCHES_MAX = 12;
 /** Of a stretch, 150 characters each; at one more the older half is taken as it is. */
 export const WAITING_MAX = 256;
 
@@ -85,6 +88,8 @@ export interface Jump {
   readonly end: Sample | null;
   readonly untilMonoMs: number | null;
   readonly missingAfter: number | null;
+  /** Live evaluation does not know what was between: it restarts what runs. */
+  readonly isBreak: boolean;
 }
 
 interface Kept {
@@ -124,13 +129,15 @@ export class History {
   }
 
   /**
-   * Live evaluation is about to jump. A missing record opens one stretch a series, not one a
+   * Live evaluation is about to jump. A missing record alone opens one stretch a series, not one a
    * sample.
    */
-  jump(watched: Watched, { track, end, untilMonoMs, missingAfter }: Jump, source: Source): void {
+  jump(watched: Watched, jump: Jump, source: Source): void {
+    const { track, end, untilMonoMs, missingAfter, isBreak } = jump;
     if (track.epoch === null) return;
     const newest = this.#bySeries.get(watched.row.series)?.at(-1);
-    if (missingAfter !== null && newest?.stretch.missingAfter === missingAfter) return;
+    const isKnown = missingAfter !== null && newest?.stretch.missingAfter === missingAfter;
+    if (isKnown && !isBreak) return;
     const states = Object.fromEntries(
       watched.watches.map(({ subject, verdict }) => [subject.rule.id, { track, verdict }]),
     );

@@ -7,6 +7,10 @@
 // record that opens a connection counting for all before itself; a sample never waits. What waits
 // is bounded by count and time: at either limit the missing records are taken for lost, and the
 // kernel sees the hole.
+//
+// A record that is missing before the newest sample of a series cannot say anything that came after
+// that sample: for a series whose delay runs, coverage is believed from its newest sample on as
+// soon as all records from there are in (`believable`).
 import type { Condition } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import type { Range } from '../../core/ranges.ts';
@@ -44,6 +48,8 @@ export interface Ahead {
   readonly sequence: number;
   readonly receivedMs: number;
   readonly coverage: readonly DecodedCoverage[];
+  /** Series with a running delay that it brought a sample of. */
+  readonly sampled: number[];
 }
 
 export interface Gateway {
@@ -141,13 +147,32 @@ export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
     const own = coveredBy(sequence, record.coverage);
     return { ...arrival, coverage: [...own, ...ready(gateway)] };
   }
-  gateway.ahead.push({ sequence, receivedMs, coverage: record.coverage });
+  gateway.ahead.push({ sequence, receivedMs, coverage: record.coverage, sampled: [] });
   gateway.ahead.sort((a, b) => a.sequence - b.sequence);
   const oldestMs = Math.min(...gateway.ahead.map((waiting) => waiting.receivedMs));
   if (gateway.ahead.length > AHEAD_RECORDS_MAX || receivedMs - oldestMs > AHEAD_WAIT_MS) {
     gateway.contiguous = gateway.ahead[0]!.sequence - 1;
   }
   return { ...arrival, coverage: ready(gateway) };
+}
+
+/** A record behind a hole brought a sample of a series whose delay runs. */
+export function sampledAhead({ ahead }: Gateway, sequence: number, series: number): void {
+  ahead.find((waiting) => waiting.sequence === sequence)?.sampled.push(series);
+}
+
+/** Coverage of a series that waits, and may be believed for it before record `sequence`. */
+export function believable(
+  { ahead }: Gateway,
+  sequence: number,
+  series: number,
+): readonly DecodedCoverage[] {
+  const end = ahead.findIndex((waiting) => waiting.sequence === sequence);
+  const from = ahead.slice(0, end).findLastIndex(({ sampled }) => sampled.includes(series));
+  if (from < 0 || ahead[from]!.sequence + (end - from) !== sequence) return [];
+  return ahead
+    .slice(from, end)
+    .flatMap(({ coverage }) => coverage.filter((it) => it.series.includes(series)));
 }
 
 function note(gateway: Gateway, epoch: Epoch, sequence: number): number {

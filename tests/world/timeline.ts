@@ -10,6 +10,9 @@
 // kill at that place, because between two borders a process changes only its own memory.
 import type { Clock } from '../../core/clock.ts';
 
+/** A world of minutes has thousands of events; one that has this many goes round in circles. */
+const EVENTS_MAX = 300_000;
+
 interface Event {
   readonly atMs: number;
   readonly order: number;
@@ -44,7 +47,7 @@ export class Timeline {
       this.#pop();
       if (!next.run) continue;
       this.nowMs = next.atMs;
-      this.events++;
+      if (++this.events > EVENTS_MAX) throw new Error('the world goes round in circles');
       next.run();
       await settled();
       if (isOver()) return;
