@@ -150,6 +150,21 @@ test('an unclean end is told as an estimated gap of one commit interval, a clean
   third.close();
 });
 
+test('commits at once, a few milliseconds apart, do not make a crash look larger than it was', () => {
+  const first = open();
+  // 14 readings a second, half of them committed 6 ms after the others.
+  for (let at = 1; at <= 20; at++) {
+    put(first, [entry(first, 2 * at, { taken: 7 })], { monoMs: at * 1_000 });
+    put(first, [entry(first, 2 * at + 1, { taken: 7 })], { monoMs: at * 1_000 + 6 });
+  }
+  first.abandon();
+  const second = open();
+  const [debt] = second.opened.result.debts;
+  expect(debt!.readings).toBeGreaterThanOrEqual(13);
+  expect(debt!.readings).toBeLessThanOrEqual(16);
+  second.close();
+});
+
 test('a second process is told that the outbox is in use', () => {
   const first = open();
   expect(() => open()).toThrow(expect.objectContaining({ code: 'outbox_busy' }));

@@ -58,7 +58,11 @@ export const SHARE_BYTES_MIN = 4 * 1024 * 1024;
 export const ACKED_SHARE = 0.25;
 /** outbox.ts commits at least this often: what a crash costs. */
 export const COMMIT_INTERVAL_MS = 1_000;
-const RATE_WEIGHT = 0.2; // Of the newest commit in the mean rate.
+/**
+ * Over this long the mean rate forgets: coverage comes every 10 s, and commits at once say nothing of
+ * a rate by themselves.
+ */
+const RATE_MEAN_MS = 10_000;
 const LOG_PAGES_MAX = 1_000; // 4 MB of log, SQLite's own default.
 const PAGE_BYTES = 4096;
 
@@ -280,7 +284,8 @@ export class OutboxCore {
     const lapseMs = monoMs - this.#lastMonoMs;
     if (lapseMs > 0) {
       const perSecond = ((present.taken - takenAtStart) * 1_000) / lapseMs;
-      present.perSecond += (perSecond - present.perSecond) * RATE_WEIGHT;
+      const weight = Math.min(1, lapseMs / Math.min(monoMs, RATE_MEAN_MS));
+      present.perSecond += (perSecond - present.perSecond) * weight;
       present.lastMonoMs = Math.max(present.lastMonoMs, monoMs);
     }
     return rows;
