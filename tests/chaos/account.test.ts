@@ -20,7 +20,7 @@ const facts = (change: Partial<Facts> = {}): Facts => ({
   lives: [killed, lived],
   rates: new Map([['gw-gas', { points: 5, perSecond: 5 }]]),
   all: stored({ stored: 110, unchanged: 80, given_up: 10, by_cause: { missed: 3, crash: 10 } }),
-  ...{ alarms: [], crossings: [], collectedUntilMs: 100_000 },
+  ...{ alarms: [], crossings: [], collectedUntilMs: 100_000, pendingRecords: 0 },
   restarts: new Map([['gw-gas', { killed: 1, started: 1 }]]),
   ...change,
 });
@@ -54,6 +54,8 @@ test('a kill may cost what was in memory, has to be told of, and makes nothing u
   expect(judge(facts({ lives: [{ ...killed, served: 90 + 65 }, lived] }))).toEqual([]);
   expect(judge(facts({ lives: [{ ...killed, served: 90 + 66 }, lived] }))).toHaveLength(2);
   expect(withKilled(89).join()).toContain('89 served, 90 good ones there');
+  const much = stored({ stored: 50, missed: 0, given_up: 66, by_cause: { crash: 66 } });
+  expect(withKilled(100, much).join()).toContain('a gap tells of 66 lost');
   const untold = stored({ stored: 50, missed: 0, by_cause: {} });
   expect(judge(facts({ lives: [{ ...killed, inStore: untold }, lived] })).join()).toContain(
     'no gap',
@@ -65,6 +67,7 @@ test('a part that ended by itself, a reading given up, an alarm nobody was told 
   expect(judge(facts({ restarts }))).toEqual(['cloud was killed 0 times, started 1']);
   const all = { ...facts().all, by_cause: { crash: 10, refused: 4 } };
   expect(judge(facts({ all }))).toEqual(['4 given up: refused']);
+  expect(judge(facts({ pendingRecords: 2 }))).toEqual(['2 records are still on their way']);
   const alarm = { id: 'x', point: 'gw-gas/well-07/gas', rule: 'high', historical: false };
   const delivery = { alarm: 'x', transition: 'raised', receiver: 'desk', state: 'sent' } as const;
   const open = { ...delivery, confirmed: null, undelivered: null };

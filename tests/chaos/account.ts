@@ -70,6 +70,8 @@ export interface Facts {
   readonly alarms: readonly AlarmSeen[];
   readonly crossings: readonly Crossing[];
   readonly collectedUntilMs: number;
+  /** The gateways have these, of any life, and no word of the cloud that it has them. */
+  readonly pendingRecords: number;
   /** By part: how often it was killed, how often it was started again. */
   readonly restarts: ReadonlyMap<string, { readonly killed: number; readonly started: number }>;
 }
@@ -91,7 +93,9 @@ export interface LifeBalance {
   readonly good: number;
   readonly difference: number;
   readonly bound: number;
+  /** What gaps of cause crash tell of, estimated, and the most that can have been in memory. */
   readonly crash: number;
+  readonly crashBound: number;
 }
 
 export function balanceOf(life: LifeAccount, rates: Facts['rates']): LifeBalance {
@@ -99,16 +103,18 @@ export function balanceOf(life: LifeAccount, rates: Facts['rates']): LifeBalance
   const { stored, unchanged, failed, by_cause } = inStore ?? nothing;
   const good = stored + unchanged - failed;
   const { points, perSecond } = rates.get(gateway)!;
-  const bound = counted ? 2 * counted.failed : Math.ceil((perSecond * atRiskMs) / 1_000) + points;
+  const inMemory = Math.ceil((perSecond * atRiskMs) / 1_000) + points;
+  // A failed reading may have been served, whoever counted it; nobody loses more than was served.
+  const bound = Math.min(served!, (counted ? 0 : inMemory) + 2 * failed);
   return {
     life: `${gateway}:${epoch}`,
     end: counted ? 'lived' : epoch ? 'killed' : 'killed while starting',
     served: served!,
     good,
     difference: served! - good,
-    // A failed reading may have been served, whoever counted it.
-    bound: counted ? bound : bound + 2 * failed,
+    bound,
     crash: by_cause['crash'] ?? 0,
+    crashBound: inMemory,
   };
 }
 
@@ -127,6 +133,8 @@ export function judge(facts: Facts): string[] {
       wrong.push(`${readings} given up: ${cause}`);
     }
   }
+  if (facts.pendingRecords > 0)
+    wrong.push(`${facts.pendingRecords} records are still on their way`);
   for (const [part, { killed, started }] of facts.restarts) {
     if (killed !== started) wrong.push(`${part} was killed ${killed} times, started ${started}`);
   }
@@ -140,6 +148,9 @@ function judgeLife(life: LifeAccount, balance: LifeBalance): string[] {
   if (balance.difference < 0 || balance.difference > balance.bound) {
     const { served, good, bound } = balance;
     say(`${served} served, ${good} good ones there; at most ${bound} may differ`);
+  }
+  if (balance.crash > (counted ? 0 : balance.crashBound)) {
+    say(`a gap tells of ${balance.crash} lost, at most ${balance.crashBound} were in memory`);
   }
   if (counted) {
     const { due, taken, missed, failed } = counted;

@@ -2,6 +2,7 @@
 // up the account; then end all and read what lies in the store.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Site } from '../../simulators/city.ts';
 import { sites } from '../../simulators/city.ts';
 import type {
   AlarmSeen,
@@ -14,7 +15,7 @@ import type {
   Stored,
 } from './account.ts';
 import { balanceOf, judge, sum } from './account.ts';
-import type { Disturbance } from './disturbances.ts';
+import type { Disturbance, ProcessDisturbance } from './disturbances.ts';
 import { describe, isOfProcess } from './disturbances.ts';
 import { calm, Fleet } from './fleet.ts';
 import { readStopped } from './stopped-store.ts';
@@ -23,7 +24,7 @@ import { readStopped } from './stopped-store.ts';
 const HEAL_MS = 60_000;
 /** Resending waits up to half a minute after short outages, a notice of what is undelivered a minute. */
 const DRAIN_MS = 120_000;
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 1_500;
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -112,7 +113,7 @@ async function carryOut(fleet: Fleet, { plan, lengthMs, note, signal }: ChaosOpt
 
 /** Returns what ends it, or null when its process does not run. */
 function begin(fleet: Fleet, disturbance: Disturbance, done: Done): (() => void) | null {
-  const { target, kind } = disturbance;
+  const { kind } = disturbance;
   if (!isOfProcess(disturbance)) {
     const proxy = fleet.proxies.get(disturbance.target)!;
     done.network[kind] = (done.network[kind] ?? 0) + 1;
@@ -121,11 +122,24 @@ function begin(fleet: Fleet, disturbance: Disturbance, done: Done): (() => void)
     return () => proxy.set(calm);
   }
   if (!fleet.isReady(disturbance.target)) return null;
-  const counts = kind === 'kill' ? done.kills : done.stops;
-  counts[target] = (counts[target] ?? 0) + 1;
-  if (kind === 'stop') return fleet.pause(disturbance.target);
-  fleet.kill(disturbance.target);
-  return () => {};
+  return beginOnProcess(fleet, disturbance, done);
+}
+
+function beginOnProcess(
+  fleet: Fleet,
+  { target, kind }: ProcessDisturbance,
+  { kills, stops }: Done,
+): () => void {
+  const kill = () => {
+    if (fleet.kill(target)) kills[target] = (kills[target] ?? 0) + 1;
+  };
+  if (kind === 'kill' || kind === 'kill-again') {
+    kill();
+    return kind === 'kill' ? () => {} : kill;
+  }
+  stops[target] = (stops[target] ?? 0) + 1;
+  const goOn = fleet.pause(target);
+  return kind === 'stop' ? goOn : kill;
 }
 
 async function drain(fleet: Fleet, done: Done): Promise<{ facts: Facts; drainMs: number }> {
@@ -133,13 +147,20 @@ async function drain(fleet: Fleet, done: Done): Promise<{ facts: Facts; drainMs:
   const begunMs = performance.now();
   await Promise.all(sites.map((site) => fleet.edge(site).ask('stop-collecting')));
   await fleet.closeLives();
+  let before = '';
   for (;;) {
     await sleep(LOOK_EVERY_MS);
     const facts = await drawUp(fleet, done, collectedUntilMs);
     const drainMs = Math.round(performance.now() - begunMs);
-    if (drainMs > DRAIN_MS || judge(facts).length === 0) return { facts, drainMs };
+    const now = JSON.stringify(facts.all);
+    // What the cloud has acknowledged reaches the store within a second.
+    const isSteady = now === before && facts.pendingRecords === 0;
+    if (drainMs > DRAIN_MS || (isSteady && judge(facts).length === 0)) return { facts, drainMs };
+    before = now;
   }
 }
+
+type EdgeCounters = Counted & { readonly pendingRecords: number };
 
 async function drawUp(fleet: Fleet, done: Done, collectedUntilMs: number): Promise<Facts> {
   const { client, lives, parts } = fleet;
@@ -149,12 +170,16 @@ async function drawUp(fleet: Fleet, done: Done, collectedUntilMs: number): Promi
     client.get<{ items: AlarmSeen[] }>('/v1/alarms?state=all&limit=1000'),
     client.get<{ items: DeliverySeen[] }>('/v1/deliveries?limit=1000'),
   ]);
+  const ask = (site: Site) => fleet.edge(site).ask('counters') as Promise<EdgeCounters>;
+  const counters: Record<Site, EdgeCounters> = {
+    ...{ gas: await ask('gas'), water: await ask('water'), bridge: await ask('bridge') },
+  };
   const accounts: LifeAccount[] = [];
   for (const life of lives) {
     const { gateway, epoch, site } = life;
     const inStore = epoch && (await client.get<Stored>(`/v1/account?epochs=${gateway}%3A${epoch}`));
     const isLiving = life === lives.findLast((each) => each.site === site);
-    const counted = isLiving ? ((await fleet.edge(site).ask('counters')) as Counted) : null;
+    const counted = isLiving ? counters[site] : null;
     accounts.push({ ...life, counted, inStore: inStore || null });
   }
   const restarts = [...parts].map(
@@ -170,6 +195,7 @@ async function drawUp(fleet: Fleet, done: Done, collectedUntilMs: number): Promi
     })),
     crossings: fleet.crossings,
     collectedUntilMs,
+    pendingRecords: sum(Object.values(counters).map(({ pendingRecords }) => pendingRecords)),
     restarts: new Map([...restarts, ['city', { killed: 0, started: fleet.city.restarts }]]),
   };
 }

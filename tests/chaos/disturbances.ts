@@ -12,11 +12,16 @@ export type ProcessName = `gw-${Site}` | 'cloud' | 'desk';
 /** From a gateway to the broker, from a gateway to its devices, from the cloud to the desk. */
 export type NetworkName = `uplink-${Site}` | `field-${Site}` | 'webhooks';
 
+export const processKinds = ['kill', 'kill-again', 'stop', 'stop-kill'] as const;
+
 export interface ProcessDisturbance {
   readonly atMs: number;
   readonly target: ProcessName;
-  /** SIGKILL; or SIGSTOP, and SIGCONT after `forMs`. */
-  readonly kind: 'kill' | 'stop';
+  /**
+   * SIGKILL; the same and once more after `forMs`, while it starts; SIGSTOP, and after `forMs` SIGCONT, or
+   * SIGKILL in its place.
+   */
+  readonly kind: (typeof processKinds)[number];
   readonly forMs: number;
 }
 
@@ -43,7 +48,7 @@ export const networkNames: readonly NetworkName[] = [
 ];
 
 export function isOfProcess(disturbance: Disturbance): disturbance is ProcessDisturbance {
-  return disturbance.kind === 'kill' || disturbance.kind === 'stop';
+  return processKinds.some((kind) => kind === disturbance.kind);
 }
 
 /** Everything begins and ends before `lengthMs`, but for what is cut short by the end of chaos. */
@@ -70,9 +75,13 @@ export function planOf(seed: number, lengthMs: number): Disturbance[] {
 }
 
 function ofProcess(random: Random, target: ProcessName, atMs: number): ProcessDisturbance {
-  if (random.next() < 0.5) return { atMs, target, kind: 'kill', forMs: 0 };
+  const chance = random.next();
+  if (chance < 0.4) return { atMs, target, kind: 'kill', forMs: 0 };
+  if (chance < 0.55)
+    return { atMs, target, kind: 'kill-again', forMs: pickInteger(random, 600, 3_000) };
   // Beyond one and a half keepalives of 10 s the broker gives a gateway up, beyond 10 s a webhook ends.
-  return { atMs, target, kind: 'stop', forMs: pickInteger(random, 500, 18_000) };
+  const kind = chance < 0.9 ? 'stop' : 'stop-kill';
+  return { atMs, target, kind, forMs: pickInteger(random, 500, 18_000) };
 }
 
 function ofNetwork(random: Random, target: NetworkName, atMs: number): NetworkDisturbance {

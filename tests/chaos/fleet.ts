@@ -143,9 +143,12 @@ export class Fleet implements AsyncDisposable {
     return this.#ready.has(name);
   }
 
-  kill(name: ProcessName): void {
+  /** False when there is no process: it waits to be started again. */
+  kill(name: ProcessName): boolean {
+    const { pid } = this.part(name);
+    if (pid === undefined) return false;
     this.#ready.delete(name);
-    process.kill(this.part(name).pid!, 'SIGKILL');
+    return process.kill(pid, 'SIGKILL');
   }
 
   /** Returns what lets it go on. */
