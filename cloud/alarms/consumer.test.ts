@@ -502,8 +502,8 @@ test('an excursion in which more than one record was lost is known when they com
   const on = record({ sequence: 6, readings: [[1, 20_000, 13]], covered: [[1], 19_000, 20_000] });
   const back = record({ sequence: 7, readings: [[1, 22_000, 5]], covered: [[1], 21_000, 22_000] });
   expect(consumer.apply([first, beyond, on, back], WALL)).toEqual([]);
-  const lost = record({ sequence: 3, covered: [[1], 1000, 1000] });
   const held = record({ sequence: 5, covered: [[1], 3000, 18_000] });
+  const lost = record({ sequence: 3, covered: [[1], 1000, 1000] });
   consumer.apply([held, lost], WALL);
   expect(consumer.list({ state: 'historical' })).toMatchObject([
     { beganMs: WALL + 2000, raisedMs: WALL + 7000, clearedMs: WALL + 22_000 },
