@@ -35,6 +35,7 @@ const programs = {
   gcc: 'gcc',
 };
 const files = {
+  '/usr/include/stdio.h': 'libc6-dev',
   '/usr/include/modbus/modbus.h': 'libmodbus-dev',
   '/usr/lib/python3/dist-packages/pymodbus': 'python3-pymodbus',
   '/usr/lib/python3/dist-packages/serial': 'python3-serial',
