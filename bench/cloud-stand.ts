@@ -2,6 +2,7 @@
 // token to ask with.
 import { join } from 'node:path';
 import type { CloudConfig } from '../cloud/config.ts';
+import type { Principal } from '../cloud/registry/registry.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from '../cloud/registry/registry.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Bed } from './bench.ts';
@@ -37,10 +38,10 @@ export async function standCloud(
     const id = `gw-${at + 1}`;
     return { id, secret: registry.enrolGateway(AREA, id, Date.now()) };
   });
-  const issue = (name: string, scope: string) =>
-    registry.issueToken({ name, right: 'read', scope }, Date.now());
-  const token = issue('bench', '');
-  const scopedToken = issue('watcher', WATCHED_ASSET);
+  const issue = (principal: Principal) => registry.issueToken(principal, Date.now());
+  // The account over all gateways is the administrator's.
+  const token = issue({ name: 'bench', right: 'administer', scope: '' });
+  const scopedToken = issue({ name: 'watcher', right: 'read', scope: WATCHED_ASSET });
   const credentials = registry.credentials();
   registry.close();
   const password = makeSecret(systemRandom);
@@ -63,7 +64,9 @@ export async function standCloud(
   const stored = async () => {
     const headers = { authorization: `Bearer ${token}` };
     const response = await fetch(`${apiUrl}/v1/account`, { headers });
-    return ((await response.json()) as { stored: number }).stored;
+    const answer = (await response.json()) as { stored?: number };
+    if (answer.stored === undefined) throw new Error(`no account: ${JSON.stringify(answer)}`);
+    return answer.stored;
   };
   return { broker, cloud, brokerUrl, apiUrl, token, scopedToken, gateways, stored };
 }

@@ -45,6 +45,7 @@ async function withRecordsOf(bed: Bed, devicesARecord: number): Promise<void> {
   while ((await evaluated()) < readings || (await stand.stored()) < readings) {
     if (performance.now() - began > GIVE_UP_MS) {
       const found = `${await evaluated()} evaluated, ${await stand.stored()} stored`;
+
       throw new Error(`of ${readings} readings ${found} after ${GIVE_UP_MS} ms`);
     }
     await sleep(LOOK_MS);

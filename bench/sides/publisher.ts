@@ -36,6 +36,12 @@ export interface PublisherSettings {
   readonly isPaced: boolean;
 }
 
+/**
+ * A second of what the cloud takes, over all gateways of a bench: enough to keep it busy. With all
+ * the credit, pings would wait so long behind records that clients give their connection up.
+ */
+const WINDOW_BYTES_MAX = 128 * 1024;
+
 const limit: RuleProposal = {
   id: 'high',
   kind: 'limit',
@@ -82,6 +88,7 @@ class Gateway {
   readonly #walk = new Walk(1);
   #queue: SealedRecord[] = [];
   #at = 0;
+  #isClosing = false;
   #sequence = 0;
   #creditBytes = MESSAGE_BYTES_MAX;
   #inFlight: { readonly sequence: number; readonly bytes: number }[] = [];
@@ -103,6 +110,10 @@ class Gateway {
       will: () => null,
     });
     this.#link.onUp = () => this.up.resolve();
+    this.#link.onDown = (why) => {
+      if (this.#isClosing) return;
+      throw new Error(`${id} lost its connection, and records with it: ${why}`);
+    };
     this.#link.onMessage = ({ topic, payload }) => {
       if (topic === topicOf(area, id, 'ack')) this.#hear(payload);
     };
@@ -140,7 +151,8 @@ class Gateway {
     for (; this.#at < this.#queue.length; this.#at++) {
       const record = this.#queue[this.#at]!;
       if (record.lastMonoMs > untilMonoMs) return;
-      if (this.#inFlightBytes + record.bytes.length > this.#creditBytes) return;
+      const windowBytes = Math.min(this.#creditBytes, WINDOW_BYTES_MAX);
+      if (this.#inFlightBytes + record.bytes.length > windowBytes) return;
       const topic = topicOf(area, this.id, record.lane === 'event' ? 'event' : 'live');
       const qos = record.lane === 'event' ? 1 : 0;
       if (!this.#link.publish(topic, record.bytes, { qos, retain: false })) return;
@@ -150,6 +162,7 @@ class Gateway {
   }
 
   close(): Promise<void> {
+    this.#isClosing = true;
     return this.#link.close(1_000);
   }
 
