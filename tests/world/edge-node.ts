@@ -86,7 +86,7 @@ export class EdgeNode {
 
   /** Boots from what is on the card. */
   async start(): Promise<void> {
-    const { timeline, random, gateway, folder, box } = this.options;
+    const { timeline, random, gateway, folder, box, witness } = this.options;
     this.#abandon();
     const life = new Life((place) => this.#died(place));
     this.life = life;
@@ -110,6 +110,12 @@ export class EdgeNode {
               name: box,
             });
             this.#link = link;
+            const publish = link.publish.bind(link);
+            link.publish = (topic, payload, how) => {
+              const isRecord = /\/(live|backfill|event)$/.test(topic);
+              if (isRecord && this.facts) witness.sealed(this.facts, payload);
+              return publish(topic, payload, how);
+            };
             return link;
           },
           lastSync: () => (this.syncedMs === null ? null : clock.wallMs() - this.#sinceSync()),
@@ -158,7 +164,7 @@ export class EdgeNode {
       opened: port.opened,
       commit: async (batch) => {
         if (!life.isAlive) return never;
-        witness.given(facts, batch.entries);
+        for (const { record } of batch.entries) witness.sealed(facts, record.bytes);
         if (!life.survives('edge before commit')) return never;
         if (this.disk.slowMs > 0) await this.#slowly(life);
         try {

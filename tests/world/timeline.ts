@@ -12,6 +12,7 @@ import type { Clock } from '../../core/clock.ts';
 
 /** A world of minutes has thousands of events; one that has this many goes round in circles. */
 const EVENTS_MAX = 300_000;
+const GRID = 64; // Places a millisecond.
 
 interface Event {
   readonly atMs: number;
@@ -27,7 +28,9 @@ export class Timeline {
 
   /** Calls `run` at `atMs`, or now if that has passed. Returns a cancel. */
   at(atMs: number, run: () => void): () => void {
-    const event: Event = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run };
+    // On a grid that doubles hold exactly: differences of times are exact, and waiting always ends.
+    const onGridMs = Math.ceil(atMs * GRID) / GRID;
+    const event: Event = { atMs: Math.max(onGridMs, this.nowMs), order: this.#order++, run };
     this.#push(event);
     return () => {
       event.run = null;
@@ -47,7 +50,7 @@ export class Timeline {
       this.#pop();
       if (!next.run) continue;
       this.nowMs = next.atMs;
-      if (++this.events > EVENTS_MAX) throw new Error('the world goes round in circles');
+      if (++this.events > EVENTS_MAX) throw new Error(`round in circles at ${this.nowMs} ms`);
       next.run();
       await settled();
       if (isOver()) return;

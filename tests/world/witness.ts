@@ -4,7 +4,7 @@
 import { engineering } from '../../core/point.ts';
 import { isBad } from '../../core/quality.ts';
 import type { Entry } from '../../edge/outbox/batch.ts';
-import { openRecord } from '../../protocols/uplink/envelope.ts';
+import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import type { Epoch, Gap } from '../../protocols/uplink/record.ts';
 import type { GatewaySetting, PlantPoint, PointSetting } from './plant.ts';
 import { pointsOf, told } from './plant.ts';
@@ -126,25 +126,22 @@ export class Witness {
     this.epochs.set(facts.epoch, facts);
   }
 
-  /** Records on their way to the disk. */
-  given(facts: EpochFacts, entries: readonly Entry[]): void {
-    for (const { record, gaps } of entries) {
-      const { sequence, taken, unchanged } = record;
-      if (facts.sealed.has(sequence)) continue;
-      const { body } = openRecord(record.bytes);
-      facts.offsets.add(body.clock.wallOffsetMs);
-      const readings: WitnessedReading[] = [];
-      if (body.readings) {
-        const { count, alias, monoMs, quality, numbers } = body.readings;
-        for (let at = 0; at < count; at++) {
-          const setting = facts.settings[alias[at]!]!;
-          const raw = isBad(quality[at]!) ? null : numbers[at]!;
-          readings.push({ setting, monoMs: monoMs[at]!, raw });
-        }
-      }
-      const { isState } = body;
-      facts.sealed.set(sequence, { sequence, taken, unchanged, readings, gaps, isState });
+  /** A record on its way to the disk or to the broker, whichever it goes first. */
+  sealed(facts: EpochFacts, bytes: Uint8Array): void {
+    const reading = readEnvelope(bytes);
+    if (!reading.ok || reading.envelope.epoch !== facts.epoch) return;
+    const { sequence, taken, unchanged } = reading.envelope;
+    if (facts.sealed.has(sequence)) return;
+    const { clock, isState, gaps, readings: columns } = openRecord(bytes).body;
+    facts.offsets.add(clock.wallOffsetMs);
+    const readings: WitnessedReading[] = [];
+    for (let at = 0; at < (columns?.count ?? 0); at++) {
+      const { alias, monoMs, quality, numbers } = columns!;
+      const setting = facts.settings[alias[at]!]!;
+      const raw = isBad(quality[at]!) ? null : numbers[at]!;
+      readings.push({ setting, monoMs: monoMs[at]!, raw });
     }
+    facts.sealed.set(sequence, { sequence, taken, unchanged, readings, gaps, isState });
   }
 
   committed(facts: EpochFacts, entries: readonly Entry[]): void {
