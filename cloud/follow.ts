@@ -92,7 +92,7 @@ export class Follower {
 
   /** One batch; returns how many records it had. */
   step(): number {
-    const { reader, alarms, current, stream, onPassed, onAlarms } = this.#options;
+    const { reader, alarms, current, onPassed, onAlarms } = this.#options;
     const rows = reader.rowsAfter(alarms.cursor, BATCH_BYTES_MAX);
     if (rows.length === 0) return 0;
     const records = rows.map((row) => reader.decode(row));
@@ -104,7 +104,7 @@ export class Follower {
       current.apply(record);
       this.#records.add();
       this.#readings.add(record.readings?.count ?? 0);
-      if (record.readings && stream.wants('readings')) this.#publish(record, record.readings);
+      if (record.readings && !record.isState) this.#publish(record, record.readings);
     }
     if (events.length > 0) {
       this.tell(events);
@@ -126,22 +126,31 @@ export class Follower {
     }
   }
 
-  // One event a record and asset, so that a scoped reader gets what it may see and nothing else.
-  #publish({ row, isState }: DecodedRecord, readings: DecodedReadings): void {
-    if (isState) return;
-    const byAsset = new Map<string | null, object[]>();
+  // One event a record and asset, so that a scoped reader gets what it may see and nothing else; none
+  // for an asset nobody looks at: making it costs more than evaluating its alarms.
+  #publish({ row }: DecodedRecord, readings: DecodedReadings): void {
+    const { stream } = this.#options;
+    const byAsset = new Map<string | null, object[] | null>();
     for (let at = 0; at < readings.count; at++) {
       const entry = this.#options.series.get(readings.series[at]!);
       if (!entry) continue;
+      const { asset } = entry.definition;
+      let list = byAsset.get(asset);
+      if (list === undefined) {
+        list = stream.wantsReadings(asset) ? [] : null;
+        byAsset.set(asset, list);
+      }
+      if (list === null) continue;
       const value = readings.special.has(at) ? readings.special.get(at)! : readings.values[at]!;
       const reading = { atMs: readings.atMs[at]!, value, quality: readings.quality[at]! };
-      const { asset } = entry.definition;
-      const list = byAsset.get(asset) ?? [];
       list.push({ series: entry.series, ...valueObject(entry, reading) });
-      byAsset.set(asset, list);
     }
     for (const [asset, list] of byAsset) {
-      this.#options.stream.publish({
+      if (list === null) {
+        stream.leaveOut(asset);
+        continue;
+      }
+      stream.publish({
         topic: 'readings',
         name: 'readings',
         data: JSON.stringify({ gateway: row.gateway, lane: row.lane, readings: list }),

@@ -40,6 +40,30 @@ test('a reader the ring cannot continue for is told to start anew, never left wi
   }
 });
 
+test('readings nobody looked at are not made, and who comes back for them is told', () => {
+  const events = new EventStream('s1');
+  expect(events.wantsReadings('gas/MP-1')).toBe(false);
+  const gas = reader('gas', ['readings']);
+  events.add(gas.stream, null);
+  expect(['gas/MP-1', 'water/1', null].map((asset) => events.wantsReadings(asset))).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  events.leaveOut('water/1');
+  events.publish(alarm('water/1'));
+  const first = (scope: string, topics: StreamTopic[], lastId = 's1-0') => {
+    const back = reader(scope, topics);
+    events.add(back.stream, lastId);
+    return back.seen[0]?.split('\n')[0];
+  };
+  expect(first('water', ['readings'])).toBe('event: reset');
+  expect(first('', ['readings', 'alarms'])).toBe('event: reset');
+  expect(first('gas', ['readings'])).toBe(undefined);
+  expect(first('water', ['alarms'])).toBe('event: alarm.raised');
+  expect(first('water', ['readings', 'alarms'], 's1-1')).toBe('event: alarm.raised');
+});
+
 test('a reader that does not read is ended and costs the others nothing', () => {
   const events = new EventStream('s1');
   const stalled = reader();

@@ -2,7 +2,8 @@
 // cloud; the id `<start>-<number>` lets a reader that comes back say what it saw last. What it
 // missed is sent again from a bounded ring; when the ring no longer holds it, or the cloud was
 // started anew, the reader is told `reset` and asks the API for the present state: nothing is left
-// out silently.
+// out silently. That holds too for what was never made because nobody looked at it: which assets it
+// was about is remembered.
 
 export const streamTopics = ['readings', 'alarms', 'gateways'] as const;
 export type StreamTopic = (typeof streamTopics)[number];
@@ -41,6 +42,10 @@ interface Numbered extends StreamEvent {
 export class EventStream {
   readonly #start: string;
   readonly #ring: Numbered[] = [];
+  /** The newest number that left the ring. */
+  #dropped = 0;
+  /** By asset: the number under which readings of it were last left out. One entry an asset. */
+  readonly #leftOut = new Map<string | null, number>();
   readonly #readers = new Set<StreamReader>();
   #number = 0;
   #ended = 0;
@@ -59,16 +64,26 @@ export class EventStream {
     return this.#ended;
   }
 
-  /** True when somebody listens: producers of readings need not build events for nobody. */
-  wants(topic: StreamTopic): boolean {
-    for (const reader of this.#readers) if (reader.topics.has(topic)) return true;
+  /**
+   * True when somebody listens who may see it. Readings that nobody wants need not be made into an
+   * event; whoever leaves them out says so with `leaveOut`.
+   */
+  wantsReadings(asset: string | null): boolean {
+    for (const { topics, scope } of this.#readers) {
+      if (topics.has('readings') && withinScope(scope, asset)) return true;
+    }
     return false;
+  }
+
+  /** Readings of the asset were not published: who comes back for them is told `reset`. */
+  leaveOut(asset: string | null): void {
+    this.#leftOut.set(asset, ++this.#number);
   }
 
   publish(event: StreamEvent): void {
     const numbered: Numbered = { ...event, number: ++this.#number };
     this.#ring.push(numbered);
-    if (this.#ring.length > RING_EVENTS_MAX) this.#ring.shift();
+    if (this.#ring.length > RING_EVENTS_MAX) this.#dropped = this.#ring.shift()!.number;
     for (const reader of this.#readers) this.#send(reader, numbered);
   }
 
@@ -81,7 +96,7 @@ export class EventStream {
       return true;
     }
     const seen = this.#seenBy(lastId);
-    if (seen === null) {
+    if (seen === null || this.#hasLeftOut(reader, seen)) {
       reader.write(`event: reset\nid: ${this.#start}-${this.#number}\ndata: {}\n\n`);
       return true;
     }
@@ -108,8 +123,15 @@ export class EventStream {
     const match = /^(.*)-(\d{1,15})$/.exec(lastId);
     if (!match || match[1] !== this.#start) return null;
     const seen = Number(match[2]);
-    const oldest = this.#ring[0]?.number ?? this.#number + 1;
-    return seen <= this.#number && seen >= oldest - 1 ? seen : null;
+    return seen <= this.#number && seen >= this.#dropped ? seen : null;
+  }
+
+  #hasLeftOut({ topics, scope }: StreamReader, seen: number): boolean {
+    if (!topics.has('readings')) return false;
+    for (const [asset, number] of this.#leftOut) {
+      if (number > seen && withinScope(scope, asset)) return true;
+    }
+    return false;
   }
 
   #send(reader: StreamReader, event: Numbered): void {
