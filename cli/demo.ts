@@ -26,6 +26,7 @@ const STATUS_PORTS: Readonly<Record<Site, number>> = { gas: 18_491, water: 18_49
 const DRAIN_MS = 15_000;
 const STOP_GRACE_MS = 8_000;
 const LOOK_EVERY_MS = 1_000;
+const STARTS_MAX = 3;
 
 /** The parts of the running city. */
 export interface Demo {
@@ -142,17 +143,30 @@ async function drain(demo: Demo): Promise<Account> {
   return account;
 }
 
+// Somebody else may take a port between its choice and its use: then all is chosen anew.
+async function launch(data: string, output: Output): Promise<{ demo: Demo; screen: Screen }> {
+  for (let attempt = 1; ; attempt++) {
+    const ports = await choosePorts();
+    const files = writeDemoFiles(data, ports);
+    const screen = new Screen(output, { data, url: files.url, token: files.token });
+    const demo = makeDemo(files, ports, screen);
+    try {
+      await start(demo);
+      return { demo, screen };
+    } catch (error) {
+      await stop(demo);
+      screen.close();
+      if (attempt === STARTS_MAX) throw error;
+    }
+  }
+}
+
 async function runDemo(given: Given, output: Output): Promise<number> {
   const signal = stopSignal();
   const seconds = given.number('seconds');
-  const ports = await choosePorts();
-  const data = resolve(given.text('data') ?? 'data');
-  const files = writeDemoFiles(data, ports);
-  const screen = new Screen(output, { data, url: files.url, token: files.token });
-  const demo = makeDemo(files, ports, screen);
   const startedMs = systemClock.monoMs();
+  const { demo, screen } = await launch(resolve(given.text('data') ?? 'data'), output);
   try {
-    await start(demo);
     while (!signal.aborted) {
       const passedMs = systemClock.monoMs() - startedMs;
       if (seconds !== undefined && passedMs >= seconds * 1000) break;

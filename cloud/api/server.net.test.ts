@@ -288,3 +288,17 @@ test('the stream resumes by Last-Event-ID over a real connection', async () => {
   abort.abort();
   expect((await call('/v1/stream?topics=nonsense', token)).status).toBe(400);
 });
+
+test('a port that is taken is said so, and nothing is left running', async () => {
+  const options = {
+    host: '127.0.0.1',
+    port: api.port,
+    hostNames: [],
+    version: '0.0.0',
+    registry,
+    stream: new EventStream('s2'),
+    routes: [],
+  };
+  const opening = openApi(systemClock, silentLog, new Metrics(), options);
+  await expect(opening).rejects.toMatchObject({ code: 'api_bind' });
+});

@@ -93,7 +93,14 @@ export async function openApi(
   await addRoutes(server, options.routes);
   addMeta(server, metrics);
   const stopStream = addStream(clock, server, options.stream);
-  await server.listen({ host: options.host, port: options.port });
+  try {
+    await server.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    stopStream();
+    await server.close();
+    const where = `${options.host}:${options.port}`;
+    throw new Fault('api_bind', 'later', `${where} cannot be listened on`, error);
+  }
   const address = server.server.address();
   return {
     port: typeof address === 'object' && address ? address.port : options.port,

@@ -3,6 +3,18 @@ import type { Bilingual, FaultText } from './text.ts';
 export const apiMessages = {} as const satisfies Record<string, Bilingual>;
 
 export const apiFaults = {
+  api_bind: {
+    en: {
+      what: 'The API cannot listen where it should.',
+      cause: 'Another program holds the port, or the address is not one of this machine.',
+      action: 'End what holds it, or set another `api.host` and `api.port` in the cloud file.',
+    },
+    zh: {
+      what: 'API 无法在指定位置监听。',
+      cause: '端口被其他程序占用，或该地址不属于本机。',
+      action: '结束占用端口的程序，或在云端配置中改用其他 `api.host` 和 `api.port`。',
+    },
+  },
   api_unclassified: {
     en: {
       what: 'A route of the API says nothing about who may call it.',
