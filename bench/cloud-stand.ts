@@ -1,5 +1,6 @@
 // A cloud to send to: the broker and the cloud as processes of their own, gateways enrolled, a
 // token to ask with.
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CloudConfig } from '../cloud/config.ts';
 import type { Principal } from '../cloud/registry/registry.ts';
@@ -32,7 +33,7 @@ export async function standCloud(
   gatewayCount: number,
   notify: Pick<CloudConfig, 'receivers' | 'routes'> = { receivers: [], routes: [] },
 ): Promise<CloudStand> {
-  const folder = join(bed.folder, 'cloud');
+  const folder = mkdtempSync(join(bed.folder, 'cloud-')); // Each stand begins with nothing.
   const registry = new Registry(systemRandom, join(folder, 'registry'));
   const gateways = Array.from({ length: gatewayCount }, (_, at) => {
     const id = `gw-${at + 1}`;
