@@ -59,8 +59,8 @@ export const ACKED_SHARE = 0.25;
 /** outbox.ts commits at least this often: what a crash costs. */
 export const COMMIT_INTERVAL_MS = 1_000;
 /**
- * Over this long the mean rate forgets: coverage comes every 10 s, and commits at once say nothing of
- * a rate by themselves.
+ * Over this long the mean rate forgets: coverage comes every 10 s, and two commits a few
+ * milliseconds apart say nothing of a rate by themselves.
  */
 const RATE_MEAN_MS = 10_000;
 const LOG_PAGES_MAX = 1_000; // 4 MB of log, SQLite's own default.
