@@ -129,9 +129,9 @@ export class Part {
     this.#restarts++;
     this.#options.onDied(this.name, why);
     setTimeout(() => {
-      // A start that fails ends the process again, and its exit brings us back here.
-      if (!this.#stopping)
-        this.start().catch((error) => this.#options.onDied(this.name, `${error}`));
+      if (this.#stopping) return;
+      // A start that fails ends the process, and its end brings us back here and is told there.
+      this.start().catch(() => undefined);
     }, RESTART_DELAY_MS);
   }
 
