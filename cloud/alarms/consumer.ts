@@ -295,7 +295,7 @@ export class AlarmConsumer {
           quality: quality[at]!,
         };
         if (isOld) {
-          const late = { input: sample, sequence: record.row.sequence, whole: arrival.whole };
+          const late = { input: sample, sequence: record.row.sequence };
           this.#history.take(watched, late, this.#present(gateway, series), source);
           continue;
         }
@@ -377,7 +377,7 @@ export class AlarmConsumer {
       if (watched === undefined) continue;
       const mark = marks.mark[series]!;
       if (!arrival.isPresent || untilMonoMs <= mark) {
-        const late = { input, sequence, whole: arrival.whole };
+        const late = { input, sequence };
         this.#history.take(watched, late, this.#present(gateway, series), source);
         continue;
       }

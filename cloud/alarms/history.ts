@@ -53,11 +53,10 @@ interface Waiting {
 
 type LateInput = Exclude<Input, { kind: 'passed' }>;
 
-/** Something late and where it stands: every record of its epoch up to `whole` has come. */
+/** Something late and the record that brought it. */
 export interface Late {
   readonly input: LateInput;
   readonly sequence: number;
-  readonly whole: number;
 }
 
 interface Stretch {
@@ -151,7 +150,8 @@ export class History {
   }
 
   /**
-   * Takes what is older than the live state; `present` is the newest sample of the present epoch.
+   * Takes what is older than the live state, and evaluates it with the next `came`; `present` is the
+   * newest sample of the present epoch.
    */
   take(watched: Watched, late: Late, present: Sample | null, source: Source): void {
     const { input } = late;
@@ -168,13 +168,15 @@ export class History {
     const after = waiting.findLastIndex((it) => it.sequence <= sequence);
     waiting.splice(after + 1, 0, { sequence, input });
     this.#waiting.add(kept);
-    this.#goOn(kept, late.whole, source);
     if (waiting.length > WAITING_MAX) {
       this.#goOn(kept, waiting[WAITING_MAX / 2]!.sequence, source);
     }
   }
 
-  /** Every record of the epoch up to `whole` has come: what waited for one of them goes on. */
+  /**
+   * Every record of the epoch up to `whole` has come, and all that it and those before it brought was
+   * taken: what waited for one of them goes on.
+   */
   came(gateway: string, epoch: Epoch, whole: number, source: Source): void {
     for (const kept of [...this.#waiting]) {
       const isOfIt = kept.watched.row.gateway === gateway && kept.stretch.epoch === epoch;

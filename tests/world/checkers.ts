@@ -432,9 +432,29 @@ function checkExcursion(world: World, point: PlantPoint, at: number, alarms: rea
     const names = paged.map(({ occurrence }) => occurrence.slice(0, 8)).join(' ');
     witness.problem('raised once', `${name}: ${names}`);
   }
-  if (alarms.length === 0 && isReadAllTheWhile(world, point, at)) {
-    witness.problem('nothing overlooked', name);
+  if (alarms.length > 0 || !isReadAllTheWhile(world, point, at)) return;
+  // Nobody saw it end before it began again: then it is one alarm.
+  if (at === 0 || wasSeenClear(world, point, at)) witness.problem('nothing overlooked', name);
+}
+
+/** Whether a good reading showed the point clear for its off-delay between an excursion and the one before. */
+function wasSeenClear({ witness }: World, point: PlantPoint, at: number): boolean {
+  const { toMs } = point.excursions[at - 1]!;
+  const { fromMs } = point.excursions[at]!;
+  const needMs = point.offDelayMs + 3 * point.periodMs;
+  for (const { gateway, sealed, openedMs, endMs } of witness.epochs.values()) {
+    if (gateway !== point.gateway) continue;
+    for (const { readings } of sealed.values()) {
+      for (const { setting, monoMs, raw } of readings) {
+        if (setting.point !== point || raw === null || told(raw).isBeyond) continue;
+        const clearMs = openedMs + monoMs;
+        const untilMs = clearMs + needMs;
+        if (clearMs < toMs || untilMs > fromMs || untilMs > (endMs ?? untilMs)) continue;
+        if (!hasTrouble(sealed, point, openedMs, clearMs, untilMs)) return true;
+      }
+    }
   }
+  return false;
 }
 
 /**
@@ -466,10 +486,9 @@ function hasTrouble(
 ): boolean {
   const touches = (fromMs: number, untilMs: number) =>
     untilMs >= startMs - 4 * point.periodMs && fromMs <= stopMs;
-  for (const { readings, gaps } of sealed.values()) {
-    for (const { setting, monoMs, raw } of readings) {
-      const atMs = openedMs + monoMs;
-      if (raw === null && setting.point.device === point.device && touches(atMs, atMs)) return true;
+  for (const { gaps, failures } of sealed.values()) {
+    for (const { device, fromMs, toMs } of failures) {
+      if (device === point.device && touches(fromMs, toMs)) return true;
     }
     for (const gap of gaps) {
       if (touches(openedMs + gap.fromMonoMs, openedMs + gap.toMonoMs)) return true;

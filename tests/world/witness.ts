@@ -22,6 +22,12 @@ export interface WitnessedRecord {
   readonly unchanged: number;
   readonly readings: readonly WitnessedReading[];
   readonly gaps: readonly Gap[];
+  /** Coverage with failed polls in it. */
+  readonly failures: readonly {
+    readonly device: string;
+    readonly fromMs: number;
+    readonly toMs: number;
+  }[];
   readonly isState: boolean;
 }
 
@@ -132,7 +138,7 @@ export class Witness {
     if (!reading.ok || reading.envelope.epoch !== facts.epoch) return;
     const { sequence, taken, unchanged } = reading.envelope;
     if (facts.sealed.has(sequence)) return;
-    const { clock, isState, gaps, readings: columns } = openRecord(bytes).body;
+    const { clock, isState, gaps, coverage, readings: columns } = openRecord(bytes).body;
     facts.offsets.add(clock.wallOffsetMs);
     const readings: WitnessedReading[] = [];
     for (let at = 0; at < (columns?.count ?? 0); at++) {
@@ -141,7 +147,15 @@ export class Witness {
       const raw = isBad(quality[at]!) ? null : numbers[at]!;
       readings.push({ setting, monoMs: monoMs[at]!, raw });
     }
-    facts.sealed.set(sequence, { sequence, taken, unchanged, readings, gaps, isState });
+    const failures = coverage
+      .filter(({ failed }) => failed > 0)
+      .map(({ firstAlias, fromMonoMs, toMonoMs }) => ({
+        device: facts.settings[firstAlias]!.point.device,
+        fromMs: facts.openedMs + fromMonoMs,
+        toMs: facts.openedMs + toMonoMs,
+      }));
+    const counts = { sequence, taken, unchanged };
+    facts.sealed.set(sequence, { ...counts, readings, gaps, failures, isState });
   }
 
   committed(facts: EpochFacts, entries: readonly Entry[]): void {
