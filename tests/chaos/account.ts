@@ -1,17 +1,17 @@
 // The account of promise 1 over a run of disturbances, and what became of every alarm.
 //
 // Three parties count, and know nothing of each other: the simulated devices what they served, the
-// pollers what was due, taken, missed and failed, the store by query what it holds and what gaps say.
-// Good readings are those taken without the failed ones: only these were certainly served.
+// pollers what was due, taken, missed and failed, the store by query what it holds and what gaps
+// say. Good readings are those taken without the failed ones: only these were certainly served.
 //
-// A life that went on to the end: due = taken + missed and taken = stored + unchanged + given up, to
-// the last reading; what was served beyond its good readings were answers that came too late or to a
-// probe, at most one and one for each failed reading.
+// A life that went on to the end: due = taken + missed and taken = stored + unchanged + given up,
+// to the last reading; what was served beyond its good readings were answers that came too late or
+// to a probe, at most one and one for each failed reading.
 //
-// A life that was killed: what was served and is not there was in memory only. At most that is, at the
-// rate of its points, coverage not yet told (COVERAGE_WAIT_MS), readings gathered (BATCH_WAIT_MS) and a
-// commit under way (COMMIT_INTERVAL_MS), and once every point in flight. A gap of cause crash tells of
-// it, unless nothing of the life had been committed.
+// A life that was killed: what was served and is not there was in memory only. At most that is, at
+// the rate of its points, coverage not yet told (COVERAGE_WAIT_MS), readings gathered
+// (BATCH_WAIT_MS) and a commit under way (COMMIT_INTERVAL_MS), and once every point in flight. A
+// gap of cause crash tells of it, unless nothing of the life had been committed.
 import { COMMIT_INTERVAL_MS } from '../../edge/outbox/core.ts';
 import { BATCH_WAIT_MS, COVERAGE_WAIT_MS } from '../../edge/seal.ts';
 import type { Crossing, Life } from './fleet.ts';
@@ -76,7 +76,10 @@ export interface Facts {
   readonly restarts: ReadonlyMap<string, { readonly killed: number; readonly started: number }>;
 }
 
-/** From a register beyond its limit to an alarm: the longest stop, its delay, a restart, the backlog. */
+/**
+ * From a register beyond its limit to an alarm: the longest stop, its delay, a restart, the
+ * backlog.
+ */
 const ALARM_WITHIN_MS = 30_000;
 const atRiskMs = COVERAGE_WAIT_MS + BATCH_WAIT_MS + COMMIT_INTERVAL_MS;
 

@@ -1,5 +1,5 @@
-// A run: start the city, carry out a plan of disturbances, heal everything, stop collecting, drain, and draw
-// up the account; then end all and read what lies in the store.
+// A run: start the city, carry out a plan of disturbances, heal everything, stop collecting, drain,
+// and draw up the account; then end all and read what lies in the store.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Site } from '../../simulators/city.ts';
@@ -22,7 +22,10 @@ import { readStopped } from './stopped-store.ts';
 
 /** The longest start of everything on a machine with other work. */
 const HEAL_MS = 60_000;
-/** Resending waits up to half a minute after short outages, a notice of what is undelivered a minute. */
+/**
+ * Resending waits up to half a minute after short outages, a notice of what is undelivered a
+ * minute.
+ */
 const DRAIN_MS = 120_000;
 const LOOK_EVERY_MS = 1_500;
 

@@ -1,6 +1,6 @@
-// What happens to the running city, and when. A plan follows from its seed and its length alone: each
-// target has its own sequence of quiet and disturbance, so disturbances of different targets overlap
-// and those of one do not. How a run goes still depends on the machine; the plan does not.
+// What happens to the running city, and when. A plan follows from its seed and its length alone:
+// each target has its own sequence of quiet and disturbance, so disturbances of different targets
+// overlap and those of one do not. How a run goes still depends on the machine; the plan does not.
 import type { Random } from '../../core/random.ts';
 import { pickInteger, seededRandom } from '../../core/random.ts';
 import type { Site } from '../../simulators/city.ts';
@@ -18,8 +18,8 @@ export interface ProcessDisturbance {
   readonly atMs: number;
   readonly target: ProcessName;
   /**
-   * SIGKILL; the same and once more after `forMs`, while it starts; SIGSTOP, and after `forMs` SIGCONT, or
-   * SIGKILL in its place.
+   * SIGKILL; the same and once more after `forMs`, while it starts; SIGSTOP, and after `forMs`
+   * SIGCONT, or SIGKILL in its place.
    */
   readonly kind: (typeof processKinds)[number];
   readonly forMs: number;
@@ -79,7 +79,8 @@ function ofProcess(random: Random, target: ProcessName, atMs: number): ProcessDi
   if (chance < 0.4) return { atMs, target, kind: 'kill', forMs: 0 };
   if (chance < 0.55)
     return { atMs, target, kind: 'kill-again', forMs: pickInteger(random, 600, 3_000) };
-  // Beyond one and a half keepalives of 10 s the broker gives a gateway up, beyond 10 s a webhook ends.
+  // Beyond one and a half keepalives of 10 s the broker gives a gateway up, beyond 10 s a webhook
+  // ends.
   const kind = chance < 0.9 ? 'stop' : 'stop-kill';
   return { atMs, target, kind, forMs: pickInteger(random, 500, 18_000) };
 }

@@ -1,9 +1,10 @@
-// The demo city as processes with a network that misbehaves between them: every gateway's uplink, every
-// gateway's field network and the way from the cloud to the desk go through a proxy of their own. A
-// supervised part that dies is started again.
+// The demo city as processes with a network that misbehaves between them: every gateway's uplink,
+// every gateway's field network and the way from the cloud to the desk go through a proxy of their
+// own. A supervised part that dies is started again.
 //
-// A life is one process of a gateway. What the simulated devices served during it is known exactly: only
-// this gateway asks them, and they are asked for their count between its death and the next one's start.
+// A life is one process of a gateway. What the simulated devices served during it is known exactly:
+// only this gateway asks them, and they are asked for their count between its death and the next
+// one's start.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../cli/client.ts';
 import type { DemoFiles } from '../../cli/demo-files.ts';
@@ -17,7 +18,10 @@ import type { NetworkProxy } from '../proxy.ts';
 import { startProxy } from '../proxy.ts';
 import type { NetworkName, ProcessName } from './disturbances.ts';
 
-/** Below the range from which systems take ports for outgoing connections: a port stays free while its server is away. */
+/**
+ * Below the range from which systems take ports for outgoing connections: a port stays free while
+ * its server is away.
+ */
 const PORTS_FROM = 19_000;
 const PORTS_STEP = 40;
 const PORTS_STEPS = 250;

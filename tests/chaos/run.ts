@@ -1,5 +1,5 @@
-// `npm run chaos -- --minutes 5 [--seed N] [--keep]`: one JSON line on stdout, exit 1 when the account does
-// not balance. The data folder stays then, and with --keep.
+// `npm run chaos -- --minutes 5 [--seed N] [--keep]`: one JSON line on stdout, exit 1 when the
+// account does not balance. The data folder stays then, and with --keep.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
