@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Starts the command on the runtime the lockfile pins, whatever Node the shell has: from emitted JavaScript
 // where it was built, else from source.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +12,11 @@ const entry =
   existsSync(built) && !existsSync(join(root, '.git')) ? built : join(root, 'cli', 'main.ts');
 const pinned = join(root, 'node_modules', '.bin', 'node');
 const runtime = existsSync(pinned) ? pinned : process.execPath;
-// Ctrl-C reaches the command too; it decides when to end, and this process ends with it.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
-const { status, signal } = spawnSync(runtime, [entry, ...process.argv.slice(2)], {
-  stdio: 'inherit',
+const child = spawn(runtime, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+// Ctrl-C reaches the command too, SIGTERM only this process; the command decides when to end, and this process ends
+// with it.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (status, signal) => {
+  process.exitCode = status ?? (signal === 'SIGINT' ? 130 : 1);
 });
-process.exitCode = status ?? (signal === 'SIGINT' ? 130 : 1);
