@@ -29,7 +29,7 @@ import type {
 import { clockStates } from '../../protocols/uplink/record.ts';
 import { type DeadLetter, DeadLetters } from './dead-letters.ts';
 import type { InboxNote } from './decoded.ts';
-import { fileBytesMaxFor, openInboxFile } from './file.ts';
+import { fileBytesMaxFor, hasRoom, openInboxFile } from './file.ts';
 import { EpochLedger, rangesOf, rangesText, refusedOf, refusedText } from './ledger.ts';
 import { SeriesBook } from './series.ts';
 
@@ -269,6 +269,11 @@ export class InboxCore {
     return oldest !== null && oldest !== undefined && Number(oldest) <= this.#passedRow;
   }
 
+  /** Whether a full disk has room again; between transactions. */
+  hasRoom(): boolean {
+    return hasRoom(this.#database);
+  }
+
   /** Throws what SQLite throws; then everything since `begin` is undone. */
   commit(): { readonly lastRow: number } {
     assert(this.#isOpen, 'a commit ends a transaction');
@@ -457,14 +462,7 @@ export class InboxCore {
 }
 
 function freshEpoch(id: number, ledger: EpochLedger): EpochRow {
-  return {
-    id,
-    ledger,
-    clockSequence: 0,
-    wallOffsetMs: null,
-    clockState: 0,
-    arrivalOffsetMs: null,
-  };
+  return { id, ledger, clockSequence: 0, wallOffsetMs: null, clockState: 0, arrivalOffsetMs: null };
 }
 
 function prepare(database: DatabaseSync) {

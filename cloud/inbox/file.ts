@@ -110,6 +110,30 @@ export function fileBytesMaxFor(bytesMax: number): number {
   return bytesMax + FILE_BYTES_BESIDE;
 }
 
+/** What a disk must take before it counts as having room: a message of the largest size. */
+const ROOM_BYTES = 128 * 1024;
+
+/** SQLite's word for a disk, or the file's own bound, without room. */
+export function isFull(error: unknown): boolean {
+  return (error as { errcode?: number }).errcode === 13;
+}
+
+/**
+ * Whether there is room, found out by writing: on a full disk a commit of a page often still fits,
+ * where an earlier one failed half way, and tells nothing of the next record.
+ */
+export function hasRoom(database: DatabaseSync): boolean {
+  try {
+    database.exec(`
+      INSERT OR REPLACE INTO meta VALUES ('room', hex(zeroblob(${ROOM_BYTES / 2})));
+      DELETE FROM meta WHERE key = 'room';`);
+    return true;
+  } catch (error) {
+    if (isFull(error)) return false;
+    throw error;
+  }
+}
+
 /** A read-only connection for any thread. */
 export function openInboxReading(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });

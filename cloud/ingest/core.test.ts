@@ -395,11 +395,11 @@ test('a full inbox acks nothing new and gives no credit, and goes on when rows l
 });
 
 test('a full disk acks nothing, loses nothing acked, and the work resumes by itself', () => {
-  const cloud = new Cloud({ fileBytesMax: 130_000 });
+  const cloud = new Cloud({ fileBytesMax: 500_000 });
   const gateway = new SealingGateway(18);
   cloud.send(gateway.dictionaryRecords());
   let acked = 2;
-  const big = () => gateway.record({ readings: 100 });
+  const big = () => gateway.record({ readings: 3_000 });
   let record = big();
   for (; cloud.core.state === 'working'; record = big()) {
     acked = storedOf(cloud.send([record]), gateway.epoch)?.at(-1)?.last ?? acked;
@@ -411,6 +411,9 @@ test('a full disk acks nothing, loses nothing acked, and the work resumes by its
   expect(refusedAck?.creditBytes).toBe(0);
   expect(storedOf(refusedAck, gateway.epoch)).toEqual([{ first: 1, last: acked }]);
   expect(cloud.rows()).toHaveLength(acked);
+  // A commit of nothing still fits, and is no room: the state says so until there is some.
+  cloud.core.tick();
+  expect(cloud.core.state).toBe('disk_full');
   cloud.inbox.passed(cloud.inbox.lastRow);
   cloud.core.tick();
   expect(cloud.core.state).toBe('working');

@@ -22,6 +22,7 @@ import {
   topicOf,
 } from '../../protocols/uplink/topics.ts';
 import type { InboxCore, PutResult } from '../inbox/core.ts';
+import { isFull } from '../inbox/file.ts';
 import { Births } from './births.ts';
 import { HeldRecords } from './held.ts';
 import { LaneCheck } from './lane.ts';
@@ -359,11 +360,10 @@ export class IngestCore {
     }
   }
 
-  // SQLite says 13 (SQLITE_FULL) when the disk or the file's own bound is full; that passes.
-  // Anything else is a damaged file or a mistake: the thread ends and starts again from what is on
-  // disk.
+  // A disk or file without room passes. Anything else is a damaged file or a mistake: the thread
+  // ends and starts again from what is on disk.
   #fail(error: unknown, group: Group): void {
-    if ((error as { errcode?: number }).errcode !== 13) throw error;
+    if (!isFull(error)) throw error;
     this.#inbox.rollback();
     this.#counts.failedCommits++;
     this.#counts.turnedAway += group.records.length;
@@ -388,9 +388,9 @@ export class IngestCore {
   #turnByFill(): void {
     const { heldBytes, bytesMax } = this.#inbox;
     if (heldBytes >= bytesMax) this.#turn('full');
-    else if (this.#state === 'disk_full' || heldBytes <= bytesMax * (1 - RESUME_SHARE)) {
+    else if (this.#state === 'full' && heldBytes <= bytesMax * (1 - RESUME_SHARE)) {
       this.#turn('working');
-    }
+    } else if (this.#state === 'disk_full' && this.#inbox.hasRoom()) this.#turn('working');
   }
 
   // Everybody hears of it: who was told credit 0 waits for more.

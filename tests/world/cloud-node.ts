@@ -81,6 +81,10 @@ class WorldInbox extends InboxCore {
     return result;
   }
 
+  override hasRoom(): boolean {
+    return !this.disk.isFull && super.hasRoom();
+  }
+
   override commit(): { readonly lastRow: number } {
     const put = this.#put;
     this.#put = [];
