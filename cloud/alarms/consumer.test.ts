@@ -510,6 +510,27 @@ test('an excursion in which more than one record was lost is known when they com
   ]);
 });
 
+test('an excursion after the outage does not take the name of one that began before it and ended in it', () => {
+  const { consumer } = open([high({ onDelayMs: 5000 })]);
+  const first = [[1, 2000, 12]] as const;
+  const start = record({ sequence: 2, readings: first, covered: [[1], 2000, 2000] });
+  const second = [[1, 40_000, 13]] as const;
+  const state = record({ sequence: 6, isState: true, readings: second });
+  consumer.apply([start, state], WALL);
+  const back = [[1, 20_000, 5]] as const;
+  const late = [
+    record({ sequence: 3, lane: 'backfill', covered: [[1], 3000, 19_000] }),
+    record({ sequence: 4, lane: 'backfill', readings: back, covered: [[1], 20_000, 39_000] }),
+    record({ sequence: 5, lane: 'backfill', covered: [[1], 40_000, 40_000] }),
+  ];
+  const live = record({ sequence: 7, covered: [[1], 41_000, 50_000] });
+  consumer.apply([...late, live], WALL);
+  expect(consumer.list({ state: 'all' })).toMatchObject([
+    { beganMs: WALL + 40_000, isHistorical: false, clearedMs: null },
+    { beganMs: WALL + 2000, clearedMs: WALL + 20_000, isHistorical: true },
+  ]);
+});
+
 test('coverage that waited for a record before a state record still ends delays in history', () => {
   const { consumer } = open([high({ onDelayMs: 5000 })]);
   const held = (sequence: number, fromMs: number, toMs: number) =>

@@ -312,6 +312,7 @@ export class History {
 
   #join(watch: Watch, last: Verdict, stretch: Stretch, source: Source): void {
     const { rule } = watch.subject;
+    this.#rise(watch, last, stretch);
     const ended = stretch.ended[rule.id];
     if (ended) this.#endBefore(watch, ended, last, source);
     const { occurrence } = last;
@@ -332,6 +333,16 @@ export class History {
       watch.isProvisional = true;
       this.#series.keep(watch);
     }
+  }
+
+  // A delay that runs was restarted at the end of the stretch, because nobody knew what was in it. Now
+  // it is known when the excursion began, and whether it is another than the one before the stretch.
+  #rise(watch: Watch, last: Verdict, { end }: Stretch): void {
+    const { verdict } = watch;
+    if (verdict.phase !== 'rising' || last.phase !== 'rising' || end === null) return;
+    const isSince = verdict.sinceMonoMs <= end.monoMs && verdict.heldMonoMs < 0;
+    watch.verdict = isSince ? last : { ...verdict, first: last.first };
+    this.#series.keep(watch);
   }
 
   // The live alarm that is the rest of an excursion that was on at the end of the stretch, if there
