@@ -5,7 +5,7 @@ import { Fault } from '../../core/fault.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { AlarmEvent } from '../alarms/occurrences.ts';
 import type { Alarm } from '../alarms/tables.ts';
-import type { Delivery } from '../notify/notifier.ts';
+import { type Delivery, occurrenceOf } from '../notify/notifier.ts';
 import type { Pipeline } from '../notify/pipeline.ts';
 import type { Principal } from '../registry/registry.ts';
 import type { Route } from './route.ts';
@@ -191,7 +191,9 @@ function recordRoutes(
       summary: 'A receiver says in its own word that it has an alarm, and who saw it',
       body: schemas.confirmation,
       answer: schemas.confirmation,
-      handle: ({ body }) => {
+      handle: ({ body, principal }) => {
+        // Who sees a part of the assets confirms for that part only.
+        if (principal.scope !== '') find(occurrenceOf(body.confirmed), principal);
         if (notify.confirm(body.confirmed, body.by, clock.wallMs()) === 'unknown') {
           throw new Fault('api_not_found', 'never', `no delivery ${body.confirmed}`);
         }

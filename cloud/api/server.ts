@@ -193,6 +193,8 @@ const statusOf: Partial<Record<string, number>> = {
   api_foreign_host: 421,
   api_not_found: 404,
   api_conflict: 409,
+  alarm_acknowledged: 409,
+  alarm_superseded: 409,
   api_bad_request: 400,
   registry_bad_id: 400,
 };

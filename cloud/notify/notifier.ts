@@ -56,6 +56,11 @@ export function deliveryId(occurrence: string, transition: Notified): string {
   return `${occurrence}.${transition}`;
 }
 
+/** The alarm that a delivery's id speaks of. */
+export function occurrenceOf(id: string): string {
+  return id.slice(0, Math.max(0, id.lastIndexOf('.')));
+}
+
 /** What a receiver gets, in any channel that carries data. Equal on every try. */
 export function eventOf({ transition, alarm }: Delivery) {
   const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());

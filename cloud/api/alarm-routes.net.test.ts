@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SimClock, systemClock } from '../../core/clock.ts';
+import { silentLog } from '../../core/log.ts';
+import { Metrics } from '../../core/metrics.ts';
+import { systemRandom } from '../../core/random.ts';
+import { AlarmConsumer } from '../alarms/consumer.ts';
+import { Ledger } from '../notify/ledger.ts';
+import { sampleAlarm } from '../notify/notifier.contract.ts';
+import { Pipeline } from '../notify/pipeline.ts';
+import { Registry, type Right } from '../registry/registry.ts';
+import { alarmRoutes } from './alarm-routes.ts';
+import { type Api, openApi } from './server.ts';
+import { EventStream } from './stream.ts';
+
+const WALL = Date.UTC(2026, 0, 1);
+const { occurrence } = sampleAlarm; // Of the asset gas/MP-1193/well-07.
+
+let folder: string;
+let database: DatabaseSync;
+let registry: Registry;
+let alarms: AlarmConsumer;
+let api: Api;
+let stop: AbortController;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lifeline-alarms-'));
+  stop = new AbortController();
+  database = new DatabaseSync(':memory:');
+  registry = new Registry(systemRandom, folder);
+  alarms = new AlarmConsumer(database);
+  const clock = new SimClock(WALL);
+  const notify = new Pipeline(clock, silentLog, new Metrics(), systemRandom, {
+    tables: alarms.tables,
+    ledger: new Ledger(database),
+    receivers: new Map([['desk', { send: async () => ({ kind: 'sent', confirmedBy: null }) }]]),
+    routes: [{ id: 'all', match: {}, chain: ['desk'] }],
+    confirmWithinMs: 60_000,
+    onChange: () => {},
+  });
+  alarms.tables.transact(() => {
+    alarms.tables.insert(sampleAlarm);
+    alarms.tables.queue('raised', sampleAlarm, WALL);
+  });
+  void notify.run(stop.signal);
+  await clock.advance(2_000);
+  api = await openApi(systemClock, silentLog, new Metrics(), {
+    host: '127.0.0.1',
+    port: 0,
+    hostNames: [],
+    version: '0.0.0',
+    registry,
+    stream: new EventStream('s1'),
+    routes: alarmRoutes(clock, { alarms, notify, onEvents: () => {} }),
+  });
+});
+
+afterEach(async () => {
+  stop.abort();
+  await api.close();
+  registry.close();
+  database.close();
+  rmSync(folder, { recursive: true });
+});
+
+const tokenFor = (right: Right, scope = '') =>
+  registry.issueToken({ name: `p-${right}`, right, scope }, 0);
+
+async function call(path: string, token: string, posted?: object) {
+  const response = await fetch(`http://127.0.0.1:${api.port}${path}`, {
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(posted && { method: 'POST', body: JSON.stringify(posted) }),
+  });
+  return { status: response.status, body: JSON.parse(await response.text()) };
+}
+
+test('who comes second to an alarm is told who has it, as a conflict', async () => {
+  const silentMs = WALL + 3_600_000;
+  alarms.presence('gw-1', false, WALL);
+  alarms.tick(silentMs);
+  const silent = alarms
+    .list({ state: 'open', limit: 10 })
+    .find(({ gateway }) => gateway === 'gw-1');
+  const path = `/v1/alarms/${silent?.occurrence}/acknowledge`;
+  expect(await call(path, tokenFor('operate'), {})).toMatchObject({
+    status: 200,
+    body: { state: 'C', acknowledged: { by: 'p-operate' } },
+  });
+  expect(await call(path, tokenFor('control'), {})).toMatchObject({
+    status: 409,
+    body: { title: 'alarm_acknowledged', detail: 'by p-operate' },
+  });
+  expect((await call(path, tokenFor('read'), {})).status).toBe(403);
+});
+
+test('a scoped token confirms for its own assets only', async () => {
+  const confirmation = { confirmed: `${occurrence}.raised`, by: 'li' };
+  const confirm = (scope: string) =>
+    call('/v1/confirmations', tokenFor('operate', scope), confirmation);
+  const stateNow = async () =>
+    (await call(`/v1/deliveries?alarm=${occurrence}`, tokenFor('read'))).body.items[0].state;
+  expect((await confirm('water/N-1')).status).toBe(404);
+  expect(await stateNow()).toBe('accepted');
+  expect((await confirm('gas/MP-1193')).status).toBe(200);
+  expect(await stateNow()).toBe('confirmed');
+});
