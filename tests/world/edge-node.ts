@@ -53,6 +53,8 @@ export class EdgeNode {
   /** True time of the last synchronisation of the wall clock, null when nobody ever set it. */
   syncedMs: number | null = 0;
   isWanted = true;
+  /** So many of the next records are damaged before anybody sends or keeps them. */
+  poison = 0;
   agent: Agent | null = null;
   facts: EpochFacts | null = null;
   life: Life;
@@ -86,7 +88,7 @@ export class EdgeNode {
 
   /** Boots from what is on the card. */
   async start(): Promise<void> {
-    const { timeline, random, gateway, folder, box, witness } = this.options;
+    const { timeline, random, gateway, folder, box } = this.options;
     this.#abandon();
     const life = new Life((place) => this.#died(place));
     this.life = life;
@@ -113,7 +115,7 @@ export class EdgeNode {
             const publish = link.publish.bind(link);
             link.publish = (topic, payload, how) => {
               const isRecord = /\/(live|backfill|event)$/.test(topic);
-              if (isRecord && this.facts) witness.sealed(this.facts, payload);
+              if (isRecord && this.facts) this.#note(this.facts, payload);
               return publish(topic, payload, how);
             };
             return link;
@@ -128,6 +130,16 @@ export class EdgeNode {
       if (!(error instanceof Killed) && !isDisk) throw error;
       life.end('booting');
     }
+  }
+
+  /** The first sight of a record at a border: here a poisoned one is made, the same for disk and broker. */
+  #note(facts: EpochFacts, bytes: Uint8Array): void {
+    const { witness, box } = this.options;
+    const isNew = witness.sealed(facts, bytes);
+    if (!isNew || this.poison === 0 || isNew.readings.length === 0) return;
+    this.poison--;
+    bytes[bytes.length - 1]! ^= 0x55;
+    witness.say(box, `poisons ${isNew.sequence}`);
   }
 
   #sinceSync(): number {
@@ -164,7 +176,7 @@ export class EdgeNode {
       opened: port.opened,
       commit: async (batch) => {
         if (!life.isAlive) return never;
-        for (const { record } of batch.entries) witness.sealed(facts, record.bytes);
+        for (const { record } of batch.entries) this.#note(facts, record.bytes);
         if (!life.survives('edge before commit')) return never;
         if (this.disk.slowMs > 0) await this.#slowly(life);
         try {
@@ -199,8 +211,8 @@ export class EdgeNode {
 
   #died(place: string): void {
     const { witness, timeline, broker, onDeath, box } = this.options;
-    witness.say(box, `killed ${place}`);
-    if (this.facts) {
+    witness.say(box, place === 'stopped' ? 'stopped' : `killed ${place}`);
+    if (this.facts && this.facts.end === null) {
       this.facts.end = 'killed';
       this.facts.endMs = timeline.nowMs;
       if (this.agent) this.facts.counts = { ...this.agent.counters() };
@@ -216,7 +228,7 @@ export class EdgeNode {
   async stop(drainMs: number): Promise<void> {
     const { agent, facts, life } = this;
     if (!agent || !facts) return;
-    const { timeline, witness, box } = this.options;
+    const { timeline } = this.options;
     const stopped = agent.close(drainMs).then(() => {
       if (!life.isAlive) return;
       facts.counts = { ...agent.counters() };
@@ -224,7 +236,6 @@ export class EdgeNode {
       facts.endMs = timeline.nowMs;
       this.agent = null;
       this.#core = null;
-      witness.say(box, 'stopped');
       life.end('stopped');
     });
     await Promise.race([stopped, this.#untilDeath(life)]);
@@ -265,6 +276,15 @@ export class EdgeNode {
       facts.isCardLost = true;
       const kept = this.#copied.get(facts.epoch);
       for (const it of [...facts.committed]) if (!kept?.has(it)) facts.committed.delete(it);
+    }
+  }
+
+  /** What was on it only is gone. */
+  loseCard(): void {
+    this.#abandon();
+    for (const facts of this.#ownEpochs()) {
+      facts.isCardLost = true;
+      facts.committed.clear();
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { type FaultKind, faultKinds } from './faults.ts';
-import { runWorld } from './world.ts';
+import { again, runWorld } from './world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +36,7 @@ for (let seed = first; seed < first + count; seed++) {
   console.log(`seed ${seed} fails:`);
   for (const fault of result.faults) console.log(`  ${fault}`);
   for (const problem of result.problems.slice(0, 12)) console.log(`  - ${problem}`);
-  console.log(`  again: npm run world -- --seed ${seed} --verbose`);
+  console.log(`  again: ${again(seed, kinds)} --verbose`);
 }
 const tookMs = process.cpuUsage(begun).user / 1000 + process.cpuUsage(begun).system / 1000;
 console.log(

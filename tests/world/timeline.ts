@@ -118,8 +118,8 @@ export class Life {
     this.#armed = { place, count };
   }
 
-  get isArmed(): boolean {
-    return this.#armed !== null;
+  disarm(): void {
+    this.#armed = null;
   }
 
   /** True when the process lives on. */

@@ -132,12 +132,12 @@ export class Witness {
     this.epochs.set(facts.epoch, facts);
   }
 
-  /** A record on its way to the disk or to the broker, whichever it goes first. */
-  sealed(facts: EpochFacts, bytes: Uint8Array): void {
+  /** A record on its way to the disk or to the broker; null when it was seen before. */
+  sealed(facts: EpochFacts, bytes: Uint8Array): WitnessedRecord | null {
     const reading = readEnvelope(bytes);
-    if (!reading.ok || reading.envelope.epoch !== facts.epoch) return;
+    if (!reading.ok || reading.envelope.epoch !== facts.epoch) return null;
     const { sequence, taken, unchanged } = reading.envelope;
-    if (facts.sealed.has(sequence)) return;
+    if (facts.sealed.has(sequence)) return null;
     const { clock, isState, gaps, coverage, readings: columns } = openRecord(bytes).body;
     facts.offsets.add(clock.wallOffsetMs);
     const readings: WitnessedReading[] = [];
@@ -155,7 +155,9 @@ export class Witness {
         toMs: facts.openedMs + toMonoMs,
       }));
     const counts = { sequence, taken, unchanged };
-    facts.sealed.set(sequence, { ...counts, readings, gaps, failures, isState });
+    const record = { ...counts, readings, gaps, failures, isState };
+    facts.sealed.set(sequence, record);
+    return record;
   }
 
   committed(facts: EpochFacts, entries: readonly Entry[]): void {

@@ -1,6 +1,7 @@
 // A world of a seed: gateways, a broker, a cloud and its desk on one timeline; faults; then a time
 // without faults in which everything has to come right again; then the checkers.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pickInteger, type Random, seededRandom } from '../../core/random.ts';
 import { calm, SimBroker } from './broker.ts';
@@ -40,10 +41,17 @@ export interface WorldResult {
   readonly readings: number;
 }
 
-const shm = '/dev/shm';
+/** In memory where there is such a place: an fsync costs nothing then, and no disk is worn. */
+const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+/** The command that runs a world again. */
+export function again(seed: number, kinds: readonly FaultKind[] = faultKinds): string {
+  const only = kinds === faultKinds ? '' : ` --faults ${kinds.join(',')}`;
+  return `npm run world -- --seed ${seed}${only}`;
+}
 
 export async function runWorld(seed: number, options: WorldOptions = {}): Promise<WorldResult> {
-  const folder = mkdtempSync(join(shm, 'world-'));
+  const folder = mkdtempSync(join(base, 'lifeline-world-'));
   const world = new World(seed, folder, options);
   try {
     return await world.run();
@@ -199,12 +207,18 @@ export class World {
     this.broker.start();
     for (const device of this.devices.values()) device.trouble = null;
     this.desk.moods.clear();
+    for (const edge of [...this.edges.values()]) {
+      if (edge.name !== edge.options.gateway) this.#endTwin(edge);
+    }
     Object.assign(this.cloud.disk, { isFull: false, isStoreHung: false });
     for (const edge of this.edges.values()) {
       Object.assign(edge.disk, { isFull: false, slowMs: 0 });
+      edge.poison = 0;
+      edge.life.disarm();
       this.#setClock(edge);
     }
     this.cloud.wall.errorMs = 0;
+    this.cloud.life.disarm();
   }
 
   /** Runs until everybody is connected and nothing old is on its way, and for a while more. */
@@ -356,8 +370,70 @@ export class World {
         }
         return;
       }
+      case 'old-card':
+        this.#oldCard(edge, fault);
+        return;
+      case 'twin':
+        this.#twin(edge, fault.forMs);
+        return;
+      case 'reconfigure':
+        this.#reconfigure(edge, fault);
+        return;
+      case 'poison':
+        edge.poison += fault.records;
+        return;
       default:
     }
+  }
+
+  /** The card of some time ago is put back in. */
+  #oldCard(edge: EdgeNode, { afterMs, downMs }: Extract<Fault, { kind: 'old-card' }>): void {
+    const image = join(this.folder, `${edge.name}.image`);
+    edge.copyCard(image);
+    this.timeline.after(afterMs, () => {
+      if (this.#isHealed || !edge.isWanted) return;
+      this.#restartMs.set(edge.name, { downMs });
+      edge.isWanted = false;
+      edge.kill();
+      edge.replaceCard(image);
+      edge.isWanted = true;
+      this.witness.say(edge.name, 'an older card is put in');
+      this.timeline.after(downMs, () => {
+        if (!edge.isRunning) void edge.start();
+      });
+    });
+  }
+
+  /** A copy of the card runs in another machine of the same name, until somebody finds it. */
+  #twin(edge: EdgeNode, forMs: number): void {
+    const box = `${edge.name}-twin`;
+    const gateway = this.city.find(({ id }) => id === edge.name);
+    if (this.edges.has(box) || !gateway) return;
+    this.witness.twins.add(gateway.id);
+    const twin = this.#makeEdge(gateway, box);
+    twin.configure(edge.setting);
+    edge.copyCard(twin.options.folder);
+    void twin.start();
+    this.timeline.after(forMs, () => {
+      if (!this.#isHealed) this.#endTwin(twin);
+    });
+  }
+
+  #endTwin(twin: EdgeNode): void {
+    twin.isWanted = false;
+    twin.kill();
+    twin.loseCard();
+    this.edges.delete(twin.name);
+  }
+
+  #reconfigure(edge: EdgeNode, fault: Extract<Fault, { kind: 'reconfigure' }>): void {
+    const gateway = this.city.find(({ id }) => id === fault.who);
+    const setting = gateway?.settings[fault.setting];
+    if (!setting || !edge.isWanted) return;
+    this.#restartMs.set(edge.name, { downMs: 1_000 });
+    edge.configure(setting);
+    if (fault.how === 'kill') edge.kill();
+    else void edge.stop(0);
   }
 }
 

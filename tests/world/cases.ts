@@ -1,0 +1,51 @@
+// Worlds that once failed, each with what was wrong then.
+import type { FaultKind } from './faults.ts';
+
+export interface Case {
+  readonly claim: string;
+  readonly seed: number;
+  readonly kinds: readonly FaultKind[];
+}
+
+export const cases: readonly Case[] = [
+  {
+    claim: 'a backlog that comes behind newer records is evaluated in its own order',
+    seed: 32,
+    kinds: ['outage'],
+  },
+  {
+    claim: 'what topics bring out of order is no second excursion',
+    seed: 35,
+    kinds: ['outage'],
+  },
+  {
+    claim: 'a state record does not throw away the coverage that waited before it',
+    seed: 34,
+    kinds: ['outage'],
+  },
+  {
+    claim: 'a record missing from before an excursion does not hide it',
+    seed: 34,
+    kinds: ['stall'],
+  },
+  {
+    claim: 'an excursion in which several records were lost is known when they come',
+    seed: 38,
+    kinds: ['loss'],
+  },
+  {
+    claim: 'coverage of all records that waited comes before what is evaluated with it',
+    seed: 114,
+    kinds: ['device', 'kill-edge', 'kill-cloud', 'loss', 'delay'],
+  },
+  {
+    claim: 'an excursion after an outage does not take the name of the one before',
+    seed: 127,
+    kinds: ['outage', 'stall'],
+  },
+  {
+    claim: 'a value that only the alarms had is shown again after the cloud was killed',
+    seed: 4,
+    kinds: ['kill-cloud'],
+  },
+];
