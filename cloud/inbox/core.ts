@@ -186,7 +186,8 @@ export class InboxCore {
       cause: 'refused',
       epoch: envelope.epoch,
       sequences: [{ first: envelope.sequence, last: envelope.sequence }],
-      readings: envelope.taken === 0 ? 0 : envelope.readings,
+      // With what it covered as unchanged: taken = stored + unchanged + given up.
+      readings: envelope.taken,
       fromMs: this.#labelOf(epoch, envelope.firstMonoMs, letter.atMs),
       toMs: this.#labelOf(epoch, envelope.lastMonoMs, letter.atMs),
     });

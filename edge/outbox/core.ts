@@ -284,7 +284,9 @@ export class OutboxCore {
     const lapseMs = monoMs - this.#lastMonoMs;
     if (lapseMs > 0) {
       const perSecond = ((present.taken - takenAtStart) * 1_000) / lapseMs;
-      const weight = Math.min(1, lapseMs / Math.min(monoMs, RATE_MEAN_MS));
+      // The first second is a second: a burst at the start is no rate.
+      const meanMs = Math.min(Math.max(monoMs, COMMIT_INTERVAL_MS), RATE_MEAN_MS);
+      const weight = Math.min(1, lapseMs / meanMs);
       present.perSecond += (perSecond - present.perSecond) * weight;
       present.lastMonoMs = Math.max(present.lastMonoMs, monoMs);
     }

@@ -149,7 +149,7 @@ export class CloudNode {
 
   constructor(options: CloudOptions) {
     this.options = options;
-    this.life = new Life(() => {});
+    this.life = Life.over();
   }
 
   get isRunning(): boolean {
@@ -162,6 +162,7 @@ export class CloudNode {
   }
 
   async start(): Promise<void> {
+    if (this.life.isAlive) return;
     this.#closeFiles();
     const life = new Life((place) => this.#died(place));
     this.life = life;

@@ -67,7 +67,7 @@ export class EdgeNode {
   constructor(options: EdgeOptions, setting: GatewaySetting) {
     this.options = options;
     this.#setting = setting;
-    this.life = new Life(() => {});
+    this.life = Life.over();
   }
 
   get name(): string {
@@ -88,6 +88,7 @@ export class EdgeNode {
 
   /** Boots from what is on the card. */
   async start(): Promise<void> {
+    if (this.life.isAlive) return;
     const { timeline, random, gateway, folder, box } = this.options;
     this.#abandon();
     const life = new Life((place) => this.#died(place));

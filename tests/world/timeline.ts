@@ -109,6 +109,13 @@ export class Life {
     this.#onDeath = onDeath;
   }
 
+  /** Of what has not been started yet. */
+  static over(): Life {
+    const life = new Life(() => {});
+    life.#isAlive = false;
+    return life;
+  }
+
   get isAlive(): boolean {
     return this.#isAlive;
   }

@@ -143,7 +143,7 @@ export class World {
     if (!edge.isWanted) return;
     const { downMs, boot = 'right' } = this.#restartMs.get(edge.name) ?? { downMs: 2_000 };
     this.timeline.after(downMs, () => {
-      if (!edge.isWanted || edge.isRunning) return;
+      if (!edge.isWanted || edge.life.isAlive) return;
       this.#bootClock(edge, boot);
       void edge.start();
     });
@@ -169,7 +169,7 @@ export class World {
     if (!this.cloud.isWanted) return;
     const { downMs } = this.#restartMs.get('cloud') ?? { downMs: 2_000 };
     this.timeline.after(downMs, () => {
-      if (this.cloud.isWanted && !this.cloud.isRunning) void this.cloud.start();
+      if (this.cloud.isWanted) void this.cloud.start();
     });
   }
 
@@ -398,9 +398,7 @@ export class World {
       edge.replaceCard(image);
       edge.isWanted = true;
       this.witness.say(edge.name, 'an older card is put in');
-      this.timeline.after(downMs, () => {
-        if (!edge.isRunning) void edge.start();
-      });
+      this.timeline.after(downMs, () => void edge.start());
     });
   }
 
