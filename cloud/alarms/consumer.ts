@@ -284,7 +284,8 @@ export class AlarmConsumer {
       const fromMonoMs = this.#from(watched, record, monoMs, mark);
       const isBreak = mark !== NOTHING && fromMonoMs - mark > watched.holeMs;
       const isJump = isBreak || (mark !== NOTHING && arrival.isAfterHole);
-      if (isOld || isJump || !this.#isStill(watched, value, quality[at]!)) {
+      const isBegun = mark === NOTHING && arrival.whole < record.row.sequence;
+      if (isOld || isJump || isBegun || !this.#isStill(watched, value, quality[at]!)) {
         const sample: Sample = {
           kind: 'sample',
           epoch: record.row.epoch,
@@ -305,6 +306,7 @@ export class AlarmConsumer {
           const jump = { track, end: sample, untilMonoMs: monoMs, missingAfter, isBreak };
           this.#history.jump(watched, jump, source);
         }
+        if (isBegun) this.#history.begin(watched, sample, source);
         this.#step(watched, track, sample, source);
         if (watched.isRunning) sampledAhead(gateway, record.row.sequence, series);
       }

@@ -150,6 +150,14 @@ export class History {
   }
 
   /**
+   * Live evaluation begins in an epoch with a record that others of it should have come before: what
+   * they bring lies before this sample.
+   */
+  begin(watched: Watched, first: Sample, source: Source): void {
+    this.#add(watched, fresh(first.epoch, first, source.receivedMs), source);
+  }
+
+  /**
    * Takes what is older than the live state, and evaluates it with the next `came`; `present` is the
    * newest sample of the present epoch.
    */
@@ -340,6 +348,8 @@ export class History {
   #rise(watch: Watch, last: Verdict, { end }: Stretch): void {
     const { verdict } = watch;
     if (verdict.phase !== 'rising' || last.phase !== 'rising' || end === null) return;
+    const { first } = verdict;
+    if (first?.epoch !== end.epoch || first.monoMs > end.monoMs) return; // Another one, after it.
     const isSince = verdict.sinceMonoMs <= end.monoMs && verdict.heldMonoMs < 0;
     watch.verdict = isSince ? last : { ...verdict, first: last.first };
     this.#series.keep(watch);
