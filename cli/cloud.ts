@@ -37,9 +37,10 @@ async function run(given: Given, output: Output): Promise<number> {
   }
   answerParent({});
   tellParent({ kind: 'ready', facts: ports });
-  await aborted(signal);
+  const fault = await Promise.race([aborted(signal), cloud.failed]);
   output.note(output.say('cli-stopping', { name: 'cloud' }));
   await cloud.close(DRAIN_MS);
+  if (fault) throw fault;
   return exit.done;
 }
 

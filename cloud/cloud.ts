@@ -9,6 +9,7 @@
 // inbox for the next start.
 import { hex } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { quoted } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
@@ -18,7 +19,7 @@ import { alarmRoutes } from './api/alarm-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { openApi } from './api/server.ts';
 import { EventStream } from './api/stream.ts';
-import type { Broker } from './broker/broker.ts';
+import type { Broker, ServerStats } from './broker/broker.ts';
 import { openBroker } from './broker/broker.ts';
 import type { CloudConfig } from './config.ts';
 import { Current } from './current.ts';
@@ -50,6 +51,11 @@ export interface Cloud {
   readonly apiPort: number;
   /** Null when another broker is used. */
   readonly brokerPort: number | null;
+  /**
+   * Settles when the broker's or ingest's thread has ended by itself: nothing is taken any more, so
+   * the process is to end and to start again from what is on disk.
+   */
+  readonly failed: Promise<Fault>;
   close(drainMs: number): Promise<void>;
 }
 
@@ -71,6 +77,9 @@ export async function runCloud(
   const { broker, ingest } = await openIntake(ground, registry, alarms.cursor);
   opened.defer(() => broker?.close());
   opened.defer(() => ingest.close());
+  const failed = Promise.withResolvers<Fault>();
+  ingest.onFailed = failed.resolve;
+  if (broker) broker.onFailed = failed.resolve;
   const reader = new InboxReader(ingest.inboxFile);
   opened.defer(() => reader.close());
   const series = new Map(reader.entries().map((entry) => [entry.series, entry]));
@@ -113,6 +122,7 @@ export async function runCloud(
   return {
     apiPort: api.port,
     brokerPort: broker?.port ?? null,
+    failed: failed.promise,
     close: async (forMs) => {
       drainMs = forMs;
       await api.close();
@@ -217,6 +227,7 @@ class Watch {
   readonly #parts: Watched;
   readonly #presence = new Map<string, GatewayPresence>();
   readonly #state: Record<string, string> = { ingest: 'ok', store: 'ok' };
+  #isAsking = false;
 
   constructor(ground: Ground, parts: Watched) {
     this.#ground = ground;
@@ -248,11 +259,35 @@ class Watch {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#ground;
-    const { ingest, alarms, follower } = this.#parts;
+    const { alarms, follower } = this.#parts;
     while (!signal.aborted) {
       follower.tell(alarms.tick(clock.wallMs()));
-      this.#note(await ingest.stats().catch(() => null));
+      // Not waited for: a thread that is slow to answer must not hold up what is due by the clock.
+      if (!this.#isAsking) void this.#ask();
       await clock.sleep(TICK_MS, signal);
+    }
+  }
+
+  // A thread that has ended answers no more; that it has is told by itself.
+  async #ask(): Promise<void> {
+    const { ingest, broker } = this.#parts;
+    this.#isAsking = true;
+    const [taken, heard] = await Promise.all([
+      ingest.stats().catch(() => null),
+      broker?.stats().catch(() => null),
+    ]);
+    this.#isAsking = false;
+    this.#note(taken);
+    if (heard) this.#noteBroker(heard);
+  }
+
+  #noteBroker({ connected, refused }: ServerStats): void {
+    const { metrics } = this.#ground;
+    metrics.gauge('broker_clients', 'Clients connected to the broker').set(connected);
+    const help = 'Logins, messages and subscriptions the broker refused';
+    for (const [reason, count] of Object.entries(refused)) {
+      const counter = metrics.counter('broker_refused_total', help, { reason });
+      counter.add(count - counter.value);
     }
   }
 
@@ -260,7 +295,9 @@ class Watch {
     if (!stats) return;
     const { metrics } = this.#ground;
     const { connected, state } = stats;
-    this.#state['ingest'] = !connected ? 'no broker' : state === 'working' ? 'ok' : state;
+    const shown = !connected ? 'no broker' : state === 'working' ? 'ok' : state;
+    if (this.#state['ingest'] !== shown) this.#ground.log.warn('ingest_state', { state: shown });
+    this.#state['ingest'] = shown;
     for (const [name, count] of Object.entries(stats.counts)) {
       if (typeof count !== 'number') continue;
       metrics.gauge(`ingest_${name}`, 'Counted by ingest since its start').set(count);
@@ -305,7 +342,7 @@ class Watch {
     ingest.onLink = ({ up, why }) => log.info(up ? 'broker_up' : 'broker_down', { why });
     if (!broker) return;
     broker.onRefused = ({ reason, name, topic, payload }) => {
-      log.warn('broker_refused', { reason, name: quoted(name), topic: quoted(topic) });
+      log.warn('broker_refused', { reason, client: quoted(name), topic: quoted(topic) });
       if (payload.length > 0) ingest.keepRefused(reason, topic, payload, name);
     };
   }
