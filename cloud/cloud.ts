@@ -60,6 +60,7 @@ export interface Cloud {
 }
 
 /** `version` is shown in the OpenAPI document. Throws a Fault when a part does not open. */
+// long because each line opens or joins one part, in the order that matters.
 export async function runCloud(
   clock: Clock,
   random: Random,

@@ -1,9 +1,10 @@
 // The newest reading of every series, in memory. Newest is by order (epoch, then monotonic time),
 // never by label and whichever lane brought it; so a current value never moves to an older one.
 //
-// Epochs are ordered by their opening numbers, but for a card that was restored from an older image:
-// its numbers are lower than those seen, and what it says is true now. Which epoch of a gateway is the
-// present one, the alarms know (order.ts); each that becomes the present one is newer than all before.
+// Epochs are ordered by their opening numbers, but for a card that was restored from an older
+// image: its numbers are lower than those seen, and what it says is true now. Which epoch of a
+// gateway is the present one, the alarms know (order.ts); each that becomes the present one is
+// newer than all before.
 import type { QualityCode } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import type { Epoch } from '../protocols/uplink/record.ts';
@@ -24,7 +25,9 @@ const ERA = 1e10;
 
 interface Present {
   readonly epoch: Epoch;
-  /** Rises each time that an epoch with a number not above the one before becomes the present one. */
+  /**
+   * Rises each time that an epoch with a number not above the one before becomes the present one.
+   */
   readonly era: number;
 }
 

@@ -128,8 +128,8 @@ export class Follower {
     }
   }
 
-  // One event a record and asset, so that a scoped reader gets what it may see and nothing else; none
-  // for an asset nobody looks at: making it costs more than evaluating its alarms.
+  // One event a record and asset, so that a scoped reader gets what it may see and nothing else;
+  // none for an asset nobody looks at: making it costs more than evaluating its alarms.
   #publish({ row }: DecodedRecord, readings: DecodedReadings): void {
     const { stream } = this.#options;
     const byAsset = new Map<string | null, object[] | null>();

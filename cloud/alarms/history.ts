@@ -150,16 +150,16 @@ export class History {
   }
 
   /**
-   * Live evaluation begins in an epoch with a record that others of it should have come before: what
-   * they bring lies before this sample.
+   * Live evaluation begins in an epoch with a record that others of it should have come before:
+   * what they bring lies before this sample.
    */
   begin(watched: Watched, first: Sample, source: Source): void {
     this.#add(watched, fresh(first.epoch, first, source.receivedMs), source);
   }
 
   /**
-   * Takes what is older than the live state, and evaluates it with the next `came`; `present` is the
-   * newest sample of the present epoch.
+   * Takes what is older than the live state, and evaluates it with the next `came`; `present` is
+   * the newest sample of the present epoch.
    */
   take(watched: Watched, late: Late, present: Sample | null, source: Source): void {
     const { input } = late;
@@ -182,8 +182,8 @@ export class History {
   }
 
   /**
-   * Every record of the epoch up to `whole` has come, and all that it and those before it brought was
-   * taken: what waited for one of them goes on.
+   * Every record of the epoch up to `whole` has come, and all that it and those before it brought
+   * was taken: what waited for one of them goes on.
    */
   came(gateway: string, epoch: Epoch, whole: number, source: Source): void {
     for (const kept of [...this.#waiting]) {
@@ -343,8 +343,9 @@ export class History {
     }
   }
 
-  // A delay that runs was restarted at the end of the stretch, because nobody knew what was in it. Now
-  // it is known when the excursion began, and whether it is another than the one before the stretch.
+  // A delay that runs was restarted at the end of the stretch, because nobody knew what was in it.
+  // Now it is known when the excursion began, and whether it is another than the one before the
+  // stretch.
   #rise(watch: Watch, last: Verdict, { end }: Stretch): void {
     const { verdict } = watch;
     if (verdict.phase !== 'rising' || last.phase !== 'rising' || end === null) return;

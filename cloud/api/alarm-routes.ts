@@ -184,21 +184,29 @@ function recordRoutes(
         };
       },
     }),
-    route({
-      method: 'POST',
-      url: '/v1/confirmations',
-      right: 'operate',
-      summary: 'A receiver says in its own word that it has an alarm, and who saw it',
-      body: schemas.confirmation,
-      answer: schemas.confirmation,
-      handle: ({ body, principal }) => {
-        // Who sees a part of the assets confirms for that part only.
-        if (principal.scope !== '') find(occurrenceOf(body.confirmed), principal);
-        if (notify.confirm(body.confirmed, body.by, clock.wallMs()) === 'unknown') {
-          throw new Fault('api_not_found', 'never', `no delivery ${body.confirmed}`);
-        }
-        return body;
-      },
-    }),
+    confirmationRoute(clock, notify, find),
   ];
+}
+
+function confirmationRoute(
+  clock: Clock,
+  notify: AlarmSources['notify'],
+  find: (id: string, principal: Principal) => Alarm,
+): Route {
+  return route({
+    method: 'POST',
+    url: '/v1/confirmations',
+    right: 'operate',
+    summary: 'A receiver says in its own word that it has an alarm, and who saw it',
+    body: schemas.confirmation,
+    answer: schemas.confirmation,
+    handle: ({ body, principal }) => {
+      // Who sees a part of the assets confirms for that part only.
+      if (principal.scope !== '') find(occurrenceOf(body.confirmed), principal);
+      if (notify.confirm(body.confirmed, body.by, clock.wallMs()) === 'unknown') {
+        throw new Fault('api_not_found', 'never', `no delivery ${body.confirmed}`);
+      }
+      return body;
+    },
+  });
 }
