@@ -260,8 +260,9 @@ class Watch {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#ground;
-    const { alarms, follower } = this.#parts;
+    const { registry, alarms, follower } = this.#parts;
     while (!signal.aborted) {
+      if (registry.changedElsewhere()) this.gateways();
       follower.tell(alarms.tick(clock.wallMs()));
       // Not waited for: a thread that is slow to answer must not hold up what is due by the clock.
       if (!this.#isAsking) void this.#ask();

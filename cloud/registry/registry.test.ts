@@ -76,3 +76,15 @@ test('an id that is no id, or the name of the cloud itself, is refused', () => {
     expect(() => registry.enrolGateway('gas', id, 0)).toThrow(/not a valid/);
   }
 });
+
+test('what another process enrols is noticed, once', () => {
+  registry.changedElsewhere();
+  expect(registry.changedElsewhere()).toBe(false);
+  registry.enrolGateway('gas', 'gw-1', 0);
+  expect(registry.changedElsewhere()).toBe(false);
+  const other = new Registry(systemRandom, folder);
+  other.enrolGateway('gas', 'gw-2', 0);
+  other.close();
+  expect(registry.changedElsewhere()).toBe(true);
+  expect(registry.changedElsewhere()).toBe(false);
+});

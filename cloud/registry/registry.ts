@@ -61,6 +61,7 @@ export function makeSecret(random: Random): string {
 export class Registry {
   readonly database: DatabaseSync;
   readonly #random: Random;
+  #dataVersion = 0;
 
   constructor(random: Random, folder: string) {
     this.#random = random;
@@ -184,6 +185,15 @@ export class Registry {
       .prepare('SELECT name, right, scope FROM principals WHERE sha256 = ?')
       .get(secretHash(token));
     return row ? this.#principal(row) : null;
+  }
+
+  /** Whether another process (`lifeline cloud enrol`) wrote the file since this was asked last. */
+  changedElsewhere(): boolean {
+    const row = this.database.prepare('PRAGMA data_version').get();
+    const version = Number(row?.['data_version']);
+    const isNew = version !== this.#dataVersion;
+    this.#dataVersion = version;
+    return isNew;
   }
 
   /** The highest inbox row the store is known to have: a new inbox numbers its rows above it. */
