@@ -1,5 +1,5 @@
-// An outbox that an earlier run left full: records as an edge under load seals them, in the files of
-// the outbox itself.
+// An outbox that an earlier run left full: records as an edge under load seals them, in the files
+// of the outbox itself.
 import { seededRandom } from '../core/random.ts';
 import { emptyBatch } from '../edge/outbox/batch.ts';
 import { OutboxCore } from '../edge/outbox/core.ts';

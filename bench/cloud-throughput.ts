@@ -1,7 +1,8 @@
 // Readings a CPU-second of the cloud, from MQTT to committed and queryable: gateways in another
 // process send records sealed beforehand as fast as the cloud's credit allows; each reading is put
-// into the inbox, acked, evaluated against an alarm rule, shown to a reader of the live
-// stream who looks at one device, stored, and found by a query. The broker is a process of its own, and none of its CPU counts.
+// into the inbox, acked, evaluated against an alarm rule, shown to a reader of the live stream who
+// looks at one device, stored, and found by a query. The broker is a process of its own, and none
+// of its CPU counts.
 import type { Bed, Bench } from './bench.ts';
 import { sleep } from './bench.ts';
 import { AREA, standCloud } from './cloud-stand.ts';

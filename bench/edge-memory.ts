@@ -1,5 +1,5 @@
-// Memory of the edge with 10,000 points at 1 s, every one changing and reported, the outbox on: what
-// it is in the end, the most it was, and whether it grows. Ten minutes when asked for by name.
+// Memory of the edge with 10,000 points at 1 s, every one changing and reported, the outbox on:
+// what it is in the end, the most it was, and whether it grows. Ten minutes when asked for by name.
 import type { Bed, Bench } from './bench.ts';
 import { sleep } from './bench.ts';
 import { standEdge } from './edge-stand.ts';

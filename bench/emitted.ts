@@ -1,6 +1,6 @@
 // The edge as gateways run it: emitted JavaScript, in a process that never saw TypeScript (what
-// strips types stays in memory: 30 MB). `npm run build` makes dist/; the few files of the bench that
-// run in that process are stripped and laid beside it.
+// strips types stays in memory: 30 MB). `npm run build` makes dist/; the few files of the bench
+// that run in that process are stripped and laid beside it.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';

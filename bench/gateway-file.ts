@@ -1,5 +1,5 @@
-// A gateway of so many devices of so many registers, as a file and a profile would say it: parsed by
-// the same code, so nothing in force here is out of reach for a real site.
+// A gateway of so many devices of so many registers, as a file and a profile would say it: parsed
+// by the same code, so nothing in force here is out of reach for a real site.
 import type { PointClass } from '../core/reading.ts';
 import type { Profiles } from '../edge/config/device.ts';
 import type { GatewayConfig } from '../edge/config/gateway.ts';

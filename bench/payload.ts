@@ -118,7 +118,7 @@ async function run(bed: Bed): Promise<void> {
     bed.report({ name, value: bytes, unit: 'B/reading', with: { columns, rows } });
   }
   const topic = topicOf('harbour', 'gw-0417', 'live');
-  // Type and length of the packet (3 bytes from 128 on), length of the topic, topic; QoS 0 has no id.
+  // Type and length of the packet (3 bytes from 128 on), topic with its length; QoS 0 has no id.
   const overhead = 3 + 2 + topic.length;
   bed.report({ name: 'mqtt-overhead', value: overhead / 100, unit: 'B/reading', with: { topic } });
 }

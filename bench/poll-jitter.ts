@@ -5,8 +5,8 @@
 //
 // Punctual is what the device sees: requests arrive at t0 + n × 1 s, and how far each is from that
 // is its jitter; t0 is the median of its device. So what the network's stack and the process of the
-// devices add counts too, and so does a machine that is busy: undisturbed beside disturbed shows how
-// much that is, and a metronome (a process that only waits) says how late anybody was woken.
+// devices add counts too, and so does a machine that is busy: undisturbed beside disturbed shows
+// how much that is, and a metronome (a process that only waits) says how late anybody was woken.
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { fillOutbox } from './backlog.ts';

@@ -32,7 +32,8 @@ const usage = () => {
     set,
     ...benches.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`),
   ]);
-  return `npm run bench -- SET [BENCH…] [--quick] [--profile FOLDER] [--recording FILE]\n${lines.join('\n')}\n`;
+  const command = 'npm run bench -- SET [BENCH…] [--quick] [--profile FOLDER] [--recording FILE]';
+  return `${command}\n${lines.join('\n')}\n`;
 };
 
 async function main(): Promise<number> {

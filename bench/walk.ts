@@ -1,4 +1,6 @@
-/** How a register moves from poll to poll: by 1, 2 or 3 up or down, at random; it never stands still. */
+/**
+ * How a register moves from poll to poll: by 1 to 3 up or down, at random; it never stands still.
+ */
 export class Walk {
   #state: number;
 

@@ -1,5 +1,5 @@
-// Stands for the cloud where only the edge is measured: takes every record, counts what its envelope
-// says, acks it within a few milliseconds, and keeps nothing.
+// Stands for the cloud where only the edge is measured: takes every record, counts what its
+// envelope says, acks it within a few milliseconds, and keeps nothing.
 
 import { MqttLink } from '../../cloud/ingest/mqtt.ts';
 import { systemClock } from '../../core/clock.ts';
