@@ -55,7 +55,11 @@ interface Sealed extends Entry {
   readonly body: Body;
 }
 
-function bench(points: readonly PointDefinition[], parts: readonly string[] = []) {
+function bench(
+  points: readonly PointDefinition[],
+  parts: readonly string[] = [],
+  before: ReadonlyMap<string, string> = new Map(),
+) {
   const clock = new SimClock();
   const entries: Sealed[] = [];
   const offered: SealedRecord[] = [];
@@ -65,6 +69,7 @@ function bench(points: readonly PointDefinition[], parts: readonly string[] = []
     openedMonoMs: clock.monoMs(),
     accepts: true,
     parts,
+    word: (name: string) => before.get(name),
     setWord: (name: string, value: string) => void words.set(name, value),
     append: (entry: Entry, urgency: 'urgent' | 'usual') => {
       const { body } = openRecord(entry.record.bytes);
@@ -104,14 +109,23 @@ test('the dictionary is sealed before any reading, and not again when the outbox
   const first = bench(points);
   expect(first.entries.map(({ part }) => part?.pages === null)).toEqual([true, false]);
   expect(first.words.get('manifest')).toBe(first.entries[1]!.part!.hash);
-  const second = bench(
-    points,
-    first.entries.map(({ part }) => part!.hash),
-  );
+  const parts = first.entries.map(({ part }) => part!.hash);
+  const second = bench(points, parts, first.words);
   expect(second.entries).toEqual([]);
   expect(second.sealer.sealPart(first.entries[0]!.part!.hash)).toBe(true);
   expect(second.sealer.sealPart('f'.repeat(32))).toBe(false);
 });
+
+test('a dictionary that comes back into force is told of again, by its manifest', () => {
+  const [one, other] = [run(0, 3), run(3, 2)].map((all) => all.map((it) => point(it, 'trend')));
+  const first = bench(one!);
+  const second = bench(other!, partsOf(first.entries), first.words);
+  const known = [...partsOf(first.entries), ...partsOf(second.entries)];
+  const third = bench(one!, known, second.words);
+  expect(partsOf(third.entries)).toEqual([first.words.get('manifest')]);
+});
+
+const partsOf = (entries: readonly Entry[]) => entries.map(({ part }) => part!.hash);
 
 test('readings are gathered for a second or to a hundred, under load to five hundred', async () => {
   const { clock, sealer, data } = bench(run(0, 100).map((it) => point(it, 'trend')));

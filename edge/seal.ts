@@ -107,7 +107,7 @@ const nothing: Omit<Body, 'clock'> = {
 
 type SealedOutbox = Pick<
   Outbox,
-  'epoch' | 'openedMonoMs' | 'append' | 'accepts' | 'parts' | 'setWord'
+  'epoch' | 'openedMonoMs' | 'append' | 'accepts' | 'parts' | 'word' | 'setWord'
 >;
 
 export class Sealer implements Sink {
@@ -119,6 +119,8 @@ export class Sealer implements Sink {
   readonly #groups = new Map<number, Group>();
   readonly #missed = new Map<number, Missed>();
   readonly #parts: Set<Hash>;
+  /** The manifest that was used last, also before this opening. */
+  #inForce: Hash | undefined;
   #points: readonly PointDefinition[] = [];
   #dictionary: Dictionary = { manifest: '', parts: [] };
   #newest: { monoMs: Float64Array; quality: Uint8Array; values: Value[] } = newest(0);
@@ -134,6 +136,7 @@ export class Sealer implements Sink {
     this.#watch = watch;
     this.#onRecord = options.onRecord;
     this.#parts = new Set(outbox.parts);
+    this.#inForce = outbox.word('manifest');
     this.#lots = (['life-safety', 'compliance', 'trend'] as const).map((keep) => newLot(keep));
     this.useDictionary(options.points);
   }
@@ -158,7 +161,12 @@ export class Sealer implements Sink {
     this.#dictionary = dictionary;
     this.#groups.clear();
     this.#newest = newest(points.length);
-    for (const { hash } of dictionary.parts) if (!this.#parts.has(hash)) this.sealPart(hash);
+    for (const { hash } of dictionary.parts) {
+      // One that comes back is sealed again: the cloud has it, but must hear that it is in force.
+      const isBack = hash === dictionary.manifest && hash !== this.#inForce;
+      if (isBack || !this.#parts.has(hash)) this.sealPart(hash);
+    }
+    this.#inForce = dictionary.manifest;
     this.#outbox.setWord('manifest', dictionary.manifest);
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
@@ -69,6 +70,9 @@ interface RecordParts {
   readonly manifest?: readonly SeriesEntry[];
 }
 
+const hashOf = (manifest: readonly SeriesEntry[]) =>
+  createHash('sha256').update(JSON.stringify(manifest)).digest('hex').slice(0, 32);
+
 let rows = 0;
 function record(parts: RecordParts): DecodedRecord {
   const { sequence, epoch = '1-00000000000000aa', lane = 'live', isState = false } = parts;
@@ -104,7 +108,7 @@ function record(parts: RecordParts): DecodedRecord {
       : [],
     gaps: [],
     clockSteps: [],
-    manifest: manifest ? { hash: '0'.repeat(32), entries: manifest } : null,
+    manifest: manifest ? { hash: hashOf(manifest), entries: manifest } : null,
   };
 }
 
@@ -225,6 +229,30 @@ test('an old manifest that comes late changes no rule', () => {
     record({ sequence, lane: 'event', manifest: [entry(1, [high({ limit })])] });
   consumer.apply([propose(5, 20), propose(3, 15)], WALL);
   expect(consumer.rules()).toMatchObject([{ rule: { limit: 20 } }]);
+});
+
+test('rules follow the dictionary that records go by, also one that came back without being told of', () => {
+  const { consumer } = open([high({ limit: 10 })]);
+  const other = [entry(1, [high({ limit: 20 })])];
+  const back = [entry(1, [high({ limit: 10 })])];
+  consumer.apply([record({ sequence: 2, lane: 'event', manifest: other })], WALL);
+  expect(consumer.rules()).toMatchObject([{ rule: { limit: 20 } }]);
+  const reading = record({ sequence: 3, readings: [[1, 1000, 12]] });
+  const dictionary = { hash: hashOf(back), entries: back };
+  expect(kinds(consumer.apply([{ ...reading, dictionary }], WALL))).toEqual(['raised']);
+  expect(consumer.rules()).toMatchObject([{ rule: { limit: 10 } }]);
+});
+
+test('a point that comes to speak in another unit is not judged by its value in the old one', () => {
+  const { consumer } = open([high({ limit: 600 })]);
+  consumer.apply([record({ sequence: 2, readings: [[1, 1000, 500]] })], WALL);
+  const [old] = [entry(1, [high({ limit: 6 })])];
+  const bar = { ...old!, definition: { ...old!.definition, unit: 'kbar', scale: 0.01 } };
+  const changed = record({ sequence: 3, lane: 'event', manifest: [bar] });
+  expect(consumer.apply([changed], WALL)).toEqual([]);
+  const next = record({ sequence: 4, readings: [[1, 2000, 5]] });
+  const above = record({ sequence: 5, readings: [[1, 3000, 7]] });
+  expect(kinds(consumer.apply([next, above], WALL))).toEqual(['raised']);
 });
 
 test('a rule that is lowered below the newest value raises at once; one that is withdrawn clears', () => {

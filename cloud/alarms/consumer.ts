@@ -26,7 +26,7 @@ import { Marks, NOTHING } from './marks.ts';
 import type { AlarmEvent, Source } from './occurrences.ts';
 import { brief, Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
-import { arrive, believable, newGateway, sampledAhead } from './order.ts';
+import { arrive, believable, isBefore, newGateway, sampledAhead } from './order.ts';
 import { Rules } from './rules.ts';
 import { Silence } from './silence.ts';
 import type { Alarm, AlarmFilter, JournalEntry, RuleRow } from './tables.ts';
@@ -191,6 +191,7 @@ export class AlarmConsumer {
     this.#occurrences = new Occurrences(this.tables, this.#series);
     this.#rules = new Rules(this.tables, this.#marks, this.#series, this.#occurrences);
     this.#history = new History(this.tables, this.#series, this.#occurrences, this.#rules);
+    this.#rules.onTerms = (watched, source) => this.#history.end(watched, source);
     this.#rules.epochOf = (name) => {
       const gateway = this.#gateways.get(name);
       return gateway?.epoch ? { epoch: gateway.epoch, offsetMs: gateway.offsetMs } : null;
@@ -236,9 +237,11 @@ export class AlarmConsumer {
     this.#silence.heard(name, nowMs);
     if (gateway.silent.active) this.#heard(gateway, receivedMs);
     if (arrival.isNewEpoch && before !== null) this.#leaveEpoch(gateway, before, source);
-    if (record.manifest) {
+    const dictionary = record.manifest ?? record.dictionary;
+    if (dictionary) {
       const { epoch, sequence } = record.row;
-      this.#rules.adopt(gateway, { epoch, sequence }, record.manifest.entries, source);
+      const place = { epoch, sequence, hash: dictionary.hash };
+      this.#rules.adopt(gateway, place, dictionary.entries, source);
     }
     if (record.readings) this.#readings(gateway, record, record.readings, arrival, source);
     for (const covered of arrival.coverage) {
@@ -302,6 +305,7 @@ export class AlarmConsumer {
           quality: quality[at]!,
         };
         if (isOld) {
+          if (isBefore(record.row, watched.row.terms)) continue;
           const late = { input: sample, sequence: record.row.sequence };
           this.#history.take(watched, late, this.#present(gateway, series), source);
           continue;

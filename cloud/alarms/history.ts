@@ -230,6 +230,13 @@ export class History {
     return this.#bySeries.has(series);
   }
 
+  /** What is known of a series ends here: what comes of its past is in terms no rule speaks in. */
+  end(watched: Watched, source: Source): void {
+    for (const kept of [...(this.#bySeries.get(watched.row.series) ?? [])]) {
+      this.#close(kept, source);
+    }
+  }
+
   /** Closes what has not been heard of for a while. True when something was. */
   tick(source: Source): boolean {
     const idle: Kept[] = [];

@@ -45,6 +45,12 @@ export class Marks {
     this.#dirty = widerBytes(this.#dirty, length);
   }
 
+  /** The newest value means nothing any more; that there was one, and when, stays. */
+  forgetValue(series: number): void {
+    this.value[series] = Number.NaN;
+    this.touch(series);
+  }
+
   touch(series: number): void {
     this.#dirty[series >>> 7] = 1;
   }

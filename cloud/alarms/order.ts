@@ -15,7 +15,7 @@ import type { Condition } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
-import type { Epoch } from '../../protocols/uplink/record.ts';
+import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
 import type { DecodedCoverage, DecodedRecord } from '../inbox/decoded.ts';
 
 /** A minute of live records at one a second. */
@@ -73,7 +73,7 @@ export interface Gateway {
   /** wall - mono of the newest live record. */
   offsetMs: number;
   /** The dictionary the rules in force were read from. */
-  manifest: { readonly epoch: Epoch; readonly sequence: number } | null;
+  manifest: { readonly epoch: Epoch; readonly sequence: number; readonly hash: Hash } | null;
   /** Receive time of the newest record, and of the newest one of the present epoch. */
   recordMs: number;
   presentMs: number;
@@ -123,6 +123,18 @@ export interface Arrival {
 }
 
 export const openingOf = (epoch: Epoch): number => Number(epoch.slice(0, epoch.indexOf('-')));
+
+/** Where a record stands among those of its gateway. */
+interface Place {
+  readonly epoch: Epoch;
+  readonly sequence: number;
+}
+
+/** Sealed before another, as far as opening numbers tell. */
+export function isBefore(one: Place, other: Place): boolean {
+  if (one.epoch === other.epoch) return one.sequence < other.sequence;
+  return openingOf(one.epoch) < openingOf(other.epoch);
+}
 
 /** Takes note of a record and says how to read it. */
 export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {

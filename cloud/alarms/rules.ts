@@ -9,9 +9,12 @@ import type { SeriesEntry } from '../inbox/decoded.ts';
 import type { Marks } from './marks.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import type { Gateway } from './order.ts';
-import { openingOf } from './order.ts';
+import { isBefore } from './order.ts';
 import type { AlarmTables, RuleRow, SeriesRow } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
+
+/** Dictionaries remembered as seen; beyond it they are looked through again. */
+const ADDED_MAX = 10_000;
 
 export class Rules {
   readonly #tables: AlarmTables;
@@ -26,10 +29,13 @@ export class Rules {
     this.#occurrences = occurrences;
   }
 
+  /** Dictionaries whose series are known. */
+  readonly #added = new Set<string>();
+
   /**
-   * Adopts what a manifest proposes. A manifest older than the one in force, or of another epoch
-   * than the present one, adds what is missing and changes nothing: it comes with a backlog or was
-   * asked for again.
+   * Adopts what a manifest proposes, with the record that brought it or the first that goes by it.
+   * One older than the one in force, or of another epoch than the present one, adds what is missing
+   * and changes nothing: it comes with a backlog or was asked for again.
    */
   adopt(
     gateway: Gateway,
@@ -37,15 +43,21 @@ export class Rules {
     entries: readonly SeriesEntry[],
     source: Source,
   ): void {
-    const isNewest = isNewer(place, gateway.manifest);
+    const { manifest: before } = gateway;
+    const isNewest = isNewer(gateway, place);
     if (isNewest) gateway.manifest = place;
+    const key = `${gateway.gateway} ${place.hash}`;
+    if (isNewest ? before?.hash === place.hash : this.#added.has(key)) return;
+    if (this.#added.size >= ADDED_MAX) this.#added.clear();
+    this.#added.add(key);
     const listed = new Set<number>();
     for (const entry of entries) {
       listed.add(entry.series);
       const known = this.#series.bySeries[entry.series];
       if (entry.definition.rules.length === 0 && !known) continue;
       if (known && !isNewest) continue;
-      this.#adoptSeries(gateway, this.#describe(gateway, entry), entry.definition.rules, source);
+      const watched = this.#describe(gateway, entry, place, source);
+      this.#adoptSeries(gateway, watched, entry.definition.rules, source);
     }
     if (!isNewest) return;
     for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
@@ -60,12 +72,24 @@ export class Rules {
     return this.#put(watched, rule, who, reason, source);
   }
 
-  #describe(gateway: Gateway, { series, definition }: SeriesEntry): Watched {
-    const { device, point, name, unit, periodMs, asset } = definition;
-    const place = { series, area: gateway.area, gateway: gateway.gateway, device, point };
-    const row: SeriesRow = { ...place, name, unit, periodMs, asset };
+  #describe(
+    gateway: Gateway,
+    { series, definition }: SeriesEntry,
+    place: SeriesRow['terms'],
+    source: Source,
+  ): Watched {
+    const { device, point, name, unit, scale, offset, periodMs, asset } = definition;
     const known = this.#series.bySeries[series];
+    const isSame = known !== undefined && isInTerms(known.row, definition);
+    const terms = isSame ? known.row.terms : place;
+    const whose = { series, area: gateway.area, gateway: gateway.gateway, device, point };
+    const row: SeriesRow = { ...whose, name, unit, scale, offset, terms, periodMs, asset };
     if (known && JSON.stringify(known.row) === JSON.stringify(row)) return known;
+    if (known && !isSame) {
+      this.onTerms(known, source);
+      // A value in other terms says nothing to a limit in these: the next reading will.
+      this.#marks.forgetValue(series);
+    }
     this.#tables.putSeries(row);
     return this.#series.addSeries(row);
   }
@@ -157,6 +181,9 @@ export class Rules {
   epochOf: (gateway: string) => { readonly epoch: string; readonly offsetMs: number } | null = () =>
     null;
 
+  /** Set by the consumer: a series is about to speak in other terms; rules are still the old. */
+  onTerms: (watched: Watched, source: Source) => void = () => {};
+
   #journal(
     kind: string,
     who: string,
@@ -170,6 +197,10 @@ export class Rules {
   }
 }
 
+function isInTerms(row: SeriesRow, { unit, scale, offset }: SeriesEntry['definition']): boolean {
+  return row.unit === unit && row.scale === scale && row.offset === offset;
+}
+
 export function gatewayAuthor(gateway: string): string {
   return `gateway ${gateway}`;
 }
@@ -178,8 +209,10 @@ function isGateway(author: string): boolean {
   return author.startsWith('gateway ');
 }
 
-function isNewer(place: NonNullable<Gateway['manifest']>, before: Gateway['manifest']): boolean {
-  if (before === null) return true;
-  if (before.epoch === place.epoch) return place.sequence > before.sequence;
-  return openingOf(place.epoch) > openingOf(before.epoch);
+// Of the present epoch one is newer than of any other, whatever the opening numbers say.
+function isNewer({ epoch, manifest }: Gateway, place: NonNullable<Gateway['manifest']>): boolean {
+  if (manifest === null) return true;
+  if (manifest.epoch !== place.epoch && epoch === place.epoch) return true;
+  if (manifest.epoch !== place.epoch && epoch === manifest.epoch) return false;
+  return isBefore(manifest, place);
 }

@@ -11,6 +11,7 @@ import type { Condition, Letter } from '../../core/alarm/state.ts';
 import { letterOf } from '../../core/alarm/state.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
+import type { Epoch } from '../../protocols/uplink/record.ts';
 
 export const ALARM_FORMAT = 1;
 
@@ -75,6 +76,11 @@ export interface SeriesRow {
   readonly point: string;
   readonly name: Bilingual;
   readonly unit: string;
+  /** With the unit: in which terms its values and limits are. */
+  readonly scale: number;
+  readonly offset: number;
+  /** The dictionary that first spoke in these terms: what was sealed before it is in others. */
+  readonly terms: { readonly epoch: Epoch; readonly sequence: number };
   readonly periodMs: number;
   readonly asset: string | null;
 }

@@ -88,5 +88,12 @@ export interface DecodedRecord {
   readonly gaps: readonly DecodedGap[];
   readonly clockSteps: readonly ClockStep[];
   /** Set when the record was a dictionary manifest: the list it now stands for. */
-  readonly manifest: { readonly hash: Hash; readonly entries: readonly SeriesEntry[] } | null;
+  readonly manifest: Dictionary | null;
+  /** The list its readings and coverage are by; none for a record without any. */
+  readonly dictionary?: Dictionary;
+}
+
+export interface Dictionary {
+  readonly hash: Hash;
+  readonly entries: readonly SeriesEntry[];
 }

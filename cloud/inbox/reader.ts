@@ -126,6 +126,9 @@ export class InboxReader {
             entries: this.#series.manifest(row.gateway, dictionaryHash).entries,
           }
         : null,
+      ...((body.readings || body.coverage.length > 0) && {
+        dictionary: { hash: envelope.manifest, entries: manifest.entries },
+      }),
     };
   }
 

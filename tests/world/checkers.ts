@@ -464,6 +464,7 @@ function wasSeenClear({ witness }: World, point: PlantPoint, at: number): boolea
 function isReadAllTheWhile({ witness }: World, point: PlantPoint, at: number): boolean {
   const { fromMs, toMs } = point.excursions[at]!;
   const needMs = point.onDelayMs + 3 * point.periodMs + 1_000;
+  if (isInOldTerms(witness.epochs.values(), point, fromMs)) return false;
   for (const facts of witness.epochs.values()) {
     const { gateway, openedMs, endMs, sealed, stored, settings } = facts;
     if (gateway !== point.gateway || !settings.some((it) => it.point === point)) continue;
@@ -474,6 +475,12 @@ function isReadAllTheWhile({ witness }: World, point: PlantPoint, at: number): b
     if (isWhole && !hasTrouble(sealed, point, openedMs, startMs, stopMs)) return true;
   }
   return false;
+}
+
+/** History from before a change of configuration may be in other units than the rules are. */
+function isInOldTerms(epochs: Iterable<EpochFacts>, point: PlantPoint, fromMs: number): boolean {
+  const own = [...epochs].filter(({ gateway }) => gateway === point.gateway);
+  return own.some(({ openedMs, setting }) => openedMs > fromMs && setting !== own[0]!.setting);
 }
 
 /** A bad reading or a missed poll of any point of the gateway in or shortly before the time. */
