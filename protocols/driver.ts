@@ -11,8 +11,20 @@ import type { Path, Problems } from '../core/problems.ts';
 import type { QualityCode } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 
+/**
+ * How long a character takes on a serial line: start, data, parity and stop bits are all counted.
+ */
+export interface Pace {
+  /** Baud, 300 to 921,600. */
+  readonly bitsPerSecond: number;
+  /** 10 for 8N1, 11 for 8E1 and 8N2. */
+  readonly bitsPerCharacter: number;
+}
+
 /** A byte channel to a bus or a socket, opened and owned by edge/links. */
 export interface Link {
+  /** Of the serial line at its end, also behind a converter; absent where nothing paces bytes. */
+  readonly pace?: Pace;
   /** Queues bytes to be sent in order; silently nothing once closed (onClose has told). */
   send(bytes: Uint8Array): void;
   /** At most one listener each; set before the first byte is sent. */
@@ -34,6 +46,17 @@ export interface Answers {
   readonly failures: number;
   /** The first failure of the poll, null when all requests were answered. */
   readonly fault: Fault | null;
+  /** How long the line was taken: frames, turnaround, time-outs; several in flight share it. */
+  readonly lineMs: number;
+}
+
+/** Who goes first where devices share a line: the lower rank, then the earlier due time. */
+export interface Urgency {
+  /** 0 life-safety, 1 compliance, 2 trend, 3 a probe of a device that does not answer. */
+  readonly rank: number;
+  readonly dueMonoMs: number;
+  /** Shortens the time-out of each request: what a probe may take. */
+  readonly timeoutMs?: number;
 }
 
 /** Which points are read together, already cut into requests. Opaque to all but its driver. */
@@ -41,12 +64,17 @@ export interface Plan {
   readonly points: number;
   /** Requests a poll takes. */
   readonly requests: number;
+  /**
+   * Time a poll takes of the line when all is well, by the pace and the turnaround known so far.
+   */
+  readonly lineMs: number;
 }
 
 /** One device as seen through a session; several devices may share the session's link. */
 export interface DeviceHandle<Address> {
-  plan(addresses: readonly Address[]): Plan;
-  poll(plan: Plan, signal: AbortSignal): Promise<Answers>;
+  /** `before` is the plan of an earlier session for the same addresses: its lessons are kept. */
+  plan(addresses: readonly Address[], before?: Plan): Plan;
+  poll(plan: Plan, signal: AbortSignal, urgency?: Urgency): Promise<Answers>;
 }
 
 export interface Session<Address, DeviceOptions> {
@@ -55,11 +83,16 @@ export interface Session<Address, DeviceOptions> {
   close(): void;
 }
 
-export interface Protocol<Address = unknown, DeviceOptions = unknown> {
+export interface Protocol<Address = unknown, DeviceOptions = unknown, LineOptions = unknown> {
   readonly name: string;
   /** Profile address -> typed address; adds problems and returns undefined when it is wrong. */
   parseAddress(raw: unknown, path: Path, problems: Problems): Address | undefined;
   /** Profile and site settings of a device (unit id, time-out, limits) -> typed options. */
   parseDevice(raw: unknown, path: Path, problems: Problems): DeviceOptions | undefined;
-  open(clock: Clock, link: Link): Session<Address, DeviceOptions>;
+  /**
+   * Settings of the link that the protocol reads: framing, echo. Typed, or undefined and problems.
+   */
+  parseLine(raw: unknown, path: Path, problems: Problems): LineOptions | undefined;
+  /** Without `line`, as the link needs it: for Modbus, frames of Modbus TCP. */
+  open(clock: Clock, link: Link, line?: LineOptions): Session<Address, DeviceOptions>;
 }

@@ -45,6 +45,7 @@ function fakeWorld(clock: SimClock, world: World) {
     name: 'fake',
     parseAddress: (raw) => raw,
     parseDevice: (raw) => raw,
+    parseLine: (raw) => raw,
     open: (_clock, link) => {
       const settles = new Set<() => void>();
       link.onClose = () => {
@@ -53,7 +54,9 @@ function fakeWorld(clock: SimClock, world: World) {
       return {
         close: () => link.close(),
         device: (options) => ({
-          plan: (addresses): FakePlan => ({ addresses, points: addresses.length, requests: 1 }),
+          plan: (addresses): FakePlan => ({
+            ...{ addresses, points: addresses.length, requests: 1, lineMs: 10 },
+          }),
           poll: (plan, signal) =>
             new Promise<Answers>((resolve) => {
               const device = String(options);

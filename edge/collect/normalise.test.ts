@@ -69,7 +69,7 @@ function feed(collected: CollectedPoint, reportAll = false) {
     next: (value: Value, quality = value === null ? TIMEOUT : GOOD) => {
       now += 1000;
       const answers = { values: [value], qualities: [quality], atMonoMs: [now] };
-      const more = { requests: 1, failures: 0, fault: null };
+      const more = { requests: 1, failures: 0, fault: null, lineMs: 0 };
       return normaliser.normalise({ ...answers, ...more }, now - 5, now);
     },
   };

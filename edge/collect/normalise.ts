@@ -179,5 +179,6 @@ export function unanswered(points: number, quality: QualityCode, atMonoMs: numbe
     requests: 0,
     failures: 0,
     fault: null,
+    lineMs: 0,
   };
 }

@@ -96,6 +96,16 @@ export interface ModbusDevice {
   readonly inFlightMax: number;
 }
 
+export const framings = ['tcp', 'rtu', 'ascii'] as const;
+/** How a PDU lies in bytes: Modbus TCP's header, or the frames of a serial line, also over TCP. */
+export type Framing = (typeof framings)[number];
+
+export interface ModbusLine {
+  readonly framing: Framing;
+  /** The adapter gives back what is sent on a two-wire line; it is taken off again. */
+  readonly echo: boolean;
+}
+
 export const TIMEOUT_MS_DEFAULT = 1_000;
 const TIMEOUT_MS_MAX = 60_000;
 const GAP_MS_MAX = 10_000;
@@ -239,6 +249,14 @@ function refuseUnfit(fields: Fields, type: ModbusType, one: boolean): void {
       fields.problems.add(fields.at(key), 'protocol-key-unfit', { key, type });
     }
   }
+}
+
+/** Settings of a link -> typed options: Modbus TCP without echo where they are left out. */
+export function parseLine(raw: unknown, path: Path, problems: Problems): ModbusLine | undefined {
+  const fields = Fields.of(raw ?? {}, path, problems, ['framing', 'echo']);
+  const framing = fields?.choice('framing', framings, 'tcp');
+  const echo = fields?.flag('echo', false);
+  return framing === undefined || echo === undefined ? undefined : Object.freeze({ framing, echo });
 }
 
 const deviceKeys = ['unit', 'timeoutMs', 'limits', 'inFlightMax'];

@@ -4,8 +4,8 @@ import type { Clock } from '../../core/clock.ts';
 import type { Fault } from '../../core/fault.ts';
 import { assert } from '../../core/fault.ts';
 import type { Answers, DeviceHandle, Link, Plan, Protocol, Session } from '../driver.ts';
-import type { ModbusAddress, ModbusDevice } from './address.ts';
-import { parseAddress, parseDevice } from './address.ts';
+import type { ModbusAddress, ModbusDevice, ModbusLine } from './address.ts';
+import { parseAddress, parseDevice, parseLine } from './address.ts';
 import type { PlanCost } from './planner.ts';
 import { ModbusPlan, Poll } from './poll.ts';
 import type { Lane } from './session.ts';
@@ -20,10 +20,11 @@ const REGISTER_MS = 0.01;
 /** A plan is cut anew when the turnaround it was made for is wrong by this factor. */
 const TURNAROUND_DRIFT = 4;
 
-export const modbus: Protocol<ModbusAddress, ModbusDevice> = {
+export const modbus: Protocol<ModbusAddress, ModbusDevice, ModbusLine> = {
   name: 'modbus',
   parseAddress,
   parseDevice,
+  parseLine,
   open: (clock, link) => new ModbusConnection(clock, link),
 };
 

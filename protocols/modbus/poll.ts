@@ -148,6 +148,10 @@ export class ModbusPlan implements Plan {
     return this.cuts.length;
   }
 
+  get lineMs(): number {
+    return this.cuts.length * this.turnaroundMs;
+  }
+
   /** Cuts anew from what is known now: walls, refused points, cost. */
   cut(cost: PlanCost): void {
     const cuts: Cut[] = [];
@@ -193,6 +197,7 @@ export class Poll {
   readonly #sent: Cut[] = [];
   #inFlight = 0;
   #bisectsLeft = BISECT_REQUESTS_MAX;
+  #startedMs = 0;
   #requests = 0;
   #failures = 0;
   #fault: Fault | null = null;
@@ -221,6 +226,7 @@ export class Poll {
 
   start(nowMs: number): void {
     const { items } = this.#plan;
+    this.#startedMs = nowMs;
     this.#plan.isRunning = true;
     if (this.#plan.refused > 0) {
       items.forEach((item, at) => {
@@ -295,6 +301,7 @@ export class Poll {
       requests: this.#requests,
       failures: this.#failures,
       fault: this.#fault,
+      lineMs: nowMs - this.#startedMs,
     });
   }
 
