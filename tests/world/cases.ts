@@ -7,6 +7,31 @@ export interface Case {
   readonly kinds: readonly FaultKind[];
 }
 
+/** What worlds were drawn from before kinds were added: a world depends on the whole list. */
+const firstKinds: readonly FaultKind[] = [
+  'loss',
+  'delay',
+  'broker-restart',
+  'cut',
+  'half-open',
+  'stall',
+  'outage',
+  'kill-edge',
+  'kill-cloud',
+  'clock-step',
+  'slow-disk',
+  'full-disk',
+  'full-cloud-disk',
+  'store-hung',
+  'old-card',
+  'twin',
+  'wiped-store',
+  'reconfigure',
+  'poison',
+  'device',
+  'receiver',
+];
+
 export const cases: readonly Case[] = [
   {
     claim: 'a backlog that comes behind newer records is evaluated in its own order',
@@ -48,4 +73,9 @@ export const cases: readonly Case[] = [
     seed: 4,
     kinds: ['kill-cloud'],
   },
+  ...[57, 62, 113, 470].map((seed) => ({
+    claim: `a refused record is told of exactly, though its card was taken out (${seed})`,
+    seed,
+    kinds: firstKinds,
+  })),
 ];

@@ -207,8 +207,13 @@ async function checkAccount(world: World, facts: EpochFacts, all: readonly Store
     const found = `${account.stored} stored and ${account.unchanged} unchanged`;
     problem(`${found}, ${expected.stored} and ${expected.unchanged} in the records taken in`);
   }
-  const gone = [...committed].filter((sequence) => !stored.has(sequence));
   const ledger = cloud.parts.inbox.ledgerOf(gateway, epoch);
+  const refused = [...(ledger?.refused.keys() ?? [])];
+  const sound = refused.filter((it) => !facts.poisoned.has(it));
+  if (sound.length > 0) problem(`refused though they were sound: ${few(sound)}`);
+  // What the cloud refused it tells of, also where the card it was on is gone.
+  const known = new Set([...committed, ...refused]);
+  const gone = [...known].filter((sequence) => !stored.has(sequence));
   const open = gone.filter(
     (it) => !ledger?.stored.has(it) && !ledger?.refused.has(it) && !ledger?.lost.has(it),
   );

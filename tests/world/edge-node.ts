@@ -140,6 +140,7 @@ export class EdgeNode {
     if (!isNew || this.poison === 0 || isNew.readings.length === 0) return;
     this.poison--;
     bytes[bytes.length - 1]! ^= 0x55;
+    facts.poisoned.add(isNew.sequence);
     witness.say(box, `poisons ${isNew.sequence}`);
   }
 

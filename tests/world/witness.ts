@@ -51,6 +51,8 @@ export class EpochFacts {
   readonly sealed = new Map<number, WitnessedRecord>();
   /** Sequences that were on its card. */
   readonly committed = new Set<number>();
+  /** Sequences whose records were damaged before anybody sent or kept them. */
+  readonly poisoned = new Set<number>();
   /** Sequences whose records the present inbox of the cloud has taken. */
   readonly stored = new Set<number>();
   /** Labels its clock has given: wall minus monotonic time. */
