@@ -1,8 +1,8 @@
 // One device: its groups of points, whether it is worth asking, and what its polls bring.
 //
 // Every due poll ends in exactly one of two ways: taken (a report with a place for every point, be
-// it bad) or missed (the one before was still running, or the outbox pushes back and the group is
-// trend only). So due = taken + missed + running, in readings, at any moment.
+// it bad) or missed (the one before was still running or has just ended, or the outbox pushes back
+// and the group is trend only). So due = taken + missed + running, in readings, at any moment.
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
@@ -44,6 +44,13 @@ export const PROBE_BACKOFF = { firstMs: 2000, maxMs: 60_000, jitter: 0.5 } as co
 /** Missed polls in a row are told as one, at the latest after this long. */
 export const MISSED_HOLD_MS = 10_000;
 
+/**
+ * Readings of a point are told apart by whole milliseconds of their epoch, everywhere behind here.
+ * A poll that is due less than one after the last one ended could bring a second reading in the same
+ * millisecond: it is missed, as if that one were still running.
+ */
+export const POLLS_APART_MS = 1;
+
 /** Readings, not polls. */
 export interface Totals {
   due: number;
@@ -69,6 +76,8 @@ interface GroupState {
   readonly normaliser: Normaliser;
   readonly isTrendOnly: boolean;
   isRunning: boolean;
+  /** When the last poll was complete. */
+  endedMonoMs: number;
   missed: { polls: number; fromMonoMs: number; toMonoMs: number } | null;
 }
 
@@ -120,6 +129,7 @@ export class DeviceLoop {
       normaliser: new Normaliser({ ...group, reportAll }),
       isTrendOnly: group.points.every(({ definition }) => definition.class === 'trend'),
       isRunning: false,
+      endedMonoMs: Number.NEGATIVE_INFINITY,
       missed: null,
     }));
     this.#counters = countersOf(metrics, device.id);
@@ -164,7 +174,8 @@ export class DeviceLoop {
     this.#count('due', (passed + 1) * points.length);
     if (passed > 0) this.#miss(state, passed, dueMonoMs - periodMs);
     const refused = state.isTrendOnly && !this.#options.sink.accepts;
-    if (state.isRunning || refused) {
+    const isJustOver = this.#clock.monoMs() < state.endedMonoMs + POLLS_APART_MS;
+    if (state.isRunning || isJustOver || refused) {
       this.#miss(state, 1, dueMonoMs);
       return;
     }
@@ -174,6 +185,7 @@ export class DeviceLoop {
       this.#report(state, answers, dueMonoMs);
     } finally {
       state.isRunning = false;
+      state.endedMonoMs = this.#clock.monoMs();
     }
   }
 

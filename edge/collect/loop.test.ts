@@ -218,6 +218,17 @@ function collect(world: World, devices: readonly CollectedDevice[], log: Log = s
 
 const well: World = { answerMs: () => 5, openMs: () => 1 };
 
+/** Two readings of a point in one millisecond would be one reading to whoever comes after. */
+function expectApart(reports: readonly PollReport[]): void {
+  const newest = new Map<number, number>();
+  for (const { alias, monoMs } of reports) {
+    for (const [at, it] of alias.entries()) {
+      expect(monoMs[at]! - (newest.get(it) ?? Number.NEGATIVE_INFINITY)).toBeGreaterThanOrEqual(1);
+      newest.set(it, monoMs[at]!);
+    }
+  }
+}
+
 test('every due reading is taken or missed, whatever the latencies, deaths and cut links', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -254,6 +265,7 @@ test('every due reading is taken or missed, whatever the latencies, deaths and c
         for (const report of sink.reports) {
           expect(report.points).toBe(report.alias.length + report.unchanged);
         }
+        expectApart(sink.reports);
       },
     ),
     { numRuns: 60 },
@@ -269,6 +281,17 @@ test('a poll that outlasts its period makes the next one missed, and never two a
   const gapsMs = fake.asked.slice(1).map(({ monoMs }, at) => monoMs - fake.asked[at]!.monoMs);
   expect(new Set(gapsMs)).toEqual(new Set([2000]));
   expect(sink.missedReadings).toBe(5);
+});
+
+test('a poll due in the millisecond in which the one before timed out brings no second reading', async () => {
+  const { clock, sink, collector, stop } = collect({ ...well, answerMs: () => null }, [
+    device('a', 'one', [{ periodMs: TIMEOUT_MS, points: 1 }]),
+  ]);
+  await clock.advance(20_000);
+  await stop();
+  expectApart(sink.reports);
+  const { due, taken, missed } = collector.totals();
+  expect([taken + missed, missed > 0]).toEqual([due, true]);
 });
 
 test('missed polls of one stretch are told as one gap', async () => {

@@ -78,4 +78,9 @@ export const cases: readonly Case[] = [
     seed,
     kinds: firstKinds,
   })),
+  ...[147, 272].map((seed) => ({
+    claim: `no point is read twice in one millisecond (${seed})`,
+    seed,
+    kinds: firstKinds,
+  })),
 ];
