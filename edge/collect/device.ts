@@ -46,8 +46,8 @@ export const MISSED_HOLD_MS = 10_000;
 
 /**
  * Readings of a point are told apart by whole milliseconds of their epoch, everywhere behind here.
- * A poll that is due less than one after the last one ended could bring a second reading in the same
- * millisecond: it is missed, as if that one were still running.
+ * A poll due less than one after the last one ended could bring a second reading in the same one:
+ * it is missed, as if that one were still running.
  */
 export const POLLS_APART_MS = 1;
 
