@@ -112,6 +112,18 @@ export const edgeFaults = {
       action: '偶发无需处理；若反复出现，请检查转换器后是否有第二个主站。',
     },
   },
+  line_wire: {
+    en: {
+      what: 'What answers at that socket is no simulated serial line.',
+      cause: 'Another program listens there, or it is of another version.',
+      action: 'Point the link at the socket that the line simulator says it listens on.',
+    },
+    zh: {
+      what: '该套接字上应答的不是模拟串行线路。',
+      cause: '监听者是其他程序，或版本不同。',
+      action: '把链路指向线路模拟器所报告的套接字。',
+    },
+  },
   link_closed: {
     en: {
       what: 'The link was closed by this program.',
