@@ -130,6 +130,8 @@ function open(rules: readonly RuleProposal[] = [high()]) {
   return { database, consumer };
 }
 
+const ofLimits = (consumer: AlarmConsumer) =>
+  consumer.list({ state: 'all' }).filter(({ rule }) => rule === 'high');
 const kinds = (events: readonly AlarmEvent[]) => events.map(({ kind }) => kind);
 const paged = (consumer: AlarmConsumer) =>
   consumer.tables.outgoing(1000).map(({ transition, alarm }) => [transition, alarm.occurrence]);
@@ -556,6 +558,53 @@ test('an excursion after the outage does not take the name of one that began bef
   expect(consumer.list({ state: 'all' })).toMatchObject([
     { beganMs: WALL + 40_000, isHistorical: false, clearedMs: null },
     { beganMs: WALL + 2000, clearedMs: WALL + 20_000, isHistorical: true },
+  ]);
+});
+
+test('an excursion that live evaluation took for the rest of the one before it is known when what was between comes', () => {
+  const { consumer } = open([high({ onDelayMs: 5000, offDelayMs: 4000 })]);
+  const reading = (sequence: number, monoMs: number, value: number) =>
+    record({ sequence, readings: [[1, monoMs, value]], covered: [[1], monoMs, monoMs] });
+  const held = (sequence: number, fromMs: number, toMs: number) =>
+    record({ sequence, covered: [[1], fromMs, toMs] });
+  const live = [
+    reading(2, 0, 12),
+    held(3, 1000, 10_000),
+    reading(6, 40_000, 13),
+    held(7, 41_000, 50_000),
+    held(8, 51_000, 59_000),
+    reading(9, 60_000, 5),
+    held(10, 61_000, 70_000),
+  ];
+  const late = [reading(4, 20_000, 5), held(5, 21_000, 39_000)];
+  consumer.apply([...live, ...late], WALL);
+  consumer.tick(WALL + 200_000);
+  expect(ofLimits(consumer)).toMatchObject([
+    { beganMs: WALL + 40_000, raisedMs: WALL + 45_000, clearedMs: WALL + 64_000 },
+    { beganMs: WALL, clearedMs: WALL + 24_000 },
+  ]);
+});
+
+test('a stretch of history goes on where the one before it ended, whatever live evaluation made of it', () => {
+  const { consumer } = open([high({ onDelayMs: 5000, offDelayMs: 4000 })]);
+  const reading = (sequence: number, monoMs: number, value: number) =>
+    record({ sequence, readings: [[1, monoMs, value]], covered: [[1], monoMs, monoMs] });
+  const held = (sequence: number, fromMs: number, toMs: number) =>
+    record({ sequence, covered: [[1], fromMs, toMs] });
+  const live = [
+    reading(2, 0, 12),
+    held(3, 1000, 10_000),
+    reading(5, 40_000, 5),
+    reading(7, 60_000, 12),
+    reading(9, 80_000, 5),
+    held(10, 81_000, 90_000),
+  ];
+  const late = [held(8, 61_000, 79_000), held(6, 41_000, 59_000)];
+  consumer.apply([...live, ...late, held(4, 11_000, 39_000)], WALL);
+  consumer.tick(WALL + 200_000);
+  expect(ofLimits(consumer)).toMatchObject([
+    { beganMs: WALL + 60_000, raisedMs: WALL + 65_000, clearedMs: WALL + 84_000 },
+    { beganMs: WALL, clearedMs: WALL + 44_000 },
   ]);
 });
 

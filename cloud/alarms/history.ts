@@ -59,6 +59,12 @@ export interface Late {
   readonly sequence: number;
 }
 
+interface Moment {
+  readonly epoch: Epoch;
+  readonly monoMs: number;
+  readonly atMs: number;
+}
+
 interface Stretch {
   readonly epoch: Epoch;
   readonly fromMonoMs: number;
@@ -68,10 +74,12 @@ interface Stretch {
   end: Sample | null;
   /** By rule. */
   states: Record<string, Evaluation>;
+  /** Something of it was evaluated: `states` are no longer those of its beginning. */
+  isBegun: boolean;
   /** Occurrences from before the stretch that ended in it: by rule, when. */
   ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
-  /** First live sample after the end at which the rule's alarm would end: by rule, its label. */
-  cleared: Record<string, number>;
+  /** First live sample, from the end on, at which the rule's alarm would end: by rule. */
+  cleared: Record<string, Moment>;
   /** In the order of sequence, then of coming. */
   waiting: Waiting[];
   heardMs: number;
@@ -142,11 +150,7 @@ export class History {
     );
     const { epoch, sampleMonoMs: fromMonoMs } = track;
     const span = { epoch, fromMonoMs, untilMonoMs, end, missingAfter };
-    this.#add(
-      watched,
-      { ...span, states, ended: {}, cleared: {}, waiting: [], heardMs: source.receivedMs },
-      source,
-    );
+    this.#add(watched, stretchFrom(span, states, source.receivedMs), source);
   }
 
   /**
@@ -154,7 +158,7 @@ export class History {
    * what they bring lies before this sample.
    */
   begin(watched: Watched, first: Sample, source: Source): void {
-    this.#add(watched, fresh(first.epoch, first, source.receivedMs), source);
+    this.#add(watched, unknown(first.epoch, first, source.receivedMs), source);
   }
 
   /**
@@ -167,7 +171,7 @@ export class History {
     let kept = this.#find(watched, input.epoch, monoMs);
     // Coverage alone ends delays that run; without a stretch there are none.
     if (!kept && input.kind === 'covered') return;
-    kept ??= this.#add(watched, fresh(input.epoch, present, source.receivedMs), source);
+    kept ??= this.#add(watched, unknown(input.epoch, present, source.receivedMs), source);
     const { stretch } = kept;
     stretch.heardMs = source.receivedMs;
     this.#dirty.add(kept);
@@ -219,7 +223,9 @@ export class History {
         if (rule.id in stretch.cleared || isBad(sample.quality)) continue;
         const { value } = sample;
         const clears = rule.kind === 'no-data' || (value !== null && isClear(rule, value));
-        if (clears) stretch.cleared[rule.id] = sample.atMs;
+        if (!clears) continue;
+        const { epoch, monoMs, atMs } = sample;
+        stretch.cleared[rule.id] = { epoch, monoMs, atMs };
       }
       this.#dirty.add(kept);
     }
@@ -293,6 +299,7 @@ export class History {
   }
 
   #step({ watched, stretch }: Kept, input: Input, source: Source): void {
+    stretch.isBegun = true;
     for (const watch of watched.watches) {
       const { id } = watch.subject.rule;
       const [after, transitions] = step(watch.subject, stretch.states[id] ?? FRESH, input);
@@ -316,38 +323,68 @@ export class History {
     this.#tables.dropStretch(kept.id);
     for (const { input } of stretch.waiting.splice(0)) this.#step(kept, input, source);
     if (stretch.end) this.#step(kept, stretch.end, source);
+    const next = followedBy(stretch, others);
+    if (next) this.#dirty.add(next);
     for (const watch of watched.watches) {
       const last = stretch.states[watch.subject.rule.id]?.verdict;
-      if (last) this.#join(watch, last, stretch, source);
+      if (last) this.#join(watch, last, stretch, next?.stretch, source);
       // A stretch is there because something live lies behind it: what holds now is an alarm now.
       this.#rules.rejudge(watch, source);
       this.#occurrences.promote(watch, { ...source, isLive: true });
     }
   }
 
-  #join(watch: Watch, last: Verdict, stretch: Stretch, source: Source): void {
-    const { rule } = watch.subject;
+  #join(
+    watch: Watch,
+    last: Verdict,
+    stretch: Stretch,
+    next: Stretch | undefined,
+    source: Source,
+  ): void {
+    const { id, offDelayMs } = watch.subject.rule;
     this.#rise(watch, last, stretch);
-    const ended = stretch.ended[rule.id];
+    const ended = stretch.ended[id];
     if (ended) this.#endBefore(watch, ended, last, source);
+    const isTaken = next !== undefined && handOver(stretch, last, next, id);
     const { occurrence } = last;
+    const cleared = stretch.cleared[id];
+    if (!isTaken && cleared) this.#heldAfter(watch, last, cleared, source);
     if (occurrence === null || occurrence === watch.condition.occurrence) return;
     const historical = this.#tables.get(occurrence);
     if (!historical?.isHistorical || historical.clearedMs !== null) return;
     const live = this.#rest(watch, stretch, occurrence);
-    const clearedMs = stretch.cleared[rule.id];
     if (live) {
       const { beganMs, raisedMs } = historical;
       this.#tables.remove(occurrence);
       this.#moveBack(live, { beganMs, raisedMs }, source);
-    } else if (clearedMs !== undefined) {
-      this.#occurrences.clear(historical, clearedMs + rule.offDelayMs, source);
+    } else if (cleared) {
+      if (!isTaken) this.#occurrences.clear(historical, cleared.atMs + offDelayMs, source);
     } else {
       watch.verdict = last;
       watch.condition = change(watch.condition, { kind: 'begins', occurrence })[0];
       watch.isProvisional = true;
       this.#series.keep(watch);
     }
+  }
+
+  // An excursion that begins at the end of the stretch, and that live evaluation took for the rest
+  // of the one before: when nothing cleared it within its delay it was an alarm of its own.
+  #heldAfter(watch: Watch, last: Verdict, cleared: Moment, source: Source): void {
+    const { key, rule } = watch.subject;
+    const { first, phase, sinceMonoMs, sinceAtMs, heldMonoMs } = last;
+    if (phase !== 'rising' || first === null || heldMonoMs >= 0) return;
+    const { epoch, monoMs } = first;
+    const raised = { monoMs: sinceMonoMs + rule.onDelayMs, atMs: sinceAtMs + rule.onDelayMs };
+    if (epoch !== cleared.epoch || cleared.monoMs <= raised.monoMs) return;
+    const { occurrence: newest } = watch.condition;
+    const known = newest === null ? null : this.#tables.get(newest);
+    const isOver = known?.clearedMs != null && known.clearedMs < raised.atMs;
+    if (known && !isOver && known.raisedMs <= cleared.atMs) return;
+    const occurrence = occurrenceName(key, rule.id, epoch, monoMs);
+    const begins = { kind: 'begins', occurrence, ...raised, value: first.value, first } as const;
+    this.#occurrences.historical(watch, begins, source);
+    const end = { monoMs: cleared.monoMs + rule.offDelayMs, atMs: cleared.atMs + rule.offDelayMs };
+    this.#occurrences.historical(watch, { ...begins, kind: 'ends', ...end }, source);
   }
 
   // A delay that runs was restarted at the end of the stretch, because nobody knew what was in it.
@@ -415,18 +452,36 @@ export class History {
   }
 }
 
-function fresh(epoch: Epoch, present: Sample | null, heardMs: number): Stretch {
-  const isSame = present?.epoch === epoch;
-  return {
-    epoch,
-    fromMonoMs: -1,
-    untilMonoMs: isSame ? present.monoMs : null,
-    end: present,
-    states: {},
-    ended: {},
-    cleared: {},
-    waiting: [],
-    heardMs,
-    missingAfter: null,
-  };
+// The stretch after this one in its epoch, where nothing of it has been evaluated yet.
+function followedBy({ end, epoch }: Stretch, others: readonly Kept[]): Kept | undefined {
+  if (end?.epoch !== epoch) return undefined;
+  const [next] = others
+    .filter(({ stretch: it }) => it.epoch === epoch && it.fromMonoMs >= end.monoMs)
+    .sort((a, b) => a.stretch.fromMonoMs - b.stretch.fromMonoMs);
+  return next?.stretch.isBegun === false ? next : undefined;
+}
+
+// The state from which the next stretch is evaluated was live evaluation's, which jumped over this
+// one: what was found here goes on there, unless a clear value lies between the two. True when so.
+function handOver({ end, cleared }: Stretch, last: Verdict, next: Stretch, rule: string): boolean {
+  const state = next.states[rule];
+  const clear = cleared[rule];
+  const isAdjacent = next.fromMonoMs === end?.monoMs;
+  const isBetween = clear !== undefined && clear.monoMs <= next.fromMonoMs;
+  if (!state || (isBetween && !isAdjacent)) return false;
+  next.states[rule] = { ...state, verdict: last };
+  return true;
+}
+
+type Beginning = Pick<Stretch, 'epoch' | 'fromMonoMs' | 'untilMonoMs' | 'end' | 'missingAfter'>;
+
+function stretchFrom(beginning: Beginning, states: Stretch['states'], heardMs: number): Stretch {
+  const nothing = { ended: {}, cleared: {}, waiting: [], isBegun: false };
+  return { ...beginning, ...nothing, states, heardMs };
+}
+
+function unknown(epoch: Epoch, present: Sample | null, heardMs: number): Stretch {
+  const untilMonoMs = present?.epoch === epoch ? present.monoMs : null;
+  const span = { epoch, fromMonoMs: -1, untilMonoMs, end: present, missingAfter: null };
+  return stretchFrom(span, {}, heardMs);
 }

@@ -83,4 +83,29 @@ export const cases: readonly Case[] = [
     seed,
     kinds: firstKinds,
   })),
+  {
+    claim: 'an excursion that was taken live for the rest of the one before it is known in the end',
+    seed: 441,
+    kinds: [
+      'loss',
+      'delay',
+      'broker-restart',
+      'stall',
+      'outage',
+      'kill-cloud',
+      'clock-step',
+      'slow-disk',
+      'receiver',
+    ],
+  },
+  {
+    claim: 'what one stretch of history found out goes on in the next',
+    seed: 1081,
+    kinds: firstKinds,
+  },
+  {
+    claim: 'a second excursion behind a late end of the first is an alarm of its own',
+    seed: 778,
+    kinds: firstKinds,
+  },
 ];
