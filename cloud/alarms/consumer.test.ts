@@ -257,6 +257,27 @@ test('a point that comes to speak in another unit is not judged by its value in 
   expect(kinds(consumer.apply([next, above], WALL))).toEqual(['raised']);
 });
 
+test('what was taken before the record that made the dictionary known is evaluated when it comes', () => {
+  const consumer = new AlarmConsumer(memory());
+  const entries = [entry(1, [high({ onDelayMs: 2000 })])];
+  const dictionary = { hash: hashOf(entries), entries };
+  const read = (sequence: number, monoMs: number, value: number) => ({
+    ...record({ sequence, readings: [[1, monoMs, value]], covered: [[1], monoMs, monoMs] }),
+    dictionary,
+  });
+  consumer.apply([record({ sequence: 1 }), read(8, 5000, 6)], WALL);
+  const others = [{ ...entries[0]!, definition: { ...entries[0]!.definition, scale: 0.1 } }];
+  const inOtherTerms = record({ sequence: 2, epoch: '0-00000000000000cc', readings: [[1, 5, 90]] });
+  const before = { ...inOtherTerms, dictionary: { hash: hashOf(others), entries: others } };
+  const late = [before, read(4, 1000, 12), read(5, 2000, 13), read(6, 3000, 14), read(7, 4000, 5)];
+  consumer.apply(late, WALL);
+  consumer.apply([record({ sequence: 2 }), record({ sequence: 3 })], WALL);
+  consumer.tick(WALL + 200_000);
+  expect(ofLimits(consumer)).toMatchObject([
+    { beganMs: WALL + 1000, raisedMs: WALL + 3000, clearedMs: WALL + 4000, isHistorical: true },
+  ]);
+});
+
 test('a rule that is lowered below the newest value raises at once; one that is withdrawn clears', () => {
   const { consumer } = open();
   consumer.apply([record({ sequence: 2, readings: [[1, 1000, 9]] })], WALL);

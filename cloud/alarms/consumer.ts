@@ -26,7 +26,7 @@ import { Marks, NOTHING } from './marks.ts';
 import type { AlarmEvent, Source } from './occurrences.ts';
 import { brief, Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
-import { arrive, believable, isBefore, newGateway, sampledAhead } from './order.ts';
+import { arrive, believable, newGateway, sampledAhead } from './order.ts';
 import { Rules } from './rules.ts';
 import { Silence } from './silence.ts';
 import type { Alarm, AlarmFilter, JournalEntry, RuleRow } from './tables.ts';
@@ -305,7 +305,7 @@ export class AlarmConsumer {
           quality: quality[at]!,
         };
         if (isOld) {
-          if (isBefore(record.row, watched.row.terms)) continue;
+          if (!this.#rules.isInTerms(watched, record.dictionary)) continue;
           const late = { input: sample, sequence: record.row.sequence };
           this.#history.take(watched, late, this.#present(gateway, series), source);
           continue;

@@ -5,7 +5,7 @@
 import { rejudge } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { Fault } from '../../core/fault.ts';
-import type { SeriesEntry } from '../inbox/decoded.ts';
+import type { Dictionary, SeriesEntry } from '../inbox/decoded.ts';
 import type { Marks } from './marks.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import type { Gateway } from './order.ts';
@@ -31,6 +31,11 @@ export class Rules {
 
   /** Dictionaries whose series are known. */
   readonly #added = new Set<string>();
+  /** By series, of dictionaries that late records went by. */
+  readonly #definitions = new WeakMap<
+    readonly SeriesEntry[],
+    ReadonlyMap<number, SeriesEntry['definition']>
+  >();
 
   /**
    * Adopts what a manifest proposes, with the record that brought it or the first that goes by it.
@@ -56,13 +61,29 @@ export class Rules {
       const known = this.#series.bySeries[entry.series];
       if (entry.definition.rules.length === 0 && !known) continue;
       if (known && !isNewest) continue;
-      const watched = this.#describe(gateway, entry, place, source);
+      const watched = this.#describe(gateway, entry, source);
       this.#adoptSeries(gateway, watched, entry.definition.rules, source);
     }
     if (!isNewest) return;
     for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
       if (!listed.has(watched.row.series)) this.#withdrawn(gateway, watched, [], source);
     }
+  }
+
+  /**
+   * Whether what a record says of a series is in the terms its rules are in now; a record tells by
+   * the dictionary it goes by, whenever it comes.
+   */
+  isInTerms({ row }: Watched, dictionary: Dictionary | undefined): boolean {
+    if (!dictionary) return true;
+    const { entries } = dictionary;
+    let definitions = this.#definitions.get(entries);
+    if (!definitions) {
+      definitions = new Map(entries.map(({ series, definition }) => [series, definition]));
+      this.#definitions.set(entries, definitions);
+    }
+    const definition = definitions.get(row.series);
+    return definition !== undefined && isInTerms(row, definition);
   }
 
   /** A person's decision: puts a rule in force, from now on. */
@@ -72,20 +93,13 @@ export class Rules {
     return this.#put(watched, rule, who, reason, source);
   }
 
-  #describe(
-    gateway: Gateway,
-    { series, definition }: SeriesEntry,
-    place: SeriesRow['terms'],
-    source: Source,
-  ): Watched {
+  #describe(gateway: Gateway, { series, definition }: SeriesEntry, source: Source): Watched {
     const { device, point, name, unit, scale, offset, periodMs, asset } = definition;
     const known = this.#series.bySeries[series];
-    const isSame = known !== undefined && isInTerms(known.row, definition);
-    const terms = isSame ? known.row.terms : place;
     const whose = { series, area: gateway.area, gateway: gateway.gateway, device, point };
-    const row: SeriesRow = { ...whose, name, unit, scale, offset, terms, periodMs, asset };
+    const row: SeriesRow = { ...whose, name, unit, scale, offset, periodMs, asset };
     if (known && JSON.stringify(known.row) === JSON.stringify(row)) return known;
-    if (known && !isSame) {
+    if (known && !isInTerms(known.row, definition)) {
       this.onTerms(known, source);
       // A value in other terms says nothing to a limit in these: the next reading will.
       this.#marks.forgetValue(series);

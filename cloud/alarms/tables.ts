@@ -11,7 +11,6 @@ import type { Condition, Letter } from '../../core/alarm/state.ts';
 import { letterOf } from '../../core/alarm/state.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
-import type { Epoch } from '../../protocols/uplink/record.ts';
 
 export const ALARM_FORMAT = 1;
 
@@ -79,8 +78,6 @@ export interface SeriesRow {
   /** With the unit: in which terms its values and limits are. */
   readonly scale: number;
   readonly offset: number;
-  /** The dictionary that first spoke in these terms: what was sealed before it is in others. */
-  readonly terms: { readonly epoch: Epoch; readonly sequence: number };
   readonly periodMs: number;
   readonly asset: string | null;
 }

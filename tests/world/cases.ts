@@ -108,4 +108,9 @@ export const cases: readonly Case[] = [
     seed: 778,
     kinds: firstKinds,
   },
+  ...[256, 282, 518, 880, 907, 965, 1043, 1810, 1836, 1994].map((seed) => ({
+    claim: `what was taken before the record that made its dictionary known is evaluated (${seed})`,
+    seed,
+    kinds: firstKinds,
+  })),
 ];
