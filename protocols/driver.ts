@@ -46,16 +46,26 @@ export interface Answers {
   readonly failures: number;
   /** The first failure of the poll, null when all requests were answered. */
   readonly fault: Fault | null;
-  /** How long the line was taken: frames, turnaround, time-outs; several in flight share it. */
+  /**
+   * How long the line was taken: frames, turnaround, time-outs; several in flight share it. What
+   * the poll waited for others on the line is not its own: budgets are kept by this.
+   */
   readonly lineMs: number;
 }
 
-/** Who goes first where devices share a line: the lower rank, then the earlier due time. */
+/**
+ * Who goes first where devices share a line: the lower rank, then the earlier due time. Looked at
+ * before each request, so that a poll of many requests lets a more urgent one in between.
+ */
 export interface Urgency {
   /** 0 life-safety, 1 compliance, 2 trend, 3 a probe of a device that does not answer. */
   readonly rank: number;
+  /** By when the poll should have begun. */
   readonly dueMonoMs: number;
-  /** Shortens the time-out of each request: what a probe may take. */
+  /**
+   * Shortens the time-out of each request: what a probe may take. Read when a request is sent, as
+   * what the line can spare changes with every poll that comes nearer.
+   */
   readonly timeoutMs?: number;
 }
 
