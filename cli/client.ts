@@ -1,11 +1,12 @@
 // Speaks to a running cloud over its API. Where: --at URL or LIFELINE_URL, else the demo on this
 // machine. As whom: --token-file FILE or LIFELINE_TOKEN, else the demo's own token. A token is
 // never an argument: arguments are seen by everybody on the machine.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../core/fault.ts';
 import type { FaultCode } from '../core/text/text.ts';
 import { faults } from '../core/text/text.ts';
+import { readText } from './files.ts';
 import type { Given, OptionKind } from './verb.ts';
 
 export const clientOptions = {
@@ -29,9 +30,7 @@ export class Client {
     const demo = demoAccess(given.text('data') ?? 'data');
     const base = given.text('at') ?? process.env['LIFELINE_URL'] ?? demo?.url;
     const file = given.text('token-file');
-    const token = file
-      ? readFileSync(file, 'utf8').trim()
-      : (process.env['LIFELINE_TOKEN'] ?? demo?.token);
+    const token = file ? readText(file).trim() : (process.env['LIFELINE_TOKEN'] ?? demo?.token);
     if (!base || !token) {
       throw new Fault('cli_unreachable', 'never', 'no cloud: say --at URL and --token-file FILE');
     }
@@ -103,5 +102,5 @@ export class Client {
 /** Where the demo of a data folder wrote how to reach it. */
 export function demoAccess(data: string): { url: string; token: string } | null {
   const file = join(data, 'access.json');
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
+  return existsSync(file) ? JSON.parse(readText(file)) : null;
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
@@ -17,6 +17,7 @@ import { Metrics } from '../core/metrics.ts';
 import { systemRandom } from '../core/random.ts';
 import { fillBilingual } from '../core/text/text.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { readText, writableFolder } from './files.ts';
 import { makeLog } from './log.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
@@ -26,6 +27,7 @@ const DRAIN_MS = 5_000;
 
 async function run(given: Given, output: Output): Promise<number> {
   const config = loadCloud(given.words[0]!, process.env);
+  writableFolder(config.folder);
   const signal = stopSignal();
   const log = makeLog('cloud');
   for (const what of openTo(config)) output.note(output.say('cli-insecure', { what }));
@@ -105,7 +107,7 @@ function configOf(given: Given): CloudConfig {
 }
 
 function withRegistryOf<T>(config: CloudConfig, use: (registry: Registry) => T): T {
-  const registry = new Registry(systemRandom, join(config.folder, 'registry'));
+  const registry = new Registry(systemRandom, join(writableFolder(config.folder), 'registry'));
   try {
     return use(registry);
   } finally {
@@ -125,7 +127,7 @@ function give(given: Given, output: Output, secret: string): void {
 
 // Whole or not at all: a broker may read it again at any moment.
 function writePrivate(file: string, text: string, mode = 0o600): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writableFolder(dirname(file));
   const unfinished = `${file}.new`;
   writeFileSync(unfinished, text, { mode: 0o600 });
   chmodSync(unfinished, mode);
@@ -197,7 +199,7 @@ async function check(given: Given, output: Output): Promise<number> {
   const url = brokerUrl(config);
   const isCloudToo = given.flag('with-cloud') && config.broker.kind === 'url';
   const checked = await checkRights(systemClock, {
-    ...{ url, area: own.area, gateway, secret: readFileSync(secretFile, 'utf8').trim() },
+    ...{ url, area: own.area, gateway, secret: readText(secretFile).trim() },
     other: other ? { area: other.area, gateway: other.id } : null,
     cloud: isCloudToo ? { name: CLOUD_IDENTITY, secret: config.broker.password } : null,
   });
@@ -259,7 +261,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       config: 'text',
       out: 'text',
       host: 'text',
-      port: 'number',
+      port: 'port',
       certificate: 'text',
       key: 'text',
     },

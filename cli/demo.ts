@@ -13,6 +13,7 @@ import { drawUp, isSettled, judge } from './demo-account.ts';
 import type { DemoFiles, DemoPorts } from './demo-files.ts';
 import { gatewayId, watched, writeDemoFiles } from './demo-files.ts';
 import { Screen } from './demo-screen.ts';
+import { writableFolder } from './files.ts';
 import { freePort } from './ports.ts';
 import { sitePorts } from './sim.ts';
 import { Part } from './supervisor.ts';
@@ -165,7 +166,10 @@ async function runDemo(given: Given, output: Output): Promise<number> {
   const signal = stopSignal();
   const seconds = given.number('seconds');
   const startedMs = systemClock.monoMs();
-  const { demo, screen } = await launch(resolve(given.text('data') ?? 'data'), output);
+  const { demo, screen } = await launch(
+    writableFolder(resolve(given.text('data') ?? 'data')),
+    output,
+  );
   try {
     while (!signal.aborted) {
       const passedMs = systemClock.monoMs() - startedMs;

@@ -5,6 +5,7 @@ import { unitSymbol } from '../core/units.ts';
 import { runAgent } from '../edge/agent.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { writableFolder } from './files.ts';
 import { makeLog } from './log.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit } from './verb.ts';
@@ -14,6 +15,7 @@ const DRAIN_MS = 5_000;
 
 async function run(given: Given, output: Output): Promise<number> {
   const { config, secret } = loadGateway(given.words[0]!, { environment: process.env });
+  writableFolder(config.outbox.folder);
   const signal = stopSignal();
   for (const what of config.insecure) {
     output.note(output.say('cli-insecure', { what: what[output.language] }));

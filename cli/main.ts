@@ -1,6 +1,6 @@
 // `lifeline WORD VERB …`: finds the verb, prints help and errors the same way for all of them. Each
 // word is a module loaded only when it is used, so `lifeline version` does not load a database.
-import { type Fault, isFault } from '../core/fault.ts';
+import { Fault, type FaultCode, isFault, systemDetail } from '../core/fault.ts';
 import { didYouMean, InvalidInput, renderFinding } from '../core/problems.ts';
 import { languageOf, languages } from '../core/text/text.ts';
 import type { Output, Verb } from './verb.ts';
@@ -93,7 +93,7 @@ function printWord(output: Output, word: string, verbs: Verbs): void {
 // 3.
 function report(output: Output, error: unknown, word: string): number {
   if (error instanceof UsageError) {
-    output.note(output.say('cli-usage', { detail: error.message }));
+    output.note(output.say('cli-usage', { detail: error.detail[output.language] }));
     output.note(output.say('cli-see-help', { word }));
     return exit.usage;
   }
@@ -102,21 +102,66 @@ function report(output: Output, error: unknown, word: string): number {
     output.note(output.say('cli-findings', { count: error.findings.length }));
     return exit.invalid;
   }
-  if (isFault(error)) {
-    output.note(`${error.code}: ${error.message}`);
-    output.note(output.say('cli-explain', { code: error.code }));
-    return exitOf(error);
+  const fault = isFault(error) ? error : systemFault(error);
+  if (fault) {
+    output.note(`${fault.code}: ${fault.detail[output.language]}`);
+    output.note(output.say('cli-explain', { code: fault.code }));
+    return exitOf(fault);
   }
   output.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return exit.internal;
 }
 
+// What the operating system refused where no fault was made of it: a file that may not be written,
+// an address that is taken. Anything else is a mistake in the program, and its stack is shown.
+function systemFault(error: unknown): Fault | null {
+  if (!(error instanceof Error)) return null;
+  const { syscall, path, address, port } = error as NodeJS.ErrnoException & {
+    readonly address?: string;
+    readonly port?: number;
+  };
+  if (syscall === undefined) return null;
+  const where = path ?? (address === undefined ? syscall : `${address}:${port}`);
+  return new Fault('system_refused', 'never', systemDetail(where, error), error);
+}
+
+const exits: Partial<Record<FaultCode, number>> = {
+  alarm_acknowledged: exit.conflict,
+  alarm_superseded: exit.conflict,
+  alarm_unknown: exit.notFound,
+  api_bad_request: exit.usage,
+  api_bind: exit.conflict,
+  api_conflict: exit.conflict,
+  api_forbidden: exit.notAllowed,
+  api_unauthenticated: exit.notAllowed,
+  broker_bind: exit.conflict,
+  broker_cloud_refused: exit.notAllowed,
+  broker_insecure: exit.invalid,
+  broker_is_embedded: exit.invalid,
+  broker_no_password: exit.invalid,
+  broker_unanswered: exit.remoteTimeout,
+  broker_unreachable: exit.remoteTimeout,
+  cli_no_port: exit.conflict,
+  cli_unreachable: exit.remoteTimeout,
+  config_unreadable: exit.invalid,
+  file_unreadable: exit.invalid,
+  folder_unwritable: exit.notAllowed,
+  notify_secret: exit.invalid,
+  notify_url: exit.invalid,
+  outbox_busy: exit.conflict,
+  profile_revision: exit.notFound,
+  profile_unknown: exit.notFound,
+  profile_unreadable: exit.invalid,
+  registry_bad_id: exit.usage,
+  sim_bind: exit.conflict,
+  sim_no_such_code: exit.invalid,
+  sim_point_unknown: exit.notFound,
+  sim_value_unfit: exit.invalid,
+  status_port: exit.conflict,
+};
+
 function exitOf({ code }: Fault): number {
-  if (code.endsWith('_not_found')) return exit.notFound;
-  if (code === 'api_unauthenticated' || code === 'api_forbidden') return exit.notAllowed;
-  if (code === 'api_conflict') return exit.conflict;
-  if (code === 'cli_unreachable') return exit.remoteTimeout;
-  return exit.internal;
+  return exits[code] ?? (code.endsWith('_not_found') ? exit.notFound : exit.internal);
 }
 
 // Not awaited at the top: a word that imports this module (completion) would wait for it for ever.

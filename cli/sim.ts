@@ -1,16 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { systemClock } from '../core/clock.ts';
-import { Fault } from '../core/fault.ts';
+import { Fault, systemDetail } from '../core/fault.ts';
 import { seededRandom, systemRandom } from '../core/random.ts';
 import { loadProfile } from '../device-profiles/loader.ts';
 import type { Site } from '../simulators/city.ts';
 import { City, sites } from '../simulators/city.ts';
 import { SimulatedDevice } from '../simulators/device.ts';
-import type { ModbusFault } from '../simulators/modbus-server.ts';
+import type { ModbusFault, ModbusServerOptions } from '../simulators/modbus-server.ts';
 import { ModbusServer } from '../simulators/modbus-server.ts';
 import type { Recording } from '../simulators/recording.ts';
 import { parseRecording, parseRecordingMap } from '../simulators/recording.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { readText } from './files.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -33,7 +33,7 @@ async function runDevice(given: Given, output: Output): Promise<number> {
     device.set(point, value);
   }
   const unit = given.number('unit') ?? 1;
-  const server = await ModbusServer.listen({
+  const server = await serveModbus({
     host: given.text('host') ?? HOST,
     port: given.number('port') ?? 1502,
     banks: new Map([[unit, device]]),
@@ -74,6 +74,18 @@ function faultOf(text: string): ModbusFault {
   }
 }
 
+function serveModbus(options: ModbusServerOptions): Promise<ModbusServer> {
+  return bound(options.host, options.port, ModbusServer.listen(options));
+}
+
+async function bound<T>(host: string, port: number, server: Promise<T>): Promise<T> {
+  try {
+    return await server;
+  } catch (error) {
+    throw new Fault('sim_bind', 'later', systemDetail(`${host}:${port}`, error), error);
+  }
+}
+
 function listening(output: Output, name: string, port: number): void {
   output.note(output.say('cli-listening', { name, address: `:${port}` }));
 }
@@ -89,7 +101,7 @@ async function runCity(given: Given, output: Output): Promise<number> {
     const devices = city.devices.filter((device) => device.site === site);
     const banks = new Map(devices.map(({ unit, device }) => [unit, device]));
     const port = given.number(site) ?? sitePorts[site];
-    const server = await ModbusServer.listen({ host, port, banks });
+    const server = await serveModbus({ host, port, banks });
     servers.set(site, server);
     listening(output, site, server.port);
   }
@@ -150,15 +162,15 @@ async function runReplay(given: Given, output: Output): Promise<number> {
   const [file] = given.words as [string];
   const mapFile = given.text('map');
   if (!mapFile) throw new UsageError('--map MAP.yaml');
-  const map = parseRecordingMap(readFileSync(mapFile, 'utf8'), mapFile);
-  const recording = parseRecording(readFileSync(file, 'utf8'), file, map);
+  const map = parseRecordingMap(readText(mapFile), mapFile);
+  const recording = parseRecording(readText(file), file, map);
   const speed = given.number('speed') ?? 1;
   if (!(speed > 0)) throw new UsageError('--speed: more than 0');
   const devices = new Map(
     map.devices.map(({ id, profile }) => [id, new SimulatedDevice(loadProfile(profile))]),
   );
   const banks = new Map(map.devices.map(({ id, unit }) => [unit, devices.get(id)!]));
-  const server = await ModbusServer.listen({
+  const server = await serveModbus({
     host: given.text('host') ?? HOST,
     port: given.number('port') ?? 1502,
     banks,
@@ -218,11 +230,9 @@ async function runReceiver(given: Given, output: Output): Promise<number> {
   const { startReceiver } = await import('../simulators/receiver.ts');
   const secretFile = given.text('secret-file');
   if (!secretFile) throw new UsageError('--secret-file FILE');
-  const receiver = await startReceiver({
-    host: given.text('host') ?? HOST,
-    port: given.number('port') ?? 18_480,
-    secret: readFileSync(secretFile, 'utf8').trim(),
-  });
+  const secret = readText(secretFile).trim();
+  const [host, port] = [given.text('host') ?? HOST, given.number('port') ?? 18_480];
+  const receiver = await bound(host, port, startReceiver({ host, port, secret }));
   listening(output, 'receiver', receiver.port);
   answerParent({ received: () => receiver.received().length });
   tellParent({ kind: 'ready', facts: { port: receiver.port } });
@@ -238,13 +248,13 @@ export const verbs: Readonly<Record<string, Verb>> = {
       en: 'a device of a known model over Modbus TCP',
       zh: '按已知型号模拟一台 Modbus TCP 设备',
     },
-    options: { host: 'text', port: 'number', unit: 'number', set: 'list', fault: 'list' },
+    options: { host: 'text', port: 'port', unit: 'number', set: 'list', fault: 'list' },
     run: runDevice,
   },
   city: {
     usage: 'city',
     summary: { en: 'the devices of the demo city', zh: '模拟演示城市的全部设备' },
-    options: { host: 'text', gas: 'number', water: 'number', bridge: 'number', seed: 'number' },
+    options: { host: 'text', gas: 'port', water: 'port', bridge: 'port', seed: 'number' },
     run: runCity,
   },
   replay: {
@@ -257,7 +267,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       host: 'text',
       map: 'text',
       speed: 'number',
-      port: 'number',
+      port: 'port',
       wait: 'number',
       stay: 'flag',
     },
@@ -266,7 +276,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   receiver: {
     usage: 'receiver',
     summary: { en: 'a desk that takes alarms and confirms them', zh: '模拟值班台：接收并确认报警' },
-    options: { host: 'text', port: 'number', 'secret-file': 'text' },
+    options: { host: 'text', port: 'port', 'secret-file': 'text' },
     run: runReceiver,
   },
 };

@@ -3,8 +3,9 @@
 // stdout, everything else to stderr; a command that failed says which code `lifeline explain`
 // knows.
 import { parseArgs } from 'node:util';
-import type { Language, MessageArguments, MessageKey } from '../core/text/text.ts';
-import { say } from '../core/text/text.ts';
+import { didYouMean } from '../core/problems.ts';
+import type { Bilingual, Language, MessageArguments, MessageKey } from '../core/text/text.ts';
+import { bilingual, say } from '../core/text/text.ts';
 
 /** Exit codes, the same for every verb. */
 export const exit = {
@@ -12,11 +13,14 @@ export const exit = {
   /** The command found what it exists to find: a difference, a failed test. */
   found: 1,
   usage: 2,
+  /** A file is there and wrong. */
   invalid: 3,
+  /** A file, profile, gateway, alarm that was named does not exist. */
   notFound: 4,
   noAnswer: 5,
   partly: 6,
   notAllowed: 7,
+  /** Somebody else has the port, the lock, the alarm. */
   conflict: 8,
   remoteTimeout: 9,
   internal: 10,
@@ -52,7 +56,8 @@ export function makeOutput(language: Language, json: boolean): Output {
   };
 }
 
-export type OptionKind = 'text' | 'number' | 'flag' | 'list';
+/** `port` is a whole number 0 to 65535; 0 takes a free one. */
+export type OptionKind = 'text' | 'number' | 'port' | 'flag' | 'list';
 
 export interface Verb {
   /**
@@ -73,7 +78,15 @@ export interface Given {
   list(name: string): readonly string[];
 }
 
-export class UsageError extends Error {}
+/** What is wrong with the words of a command, for a person. */
+export class UsageError extends Error {
+  readonly detail: Bilingual;
+
+  constructor(detail: string | Bilingual) {
+    super(typeof detail === 'string' ? detail : detail.en);
+    this.detail = typeof detail === 'string' ? { en: detail, zh: detail } : detail;
+  }
+}
 
 export const commonOptions = { json: 'flag', lang: 'text', help: 'flag' } as const;
 
@@ -88,13 +101,10 @@ export function parse(verb: Verb, words: readonly string[]): Given {
         : { type: 'string' as const, multiple: kind === 'list' },
     ]),
   );
-  let parsed: { values: Record<string, unknown>; positionals: string[] };
-  try {
-    parsed = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals, tokens } = parseArgs({
+    ...{ args: [...words], options, allowPositionals: true, strict: false, tokens: true },
+  });
+  for (const token of tokens) if (token.kind === 'option') checkOption(token, kinds);
   const wanted = verb.usage.split(' ').filter((word) => /^\[?[A-Z]/.test(word));
   const least = wanted.filter((word) => !word.startsWith('[')).length;
   const most = wanted.some((word) => word.includes('...'))
@@ -108,12 +118,47 @@ export function parse(verb: Verb, words: readonly string[]): Given {
     list: (name) => (values[name] as string[] | undefined) ?? [],
     number: (name) => {
       const text = values[name] as string | undefined;
-      if (text === undefined) return undefined;
-      const number = Number(text);
-      if (text.trim() === '' || !Number.isFinite(number)) {
-        throw new UsageError(`--${name}: "${text}" is not a number`);
-      }
-      return number;
+      return text === undefined ? undefined : numberOf(name, text, kinds[name]!);
     },
   };
+}
+
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+function checkOption(token: OptionToken, kinds: Readonly<Record<string, OptionKind>>): void {
+  const { name, rawName, value, inlineValue } = token;
+  const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+  if (kind === undefined || !rawName.startsWith('--')) {
+    const meant = didYouMean(name, Object.keys(kinds));
+    if (!meant) throw new UsageError(bilingual('cli-unknown-option', { option: rawName }));
+    const values = { option: rawName, meant: `--${meant}` };
+    throw new UsageError(bilingual('cli-unknown-option-near', values));
+  }
+  if (kind === 'flag' && value !== undefined) {
+    throw new UsageError(bilingual('cli-option-no-value', { option: rawName }));
+  }
+  // What follows and looks like an option is one: a value that begins with - is given with =.
+  if (kind !== 'flag' && (value === undefined || (!inlineValue && /^-\D/.test(value)))) {
+    throw new UsageError(bilingual('cli-option-needs-value', { option: rawName }));
+  }
+}
+
+const PORT_MAX = 65_535;
+
+function numberOf(name: string, text: string, kind: OptionKind): number {
+  const found = Number(text);
+  if (text.trim() === '' || !Number.isFinite(found)) {
+    throw new UsageError(bilingual('cli-not-a-number', { option: `--${name}`, found: text }));
+  }
+  if (kind === 'port' && !(Number.isInteger(found) && found >= 0 && found <= PORT_MAX)) {
+    throw new UsageError(
+      bilingual('cli-not-a-port', { option: `--${name}`, found: text, max: PORT_MAX }),
+    );
+  }
+  return found;
 }

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readDocument } from '../core/document.ts';
 import { durationMs, sizeBytes } from '../core/duration.ts';
+import { readFault } from '../core/fault.ts';
 import type { Problems } from '../core/problems.ts';
 import {
   alarmLevelForm,
@@ -226,10 +227,18 @@ export function loadCloud(
 ): CloudConfig {
   const folder = dirname(resolve(path));
   const secrets = environment['LIFELINE_SECRETS'] ?? resolve(folder, 'secrets');
-  return parseCloud(readFileSync(path, 'utf8'), path, folder, (kind, name) => {
+  return parseCloud(readCloudFile(path), path, folder, (kind, name) => {
     if (kind === 'env') return environment[name];
     const file = resolve(secrets, name);
     if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
     return readFileSync(file, 'utf8').trim();
   });
+}
+
+function readCloudFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw readFault(path, error, 'config_unreadable');
+  }
 }

@@ -77,7 +77,7 @@ test('a check shows the line itself, and fails on errors only', async () => {
       ' |         clear: 1.3\n     |                ^\n     = clear must be above',
     );
     expect(profileCheck([profileFile('keller/series-30')], 'zh').text).toContain('没有问题');
-    expect(() => profileCheck([join(folder, 'none.yaml')], 'en')).toThrow('cannot be read');
+    expect(() => profileCheck([join(folder, 'none.yaml')], 'en')).toThrow('there is no such file');
   } finally {
     await rm(folder, { recursive: true });
   }

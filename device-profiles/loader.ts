@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assert, Fault } from '../core/fault.ts';
+import { assert, Fault, readFault } from '../core/fault.ts';
 import { didYouMean } from '../core/problems.ts';
 import { PROFILE_ID_PATTERN } from './format.ts';
 import type { Profile } from './profile.ts';
@@ -37,12 +37,12 @@ export function profileFile(id: string, folder: string = libraryFolder()): strin
   return join(folder, `${id}.yaml`);
 }
 
-/** The bytes of a profile file; a Fault `profile_unreadable` says why not. */
+/** The bytes of a profile file; Fault `file_not_found` or `profile_unreadable` says why not. */
 export function readProfileFile(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new Fault('profile_unreadable', 'never', `${path} cannot be read`, error);
+    throw readFault(path, error, 'profile_unreadable');
   }
 }
 

@@ -7,7 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { isIP } from 'node:net';
-import { Fault } from '../core/fault.ts';
+import { Fault, systemDetail } from '../core/fault.ts';
 import type { Metrics } from '../core/metrics.ts';
 
 /** A monitor, a technician and their retries; more are refused by the socket. */
@@ -45,7 +45,7 @@ export function openStatus({ host, port, metrics, health }: StatusOptions): Prom
   server.maxConnections = CONNECTIONS_MAX;
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
-      reject(new Fault('status_port', 'never', `${host}:${port}: ${error.message}`, error));
+      reject(new Fault('status_port', 'never', systemDetail(`${host}:${port}`, error), error));
     });
     server.listen({ host, port }, () => {
       const address = server.address();

@@ -11,7 +11,7 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import type { Clock } from '../../core/clock.ts';
-import { Fault, isFault } from '../../core/fault.ts';
+import { Fault, isFault, systemDetail } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
@@ -98,8 +98,8 @@ export async function openApi(
   } catch (error) {
     stopStream();
     await server.close();
-    const where = `${options.host}:${options.port}`;
-    throw new Fault('api_bind', 'later', `${where} cannot be listened on`, error);
+    const detail = systemDetail(`${options.host}:${options.port}`, error);
+    throw new Fault('api_bind', 'later', detail, error);
   }
   const address = server.server.address();
   return {

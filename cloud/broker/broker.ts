@@ -3,6 +3,7 @@
 // hands over credentials and hears what it refused.
 import { Worker } from 'node:worker_threads';
 import { Fault, type FaultCode } from '../../core/fault.ts';
+import type { Bilingual } from '../../core/text/text.ts';
 import type { Refused, ServerOptions, ServerStats } from './mqtt-server.ts';
 import type { BrokerCredential } from './rights.ts';
 
@@ -38,7 +39,7 @@ export type ToBroker =
 
 export type FromBroker =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'failed'; readonly code: FaultCode; readonly detail: string }
+  | { readonly kind: 'failed'; readonly code: FaultCode; readonly detail: Bilingual }
   | { readonly kind: 'refused'; readonly refused: Refused }
   | { readonly kind: 'stats'; readonly stats: ServerStats };
 

@@ -11,7 +11,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
-import { Fault } from '../../core/fault.ts';
+import { Fault, systemDetail } from '../../core/fault.ts';
 import { Exchange } from './exchange.ts';
 import { FrameLimit } from './frame-limit.ts';
 import type { BrokerCredential, BrokerRefusal, Login, Publication } from './rights.ts';
@@ -108,7 +108,7 @@ export class MqttServer {
     await this.#aedes.listen();
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (error) => {
-        reject(new Fault('broker_bind', 'later', `${host}:${port}: ${error.message}`, error));
+        reject(new Fault('broker_bind', 'later', systemDetail(`${host}:${port}`, error), error));
       });
       this.#server.listen({ host, port }, resolve);
     });

@@ -43,7 +43,9 @@ server.listen(options.host, options.port).then(
   (bound) => tell({ kind: 'listening', port: bound }),
   (error: unknown) => {
     if (!isFault(error)) throw error;
-    tell({ kind: 'failed', code: error.code, detail: error.message });
+    tell({ kind: 'failed', code: error.code, detail: error.detail });
+    // Its timers would keep the thread, and with it the process, alive.
+    void server.close();
     port.close();
   },
 );

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Fault, type FaultCode } from '../../core/fault.ts';
+import type { Bilingual } from '../../core/text/text.ts';
 import type { PublishOptions } from '../../protocols/uplink/broker-link.ts';
 import type {
   CloneAlarm,
@@ -106,7 +107,7 @@ export type ToIngest =
 
 export type FromIngest =
   | { readonly kind: 'open' }
-  | { readonly kind: 'failed'; readonly code: FaultCode; readonly detail: string }
+  | { readonly kind: 'failed'; readonly code: FaultCode; readonly detail: Bilingual }
   | { readonly kind: 'committed'; readonly lastRow: number }
   | { readonly kind: 'presence'; readonly changes: readonly GatewayPresence[] }
   | { readonly kind: 'clone'; readonly alarm: CloneAlarm }

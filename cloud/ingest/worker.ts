@@ -1,7 +1,7 @@
 // The thread of ingest: a broker link, the cores, and timers. No decisions.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.ts';
-import { assert, isFault } from '../../core/fault.ts';
+import { assert, Fault, isFault } from '../../core/fault.ts';
 import { systemRandom } from '../../core/random.ts';
 import type { BrokerMessage } from '../../protocols/uplink/broker-link.ts';
 import { KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
@@ -135,7 +135,7 @@ try {
   thread.start();
   tell({ kind: 'open' });
 } catch (error) {
-  const detail = error instanceof Error ? error.message : String(error);
-  tell({ kind: 'failed', code: isFault(error) ? error.code : 'ingest_failed', detail });
+  const fault = isFault(error) ? error : new Fault('ingest_failed', 'never', String(error), error);
+  tell({ kind: 'failed', code: fault.code, detail: fault.detail });
   port.close();
 }

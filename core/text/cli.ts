@@ -9,8 +9,23 @@ export const cliMessages = {
     zh: 'Lifeline：城市生命线基础设施的感知与边缘网关。\n\n  npm start                  在本机运行一座小城市，并让一条报警送达值班台',
   },
   'cli-help-foot': {
-    en: '\n`lifeline WORD --help` shows the verbs of a word. --lang en|zh, --json for programs.',
-    zh: '\n用 `lifeline 命令 --help` 查看各命令的用法。--lang en|zh 选择语言，--json 供程序使用。',
+    en: '\n`lifeline WORD --help` shows the verbs of a word. --lang en|zh, --json for programs.\n\nexit: 0 done, 1 found what it looks for (a failed test), 2 wrong usage, 3 a file is wrong,\n      4 not found (file, profile, gateway, alarm), 5 no answer from a device, 6 partly done,\n      7 not allowed (right, folder), 8 conflict (port or lock is taken), 9 the cloud or broker\n      does not answer, 10 internal fault, 130 interrupted',
+    zh: '\n用 `lifeline 命令 --help` 查看各命令的用法。--lang en|zh 选择语言，--json 供程序使用。\n\n退出码：0 完成，1 查出了要查的问题（如测试未通过），2 用法错误，3 文件内容有误，\n        4 未找到（文件、型号、网关、报警），5 设备无应答，6 部分完成，\n        7 不允许（权限、文件夹），8 冲突（端口或锁被占用），9 云端或消息代理无应答，\n        10 内部故障，130 被中断',
+  },
+  'cli-unknown-option': { en: '{option}: there is no such option', zh: '{option}：没有这个选项' },
+  'cli-unknown-option-near': {
+    en: '{option}: there is no such option; did you mean {meant}?',
+    zh: '{option}：没有这个选项；您是不是想输入 {meant}？',
+  },
+  'cli-option-no-value': { en: '{option} takes no value', zh: '{option} 不带值' },
+  'cli-option-needs-value': { en: '{option} needs a value', zh: '{option} 需要一个值' },
+  'cli-not-a-number': {
+    en: '{option}: "{found}" is not a number',
+    zh: '{option}：“{found}”不是数字',
+  },
+  'cli-not-a-port': {
+    en: '{option}: {found} is no port; expected a whole number from 0 to {max}',
+    zh: '{option}：{found} 不是端口；应为 0 至 {max} 的整数',
   },
   'cli-usage': { en: 'usage: {detail}', zh: '用法：{detail}' },
   'cli-see-help': { en: 'see: lifeline {word} --help', zh: '参见：lifeline {word} --help' },

@@ -21,6 +21,18 @@ export const simulatorMessages = {
 } as const satisfies Record<string, Bilingual>;
 
 export const simulatorFaults = {
+  sim_bind: {
+    en: {
+      what: 'The simulator cannot listen on its address.',
+      cause: 'Another program has the port, or the machine has no such address.',
+      action: 'Choose another port with --port, or stop the other program.',
+    },
+    zh: {
+      what: '模拟器无法监听其地址。',
+      cause: '端口被其他程序占用，或本机没有该地址。',
+      action: '用 --port 更换端口，或停止占用它的程序。',
+    },
+  },
   sim_point_unknown: {
     en: {
       what: 'The simulated device has no such point.',

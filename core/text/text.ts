@@ -10,6 +10,7 @@ import { edgeFaults, edgeMessages } from './edge.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
 import { simulatorFaults, simulatorMessages } from './simulators.ts';
+import { systemFaults, systemMessages } from './system.ts';
 
 export const languages = ['en', 'zh'] as const;
 export type Language = (typeof languages)[number];
@@ -36,6 +37,7 @@ export const messages = {
   ...notifyMessages,
   ...protocolMessages,
   ...simulatorMessages,
+  ...systemMessages,
 } as const satisfies Record<string, Bilingual>;
 
 export const faults = {
@@ -49,6 +51,7 @@ export const faults = {
   ...notifyFaults,
   ...protocolFaults,
   ...simulatorFaults,
+  ...systemFaults,
 } as const satisfies Record<string, FaultText>;
 
 export type MessageKey = keyof typeof messages;

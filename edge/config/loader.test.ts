@@ -68,5 +68,5 @@ test('a secret that is missing, empty, or written into the file is refused where
 
 test('a file that is not there is a fault with a code', () => {
   const missing = () => loadGateway(join(folder, 'none.yaml'), { environment: {} });
-  expect(missing).toThrow(expect.objectContaining({ code: 'config_unreadable' }));
+  expect(missing).toThrow(expect.objectContaining({ code: 'file_not_found' }));
 });

@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readDocument } from '../../core/document.ts';
-import { Fault } from '../../core/fault.ts';
+import { readFault } from '../../core/fault.ts';
 import type { Finding, Problems } from '../../core/problems.ts';
 import { InvalidInput } from '../../core/problems.ts';
 import { bilingual } from '../../core/text/text.ts';
@@ -80,7 +80,7 @@ function readGatewayFile(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new Fault('config_unreadable', 'never', `${path} cannot be read`, error);
+    throw readFault(path, error, 'config_unreadable');
   }
 }
 

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { Fault, type FaultCode } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
 import type { Range } from '../../core/ranges.ts';
+import type { Bilingual } from '../../core/text/text.ts';
 import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
 import type {
   Batch,
@@ -32,7 +33,7 @@ export type OutboxRequest =
 
 export type OutboxAnswer =
   | { readonly kind: 'opened'; readonly value: Opened }
-  | { readonly kind: 'failed'; readonly code: FaultCode; readonly detail: string }
+  | { readonly kind: 'failed'; readonly code: FaultCode; readonly detail: Bilingual }
   | { readonly kind: 'commit'; readonly value: CommitResult }
   | { readonly kind: 'held'; readonly value: readonly Held[] }
   | { readonly kind: 'read'; readonly value: ReadResult }

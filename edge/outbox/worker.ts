@@ -36,7 +36,7 @@ function run(port: NonNullable<typeof parentPort>, data: OutboxWorkerData): void
     tell({ kind: 'opened', value: core.opened });
   } catch (error) {
     if (!isFault(error)) throw error;
-    tell({ kind: 'failed', code: error.code, detail: error.message });
+    tell({ kind: 'failed', code: error.code, detail: error.detail });
     port.close();
   }
 }

@@ -1,0 +1,23 @@
+// The files and folders a command is told of, with a clear fault when they are not what it needs.
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { Fault, readFault, systemDetail } from '../core/fault.ts';
+
+/** The text of a file; throws Fault `file_not_found` or `file_unreadable`. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw readFault(path, error, 'file_unreadable');
+  }
+}
+
+/** Makes the folder if need be; throws Fault `folder_unwritable` before anything is started. */
+export function writableFolder(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new Fault('folder_unwritable', 'never', systemDetail(path, error), error);
+  }
+  return path;
+}
