@@ -12,7 +12,14 @@ import { pointOf, SealingGateway } from '../../tests/sealed.ts';
 import { InboxCore } from '../inbox/core.ts';
 import { InboxReader } from '../inbox/reader.ts';
 import { LOST_AFTER_MS } from './births.ts';
-import { type CloneAlarm, IngestCore, type Outgoing, type RefusedMessage } from './core.ts';
+import {
+  type CloneAlarm,
+  CREDIT_BYTES_ALL,
+  CREDIT_BYTES_MAX,
+  IngestCore,
+  type Outgoing,
+  type RefusedMessage,
+} from './core.ts';
 import type { GatewayPresence } from './presence.ts';
 
 const folders: string[] = [];
@@ -371,6 +378,22 @@ test('rows are numbered above every cursor, also in a file that was made anew', 
   expect(inbox.lastRow).toBe(700);
   inbox.close();
   expect(new InboxCore(seededRandom(1), { path, bytesMax: 1e9 }).lastRow).toBe(700);
+});
+
+test('one gateway has the whole credit, many share a sum that is worked off before they ask again', () => {
+  const cloud = new Cloud();
+  const gateway = new SealingGateway(18);
+  const alone = cloud.send([...gateway.dictionaryRecords(), gateway.record()]);
+  expect(alone?.creditBytes).toBe(CREDIT_BYTES_MAX);
+  const others = Array.from({ length: 19 }, (_, at) => `gw-${at + 2}`);
+  for (const name of others) {
+    const payload = encodeStatus({ connection: 1, online: true, clock: 'synchronised' });
+    cloud.receive(payload, 'status', name);
+  }
+  cloud.core.commit();
+  const { creditBytes = 0 } = cloud.send([gateway.record()]) ?? {};
+  expect(creditBytes * 20).toBeLessThanOrEqual(CREDIT_BYTES_ALL);
+  expect(creditBytes).toBeGreaterThanOrEqual(MESSAGE_BYTES_MAX);
 });
 
 test('a full inbox acks nothing new and gives no credit, and goes on when rows leave', () => {

@@ -35,6 +35,11 @@ export const GROUP_MS = 10;
 export const GROUP_BYTES = 1024 * 1024;
 /** What one gateway may have in flight when there is room enough. */
 export const CREDIT_BYTES_MAX = 1024 * 1024;
+/**
+ * What all gateways together may have in flight: at 1 to 2 MB a second it is worked off within the
+ * 5 s after which an edge calls a record unanswered. A message each is let through all the same.
+ */
+export const CREDIT_BYTES_ALL = 4 * 1024 * 1024;
 /** A full inbox takes records again when this share of it is free. */
 const RESUME_SHARE = 0.1;
 /** Dead letters without a name in one commit; more are only counted. */
@@ -419,7 +424,8 @@ export class IngestCore {
   #creditBytes(): number {
     if (this.#state !== 'working') return 0;
     const freeBytes = this.#inbox.bytesMax - this.#inbox.heldBytes;
-    const share = Math.floor(freeBytes / 2 / Math.max(1, this.#presences.onlineCount));
+    const bytes = Math.min(freeBytes / 2, CREDIT_BYTES_ALL);
+    const share = Math.floor(bytes / Math.max(1, this.#presences.onlineCount));
     return Math.max(MESSAGE_BYTES_MAX, Math.min(CREDIT_BYTES_MAX, share));
   }
 
