@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { fillOutbox } from './backlog.ts';
 import type { Bed, Bench } from './bench.ts';
-import { benchFolder, codeToRun, unitFlags } from './emitted.ts';
+import { benchFolder, codeToRun, unitEnvironment, unitFlags } from './emitted.ts';
 import { quantile } from './figure.ts';
 import type { GatewaySite } from './gateway-file.ts';
 import type { DevicesSettings } from './sides/devices.ts';
@@ -12,7 +12,7 @@ import type { EdgeSettings } from './sides/edge.ts';
 
 const DEVICES = 20;
 const REGISTERS = 10;
-const STARTS = 5;
+const STARTS = 9;
 const OUTBOX = { size: '4GiB', bytes: 4 * 1024 ** 3 };
 /** Nothing listens there: port 9 of the loopback is refused at once. */
 const NO_BROKER = 'mqtt://127.0.0.1:9';
@@ -48,14 +48,23 @@ async function reportStarts(
   const code = codeToRun();
   const settings: EdgeSettings = { site, secret: 'none', reportAll: false };
   const folder = benchFolder(code);
+  const environment = unitEnvironment(bed.folder);
   const times: number[] = [];
   for (let start = 0; start < STARTS; start++) {
     const beganMs = Date.now();
-    const edge = await bed.side('edge', settings, { folder, execArgv: unitFlags() });
+    const edge = await bed.side('edge', settings, { folder, environment, execArgv: unitFlags() });
     times.push((await edge.ask<number>('firstDurableMs')) - beganMs);
-    await edge.kill();
+    // The first start fills the cache of compiled code, and ends in order to write it.
+    if (start === 0) await edge.end();
+    else await edge.kill();
   }
-  const about = { code, starts: STARTS, worstMs: Math.max(...times), ...more.with };
+  const about = {
+    code,
+    starts: STARTS,
+    bestMs: Math.min(...times),
+    worstMs: Math.max(...times),
+    ...more.with,
+  };
   const value = quantile(times, 0.5);
   bed.report({ name, value, unit: 'ms', target: more.target, with: about });
 }

@@ -23,6 +23,14 @@ export function unitFlags(): string[] {
   return flags.split(' ').filter(Boolean);
 }
 
+/** What it sets in the environment, with the state's folder elsewhere. */
+export function unitEnvironment(state: string): Readonly<Record<string, string>> {
+  const unit = readFileSync(join(here, '../deploy/lifeline-edge.service'), 'utf8');
+  const set = [...unit.matchAll(/^Environment=(\w+)=(.*)$/gm)];
+  const moved = (value: string) => value.replace('/var/lib/lifeline-edge', state);
+  return Object.fromEntries(set.map(([, name = '', value = '']) => [name, moved(value)]));
+}
+
 /** Folder of the bench whose sides run that code. */
 export function benchFolder(code: Code): string {
   if (code === 'source') return here;

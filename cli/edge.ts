@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { systemClock } from '../core/clock.ts';
 import { renderFinding } from '../core/problems.ts';
 import { systemRandom } from '../core/random.ts';
@@ -12,6 +13,8 @@ import { exit } from './verb.ts';
 import { versionText } from './version.ts';
 
 const DRAIN_MS = 5_000;
+/** All is loaded then. The end of a gateway is a power cut, at which nothing is written. */
+const COMPILED_AFTER_MS = 10_000;
 
 async function run(given: Given, output: Output): Promise<number> {
   const { config, secret } = loadGateway(given.words[0]!, { environment: process.env });
@@ -30,7 +33,9 @@ async function run(given: Given, output: Output): Promise<number> {
     'stop-collecting': () => agent.stopCollecting(),
   });
   tellParent({ kind: 'ready', facts: { epoch: agent.epoch, status: agent.statusPort } });
+  const cancel = systemClock.after(COMPILED_AFTER_MS, () => flushCompileCache());
   await aborted(signal);
+  cancel();
   output.note(output.say('cli-stopping', { name: config.gateway.id }));
   await agent.close(DRAIN_MS);
   if (output.json) output.print(JSON.stringify(agent.counters()));

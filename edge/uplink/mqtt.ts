@@ -1,7 +1,7 @@
 // A broker link over mqtt.js, MQTT 3.1.1. The library's own reconnecting, queueing and storing are
 // off: one owner of retry, and that is not here but in session.ts; this file only comes back by
 // itself.
-import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import type { IClientOptions, MqttClient } from 'mqtt';
 import { type BackoffOptions, backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
@@ -13,6 +13,11 @@ import type {
 } from '../../protocols/uplink/broker-link.ts';
 
 export const RECONNECT: BackoffOptions = { firstMs: 1_000, maxMs: 60_000, jitter: 0.5 };
+/**
+ * The library is loaded, a tenth of a second of work, when the first readings are on disk: they do
+ * not wait for what carries them on.
+ */
+const FIRST_CONNECT_MS = 200;
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Accepted and not yet written; above it publishing is refused. */
 export const PENDING_BYTES_MAX = 1024 * 1024;
@@ -49,10 +54,11 @@ class MqttLink implements BrokerLink {
   }
 
   start(): void {
-    this.#connect();
+    this.#cancelRetry = this.#clock.after(FIRST_CONNECT_MS, () => void this.#connect());
   }
 
-  #connect(): void {
+  async #connect(): Promise<void> {
+    const { connect } = await import('mqtt');
     if (this.#isClosed) return;
     const client = connect(this.#options.url, this.#clientOptions());
     this.#client = client;
@@ -121,7 +127,7 @@ class MqttLink implements BrokerLink {
     if (wasUp && this.#clock.monoMs() - this.#upMonoMs >= STABLE_MS) this.#attempt = 0;
     if (this.#isClosed) return;
     const delayMs = backoffMs(this.#random, ++this.#attempt, RECONNECT);
-    this.#cancelRetry = this.#clock.after(delayMs, () => this.#connect());
+    this.#cancelRetry = this.#clock.after(delayMs, () => void this.#connect());
     this.onDown(why);
   }
 
