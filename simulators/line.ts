@@ -1,0 +1,494 @@
+// A simulated RS-485 line: one pair of wires, half duplex, on which anybody may talk at any time.
+// Masters and stations attach a transceiver; what one sends the others hear when its characters
+// would have arrived, decoded by their own speed, parity and polarity.
+//
+// Promises
+// - A character takes its bits over the baud rate. None is heard before its stop bit has passed;
+//   how much later than computed a frame was complete is measured (`timingErrorMs`).
+// - All decisions are taken in computed time, in order: a timer that comes late delays what is
+//   handed over, and never what happens on the line after it.
+// - On equal settings, alone on the pair, bytes are handed on as they are. In every other case the
+//   levels on the pair are sampled by each receiver (simulators/uart.ts): collisions, other speeds,
+//   a swapped pair and noise have no rules of their own. Where drivers fight, a space wins: what
+//   they really do depends on cable and chip.
+// - A driver that sends does not hear itself, unless its adapter echoes.
+// - The same calls at the same times give the same bytes: no randomness is in here.
+//
+// Limits: a transceiver holds SEND_BYTES_MAX characters that are not on the wire yet and refuses
+// more, as the kernel's buffer of a port does.
+import type { Clock } from '../core/clock.ts';
+import { assert, Fault } from '../core/fault.ts';
+import type { Link, Pace } from '../protocols/driver.ts';
+import type { LineSettings } from '../protocols/line-settings.ts';
+import { paceOf } from '../protocols/line-settings.ts';
+import type { LineErrors } from '../protocols/line-wire.ts';
+import { bitMs, characterBits, characterMs, sameSettings, UartReceiver } from './uart.ts';
+
+/** 16 frames of Modbus RTU. */
+export const SEND_BYTES_MAX = 4_096;
+/** Long frames are handed over in parts that are this long on the line. */
+const PART_MS = 10;
+/** Levels are kept this long: two characters of 12 bits at 300 baud. */
+const KEPT_MS = 100;
+/** Computed times are sums of fractions; what differs by less is the same moment. */
+const SAME_MS = 1e-6;
+/** Timing errors of the last so many frames are kept. */
+const TIMED_FRAMES_MAX = 4_096;
+
+export interface TimingError {
+  readonly frames: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface Damage {
+  /** Bits turned round on the wire, counted from the start bit of the first character. */
+  readonly bits?: readonly number[];
+}
+
+interface Run {
+  readonly from: Transceiver | null;
+  /** A break has no bytes; noise is on the pair only while nobody drives it. */
+  readonly kind: 'characters' | 'break' | 'noise';
+  readonly bytes: Uint8Array;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly settings: LineSettings;
+  readonly isInverted: boolean;
+  /** Character -> bits that are turned round. */
+  readonly damaged: ReadonlyMap<number, number>;
+  /** Characters that everybody has been told of. */
+  heard: number;
+}
+
+interface LineEvent {
+  readonly atMs: number;
+  readonly act: () => void;
+}
+
+export interface MasterOptions {
+  /** Those of the line when left out. */
+  readonly settings?: LineSettings;
+}
+
+/** A master's end of the line, as a driver wants it, with what a serial port also has. */
+export class LineMaster implements Link {
+  readonly transceiver: Transceiver;
+  onBytes: (bytes: Uint8Array) => void = () => {};
+  onClose: (why: Fault | null) => void = () => {};
+  #isOpen = true;
+
+  constructor(transceiver: Transceiver) {
+    this.transceiver = transceiver;
+    transceiver.heard = (bytes) => {
+      if (this.#isOpen) this.onBytes(bytes);
+    };
+  }
+
+  get pace(): Pace {
+    return paceOf(this.transceiver.settings);
+  }
+
+  /** Since it was attached. */
+  get errors(): LineErrors {
+    return this.transceiver.errors;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (!this.#isOpen || bytes.length === 0 || this.transceiver.send(bytes)) return;
+    const waiting = `${this.transceiver.waitingBytes} characters wait to be sent`;
+    this.end(new Fault('link_stalled', 'later', `simulated line: ${waiting}`));
+  }
+
+  sendBreak(ms: number): void {
+    if (this.#isOpen) this.transceiver.sendBreak(ms);
+  }
+
+  close(): void {
+    this.end(null);
+  }
+
+  /** As when the adapter is pulled out. */
+  end(why: Fault | null): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.transceiver.detach();
+    this.onClose(why);
+  }
+}
+
+export class SimLine {
+  readonly settings: LineSettings;
+  /** Times that a sender began while another was sending. */
+  collisions = 0;
+  /** Frames, or what somebody took for one, since the beginning. */
+  frames = 0;
+  readonly #clock: Clock;
+  readonly #ends = new Set<Transceiver>();
+  readonly #masters = new Set<LineMaster>();
+  #runs: Run[] = [];
+  #events: LineEvent[] = [];
+  #nowMs: number | null = null;
+  #armedMs = Number.NaN;
+  #disarm = () => {};
+  readonly #timingErrors = new Float64Array(TIMED_FRAMES_MAX);
+
+  constructor(clock: Clock, settings: LineSettings) {
+    this.#clock = clock;
+    this.settings = settings;
+  }
+
+  /** On the monotonic clock: computed time inside an event of the line. */
+  get nowMs(): number {
+    return this.#nowMs ?? this.#clock.monoMs();
+  }
+
+  /** How much later than computed frames were complete at their receivers; of the last 4,096. */
+  get timingErrorMs(): TimingError {
+    const count = Math.min(this.frames, TIMED_FRAMES_MAX);
+    const sorted = this.#timingErrors.slice(0, count).sort();
+    const at = (share: number) => sorted[Math.min(count - 1, Math.floor(share * count))] ?? 0;
+    return { frames: this.frames, p50: at(0.5), p99: at(0.99), max: at(1) };
+  }
+
+  /** Until when somebody drives the pair, as far as is known now. */
+  get busyUntilMs(): number {
+    return this.#runs.reduce((latest, { endMs }) => Math.max(latest, endMs), 0);
+  }
+
+  attach(settings: LineSettings = this.settings): Transceiver {
+    const end: Transceiver = new Transceiver(settings, this.nowMs, {
+      send: (bytes, atMs, damage) => this.#send(end, bytes, atMs, damage),
+      sendBreak: (ms) => this.#sendBreak(end, ms),
+      detach: () => this.#detach(end),
+      nowMs: () => this.nowMs,
+      change: (change) => this.#change(end, change),
+    });
+    this.#ends.add(end);
+    return end;
+  }
+
+  attachMaster({ settings = this.settings }: MasterOptions = {}): LineMaster {
+    const master = new LineMaster(this.attach(settings));
+    this.#masters.add(master);
+    return master;
+  }
+
+  /** Nothing is heard any more; masters are told that their link is lost. */
+  close(): void {
+    this.#disarm();
+    this.#events = [];
+    this.#runs = [];
+    for (const master of this.#masters) {
+      master.end(new Fault('link_lost', 'later', 'simulated line: closed'));
+    }
+    this.#ends.clear();
+  }
+
+  /** Calls `act` at a computed time, in order with what happens on the line; returns a cancel. */
+  at(atMs: number, act: () => void): () => void {
+    const event = { atMs, act };
+    let low = 0;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#events[middle]!.atMs <= atMs) low = middle + 1;
+      else high = middle;
+    }
+    this.#events.splice(low, 0, event);
+    this.#arm();
+    return () => {
+      const place = this.#events.indexOf(event);
+      if (place >= 0) this.#events.splice(place, 1);
+    };
+  }
+
+  /** Characters nobody sent: what receivers see on a pair that nothing holds at a level. */
+  addNoise(bytes: Uint8Array): void {
+    const startMs = this.nowMs;
+    const endMs = startMs + bytes.length * characterMs(this.settings);
+    this.#begin({ from: null, kind: 'noise', bytes, startMs, endMs, settings: this.settings });
+  }
+
+  #detach(end: Transceiver): void {
+    this.#ends.delete(end);
+    for (const master of this.#masters) {
+      if (master.transceiver === end) this.#masters.delete(master);
+    }
+  }
+
+  #send(from: Transceiver, bytes: Uint8Array, atMs: number, damage: Damage): void {
+    this.#catchUp();
+    const { settings } = from;
+    const startMs = Math.max(atMs, from.busyUntilMs);
+    const endMs = startMs + bytes.length * characterMs(settings);
+    const copy = bytes.slice();
+    this.#begin({ from, kind: 'characters', bytes: copy, startMs, endMs, settings }, damage);
+  }
+
+  #sendBreak(from: Transceiver, ms: number): void {
+    this.#catchUp();
+    const { settings } = from;
+    const startMs = Math.max(this.nowMs, from.busyUntilMs);
+    const bytes = new Uint8Array(0);
+    this.#begin({ from, kind: 'break', bytes, startMs, endMs: startMs + ms, settings });
+  }
+
+  #begin(
+    begun: Pick<Run, 'from' | 'kind' | 'bytes' | 'startMs' | 'endMs' | 'settings'>,
+    { bits = [] }: Damage = {},
+  ): void {
+    const perCharacter = paceOf(begun.settings).bitsPerCharacter;
+    const damaged = new Map<number, number>();
+    for (const bit of bits) {
+      const character = Math.floor(bit / perCharacter);
+      damaged.set(character, (damaged.get(character) ?? 0) ^ (1 << (bit % perCharacter)));
+    }
+    const run: Run = { ...begun, isInverted: begun.from?.isInverted ?? false, damaged, heard: 0 };
+    if (run.kind !== 'noise') {
+      begun.from?.drivesUntil(run.endMs);
+      const fights = (other: Run) => other.from !== run.from && overlaps(other, run);
+      if (this.#runs.some((other) => other.kind !== 'noise' && fights(other))) this.collisions++;
+    }
+    const keptFromMs = this.nowMs - KEPT_MS;
+    this.#runs = this.#runs.filter(({ endMs }) => endMs >= keptFromMs);
+    this.#runs.push(run);
+    this.#planPart(run);
+  }
+
+  /** The next time at which a part of a run is handed over. */
+  #planPart(run: Run): void {
+    const each = characterMs(run.settings);
+    const more = Math.max(1, Math.floor(PART_MS / each));
+    const characters = run.bytes.length;
+    const next = Math.min(characters, run.heard + more);
+    const atMs = next === characters ? run.endMs : run.startMs + next * each;
+    this.at(atMs, () => {
+      this.#hand(run, next, atMs);
+      if (next < characters) this.#planPart(run);
+      else this.#complete(run);
+    });
+  }
+
+  #complete(run: Run): void {
+    if (run.kind === 'noise') return;
+    this.#timingErrors[this.frames % TIMED_FRAMES_MAX] = this.#clock.monoMs() - run.endMs;
+    this.frames++;
+  }
+
+  #hand(run: Run, next: number, toMs: number): void {
+    const each = characterMs(run.settings);
+    const fromMs = run.startMs + run.heard * each;
+    const isAlone = !this.#runs.some(
+      (other) => other !== run && other.kind !== 'noise' && during(other, fromMs, toMs),
+    );
+    let isWhole = isAlone && run.kind === 'characters' && !run.isInverted;
+    if (run.damaged.size > 0) {
+      for (let at = run.heard; at < next; at++) if (run.damaged.has(at)) isWhole = false;
+    }
+    const bytes = run.bytes.subarray(run.heard, next);
+    run.heard = next;
+    for (const end of this.#ends) {
+      const isOwn = end === run.from && !end.hearsItself;
+      if (isOwn && isWhole && end.receiver.isFreeAt(fromMs)) {
+        end.receiver.skipTo(toMs);
+      } else if (isWhole && end.hearsCleanly(run.settings, fromMs)) {
+        end.receiver.skipTo(toMs);
+        end.heard(bytes, fromMs, toMs);
+      } else this.#sample(end, toMs);
+    }
+  }
+
+  /** What was heard before is of the old kind, what comes of the new one, the idle pair too. */
+  #change(end: Transceiver, change: () => void): void {
+    this.#catchUp();
+    const { nowMs } = this;
+    this.#sample(end, nowMs);
+    change();
+    const lookMs = nowMs + 2 * characterMs(end.settings);
+    this.at(lookMs, () => this.#sample(end, lookMs));
+  }
+
+  #sample(end: Transceiver, toMs: number): void {
+    const wire = {
+      levelAt: (ms: number) => this.#levelAt(end, ms),
+      steadyUntil: (ms: number) => this.#steadyUntil(end, ms),
+    };
+    end.receiver.advance(toMs, wire, (byte, fromMs, atMs) => {
+      end.heard(Uint8Array.of(byte), fromMs, atMs);
+    });
+    const { dueMs } = end.receiver;
+    if (dueMs !== null) this.at(dueMs, () => this.#sample(end, dueMs));
+  }
+
+  #levelAt(end: Transceiver, ms: number): 0 | 1 {
+    let level: 0 | 1 = 1;
+    let stray: 0 | 1 = 1;
+    let isDriven = false;
+    for (const run of this.#runs) {
+      if (ms < run.startMs || ms >= run.endMs) continue;
+      if (run.from === end && !end.hearsItself) return 1; // A receiver that is switched off.
+      if (run.kind === 'noise') stray = runLevel(run, ms);
+      else {
+        isDriven = true;
+        level = level === 1 && runLevel(run, ms) === 1 ? 1 : 0;
+      }
+    }
+    const found = isDriven ? level : stray;
+    return end.isInverted ? (found === 1 ? 0 : 1) : found;
+  }
+
+  #steadyUntil(end: Transceiver, ms: number): number {
+    let untilMs = Number.POSITIVE_INFINITY;
+    for (const run of this.#runs) {
+      if (ms < run.startMs) untilMs = Math.min(untilMs, run.startMs);
+      else if (ms < run.endMs) {
+        if (run.from !== end || end.hearsItself) return ms;
+        untilMs = Math.min(untilMs, run.endMs);
+      }
+    }
+    return untilMs;
+  }
+
+  #catchUp(): void {
+    if (this.#nowMs !== null) return;
+    try {
+      for (;;) {
+        const [next] = this.#events;
+        if (!next || next.atMs > this.#clock.monoMs() + SAME_MS) break;
+        this.#events.shift();
+        this.#nowMs = next.atMs;
+        next.act();
+      }
+    } finally {
+      this.#nowMs = null;
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#nowMs !== null) return; // Armed when all that is due has been done.
+    const [next] = this.#events;
+    if (next?.atMs === this.#armedMs) return;
+    this.#disarm();
+    this.#disarm = () => {};
+    this.#armedMs = next?.atMs ?? Number.NaN;
+    if (!next) return;
+    this.#disarm = this.#clock.after(next.atMs - this.#clock.monoMs(), () => {
+      this.#armedMs = Number.NaN;
+      this.#catchUp();
+    });
+  }
+}
+
+function overlaps(a: Run, b: Run): boolean {
+  return during(a, b.startMs, b.endMs);
+}
+
+function during({ startMs, endMs }: Run, fromMs: number, toMs: number): boolean {
+  return startMs < toMs - SAME_MS && endMs > fromMs + SAME_MS;
+}
+
+function runLevel(run: Run, ms: number): 0 | 1 {
+  if (run.kind === 'break') return run.isInverted ? 1 : 0;
+  const each = characterMs(run.settings);
+  const character = Math.min(run.bytes.length - 1, Math.floor((ms - run.startMs) / each));
+  const intoMs = ms - run.startMs - character * each;
+  const bits =
+    characterBits(run.bytes[character]!, run.settings) ^ (run.damaged.get(character) ?? 0);
+  const bit = (bits >> Math.max(0, Math.floor(intoMs / bitMs(run.settings)))) & 1;
+  return run.isInverted === (bit === 1) ? 0 : 1;
+}
+
+interface Pair {
+  readonly send: (bytes: Uint8Array, atMs: number, damage: Damage) => void;
+  readonly sendBreak: (ms: number) => void;
+  readonly detach: () => void;
+  readonly nowMs: () => number;
+  readonly change: (change: () => void) => void;
+}
+
+/** Driver and receiver of one participant. */
+export class Transceiver {
+  /** An adapter whose receiver stays on while it sends. */
+  hearsItself = false;
+  /** Bytes, and when the first began and the last was complete. */
+  heard: (bytes: Uint8Array, fromMs: number, toMs: number) => void = () => {};
+  readonly receiver: UartReceiver;
+  readonly #pair: Pair;
+  #busyUntilMs = 0;
+  #isInverted = false;
+
+  constructor(settings: LineSettings, nowMs: number, pair: Pair) {
+    this.receiver = new UartReceiver(settings, nowMs);
+    this.#pair = pair;
+  }
+
+  get settings(): LineSettings {
+    return this.receiver.settings;
+  }
+
+  set settings(settings: LineSettings) {
+    this.#pair.change(() => {
+      this.receiver.settings = settings;
+    });
+  }
+
+  /** Its two wires are swapped: whatever it sends and hears is upside down. */
+  get isInverted(): boolean {
+    return this.#isInverted;
+  }
+
+  set isInverted(isInverted: boolean) {
+    if (isInverted === this.#isInverted) return;
+    this.#pair.change(() => {
+      this.#isInverted = isInverted;
+    });
+  }
+
+  get errors(): LineErrors {
+    return this.receiver.errors;
+  }
+
+  get busyUntilMs(): number {
+    return this.#busyUntilMs;
+  }
+
+  /** Characters accepted that have not left yet. */
+  get waitingBytes(): number {
+    const restMs = this.#busyUntilMs - this.#pair.nowMs();
+    return Math.max(0, Math.ceil(restMs / characterMs(this.settings) - SAME_MS));
+  }
+
+  /**
+   * Behind what it is sending already, at `atMs` at the earliest; false, and nothing is sent, when
+   * too much is waiting.
+   */
+  send(bytes: Uint8Array, atMs: number = this.#pair.nowMs(), damage: Damage = {}): boolean {
+    assert(bytes.length > 0, 'something to send');
+    if (this.waitingBytes + bytes.length > SEND_BYTES_MAX) return false;
+    this.#pair.send(bytes, atMs, damage);
+    return true;
+  }
+
+  sendBreak(ms: number): void {
+    this.#pair.sendBreak(ms);
+  }
+
+  detach(): void {
+    this.#pair.detach();
+  }
+
+  /** Told by the line when something of it has its place in time. */
+  drivesUntil(ms: number): void {
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, ms);
+  }
+
+  /** Whether characters with these settings from `fromMs` on need no sampling. */
+  hearsCleanly(settings: LineSettings, fromMs: number): boolean {
+    return (
+      !this.isInverted && sameSettings(this.settings, settings) && this.receiver.isFreeAt(fromMs)
+    );
+  }
+}
