@@ -53,7 +53,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     options: { ...clientOptions, all: 'flag' },
     run: async (given, output) => {
       const state = given.flag('all') ? 'all' : 'open';
-      const { items } = await Client.from(given).get<{ items: Alarm[] }>(
+      const { items } = await Client.from(given, output).get<{ items: Alarm[] }>(
         `/v1/alarms?state=${state}`,
       );
       if (output.json) output.print(JSON.stringify(items));
@@ -67,7 +67,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: { en: 'one alarm and what to do', zh: '显示一条报警及处置办法' },
     options: clientOptions,
     run: async (given, output) => {
-      const alarm = await findAlarm(Client.from(given), given.words[0]!);
+      const alarm = await findAlarm(Client.from(given, output), given.words[0]!);
       if (output.json) output.print(JSON.stringify(alarm));
       else {
         output.print(alarmLine(alarm, output));
@@ -81,7 +81,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: { en: 'say that you have it', zh: '确认：由我处理' },
     options: { ...clientOptions, note: 'text' },
     run: async (given, output) => {
-      const client = Client.from(given);
+      const client = Client.from(given, output);
       const { id } = await findAlarm(client, given.words[0]!);
       const body = { note: given.text('note') ?? '' };
       const alarm = await client.post<Alarm>(`/v1/alarms/${id}/acknowledge`, body);
@@ -94,7 +94,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
     summary: { en: 'alarms as they come', zh: '实时显示报警' },
     options: clientOptions,
     run: async (given, output) => {
-      for await (const { event, data } of Client.from(given).stream('alarms', stopSignal())) {
+      for await (const { event, data } of Client.from(given, output).stream(
+        'alarms',
+        stopSignal(),
+      )) {
         if (!event.startsWith('alarm.')) continue;
         if (output.json) output.print(JSON.stringify({ event, data }));
         else output.print(`${event.slice(6).padEnd(13)} ${alarmLine(data as Alarm, output)}`);

@@ -21,7 +21,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     run: async (given, output) => {
       const alarm = given.text('alarm');
       const path = `/v1/journal${alarm ? `?alarm=${encodeURIComponent(alarm)}` : ''}`;
-      const { items } = await Client.from(given).get<{ items: Entry[] }>(path);
+      const { items } = await Client.from(given, output).get<{ items: Entry[] }>(path);
       if (output.json) output.print(JSON.stringify(items));
       else {
         for (const { seq, at, kind, who, what } of items) {

@@ -23,7 +23,9 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
     options: clientOptions,
     run: async (given, output) => {
-      const { items } = await Client.from(given).get<{ items: Alarm[] }>('/v1/alarms?state=open');
+      const { items } = await Client.from(given, output).get<{ items: Alarm[] }>(
+        '/v1/alarms?state=open',
+      );
       if (output.json) output.print(JSON.stringify(items));
       else if (items.length === 0) output.print(output.say('cli-no-alarms', {}));
       else for (const alarm of items) output.print(alarmLine(alarm, output));
@@ -38,7 +40,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
     options: clientOptions,
     run: async (given, output) => {
-      const client = Client.from(given);
+      const client = Client.from(given, output);
       const alarm = await findAlarm(client, given.words[0]!);
       const [{ items: deliveries }, { items: journal }] = await Promise.all([
         client.get<{ items: Delivery[] }>(`/v1/deliveries?alarm=${alarm.id}`),

@@ -4,10 +4,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../core/fault.ts';
-import type { FaultCode } from '../core/text/text.ts';
-import { faults } from '../core/text/text.ts';
+import type { FaultCode, Language } from '../core/text/text.ts';
+import { bilingual, faults } from '../core/text/text.ts';
 import { readText } from './files.ts';
-import type { Given, OptionKind } from './verb.ts';
+import type { Given, OptionKind, Output } from './verb.ts';
 
 export const clientOptions = {
   at: 'text',
@@ -20,21 +20,23 @@ const TIMEOUT_MS = 10_000;
 export class Client {
   readonly #base: string;
   readonly #token: string;
+  readonly #language: Language;
 
-  constructor(base: string, token: string) {
+  constructor(base: string, token: string, language: Language = 'en') {
     this.#base = base.replace(/\/$/, '');
     this.#token = token;
+    this.#language = language;
   }
 
-  static from(given: Given): Client {
+  static from(given: Given, { language }: Output): Client {
     const demo = demoAccess(given.text('data') ?? 'data');
     const base = given.text('at') ?? process.env['LIFELINE_URL'] ?? demo?.url;
     const file = given.text('token-file');
     const token = file ? readText(file).trim() : (process.env['LIFELINE_TOKEN'] ?? demo?.token);
     if (!base || !token) {
-      throw new Fault('cli_unreachable', 'never', 'no cloud: say --at URL and --token-file FILE');
+      throw new Fault('cli_unreachable', 'never', bilingual('cli-no-cloud'));
     }
-    return new Client(base, token);
+    return new Client(base, token, language);
   }
 
   get<T>(path: string): Promise<T> {
@@ -81,12 +83,14 @@ export class Client {
         signal,
         headers: {
           authorization: `Bearer ${this.#token}`,
+          'accept-language': this.#language,
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
     } catch (error) {
-      throw new Fault('cli_unreachable', 'later', `${this.#base} does not answer`, error);
+      const detail = bilingual('cli-no-answer', { where: this.#base });
+      throw new Fault('cli_unreachable', 'later', detail, error);
     }
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as {
@@ -94,7 +98,7 @@ export class Client {
       detail?: string;
     };
     const code = Object.hasOwn(faults, problem.title ?? '') ? problem.title : 'cli_unreachable';
-    const detail = problem.detail ?? `${response.status} from ${this.#base}${path}`;
+    const detail = problem.detail ?? `${response.status}: ${this.#base}${path}`;
     throw new Fault(code as FaultCode, 'never', detail);
   }
 }

@@ -18,7 +18,7 @@ beforeAll(async () => {
   holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
   taken = (holder.address() as AddressInfo).port;
-  writeFileSync(join(folder, 'file'), '');
+  writeFileSync(join(folder, 'file'), 'x');
 });
 
 afterAll(() => {
@@ -97,6 +97,15 @@ test('a file or a profile that does not exist is named, exit 4', () => {
   expect(lifeline('profile', 'show', 'no/such')).toMatchObject({ status: 4 });
   // There, and no file: what is named is wrong.
   expect(lifeline('cloud', 'run', '.')).toMatchObject({ status: 3 });
+});
+
+test('what is wrong is told in Chinese to who reads Chinese', () => {
+  const zh = (...args: string[]) => lifeline(...args, '--lang', 'zh').stderr;
+  expect(zh('profile', 'show', 'keller/series-3')).toContain('没有设备描述 keller/series-3；');
+  expect(zh('edge', 'run', 'none.yaml')).toContain('none.yaml：文件不存在');
+  const nobody = zh('alarm', 'list', '--at', 'http://127.0.0.1:1', '--token-file', 'file');
+  expect(nobody).toContain('http://127.0.0.1:1 没有应答');
+  expect(zh('sim', 'device', 'eastron/sdm630', '--set', 'none=1')).toContain('没有测点 none');
 });
 
 test('a wrong option is told in the language of the reader, with what was probably meant', () => {

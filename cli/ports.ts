@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { Fault } from '../core/fault.ts';
+import { bilingual } from '../core/text/text.ts';
 
 /** Ports tried from the wished one on: two clones of the demo use fewer than this. */
 const TRIES_MAX = 20;
@@ -11,7 +12,8 @@ export async function freePort(wished: number, taken: Set<number> = new Set()): 
     taken.add(port);
     return port;
   }
-  throw new Fault('cli_no_port', 'never', `${wished} to ${wished + TRIES_MAX - 1} are all taken`);
+  const detail = bilingual('cli-ports-taken', { first: wished, last: wished + TRIES_MAX - 1 });
+  throw new Fault('cli_no_port', 'never', detail);
 }
 
 function isFree(port: number): Promise<boolean> {

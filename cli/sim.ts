@@ -1,6 +1,7 @@
 import { systemClock } from '../core/clock.ts';
 import { Fault, systemDetail } from '../core/fault.ts';
 import { seededRandom, systemRandom } from '../core/random.ts';
+import { bilingual } from '../core/text/text.ts';
 import { loadProfile } from '../device-profiles/loader.ts';
 import type { Site } from '../simulators/city.ts';
 import { City, sites } from '../simulators/city.ts';
@@ -28,7 +29,7 @@ async function runDevice(given: Given, output: Output): Promise<number> {
   for (const assignment of given.list('set')) {
     const [point, text] = assignment.split('=');
     if (!point || text === undefined)
-      throw new UsageError(`--set point=value, not "${assignment}"`);
+      throw new UsageError(bilingual('sim-set-usage', { found: assignment }));
     const value = text === 'true' ? true : text === 'false' ? false : Number(text);
     device.set(point, value);
   }
@@ -165,7 +166,7 @@ async function runReplay(given: Given, output: Output): Promise<number> {
   const map = parseRecordingMap(readText(mapFile), mapFile);
   const recording = parseRecording(readText(file), file, map);
   const speed = given.number('speed') ?? 1;
-  if (!(speed > 0)) throw new UsageError('--speed: more than 0');
+  if (!(speed > 0)) throw new UsageError(bilingual('sim-speed-usage'));
   const devices = new Map(
     map.devices.map(({ id, profile }) => [id, new SimulatedDevice(loadProfile(profile))]),
   );
@@ -221,7 +222,7 @@ function show(
     const [id = '', point = ''] = key.split('/');
     const value = values[row];
     const device = devices.get(id);
-    if (!device) throw new Fault('sim_point_unknown', 'never', `no device ${id}`);
+    if (!device) throw new Fault('sim_point_unknown', 'never', bilingual('sim-no-device', { id }));
     if (value !== undefined && !Number.isNaN(value)) device.set(point, value);
   }
 }

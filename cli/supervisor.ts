@@ -7,6 +7,7 @@ import { createWriteStream, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../core/fault.ts';
+import { bilingual } from '../core/text/text.ts';
 import type { ChildMessage } from './child.ts';
 
 /**
@@ -72,7 +73,8 @@ export class Part {
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
         child.kill('SIGKILL');
-        reject(new Fault('cli_child_failed', 'never', `${this.name} was not ready in time`));
+        const detail = bilingual('cli-part-late', { name: this.name });
+        reject(new Fault('cli_child_failed', 'never', detail));
       }, START_TIMEOUT_MS);
       child.on('message', (message: ChildMessage) => {
         if (message.kind === 'ready') {
@@ -88,7 +90,8 @@ export class Part {
         this.#child = null;
         for (const settle of this.#waiting.values()) settle({ error: `${this.name} ended` });
         const why = signal ?? `status ${code}`;
-        reject(new Fault('cli_child_failed', 'never', `${this.name} ended (${why})`));
+        const detail = bilingual('cli-part-ended', { name: this.name, why });
+        reject(new Fault('cli_child_failed', 'never', detail));
         if (!this.#stopping) this.#again(why);
       });
     });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert, Fault, readFault } from '../core/fault.ts';
 import { didYouMean } from '../core/problems.ts';
+import { bilingual } from '../core/text/text.ts';
 import { PROFILE_ID_PATTERN } from './format.ts';
 import type { Profile } from './profile.ts';
 import { parseProfile } from './profile.ts';
@@ -56,13 +57,16 @@ export function loadProfile(reference: string, folder: string = libraryFolder())
   const known = PROFILE_ID_PATTERN.test(id) && rest.length === 0 ? listProfiles(folder) : [];
   if (!known.includes(id)) {
     const meant = didYouMean(id, listProfiles(folder));
-    const hint = meant ? `; did you mean ${meant}?` : '';
-    throw new Fault('profile_unknown', 'never', `there is no profile ${reference}${hint}`);
+    const detail = meant
+      ? bilingual('no-profile-near', { reference, meant })
+      : bilingual('no-profile', { reference });
+    throw new Fault('profile_unknown', 'never', detail);
   }
   const file = profileFile(id, folder);
   const profile = parseProfile(readProfileFile(file), file);
   if (wanted !== undefined && !`${profile.revision}.`.startsWith(`${wanted}.`)) {
-    const detail = `${id} is installed as revision ${profile.revision}, not ${wanted}`;
+    const { revision } = profile;
+    const detail = bilingual('profile-other-revision', { id, revision, wanted });
     throw new Fault('profile_revision', 'never', detail);
   }
   return profile;

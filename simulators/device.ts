@@ -7,6 +7,7 @@
 import { Fault } from '../core/fault.ts';
 import type { Reason } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
+import { bilingual } from '../core/text/text.ts';
 import type { Profile, ProfilePoint } from '../device-profiles/profile.ts';
 import type { Shown } from '../device-profiles/vectors.ts';
 import { shownBy } from '../device-profiles/vectors.ts';
@@ -120,7 +121,8 @@ export class SimulatedDevice implements RegisterBank {
   #point(id: string): ProfilePoint {
     const point = this.#points.get(id);
     if (point) return point;
-    throw new Fault('sim_point_unknown', 'never', `${this.profile.id} has no point ${id}`);
+    const detail = bilingual('sim-no-point', { profile: this.profile.id, id });
+    throw new Fault('sim_point_unknown', 'never', detail);
   }
 
   #write(address: ModbusAddress, raw: Value): void {
@@ -161,7 +163,8 @@ function rawFor(point: ProfilePoint, value: SimulatedValue): Value {
   if (typeof value === 'object') {
     for (const [raw, reason] of point.invalid) if (reason === value.invalid) return raw;
     if (value.invalid === 'not_available' && address.type.startsWith('float')) return Number.NaN;
-    throw new Fault('sim_no_such_code', 'never', `${id} has no code for ${value.invalid}`);
+    const detail = bilingual('sim-no-code', { id, reason: value.invalid });
+    throw new Fault('sim_no_such_code', 'never', detail);
   }
   const { type, scale, offset } = definition;
   const wanted = type === 'boolean' || type === 'text' ? type : 'number';
@@ -173,7 +176,8 @@ function rawFor(point: ProfilePoint, value: SimulatedValue): Value {
       ? !isNumber || (isWhole && kind === 'number' && !Number.isFinite(value))
       : kind !== wanted;
   if (isUnfit) {
-    throw new Fault('sim_value_unfit', 'never', `${id} (${address.type}) cannot show ${value}`);
+    const detail = bilingual('sim-unfit', { id, type: address.type, value: `${value}` });
+    throw new Fault('sim_value_unfit', 'never', detail);
   }
   if (typeof value === 'number') return (value - offset) / scale;
   return value;

@@ -19,6 +19,7 @@ import type { Rule } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { Fault, unreachable } from '../../core/fault.ts';
 import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
+import { bilingual } from '../../core/text/text.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { DecodedCoverage, DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import { History } from './history.ts';
@@ -129,7 +130,8 @@ export class AlarmConsumer {
     const gateway = before.series === null ? this.#gateways.get(before.gateway) : undefined;
     const condition = watch?.condition ?? gateway?.silent;
     if (before.acknowledgedBy !== null) {
-      throw new Fault('alarm_acknowledged', 'never', `by ${before.acknowledgedBy}`);
+      const detail = bilingual('alarm-taken-by', { by: before.acknowledgedBy });
+      throw new Fault('alarm_acknowledged', 'never', detail);
     }
     if (before.isHistorical || before.supersededBy !== null || condition === undefined) {
       throw new Fault('alarm_superseded', 'never', before.supersededBy ?? occurrence);

@@ -11,6 +11,7 @@ import type { Condition, Letter } from '../../core/alarm/state.ts';
 import { letterOf } from '../../core/alarm/state.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
+import { bilingual } from '../../core/text/text.ts';
 
 export const ALARM_FORMAT = 1;
 
@@ -169,11 +170,8 @@ export class AlarmTables {
     this.#run(`INSERT OR IGNORE INTO alarm_meta VALUES ('format', ?), ('cursor', 0)`, ALARM_FORMAT);
     const format = this.#meta('format');
     if (format > ALARM_FORMAT) {
-      throw new Fault(
-        'alarm_format',
-        'never',
-        `format ${format}, this version reads ${ALARM_FORMAT}`,
-      );
+      const values = { what: 'alarms', found: format, known: ALARM_FORMAT };
+      throw new Fault('alarm_format', 'never', bilingual('later-format', values));
     }
   }
 

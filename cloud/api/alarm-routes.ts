@@ -2,6 +2,7 @@
 // and where a receiver says in its own word that it has one.
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
+import { bilingual } from '../../core/text/text.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { AlarmEvent } from '../alarms/occurrences.ts';
 import type { Alarm } from '../alarms/tables.ts';
@@ -77,7 +78,7 @@ export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSou
   const find = (id: string, { scope }: Principal): Alarm => {
     const alarm = alarms.get(id);
     if (alarm && withinScope(scope, alarm.asset)) return alarm;
-    throw new Fault('api_not_found', 'never', `no alarm ${id}`);
+    throw new Fault('api_not_found', 'never', bilingual('api-no-alarm', { id }));
   };
   return [
     route({
@@ -146,7 +147,7 @@ function recordRoutes(
         // Who sees a part of the assets sees the journal of an alarm that is in it.
         if (query.alarm !== undefined) find(query.alarm, principal);
         else if (principal.scope !== '') {
-          throw new Fault('api_forbidden', 'never', 'name an alarm: this token has a scope');
+          throw new Fault('api_forbidden', 'never', bilingual('api-journal-scope'));
         }
         const after = query.after === undefined ? 0 : Number(query.after);
         const found = alarms.journal(after, query.limit, query.alarm);
@@ -204,7 +205,8 @@ function confirmationRoute(
       // Who sees a part of the assets confirms for that part only.
       if (principal.scope !== '') find(occurrenceOf(body.confirmed), principal);
       if (notify.confirm(body.confirmed, body.by, clock.wallMs()) === 'unknown') {
-        throw new Fault('api_not_found', 'never', `no delivery ${body.confirmed}`);
+        const detail = bilingual('api-no-delivery', { id: body.confirmed });
+        throw new Fault('api_not_found', 'never', detail);
       }
       return body;
     },

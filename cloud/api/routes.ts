@@ -7,6 +7,7 @@ import { Fault } from '../../core/fault.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { isBad, qualityOf } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
+import { bilingual } from '../../core/text/text.ts';
 import type { Current } from '../current.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
 import type { Principal, Registry } from '../registry/registry.ts';
@@ -90,7 +91,7 @@ function pageOf<T>(
 ): { items: T[]; next: string | null } {
   const from = after === undefined ? 0 : items.findIndex((item) => key(item) === after) + 1;
   if (after !== undefined && from === 0) {
-    throw new Fault('api_bad_request', 'never', `after: "${after}" is no cursor of this list`);
+    throw new Fault('api_bad_request', 'never', bilingual('api-no-cursor', { after }));
   }
   const page = items.slice(from, from + limit);
   const last = page.at(-1);
@@ -100,7 +101,7 @@ function pageOf<T>(
 function spanOf({ from, to }: { readonly from: string; readonly to: string }) {
   const span = { fromMs: Date.parse(from), toMs: Date.parse(to) };
   if (span.fromMs < span.toMs) return span;
-  throw new Fault('api_bad_request', 'never', `from ${from} is not before to ${to}`);
+  throw new Fault('api_bad_request', 'never', bilingual('api-no-span', { from, to }));
 }
 
 export function dataRoutes(clock: Clock, sources: DataSources): Route[] {
@@ -182,7 +183,10 @@ function gatewayRoutes(clock: Clock, sources: DataSources): Route[] {
       answer: schemas.removed,
       handle: ({ params }) => {
         const removed = registry.removeGateway(params.gateway);
-        if (!removed) throw new Fault('api_not_found', 'never', `no gateway ${params.gateway}`);
+        if (!removed) {
+          const detail = bilingual('api-no-gateway', { id: params.gateway });
+          throw new Fault('api_not_found', 'never', detail);
+        }
         onCredentials();
         return { removed };
       },
@@ -258,7 +262,7 @@ function seriesRoutes(clock: Clock, sources: DataSources): Route[] {
   const find = (number: number, principal: Principal): SeriesEntry => {
     const entry = series.get(number);
     if (visible(entry, principal)) return entry;
-    throw new Fault('api_not_found', 'never', `no series ${number}`);
+    throw new Fault('api_not_found', 'never', bilingual('api-no-series', { number }));
   };
   return [
     route({
@@ -406,7 +410,7 @@ function accountRoutes(clock: Clock, { store, series }: DataSources): Route[] {
 function epochPair(pair: string): { gateway: string; epoch: string } {
   const [gateway, epoch] = pair.split(':');
   if (gateway && epoch) return { gateway, epoch };
-  throw new Fault('api_bad_request', 'never', `epochs: "${pair}" is not gateway:epoch`);
+  throw new Fault('api_bad_request', 'never', bilingual('api-no-epoch', { pair }));
 }
 
 function principalRoutes(clock: Clock, { registry }: DataSources): Route[] {
@@ -437,7 +441,10 @@ function principalRoutes(clock: Clock, { registry }: DataSources): Route[] {
       answer: schemas.removed,
       handle: ({ params }) => {
         const removed = registry.revokeToken(params.name);
-        if (!removed) throw new Fault('api_not_found', 'never', `no principal ${params.name}`);
+        if (!removed) {
+          const detail = bilingual('api-no-principal', { name: params.name });
+          throw new Fault('api_not_found', 'never', detail);
+        }
         return { removed };
       },
     }),

@@ -15,7 +15,7 @@ import { Registry, rights } from '../registry/registry.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { dataRoutes } from './routes.ts';
 import type { Api } from './server.ts';
-import { openApi } from './server.ts';
+import { BODY_BYTES_MAX, openApi } from './server.ts';
 import { EventStream } from './stream.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -250,6 +250,31 @@ test('enrolling through the API gives the secret once, and a token made there wo
     body: JSON.stringify({ name: 'desk', right: 'read' }),
   });
   expect((await call('/v1/gateways', token.body.secret)).body.items[0].id).toBe('gw-9');
+});
+
+test('a body that is no JSON, too large or of another type has a code of its own', async () => {
+  const token = tokenFor('administer');
+  const post = (body: string, type = 'application/json') =>
+    call('/v1/gateways', token, { method: 'POST', headers: { 'content-type': type }, body });
+  const malformed = await post('{"id":');
+  expect(malformed).toMatchObject({ status: 400, body: { title: 'api_malformed' } });
+  const large = await post(JSON.stringify({ id: 'x'.repeat(BODY_BYTES_MAX) }));
+  expect(large).toMatchObject({ status: 413, body: { title: 'api_too_large' } });
+  expect(await post('a=1', 'text/x')).toMatchObject({
+    status: 415,
+    body: { title: 'api_not_json' },
+  });
+});
+
+test('a problem is told in the language the reader asks for, English when it is none of ours', async () => {
+  const token = tokenFor('read');
+  const ask = (language: string) =>
+    call('/v1/series/99', token, { headers: { 'accept-language': language } });
+  const chinese = await ask('zh-CN,zh;q=0.9,en;q=0.8');
+  expect(chinese.body.detail).toBe('没有序列 99');
+  expect(chinese.headers.get('content-language')).toBe('zh');
+  expect((await ask('fr, en')).body.detail).toBe('no series 99');
+  expect((await ask('fr')).body.detail).toBe('no series 99');
 });
 
 test('the OpenAPI 3.1 document describes every answer that the server really gives', async () => {

@@ -14,6 +14,8 @@ import type { Clock } from '../../core/clock.ts';
 import { Fault, isFault, systemDetail } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
+import type { Language } from '../../core/text/text.ts';
+import { bilingual, languages } from '../../core/text/text.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { Route } from './route.ts';
@@ -82,13 +84,9 @@ export async function openApi(
       throw error;
     }
   });
-  server.setErrorHandler((error, _request, reply) => sendProblem(log, reply, error));
+  server.setErrorHandler((error, request, reply) => sendProblem(log, request, reply, error));
   server.setNotFoundHandler({ preHandler: undefined as never }, (request, reply) =>
-    sendProblem(
-      log,
-      reply,
-      new Fault('api_not_found', 'never', `no ${request.method} ${request.url}`),
-    ),
+    sendProblem(log, request, reply, notThere(request)),
   );
   await addRoutes(server, options.routes);
   addMeta(server, metrics);
@@ -117,7 +115,7 @@ export async function openApi(
 function refuseUnclassified(server: FastifyInstance): void {
   server.addHook('onRoute', ({ config, url, method }) => {
     if (config?.right === undefined) {
-      throw new Fault('api_unclassified', 'never', `route ${method} ${url} has no right`);
+      throw new Fault('api_unclassified', 'never', `${method} ${url}`);
     }
   });
 }
@@ -170,7 +168,8 @@ function addMeta(server: FastifyInstance, metrics: Metrics): void {
 function checkHost(request: FastifyRequest, { host, hostNames }: ApiOptions): void {
   const name = (request.headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   if (['127.0.0.1', 'localhost', '::1', host, ...hostNames].includes(name)) return;
-  throw new Fault('api_foreign_host', 'never', `Host "${name.slice(0, 100)}" is not this server`);
+  const detail = bilingual('api-not-this-host', { name: name.slice(0, 100) });
+  throw new Fault('api_foreign_host', 'never', detail);
 }
 
 function authorise(request: FastifyRequest, registry: Registry): Principal | null {
@@ -179,9 +178,13 @@ function authorise(request: FastifyRequest, registry: Registry): Principal | nul
   if (right === 'public') return null;
   const match = /^Bearer ([\w-]{1,200})$/.exec(request.headers.authorization ?? '');
   const principal = match ? registry.authenticate(match[1]!) : null;
-  if (!principal) throw new Fault('api_unauthenticated', 'never', 'a valid bearer token is needed');
+  if (!principal) throw new Fault('api_unauthenticated', 'never', bilingual('api-token-needed'));
   if (rights.indexOf(principal.right) < rights.indexOf(right ?? 'administer')) {
-    const detail = `"${principal.name}" has the right ${principal.right}, this needs ${right}`;
+    const detail = bilingual('api-right-needed', {
+      name: principal.name,
+      has: principal.right,
+      needed: right ?? 'administer',
+    });
     throw new Fault('api_forbidden', 'never', detail);
   }
   return principal;
@@ -196,29 +199,67 @@ const statusOf: Partial<Record<string, number>> = {
   alarm_acknowledged: 409,
   alarm_superseded: 409,
   api_bad_request: 400,
+  api_malformed: 400,
+  api_too_large: 413,
+  api_not_json: 415,
   registry_bad_id: 400,
 };
 
-function sendProblem(log: Log, reply: FastifyReply, error: unknown): void {
-  const found = error as { validation?: unknown; statusCode?: number; message?: string };
-  const code = isFault(error) ? error.code : found.validation ? 'api_bad_request' : 'api_error';
-  const status = isFault(error)
-    ? (statusOf[error.code] ?? (error.retry === 'never' ? 500 : 503))
-    : (found.statusCode ?? 500);
-  if (status >= 500) log.error('api_request_failed', { code, why: found.message });
-  const errors = Array.isArray(found.validation)
-    ? found.validation.slice(0, 100).map((issue: { instancePath?: string; message?: string }) => ({
+function notThere({ method, url }: FastifyRequest): Fault {
+  return new Fault('api_not_found', 'never', bilingual('api-no-route', { method, url }));
+}
+
+/** The first language a reader names that we have; English when it names none. */
+function languageWanted(header: string | undefined): Language {
+  const wanted = (header ?? '').split(',').map((name) => name.trim().slice(0, 2).toLowerCase());
+  return wanted.find(isLanguage) ?? 'en';
+}
+
+const isLanguage = (name: string): name is Language =>
+  languages.some((language) => language === name);
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+// What Fastify refuses before a handler has a status of its own; anything else is our mistake.
+function faultOf(error: unknown): Fault {
+  if (isFault(error)) return error;
+  const { validation, statusCode } = error as { validation?: unknown; statusCode?: number };
+  const why = messageOf(error);
+  if (validation)
+    return new Fault('api_bad_request', 'never', bilingual('api-fields', { why }), error);
+  if (statusCode === 413) {
+    const detail = bilingual('api-body-beyond', { max: BODY_BYTES_MAX });
+    return new Fault('api_too_large', 'never', detail, error);
+  }
+  if (statusCode === 415) {
+    return new Fault('api_not_json', 'never', bilingual('api-json-wanted'), error);
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new Fault('api_malformed', 'never', bilingual('api-no-json', { why }), error);
+  }
+  return new Fault('api_error', 'never', bilingual('api-failed'), error);
+}
+
+function sendProblem(log: Log, request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  const fault = faultOf(error);
+  const { code, detail } = fault;
+  const status = statusOf[code] ?? (fault.retry === 'never' ? 500 : 503);
+  if (status >= 500) log.error('api_request_failed', { code, why: messageOf(error) });
+  const { validation } = error as { readonly validation?: unknown };
+  const errors = Array.isArray(validation)
+    ? validation.slice(0, 100).map((issue: { instancePath?: string; message?: string }) => ({
         path: String(issue.instancePath ?? ''),
         message: String(issue.message ?? ''),
       }))
     : undefined;
+  const language = languageWanted(request.headers['accept-language']);
   const body = {
     type: `urn:lifeline:${code}`,
     title: code,
     status,
-    detail: status >= 500 && !isFault(error) ? 'the server failed' : (found.message ?? ''),
+    detail: detail[language],
     ...(errors && { errors }),
   };
+  reply.header('content-language', language);
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   reply.code(status).header('content-type', 'application/problem+json').serializer(JSON.stringify);
   reply.send(body);
@@ -240,7 +281,7 @@ function addStream(clock: Clock, server: FastifyInstance, stream: EventStream): 
       const asked = topics.split(',').filter((name) => name !== '');
       const unknown = asked.find((name) => !streamTopics.includes(name as StreamTopic));
       if (unknown !== undefined) {
-        const detail = `topic "${unknown}" is none of ${streamTopics.join(', ')}`;
+        const detail = bilingual('api-no-topic', { unknown, known: streamTopics.join(', ') });
         throw new Fault('api_bad_request', 'never', detail);
       }
       const lastId = request.headers['last-event-id'];

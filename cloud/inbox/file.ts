@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { hex } from '../../core/bytes.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
+import { bilingual } from '../../core/text/text.ts';
 
 /** Raised when an older program could not read what this one writes. */
 export const INBOX_FORMAT_VERSION = 1;
@@ -145,7 +146,9 @@ function checkFormat(database: DatabaseSync, path: string): void {
   const found = metaValue(database, 'format');
   if (found === undefined) setMeta(database, 'format', `${INBOX_FORMAT_VERSION}`);
   else if (Number(found) > INBOX_FORMAT_VERSION) {
-    throw new Fault('inbox_format', 'never', `${path} has format ${found}`);
+    const known = INBOX_FORMAT_VERSION;
+    const detail = bilingual('later-format', { what: path, found, known });
+    throw new Fault('inbox_format', 'never', detail);
   }
 }
 

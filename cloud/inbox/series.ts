@@ -6,6 +6,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Fault, isFault } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
+import { bilingual } from '../../core/text/text.ts';
 import { resolveManifest } from '../../protocols/uplink/dictionary.ts';
 import { openRecord } from '../../protocols/uplink/envelope.ts';
 import type { DictionaryPart, Epoch, Hash } from '../../protocols/uplink/record.ts';
@@ -141,15 +142,15 @@ export class SeriesIndex {
     if (known) return known;
     const resolved = this.#parts.resolve(hash);
     if ('missing' in resolved) {
-      throw new Fault(
-        'inbox_dictionary',
-        'never',
-        `${resolved.missing.join(', ')} not in the inbox`,
-      );
+      const detail = bilingual('inbox-lacks', { what: resolved.missing.join(', ') });
+      throw new Fault('inbox_dictionary', 'never', detail);
     }
     const entries = resolved.map((definition) => {
       const row = this.#selectNumber.get(gateway, definition.device, definition.point);
-      if (!row) throw new Fault('inbox_dictionary', 'never', `${gateway} never adopted ${hash}`);
+      if (!row) {
+        const detail = bilingual('inbox-never-adopted', { gateway, hash });
+        throw new Fault('inbox_dictionary', 'never', detail);
+      }
       return { series: Number(row['number']), gateway, definition };
     });
     const manifest = { entries, series: Uint32Array.from(entries, ({ series }) => series) };
@@ -165,7 +166,10 @@ export class SeriesIndex {
       const definition = this.manifest(gateway, String(row['manifest'])).entries[
         Number(row['place'])
       ]?.definition;
-      if (!definition) throw new Fault('inbox_dictionary', 'never', 'a series without its place');
+      if (!definition) {
+        const detail = bilingual('inbox-no-place', { gateway });
+        throw new Fault('inbox_dictionary', 'never', detail);
+      }
       return { series: Number(row['number']), gateway, definition };
     });
   }

@@ -4,6 +4,7 @@
 // record.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
+import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/tables.ts';
 import type { Delivery } from './notifier.ts';
 import type { Match } from './route.ts';
@@ -63,8 +64,8 @@ export class Ledger {
     this.#run(`INSERT OR IGNORE INTO notify_meta VALUES ('format', ?)`, NOTIFY_FORMAT);
     const format = Number(this.#all('SELECT value FROM notify_meta')[0]?.['value']);
     if (format > NOTIFY_FORMAT) {
-      const found = `format ${format}, this version reads ${NOTIFY_FORMAT}`;
-      throw new Fault('notify_format', 'never', found);
+      const values = { what: 'notify', found: format, known: NOTIFY_FORMAT };
+      throw new Fault('notify_format', 'never', bilingual('later-format', values));
     }
   }
 

@@ -13,6 +13,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import { isId } from '../../core/point.ts';
 import type { Random } from '../../core/random.ts';
+import { bilingual } from '../../core/text/text.ts';
 import { type MosquittoGateway, mosquittoPassword } from '../broker/mosquitto.ts';
 
 const FORMAT_VERSION = 1;
@@ -93,7 +94,7 @@ export class Registry {
       throw new Fault(
         'registry_bad_id',
         'never',
-        `"${area}/${id}" is not a valid area and gateway id`,
+        bilingual('registry-not-an-id', { id: `${area}/${id}` }),
       );
     }
     this.#bound('gateways', GATEWAYS_MAX);
@@ -223,7 +224,7 @@ export class Registry {
   #bound(table: 'gateways' | 'principals', max: number): void {
     const row = this.database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
     if (Number(row?.['n']) >= max) {
-      throw new Fault('registry_full', 'never', `more than ${max} ${table}`);
+      throw new Fault('registry_full', 'never', bilingual('registry-beyond', { max, table }));
     }
   }
 
@@ -239,8 +240,9 @@ export class Registry {
     this.database.prepare(insert).run('format', String(FORMAT_VERSION));
     const row = this.database.prepare('SELECT value FROM meta WHERE key = ?').get('format');
     if (Number(row?.['value']) > FORMAT_VERSION) {
-      const found = `${path} has format ${row?.['value']}, this version reads ${FORMAT_VERSION}`;
-      throw new Fault('registry_format', 'never', found);
+      const found = Number(row?.['value']);
+      const detail = bilingual('later-format', { what: path, found, known: FORMAT_VERSION });
+      throw new Fault('registry_format', 'never', detail);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Bilingual, FaultText } from './text.ts';
 
 export const alarmMessages = {
+  'alarm-taken-by': { en: 'by {by}', zh: '已由 {by} 确认' },
   'alarm-gateway-silent': { en: 'Gateway {gateway} is silent', zh: '网关 {gateway} 失联' },
   'alarm-gateway-silent-action': {
     en: 'Check power and network of the gateway; its readings and alarms do not arrive.',

@@ -1,6 +1,47 @@
 import type { Bilingual, FaultText } from './text.ts';
 
-export const apiMessages = {} as const satisfies Record<string, Bilingual>;
+export const apiMessages = {
+  'api-no-route': { en: 'no {method} {url}', zh: '没有 {method} {url}' },
+  'api-no-alarm': { en: 'no alarm {id}', zh: '没有报警 {id}' },
+  'api-no-delivery': { en: 'no delivery {id}', zh: '没有通知 {id}' },
+  'api-no-gateway': { en: 'no gateway {id}', zh: '没有网关 {id}' },
+  'api-no-series': { en: 'no series {number}', zh: '没有序列 {number}' },
+  'api-no-principal': { en: 'no principal {name}', zh: '没有名为 {name} 的使用者' },
+  'api-no-cursor': {
+    en: 'after: "{after}" is no cursor of this list',
+    zh: 'after：“{after}”不是此列表的游标',
+  },
+  'api-no-span': { en: 'from {from} is not before to {to}', zh: 'from {from} 不早于 to {to}' },
+  'api-no-epoch': {
+    en: 'epochs: "{pair}" is not gateway:epoch',
+    zh: 'epochs：“{pair}”不是 网关:纪元 的形式',
+  },
+  'api-no-topic': {
+    en: 'topic "{unknown}" is none of {known}',
+    zh: '主题“{unknown}”不在以下之列：{known}',
+  },
+  'api-journal-scope': {
+    en: 'name an alarm: this token has a scope',
+    zh: '请指定报警：此令牌限定了范围',
+  },
+  'api-not-this-host': {
+    en: 'Host "{name}" is not this server',
+    zh: 'Host“{name}”不是本服务器',
+  },
+  'api-token-needed': { en: 'a valid bearer token is needed', zh: '需要有效的 Bearer 令牌' },
+  'api-right-needed': {
+    en: '"{name}" has the right {has}, this needs {needed}',
+    zh: '“{name}”的权限为 {has}，此操作需要 {needed}',
+  },
+  'api-fields': { en: '{why}', zh: '请求参数有误：{why}' },
+  'api-body-beyond': { en: 'the body has more than {max} bytes', zh: '请求体超过 {max} 字节' },
+  'api-json-wanted': {
+    en: 'the body must be application/json',
+    zh: '请求体的类型必须是 application/json',
+  },
+  'api-no-json': { en: 'the request cannot be read: {why}', zh: '请求无法解析：{why}' },
+  'api-failed': { en: 'the server failed', zh: '服务器内部出错' },
+} as const satisfies Record<string, Bilingual>;
 
 export const apiFaults = {
   api_bind: {
@@ -73,6 +114,54 @@ export const apiFaults = {
       what: '该地址没有内容。',
       cause: '路径有误，或所指对象不存在、超出您的范围。',
       action: '可在 /v1/openapi.json 查看全部路径。',
+    },
+  },
+  api_error: {
+    en: {
+      what: 'The server failed on this request.',
+      cause: 'A mistake in the program; its log says more.',
+      action: 'Look for `api_request_failed` in the log of the cloud, and report it.',
+    },
+    zh: {
+      what: '服务器处理此请求时出错。',
+      cause: '程序错误；详情见日志。',
+      action: '在云端日志中查找 `api_request_failed` 并上报。',
+    },
+  },
+  api_malformed: {
+    en: {
+      what: 'The request cannot be read.',
+      cause: 'The body is no JSON, or the request is cut off.',
+      action: 'Send whole, valid JSON; the detail says what is wrong with it.',
+    },
+    zh: {
+      what: '请求无法解析。',
+      cause: '请求体不是 JSON，或请求不完整。',
+      action: '发送完整有效的 JSON；detail 说明具体问题。',
+    },
+  },
+  api_too_large: {
+    en: {
+      what: 'The body of the request is larger than the API takes.',
+      cause: 'A body may have at most 1 MB.',
+      action: 'Send less at a time.',
+    },
+    zh: {
+      what: '请求体超过 API 的上限。',
+      cause: '请求体最多 1 MB。',
+      action: '分次发送。',
+    },
+  },
+  api_not_json: {
+    en: {
+      what: 'The body of the request is of a type the API does not take.',
+      cause: 'The header content-type names something other than application/json.',
+      action: 'Send JSON with `content-type: application/json`.',
+    },
+    zh: {
+      what: '请求体的类型不被 API 接受。',
+      cause: 'content-type 头不是 application/json。',
+      action: '以 `content-type: application/json` 发送 JSON。',
     },
   },
   api_bad_request: {

@@ -27,6 +27,14 @@ export const cliMessages = {
     en: '{option}: {found} is no port; expected a whole number from 0 to {max}',
     zh: '{option}：{found} 不是端口；应为 0 至 {max} 的整数',
   },
+  'cli-no-cloud': {
+    en: 'no cloud: say --at URL and --token-file FILE',
+    zh: '未指定云端：请给出 --at URL 和 --token-file FILE',
+  },
+  'cli-no-answer': { en: '{where} does not answer', zh: '{where} 没有应答' },
+  'cli-part-late': { en: '{name} was not ready in time', zh: '{name} 未能及时就绪' },
+  'cli-part-ended': { en: '{name} ended ({why})', zh: '{name} 已退出（{why}）' },
+  'cli-ports-taken': { en: '{first} to {last} are all taken', zh: '{first} 至 {last} 均被占用' },
   'cli-usage': { en: 'usage: {detail}', zh: '用法：{detail}' },
   'cli-see-help': { en: 'see: lifeline {word} --help', zh: '参见：lifeline {word} --help' },
   'cli-findings': {

@@ -1,6 +1,21 @@
 import type { Bilingual, FaultText } from './text.ts';
 
-export const cloudMessages = {} as const satisfies Record<string, Bilingual>;
+export const cloudMessages = {
+  'inbox-lacks': { en: '{what}: not in the inbox', zh: '{what}：不在收件箱中' },
+  'inbox-never-adopted': {
+    en: '{gateway} never adopted {hash}',
+    zh: '{gateway} 从未采用 {hash}',
+  },
+  'inbox-no-place': {
+    en: 'a series of {gateway} has no place in its dictionary',
+    zh: '{gateway} 的一个序列在其字典中没有位置',
+  },
+  'registry-not-an-id': {
+    en: '"{id}" is not a valid area and gateway id',
+    zh: '“{id}”不是有效的 区域/网关 编号',
+  },
+  'registry-beyond': { en: 'more than {max} {table}', zh: '{table} 超过上限 {max}' },
+} as const satisfies Record<string, Bilingual>;
 
 export const cloudFaults = {
   registry_bad_id: {

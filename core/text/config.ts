@@ -1,6 +1,15 @@
 import type { Bilingual, FaultText } from './text.ts';
 
 export const configMessages = {
+  'no-profile': { en: 'there is no profile {reference}', zh: '没有设备描述 {reference}' },
+  'no-profile-near': {
+    en: 'there is no profile {reference}; did you mean {meant}?',
+    zh: '没有设备描述 {reference}；您是不是想输入 {meant}？',
+  },
+  'profile-other-revision': {
+    en: '{id} is installed as revision {revision}, not {wanted}',
+    zh: '{id} 已安装的版本是 {revision}，不是 {wanted}',
+  },
   // The text itself (core/document.ts).
   'document-too-large': {
     en: 'the file has {bytes} bytes, more than {bytesMax}',

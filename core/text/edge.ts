@@ -1,6 +1,15 @@
 import type { Bilingual, FaultText } from './text.ts';
 
-export const edgeMessages = {} as const satisfies Record<string, Bilingual>;
+export const edgeMessages = {
+  'outbox-disordered': { en: '{path}: rows out of order', zh: '{path}：记录次序错乱' },
+  'link-told-to-stop': { en: '{name}: told to stop', zh: '{name}：已被要求停止' },
+  'link-no-answer': { en: '{name}: no answer in {ms} ms', zh: '{name}：{ms} 毫秒内没有应答' },
+  'link-unread': {
+    en: '{name}: {bytes} bytes are waiting to be read',
+    zh: '{name}：有 {bytes} 字节等待对方读取',
+  },
+  'link-closed-there': { en: '{name}: closed by the device', zh: '{name}：设备关闭了连接' },
+} as const satisfies Record<string, Bilingual>;
 
 export const edgeFaults = {
   status_port: {

@@ -1,6 +1,15 @@
 import type { Bilingual, FaultText } from './text.ts';
 
 export const simulatorMessages = {
+  'sim-no-point': { en: '{profile} has no point {id}', zh: '{profile} 没有测点 {id}' },
+  'sim-no-device': { en: 'no device {id}', zh: '没有设备 {id}' },
+  'sim-no-code': { en: '{id} has no code for {reason}', zh: '{id} 没有表示 {reason} 的代码' },
+  'sim-unfit': { en: '{id} ({type}) cannot show {value}', zh: '{id}（{type}）无法表示 {value}' },
+  'sim-set-usage': {
+    en: '--set point=value, not "{found}"',
+    zh: '--set 测点=值，而不是“{found}”',
+  },
+  'sim-speed-usage': { en: '--speed: more than 0', zh: '--speed：应大于 0' },
   'sim-playing': { en: 'playing since {at}', zh: '自 {at} 开始回放' },
   'sim-played': {
     en: 'played {rows} rows, {skipped} skipped',

@@ -66,6 +66,10 @@ export const systemMessages = {
     en: '{where}: there is no way to that network',
     zh: '{where}：到该网络没有通路',
   },
+  'later-format': {
+    en: '{what}: format {found}, this version reads up to {known}',
+    zh: '{what}：格式版本 {found}，本版本最高支持 {known}',
+  },
   'system-other': { en: '{where}: {why}', zh: '{where}：{why}' },
 } as const satisfies Record<string, Bilingual>;
 

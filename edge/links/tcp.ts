@@ -3,7 +3,8 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import { assert, Fault } from '../../core/fault.ts';
+import { assert, Fault, systemDetail } from '../../core/fault.ts';
+import { bilingual } from '../../core/text/text.ts';
 import type { Link } from '../../protocols/driver.ts';
 
 export interface TcpTarget {
@@ -42,14 +43,21 @@ export function openTcpLink(clock: Clock, target: TcpTarget, signal: AbortSignal
       reject(fault);
     };
     const onError = (error: NodeJS.ErrnoException) => fail(openFault(name, error));
-    const onAbort = () => fail(new Fault('link_closed', 'never', `${name}: told to stop`));
+    const onAbort = () =>
+      fail(new Fault('link_closed', 'never', bilingual('link-told-to-stop', { name })));
     const onConnect = () => {
       settle();
       socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
       resolve(linkOver(socket, name));
     };
     const cancelTimeout = clock.after(connectTimeoutMs, () =>
-      fail(new Fault('link_timeout', 'later', `${name}: no answer in ${connectTimeoutMs} ms`)),
+      fail(
+        new Fault(
+          'link_timeout',
+          'later',
+          bilingual('link-no-answer', { name, ms: connectTimeoutMs }),
+        ),
+      ),
     );
     socket.once('error', onError);
     socket.once('connect', onConnect);
@@ -64,8 +72,8 @@ function linkOver(socket: Socket, name: string): Link {
     send: (bytes) => {
       if (!isOpen) return;
       if (socket.writableLength + bytes.length > SEND_BYTES_MAX) {
-        const waiting = `${socket.writableLength} bytes are waiting to be read`;
-        end(new Fault('link_stalled', 'later', `${name}: ${waiting}`));
+        const detail = bilingual('link-unread', { name, bytes: socket.writableLength });
+        end(new Fault('link_stalled', 'later', detail));
         return;
       }
       socket.write(bytes);
@@ -83,26 +91,24 @@ function linkOver(socket: Socket, name: string): Link {
   socket.on('data', (bytes) => {
     if (isOpen) link.onBytes(bytes);
   });
-  socket.on('error', (error) => end(new Fault('link_lost', 'later', `${name}: ${error.message}`)));
-  socket.on('close', () => end(new Fault('link_lost', 'later', `${name}: closed by the device`)));
+  socket.on('error', (error) => end(new Fault('link_lost', 'later', systemDetail(name, error))));
+  socket.on('close', () =>
+    end(new Fault('link_lost', 'later', bilingual('link-closed-there', { name }))),
+  );
   return link;
 }
 
 function openFault(name: string, error: NodeJS.ErrnoException): Fault {
+  const said = systemDetail(name, error);
   switch (error.code) {
     case 'ECONNREFUSED':
-      return new Fault('link_refused', 'later', `${name}: nothing listens there`, error);
+      return new Fault('link_refused', 'later', said, error);
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new Fault('link_unknown_host', 'later', `${name}: the name has no address`, error);
+      return new Fault('link_unknown_host', 'later', said, error);
     case 'ETIMEDOUT':
-      return new Fault('link_timeout', 'later', `${name}: no answer`, error);
+      return new Fault('link_timeout', 'later', said, error);
     default:
-      return new Fault(
-        'link_unreachable',
-        'later',
-        `${name}: ${error.code ?? error.message}`,
-        error,
-      );
+      return new Fault('link_unreachable', 'later', said, error);
   }
 }

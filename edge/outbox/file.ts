@@ -22,6 +22,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { Fault, isFault } from '../../core/fault.ts';
 import type { Range } from '../../core/ranges.ts';
+import { bilingual } from '../../core/text/text.ts';
 import type { Epoch, Gap, Hash } from '../../protocols/uplink/record.ts';
 
 export const FILE_FORMAT = 1;
@@ -149,7 +150,8 @@ export class OutboxFile {
       database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON;');
       const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
       if (version !== FILE_FORMAT) {
-        throw new Fault('outbox_damaged', 'never', `${path}: format ${version} is not known`);
+        const values = { what: path, found: Number(version), known: FILE_FORMAT };
+        throw new Fault('outbox_damaged', 'never', bilingual('later-format', values));
       }
       if (logPages === null) return;
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
@@ -378,7 +380,7 @@ function closeQuietly(database: DatabaseSync): void {
 }
 
 function damage(path: string): Fault {
-  return new Fault('outbox_damaged', 'later', `${path}: rows out of order`);
+  return new Fault('outbox_damaged', 'later', bilingual('outbox-disordered', { path }));
 }
 
 type Raw = Record<string, unknown>;
