@@ -606,6 +606,40 @@ test('an excursion that live evaluation took for the rest of the one before it i
   ]);
 });
 
+test('a sample that is lost behind another lost one belongs to the excursion it was in', () => {
+  const { consumer } = open([high({ onDelayMs: 5000, offDelayMs: 4000 })]);
+  const read = (sequence: number, monoMs: number, value: number) =>
+    record({ sequence, readings: [[1, monoMs, value]], covered: [[1], monoMs - 999, monoMs] });
+  const live = [read(2, 1000, 5), read(3, 2000, 12), read(5, 4000, 13), read(7, 6000, 14)];
+  consumer.apply([...live, read(8, 7000, 15), read(9, 8000, 5), read(4, 3000, 12)], WALL);
+  consumer.apply([read(10, 9000, 5), read(11, 10_000, 5), read(12, 11_000, 5)], WALL);
+  consumer.apply([read(13, 12_000, 5), read(14, 13_000, 5), read(6, 5000, 13)], WALL);
+  consumer.tick(WALL + 200_000);
+  expect(ofLimits(consumer)).toMatchObject([{ beganMs: WALL + 2000, clearedMs: WALL + 12_000 }]);
+});
+
+test('an excursion after a restart does not take the name of one that was rising before it', () => {
+  const { consumer } = open([high({ onDelayMs: 5000 })]);
+  const next = '2-00000000000000bb';
+  const start = record({ sequence: 2, readings: [[1, 2000, 12]], covered: [[1], 2000, 2000] });
+  const booted = record({ sequence: 1, epoch: next, readings: [[1, 100, 13]] });
+  const back = [[1, 20_000, 5]] as const;
+  const again = [[1, 40_000, 13]] as const;
+  const late = [
+    record({ sequence: 3, lane: 'backfill', covered: [[1], 3000, 19_000] }),
+    record({ sequence: 4, lane: 'backfill', readings: back, covered: [[1], 20_000, 20_000] }),
+    record({ sequence: 5, lane: 'backfill', readings: again, covered: [[1], 21_000, 40_000] }),
+  ];
+  const held = record({ sequence: 2, epoch: next, covered: [[1], 101, 9000] });
+  const events = consumer.apply([start, booted, ...late, held], WALL);
+  expect(events.at(-1)).toMatchObject({ kind: 'raised', alarm: { beganMs: WALL + 100 } });
+  consumer.tick(WALL + 200_000);
+  expect(ofLimits(consumer)).toMatchObject([
+    { beganMs: WALL + 100, isHistorical: false, clearedMs: null },
+    { beganMs: WALL + 2000, isHistorical: true, clearedMs: WALL + 20_000 },
+  ]);
+});
+
 test('a stretch of history goes on where the one before it ended, whatever live evaluation made of it', () => {
   const { consumer } = open([high({ onDelayMs: 5000, offDelayMs: 4000 })]);
   const reading = (sequence: number, monoMs: number, value: number) =>

@@ -259,7 +259,7 @@ export class AlarmConsumer {
     for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
       const { series } = watched.row;
       const track = this.#marks.track(series, before);
-      const jump = { track, end: null, untilMonoMs: null, missingAfter: null, isBreak: true };
+      const jump = { track, end: null, untilMonoMs: null, missing: null, isBreak: true };
       this.#history.jump(watched, jump, source);
       this.#marks.sample[series] = NOTHING;
       this.#marks.mark[series] = NOTHING;
@@ -288,13 +288,13 @@ export class AlarmConsumer {
       // A state record repeats what is accounted for elsewhere.
       if (isOld && record.isState) continue;
       if (isOld && arrival.isPresent && monoMs === marks.sample[series]!) continue;
-      if (!isOld && arrival.isAfterHole && watched.isRunning) {
+      if (!isOld && arrival.missing !== null && watched.isRunning) {
         this.#believe(gateway, watched, record, source);
       }
       const mark = marks.mark[series]!;
       const fromMonoMs = this.#from(watched, record, monoMs, mark);
       const isBreak = mark !== NOTHING && fromMonoMs - mark > watched.holeMs;
-      const isJump = isBreak || (mark !== NOTHING && arrival.isAfterHole);
+      const isJump = isBreak || (mark !== NOTHING && arrival.missing !== null);
       const isBegun = mark === NOTHING && arrival.whole < record.row.sequence;
       if (isOld || isJump || isBegun || !this.#isStill(watched, value, quality[at]!)) {
         const sample: Sample = {
@@ -314,8 +314,8 @@ export class AlarmConsumer {
         }
         const track = marks.track(series, record.row.epoch);
         if (isJump) {
-          const missingAfter = arrival.isAfterHole ? gateway.contiguous : null;
-          const jump = { track, end: sample, untilMonoMs: monoMs, missingAfter, isBreak };
+          const { missing } = arrival;
+          const jump = { track, end: sample, untilMonoMs: monoMs, missing, isBreak };
           this.#history.jump(watched, jump, source);
         }
         if (isBegun) this.#history.begin(watched, sample, source);
@@ -400,7 +400,7 @@ export class AlarmConsumer {
         const track = marks.track(series, epoch);
         if (isJump) {
           const end = heldAt(track, epoch, fromMonoMs, atMs - (untilMonoMs - fromMonoMs));
-          const jump = { track, end, untilMonoMs: fromMonoMs, missingAfter: null, isBreak: true };
+          const jump = { track, end, untilMonoMs: fromMonoMs, missing: null, isBreak: true };
           this.#history.jump(watched, jump, source);
         }
         if (watched.isRunning) this.#step(watched, track, input, source);

@@ -83,10 +83,8 @@ interface Stretch {
   /** In the order of sequence, then of coming. */
   waiting: Waiting[];
   heardMs: number;
-  /**
-   * The newest contiguous sequence when a missing record was the reason; null for a hole in time.
-   */
-  readonly missingAfter: number | null;
+  /** The newest missing sequence when that was the reason; null for a hole in time. */
+  readonly missing: number | null;
 }
 
 export interface Jump {
@@ -94,7 +92,7 @@ export interface Jump {
   readonly track: Track;
   readonly end: Sample | null;
   readonly untilMonoMs: number | null;
-  readonly missingAfter: number | null;
+  readonly missing: number | null;
   /** Live evaluation does not know what was between: it restarts what runs. */
   readonly isBreak: boolean;
 }
@@ -137,19 +135,19 @@ export class History {
 
   /**
    * Live evaluation is about to jump. A missing record alone opens one stretch a series, not one a
-   * sample.
+   * sample behind it.
    */
   jump(watched: Watched, jump: Jump, source: Source): void {
-    const { track, end, untilMonoMs, missingAfter, isBreak } = jump;
+    const { track, end, untilMonoMs, missing, isBreak } = jump;
     if (track.epoch === null) return;
     const newest = this.#bySeries.get(watched.row.series)?.at(-1);
-    const isKnown = missingAfter !== null && newest?.stretch.missingAfter === missingAfter;
+    const isKnown = missing !== null && newest?.stretch.missing === missing;
     if (isKnown && !isBreak) return;
     const states = Object.fromEntries(
       watched.watches.map(({ subject, verdict }) => [subject.rule.id, { track, verdict }]),
     );
     const { epoch, sampleMonoMs: fromMonoMs } = track;
-    const span = { epoch, fromMonoMs, untilMonoMs, end, missingAfter };
+    const span = { epoch, fromMonoMs, untilMonoMs, end, missing };
     this.#add(watched, stretchFrom(span, states, source.receivedMs), source);
   }
 
@@ -473,7 +471,7 @@ function handOver({ end, cleared }: Stretch, last: Verdict, next: Stretch, rule:
   return true;
 }
 
-type Beginning = Pick<Stretch, 'epoch' | 'fromMonoMs' | 'untilMonoMs' | 'end' | 'missingAfter'>;
+type Beginning = Pick<Stretch, 'epoch' | 'fromMonoMs' | 'untilMonoMs' | 'end' | 'missing'>;
 
 function stretchFrom(beginning: Beginning, states: Stretch['states'], heardMs: number): Stretch {
   const nothing = { ended: {}, cleared: {}, waiting: [], isBegun: false };
@@ -482,6 +480,6 @@ function stretchFrom(beginning: Beginning, states: Stretch['states'], heardMs: n
 
 function unknown(epoch: Epoch, present: Sample | null, heardMs: number): Stretch {
   const untilMonoMs = present?.epoch === epoch ? present.monoMs : null;
-  const span = { epoch, fromMonoMs: -1, untilMonoMs, end: present, missingAfter: null };
+  const span = { epoch, fromMonoMs: -1, untilMonoMs, end: present, missing: null };
   return stretchFrom(span, {}, heardMs);
 }

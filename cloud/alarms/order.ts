@@ -114,8 +114,8 @@ export interface Arrival {
   readonly isNewEpoch: boolean;
   /** It shows what is now: not from a backlog. */
   readonly isLive: boolean;
-  /** A record before this one is still missing. */
-  readonly isAfterHole: boolean;
+  /** The newest sequence before this one that is still missing; null when none is. */
+  readonly missing: number | null;
   /** Every record of its epoch up to this sequence has come. */
   readonly whole: number;
   /** Coverage that may be believed now, this record's or that of ones that waited, oldest first. */
@@ -146,15 +146,15 @@ export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
   const whole = note(gateway, epoch, sequence);
   if (isNewEpoch) begin(gateway, epoch, sequence);
   if (gateway.epoch !== epoch) {
-    const notNow = { isPresent: false, isLive: false, isAfterHole: false };
+    const notNow = { isPresent: false, isLive: false, missing: null };
     return { ...notNow, isNewEpoch, whole, coverage: coveredBy(sequence, record.coverage) };
   }
   gateway.presentMs = Math.max(gateway.presentMs, receivedMs);
   if (isLive) moveHead(gateway, record);
-  const isAfterHole = sequence > gateway.contiguous + 1;
+  const missing = sequence > gateway.contiguous + 1 ? missingBefore(gateway, sequence) : null;
   // What waited before it is believed now: what is missing is late, and late samples are history's.
   if (record.isState && isLive) gateway.contiguous = Math.max(gateway.contiguous, sequence);
-  const arrival = { isPresent: true, isNewEpoch, isLive, isAfterHole, whole };
+  const arrival = { isPresent: true, isNewEpoch, isLive, missing, whole };
   if (sequence <= gateway.contiguous) {
     const own = coveredBy(sequence, record.coverage);
     return { ...arrival, coverage: [...own, ...ready(gateway)] };
@@ -202,6 +202,13 @@ function note(gateway: Gateway, epoch: Epoch, sequence: number): number {
   }
   came.ranges = ranges;
   return ranges[0]?.first === 1 ? ranges[0].last : 0;
+}
+
+// Every sequence from the one behind it to this one has come.
+function missingBefore({ came, epoch, contiguous }: Gateway, sequence: number): number {
+  const ranges = came.find((it) => it.epoch === epoch)?.ranges ?? [];
+  const range = ranges.find(({ first, last }) => first <= sequence && sequence <= last);
+  return Math.max(contiguous, (range?.first ?? sequence) - 1);
 }
 
 /**

@@ -13,9 +13,9 @@
 // of its delay.
 //
 // A hole of more than HOLE_PERIODS periods between watermark and `fromMonoMs`, and a new epoch,
-// restart running delays and hold everything else. A bad value holds the state and stops a running
-// delay like a clock, so that a line that loses every fifth answer still raises an alarm, a little
-// later.
+// restart running delays, an excursion that is rising with its name, and hold everything else. A
+// bad value holds the state and stops a running delay like a clock, so that a line that loses every
+// fifth answer still raises an alarm, a little later.
 import { unreachable } from '../fault.ts';
 import { isBad, type QualityCode } from '../quality.ts';
 import { occurrenceName } from './digest.ts';
@@ -163,19 +163,8 @@ export function step(
   switch (input.kind) {
     case 'sample':
       return takeSample(subject, state, input);
-    case 'covered': {
-      const { epoch, fromMonoMs, untilMonoMs, atMs } = input;
-      const { track } = state;
-      if (track.epoch === epoch && untilMonoMs <= track.markMonoMs) return [state, []];
-      const fromAtMs = atMs - (untilMonoMs - fromMonoMs);
-      let { verdict } = enter(subject, state, epoch, fromMonoMs, fromAtMs);
-      if (subject.rule.kind === 'no-data' && verdict.phase === 'active' && track.usable) {
-        verdict = { ...verdict, phase: 'falling', sinceMonoMs: untilMonoMs, sinceAtMs: atMs };
-      }
-      const [after, transitions] = run(subject, verdict, track.value, untilMonoMs + 1);
-      const entered = track.epoch === epoch ? track : { ...track, epoch, sampleMonoMs: -1 };
-      return [{ track: { ...entered, markMonoMs: untilMonoMs }, verdict: after }, transitions];
-    }
+    case 'covered':
+      return takeCoverage(subject, state, input);
     case 'passed': {
       if (subject.rule.kind !== 'no-data' || state.track.epoch !== input.epoch) return [state, []];
       const verdict = silence(subject, state, input);
@@ -206,6 +195,35 @@ export function rejudge(
   return [{ track, verdict: after }, transitions];
 }
 
+function takeCoverage(
+  subject: Subject,
+  state: Evaluation,
+  input: Extract<Input, { kind: 'covered' }>,
+): [Evaluation, readonly Transition[]] {
+  const { epoch, fromMonoMs, untilMonoMs, atMs } = input;
+  const { track } = state;
+  const isSameEpoch = track.epoch === epoch;
+  if (isSameEpoch && untilMonoMs <= track.markMonoMs) return [state, []];
+  const entered = isSameEpoch ? track : { ...track, epoch, sampleMonoMs: -1 };
+  const covered = { ...entered, markMonoMs: untilMonoMs };
+  if (entered.sampleMonoMs < 0) return [{ track: covered, verdict: halt(state.verdict) }, []];
+  const fromAtMs = atMs - (untilMonoMs - fromMonoMs);
+  const known: First = { epoch, monoMs: fromMonoMs, atMs: fromAtMs, value: track.value };
+  let { verdict } = enter(subject, state, fromMonoMs, known);
+  if (subject.rule.kind === 'no-data' && verdict.phase === 'active' && track.usable) {
+    verdict = { ...verdict, phase: 'falling', sinceMonoMs: untilMonoMs, sinceAtMs: atMs };
+  }
+  const [after, transitions] = run(subject, verdict, track.value, untilMonoMs + 1);
+  return [{ track: covered, verdict: after }, transitions];
+}
+
+// A restart reports every point anew: as long as that report has not come, coverage tells nothing
+// of the value, and the one from before the restart runs no delay.
+function halt(verdict: Verdict): Verdict {
+  if (verdict.phase === 'rising') return NO_VERDICT;
+  return verdict.phase === 'falling' ? { ...verdict, phase: 'active', heldMonoMs: -1 } : verdict;
+}
+
 function takeSample(
   subject: Subject,
   state: Evaluation,
@@ -215,8 +233,7 @@ function takeSample(
   const isSameEpoch = state.track.epoch === epoch;
   if (isSameEpoch && monoMs <= state.track.sampleMonoMs) return [state, []];
   const fromMonoMs = Math.min(input.fromMonoMs, monoMs);
-  const fromAtMs = atMs - (monoMs - fromMonoMs);
-  const { verdict } = enter(subject, state, epoch, fromMonoMs, fromAtMs);
+  const { verdict } = enter(subject, state, fromMonoMs, { epoch, monoMs, atMs, value });
   const [before, early] = run(subject, verdict, state.track.value, monoMs);
   const usable = !isBad(input.quality);
   const judged = judge(subject.rule, before, { epoch, monoMs, atMs, value, usable });
@@ -226,16 +243,17 @@ function takeSample(
   return [{ track, verdict: after }, early.length ? [...early, ...late] : late];
 }
 
-// A new epoch or a hole restarts the running delay where knowledge begins again. Silence that goes
+// A new epoch or a hole restarts the running delay at what is known for certain again: a sample, or
+// what held all through coverage. Silence that goes
 // on through a hole is still silence: a device that fails is asked more and more seldom, and must
 // not stay unnoticed.
 function enter(
   { periodMs, rule }: Subject,
   { track, verdict }: Evaluation,
-  epoch: string,
   fromMonoMs: number,
-  fromAtMs: number,
+  known: First,
 ): { verdict: Verdict } {
+  const { epoch } = known;
   const isRunning = verdict.phase === 'rising' || verdict.phase === 'falling';
   const isHole =
     track.epoch !== epoch ||
@@ -243,8 +261,11 @@ function enter(
   if (!isRunning || !isHole) return { verdict };
   const isSilence = rule.kind === 'no-data' && verdict.phase === 'rising';
   if (isSilence && track.epoch === epoch) return { verdict };
-  const heldMonoMs = verdict.heldMonoMs < 0 ? -1 : fromMonoMs;
-  return { verdict: { ...verdict, sinceMonoMs: fromMonoMs, sinceAtMs: fromAtMs, heldMonoMs } };
+  const heldMonoMs = verdict.heldMonoMs < 0 ? -1 : known.monoMs;
+  const since = { sinceMonoMs: known.monoMs, sinceAtMs: known.atMs, heldMonoMs };
+  if (verdict.phase === 'falling') return { verdict: { ...verdict, ...since } };
+  // Whether it is still the excursion from before nobody knows: it has the name of what is known.
+  return { verdict: { ...verdict, ...since, first: known } };
 }
 
 interface Moment {

@@ -113,4 +113,24 @@ export const cases: readonly Case[] = [
     seed,
     kinds: firstKinds,
   })),
+  {
+    claim: 'an excursion after a restart does not take the name of one that was rising before it',
+    seed: 1591,
+    kinds: firstKinds,
+  },
+  {
+    claim: 'an excursion after a hole does not take the name of one that was rising before it',
+    seed: 985,
+    kinds: firstKinds,
+  },
+  {
+    claim: 'coverage that overtakes the first sample of an epoch says nothing of a value before it',
+    seed: 148,
+    kinds: firstKinds,
+  },
+  {
+    claim: 'a sample that is lost behind another lost one makes no excursion of its own',
+    seed: 221,
+    kinds: firstKinds,
+  },
 ];
