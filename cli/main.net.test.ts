@@ -99,6 +99,16 @@ test('machine output is JSON and nothing else', () => {
   expect(JSON.parse(lifeline('version', '--json').stdout)).toHaveProperty('lifeline');
 });
 
+test('--version says what version does, and profiles are a list for programs too', () => {
+  expect(lifeline('--version').stdout).toBe(lifeline('version').stdout);
+  expect(JSON.parse(lifeline('--version', '--json').stdout)).toHaveProperty('node');
+  const profiles = JSON.parse(lifeline('profile', 'list', '--json').stdout);
+  expect(profiles.find(({ id }: { id: string }) => id === 'keller/series-30')).toMatchObject({
+    vendor: 'Keller',
+    title: { zh: expect.stringMatching(/[一-鿿]/) },
+  });
+});
+
 test('completion knows every word, for three shells', () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { stdout } = lifeline('completion', shell);

@@ -27,6 +27,10 @@ export async function main(args: readonly string[]): Promise<number> {
   const output = makeOutput(languageFrom(args), args.includes('--json'));
   const [word, ...rest] = args;
   try {
+    if (word === '--version' || word === '-V') {
+      const [verb] = Object.values((await import('./version.ts')).verbs);
+      return await verb!.run(parse(verb!, rest), output);
+    }
     if (word === undefined || word === 'help' || word.startsWith('-')) {
       await printHelp(output, word === 'help' ? rest[0] : undefined);
       return word === undefined ? exit.usage : exit.done;

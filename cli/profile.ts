@@ -1,6 +1,7 @@
 import {
   profileCheck,
   profileList,
+  profileObjects,
   profileShow,
   profileTest,
   renderTests,
@@ -13,7 +14,8 @@ export const verbs: Readonly<Record<string, Verb>> = {
     usage: 'list',
     summary: { en: 'device models that are known', zh: '列出已知的设备型号' },
     run: async (_given, output) => {
-      output.print(profileList(output.language));
+      if (output.json) output.print(JSON.stringify(profileObjects()));
+      else output.print(profileList(output.language));
       return exit.done;
     },
   },

@@ -25,25 +25,67 @@ export const sitePorts: Readonly<Record<Site, number>> = {
 };
 
 async function runDevice(given: Given, output: Output): Promise<number> {
+  const signal = stopSignal();
   const device = new SimulatedDevice(loadProfile(given.words[0]!));
   for (const assignment of given.list('set')) {
     const [point, text] = assignment.split('=');
-    if (!point || text === undefined)
+    if (!point || text === undefined) {
       throw new UsageError(bilingual('sim-set-usage', { found: assignment }));
+    }
     const value = text === 'true' ? true : text === 'false' ? false : Number(text);
     device.set(point, value);
   }
+  const faults = given.list('fault');
+  for (const fault of faults.filter(isFrozen)) device.freeze(fault.split('=').slice(1));
+  if (faults.includes('frozen')) device.freeze();
   const unit = given.number('unit') ?? 1;
   const server = await serveModbus({
     host: given.text('host') ?? HOST,
     port: given.number('port') ?? 1502,
     banks: new Map([[unit, device]]),
-    faults: given.list('fault').map(faultOf),
+    faults: faults.filter((fault) => !isFrozen(fault)).map(faultOf),
   });
   listening(output, `${given.words[0]} (unit ${unit})`, server.port);
-  await aborted(stopSignal());
+  tellParent({ kind: 'ready', facts: { port: server.port } });
+  const startMs = systemClock.monoMs();
+  while (given.flag('move') && !signal.aborted) {
+    move(device, systemClock.monoMs() - startMs);
+    await systemClock.sleep(CITY_STEP_MS, signal);
+  }
+  await aborted(signal);
   await server.close();
   return exit.done;
+}
+
+const SWING_MS = 60_000;
+
+// Every measured value swings through the middle half of its range, each at its own point of the
+// swing.
+function move(device: SimulatedDevice, passedMs: number): void {
+  device.profile.points.forEach(({ id, definition, states }, at) => {
+    if (definition.type !== 'number' || definition.range === null || states.size > 0) return;
+    const [min, max] = definition.range;
+    const swing = Math.sin((2 * Math.PI * passedMs) / SWING_MS + at) / 4;
+    device.set(id, min + (max - min) * (0.5 + swing));
+  });
+}
+
+// A sensor that sticks answers as before and never moves again: `frozen`, or `frozen=POINT`; among
+// many devices `frozen=DEVICE` or `frozen=DEVICE/POINT`.
+function isFrozen(fault: string): boolean {
+  return fault === 'frozen' || fault.startsWith('frozen=');
+}
+
+function freeze(faults: readonly string[], devices: ReadonlyMap<string, SimulatedDevice>): void {
+  for (const fault of faults) {
+    const [id = '', point] = fault.split('=')[1]?.split('/') ?? [];
+    if (!fault.startsWith('frozen=')) {
+      throw new UsageError(bilingual('sim-frozen-usage', { found: fault }));
+    }
+    const device = devices.get(id);
+    if (!device) throw new Fault('sim_point_unknown', 'never', bilingual('sim-no-device', { id }));
+    device.freeze(point === undefined ? undefined : [point]);
+  }
 }
 
 // `silence`, `delay=500`, `exception=2`, `split=3`, `merge=2`, `wrong-transaction`, ... as on the
@@ -69,7 +111,7 @@ function faultOf(text: string): ModbusFault {
       return { kind, frames: value };
     default:
       throw new UsageError(
-        `--fault "${text}": silence, delay=MS, exception=CODE, wrong-transaction, wrong-unit, ` +
+        `--fault "${text}": frozen[=POINT], silence, delay=MS, exception=CODE, wrong-transaction, wrong-unit, ` +
           'split=BYTES, merge=FRAMES, garbage=BYTES, duplicate, close',
       );
   }
@@ -97,6 +139,7 @@ async function runCity(given: Given, output: Output): Promise<number> {
   const host = given.text('host') ?? HOST;
   const city = await City.open(seed === undefined ? systemRandom : seededRandom(seed));
   city.advance(0, hourNow());
+  freeze(given.list('fault'), new Map(city.devices.map(({ id, device }) => [id, device])));
   const servers = new Map<Site, ModbusServer>();
   for (const site of sites) {
     const devices = city.devices.filter((device) => device.site === site);
@@ -178,6 +221,7 @@ async function runReplay(given: Given, output: Output): Promise<number> {
   });
   listening(output, file, server.port);
   show(recording, devices, 0);
+  freeze(given.list('fault'), devices);
   const served = () => [...devices.values()].reduce((sum, device) => sum + device.served, 0);
   answerParent({ served });
   tellParent({ kind: 'ready', facts: { port: server.port, rows: recording.atMs.length } });
@@ -246,16 +290,30 @@ export const verbs: Readonly<Record<string, Verb>> = {
   device: {
     usage: 'device PROFILE',
     summary: {
-      en: 'a device of a known model over Modbus TCP',
-      zh: '按已知型号模拟一台 Modbus TCP 设备',
+      en: 'a device of a known model over Modbus TCP; with --move its values swing',
+      zh: '按已知型号模拟一台 Modbus TCP 设备；加 --move 数值会变化',
     },
-    options: { host: 'text', port: 'port', unit: 'number', set: 'list', fault: 'list' },
+    options: {
+      host: 'text',
+      port: 'port',
+      unit: 'number',
+      set: 'list',
+      move: 'flag',
+      fault: 'list',
+    },
     run: runDevice,
   },
   city: {
     usage: 'city',
     summary: { en: 'the devices of the demo city', zh: '模拟演示城市的全部设备' },
-    options: { host: 'text', gas: 'port', water: 'port', bridge: 'port', seed: 'number' },
+    options: {
+      host: 'text',
+      gas: 'port',
+      water: 'port',
+      bridge: 'port',
+      seed: 'number',
+      fault: 'list',
+    },
     run: runCity,
   },
   replay: {
@@ -271,6 +329,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       port: 'port',
       wait: 'number',
       stay: 'flag',
+      fault: 'list',
     },
     run: runReplay,
   },

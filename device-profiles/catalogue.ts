@@ -19,6 +19,15 @@ export interface Outcome {
   readonly failed: boolean;
 }
 
+/** The library for programs: one object a profile, nothing in it translated but by both texts. */
+export function profileObjects() {
+  return listProfiles().map((id) => {
+    const { revision, kind, vendor, models, title, source, points } = loadProfile(id);
+    const { status } = source;
+    return { id, revision, kind, vendor, models, title, status, points: points.length };
+  });
+}
+
 /** One line a profile: id, kind, title. */
 export function profileList(language: Language): string {
   const ids = listProfiles();

@@ -9,6 +9,10 @@ export const simulatorMessages = {
     en: '--set point=value, not "{found}"',
     zh: '--set 测点=值，而不是“{found}”',
   },
+  'sim-frozen-usage': {
+    en: '--fault frozen=DEVICE or frozen=DEVICE/POINT, not "{found}"',
+    zh: '--fault frozen=设备 或 frozen=设备/测点，而不是“{found}”',
+  },
   'sim-speed-usage': { en: '--speed: more than 0', zh: '--speed：应大于 0' },
   'sim-playing': { en: 'playing since {at}', zh: '自 {at} 开始回放' },
   'sim-played': {
