@@ -13,6 +13,7 @@ import { sampleAlarm } from '../notify/notifier.contract.ts';
 import { Pipeline } from '../notify/pipeline.ts';
 import { Registry, type Right } from '../registry/registry.ts';
 import { alarmRoutes } from './alarm-routes.ts';
+import { checkDescribed } from './openapi.contract.ts';
 import { type Api, openApi } from './server.ts';
 import { EventStream } from './stream.ts';
 
@@ -106,4 +107,23 @@ test('a scoped token confirms for its own assets only', async () => {
   expect(await stateNow()).toBe('accepted');
   expect((await confirm('gas/MP-1193')).status).toBe(200);
   expect(await stateNow()).toBe('confirmed');
+});
+
+test('the OpenAPI document describes every answer about alarms, problems too', async () => {
+  alarms.presence('gw-1', false, WALL);
+  alarms.tick(WALL + 3_600_000);
+  const silent = alarms
+    .list({ state: 'open', limit: 10 })
+    .find(({ gateway }) => gateway === 'gw-1');
+  const seen = await checkDescribed({
+    base: `http://127.0.0.1:${api.port}`,
+    tokenFor,
+    params: { id: silent?.occurrence ?? '' },
+    bodies: {
+      'POST /v1/alarms/{id}/acknowledge': { note: 'on my way' },
+      'POST /v1/confirmations': { confirmed: `${occurrence}.raised`, by: 'li' },
+    },
+  });
+  expect(seen).toContain('POST /v1/alarms/{id}/acknowledge 200');
+  expect(seen).toContain('POST /v1/alarms/{id}/acknowledge 404');
 });

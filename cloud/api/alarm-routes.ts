@@ -116,6 +116,7 @@ export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSou
       url: '/v1/alarms/:id/acknowledge',
       right: 'operate',
       summary: 'Say that you have it; refused for an occurrence that a newer one has superseded',
+      problems: [409],
       params: schemas.params.alarm,
       body: schemas.acknowledgement,
       answer: schemas.alarm,
@@ -141,6 +142,7 @@ function recordRoutes(
       url: '/v1/journal',
       right: 'read',
       summary: 'Who did what and what the machine decided, the oldest first',
+      problems: [404],
       query: schemas.journalQuery,
       answer: schemas.listOf(schemas.journalEntry),
       handle: ({ query, principal }) => {
@@ -199,6 +201,7 @@ function confirmationRoute(
     url: '/v1/confirmations',
     right: 'operate',
     summary: 'A receiver says in its own word that it has an alarm, and who saw it',
+    problems: [404],
     body: schemas.confirmation,
     answer: schemas.confirmation,
     handle: ({ body, principal }) => {

@@ -3,6 +3,9 @@
 import type { z } from 'zod';
 import type { Principal, Right } from '../registry/registry.ts';
 
+/** Statuses a handler answers with itself. */
+export type Problem = 404 | 409 | 503;
+
 export interface Call<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
@@ -16,6 +19,8 @@ export interface Route {
   /** `public` needs no token; only health is. */
   readonly right: Right | 'public';
   readonly summary: string;
+  /** Problems beyond those that follow from right, parameters and body. */
+  readonly problems?: readonly Problem[];
   readonly schemas: {
     readonly params?: z.ZodType;
     readonly query?: z.ZodType;

@@ -166,6 +166,7 @@ function gatewayRoutes(clock: Clock, sources: DataSources): Route[] {
       url: '/v1/gateways',
       right: 'administer',
       summary: 'Enrol a gateway, or give it a new secret',
+      problems: [409],
       body: schemas.enrolment,
       answer: schemas.created,
       handle: ({ body }) => {
@@ -293,6 +294,7 @@ function seriesRoutes(clock: Clock, sources: DataSources): Route[] {
       url: '/v1/series/:series/history',
       right: 'read',
       summary: 'Readings as stored, or min, max and mean a bucket; gaps and quality kept',
+      problems: [503],
       params: schemas.params.series,
       query: schemas.historyQuery,
       answer: schemas.historyAnswer,
@@ -355,6 +357,7 @@ function accountRoutes(clock: Clock, { store, series }: DataSources): Route[] {
       url: '/v1/gaps',
       right: 'read',
       summary: 'What is missing, from when to when, how much, and why; the last day by default',
+      problems: [503],
       query: schemas.gapQuery,
       answer: schemas.listOf(schemas.gap),
       handle: async ({ query, principal }) => {
@@ -388,6 +391,7 @@ function accountRoutes(clock: Clock, { store, series }: DataSources): Route[] {
       url: '/v1/account',
       right: 'administer',
       summary: 'What was taken, stored, left out as unchanged, missed, given up; counted by query',
+      problems: [503],
       query: schemas.accountQuery,
       answer: schemas.account,
       handle: async ({ query }) => {
@@ -428,6 +432,7 @@ function principalRoutes(clock: Clock, { registry }: DataSources): Route[] {
       url: '/v1/principals',
       right: 'administer',
       summary: 'Issue a token, or a new one for a principal that exists',
+      problems: [409],
       body: schemas.token,
       answer: schemas.created,
       handle: ({ body }) => ({ secret: registry.issueToken(body, clock.wallMs()) }),

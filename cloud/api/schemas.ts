@@ -232,6 +232,8 @@ export const streamQuery = z.object({
   topics: z.string().max(100).default('alarms,gateways').describe('readings, alarms, gateways'),
 });
 
+export const streamBody = z.string().describe('`event:`, `id:` and `data:` (JSON) of each event');
+
 export const removed = z.object({ removed: z.boolean() });
 
 export const created = z.object({ secret: z.string().describe('shown once, not kept') });

@@ -19,7 +19,7 @@ import { bilingual, languages } from '../../core/text/text.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { Route } from './route.ts';
-import { streamQuery } from './schemas.ts';
+import { problem, streamBody, streamQuery } from './schemas.ts';
 import type { EventStream, StreamReader, StreamTopic } from './stream.ts';
 import { streamTopics } from './stream.ts';
 
@@ -121,7 +121,8 @@ function refuseUnclassified(server: FastifyInstance): void {
 }
 
 async function addRoutes(server: FastifyInstance, routes: readonly Route[]): Promise<void> {
-  for (const { method, url, right, summary, schemas, handle } of routes) {
+  for (const each of routes) {
+    const { method, url, right, summary, schemas, handle } = each;
     server.route({
       method,
       url,
@@ -132,7 +133,7 @@ async function addRoutes(server: FastifyInstance, routes: readonly Route[]): Pro
         ...(schemas.params && { params: schemas.params }),
         ...(schemas.query && { querystring: schemas.query }),
         ...(schemas.body && { body: schemas.body }),
-        response: { 200: schemas.answer },
+        response: { 200: schemas.answer, ...described(problemsOf(each)) },
       },
       handler: (request) =>
         handle({
@@ -143,6 +144,44 @@ async function addRoutes(server: FastifyInstance, routes: readonly Route[]): Pro
         }),
     });
   }
+}
+
+const problemTexts = {
+  400: 'The call is not what the API takes; `errors` names the fields',
+  401: 'No token, or one that is not valid',
+  403: 'The token has not the right, or its scope does not allow it',
+  404: 'There is no such thing, or it is beyond the scope of the token',
+  409: 'Somebody or something was faster',
+  413: 'The body is larger than 1 MB',
+  415: 'The body is not application/json',
+  421: 'The Host of the request is not this server',
+  500: 'The server failed',
+  503: 'The store does not answer now; try again later',
+} as const;
+
+/** What can go wrong with any call of a route, and what its handler adds. */
+function problemsOf({ method, right, schemas, problems = [] }: Route): number[] {
+  const { params, query } = schemas;
+  return [
+    ...(params || query || method !== 'GET' ? [400] : []),
+    ...(right === 'public' ? [] : [401, 403]),
+    ...(params ? [404] : []),
+    ...(method === 'GET' ? [] : [413, 415]),
+    ...[421, 500],
+    ...problems,
+  ];
+}
+
+function described(statuses: readonly number[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: problemTexts[status as keyof typeof problemTexts],
+        content: { 'application/problem+json': { schema: problem } },
+      },
+    ]),
+  );
 }
 
 const nobody: Principal = { name: 'anonymous', right: 'read', scope: '\0' };
@@ -203,6 +242,7 @@ const statusOf: Partial<Record<string, number>> = {
   api_too_large: 413,
   api_not_json: 415,
   registry_bad_id: 400,
+  registry_full: 409,
 };
 
 function notThere({ method, url }: FastifyRequest): Fault {
@@ -275,6 +315,13 @@ function addStream(clock: Clock, server: FastifyInstance, stream: EventStream): 
     schema: {
       summary: 'Live events as text/event-stream; resumes by Last-Event-ID (read)',
       querystring: streamQuery,
+      response: {
+        200: {
+          description: 'Events until either side ends it',
+          content: { 'text/event-stream': { schema: streamBody } },
+        },
+        ...described([400, 401, 403, 421, 500]),
+      },
     },
     handler: (request, reply) => {
       const { topics } = request.query as { topics: string };
