@@ -25,6 +25,7 @@ export const reasons = [
   'substituted', // Not measured; put in by a person or a rule.
   'initial', // Not read yet since start.
   'decode', // The bytes do not form a value of the declared type.
+  'not_in_service', // The device says that it warms up, is inhibited or calibrated.
 ] as const;
 export type Reason = (typeof reasons)[number];
 
@@ -53,6 +54,16 @@ export function isGood(code: QualityCode): boolean {
 
 export function isBad(code: QualityCode): boolean {
   return code >> 6 === 2;
+}
+
+const NOT_IN_SERVICE = qualityCode('bad', 'not_in_service');
+
+/**
+ * Nothing usable was heard of the point. A device that says of itself that it is not in service has
+ * no value either, but it is not silent: its mode tells, and is an alarm of its own.
+ */
+export function isSilent(code: QualityCode): boolean {
+  return isBad(code) && code !== NOT_IN_SERVICE;
 }
 
 interface Mapping {
@@ -84,6 +95,7 @@ const badCodes: Record<Reason, number> = {
   substituted: bad,
   initial: 0x80320000,
   decode: 0x80070000, // BadDecodingError
+  not_in_service: 0x808d0000, // BadOutOfService
 };
 
 const uncertainCodes: Partial<Record<Reason, number>> = {

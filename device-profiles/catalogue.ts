@@ -83,10 +83,25 @@ function pointLine({ id, definition, address }: ProfilePoint, language: Language
 function ruleLine(point: ProfilePoint, rule: RuleProposal, language: Language): string {
   const title = rule.title[language];
   const norm = point.norms[rule.id];
-  const after = norm ? ` (${say(language, 'profile-norm', { norm })})` : '';
+  const remarks = norm ? [say(language, 'profile-norm', { norm })] : [];
+  const parts = point.defaults?.[rule.id] ?? [];
+  if (parts.includes('rule')) remarks.push(say(language, 'profile-default'));
+  else if (parts.length) {
+    remarks.push(say(language, 'profile-default-parts', { parts: parts.join(', ') }));
+  }
+  const after = remarks.length ? ` (${remarks.join('; ')})` : '';
   if (rule.kind === 'no-data') {
     const values = { title, after: durationText(rule.silentMs), level: rule.level };
     return say(language, 'profile-silent', values) + after;
+  }
+  if (rule.kind === 'state') {
+    const names = rule.states.map((state) => {
+      const isFlag = point.definition.type === 'boolean';
+      return point.states.get(isFlag ? state === 1 : state)?.[language] ?? `${state}`;
+    });
+    const states = names.join(language === 'zh' ? '、' : ', ');
+    const values = { title, states, level: rule.level, delay: durationText(rule.onDelayMs) };
+    return say(language, 'profile-state', values) + after;
   }
   const isHigh = rule.side === 'high' || rule.side === 'high-high';
   const values = {

@@ -8,30 +8,49 @@ import { didYouMean } from '../core/problems.ts';
 import { bilingual } from '../core/text/text.ts';
 import type { ModbusAddress, ModbusDevice } from '../protocols/modbus/address.ts';
 import { parseAddress, parseDevice } from '../protocols/modbus/address.ts';
-import type { LimitSource, PointSource, ProfileSource } from './format.ts';
-import { defaultPolls, identifyForm, POINTS_MAX, pointForm, testForm } from './format.ts';
+import { widened } from '../protocols/modbus/planner.ts';
+import type { Auxiliary, Trigger } from './auxiliary.ts';
+import { auxiliariesOf, checkBlock, registerOf, triggersOf } from './auxiliary-checks.ts';
+import type { FullLimit } from './defaults.ts';
+import { defaultAlarmSets, filledIn, limitsOf } from './defaults.ts';
+import type { DeviceKind, LimitSource, PointSource, ProfileSource } from './format.ts';
+import {
+  defaultPolls,
+  deviceKinds,
+  identifyForm,
+  POINTS_MAX,
+  pointForm,
+  testForm,
+} from './format.ts';
 import type { Identification } from './profile.ts';
+import { lineOf, outOfService } from './profile.ts';
 import { imageOf, isFloat, rawOf, valueTypeOf } from './raw-values.ts';
 
 export interface CrossChecked {
   /** The addresses that are right, by point id. */
   readonly addresses: ReadonlyMap<string, ModbusAddress>;
+  /** By point id, of the points that have one. */
+  readonly auxiliaries: ReadonlyMap<string, Auxiliary>;
+  readonly triggers: readonly Trigger[];
   readonly identify: readonly Identification[];
 }
 
 export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSource>): CrossChecked {
   const root = members(raw);
   const device = parseDevice(root['device'] ?? {}, ['device'], problems);
+  const kind = deviceKindOf(root);
   const addresses = new Map<string, ModbusAddress>();
+  const parsed = new Map<string, PointSource>();
   const points = Object.entries(members(root['points']));
   for (const [id, source] of points) {
     const path = ['points', id];
     const address = readAddress(source, path, problems);
     if (address) addresses.set(id, address);
-    if (address && device) checkBlock(address, device, [...path, 'read'], problems);
+    if (address && device) checkReach(address, device, [...path, 'read'], problems);
     const point = pointForm.safeParse(source);
     if (point.success) {
-      checkPoint(point.data, path, problems);
+      parsed.set(id, point.data);
+      checkPoint(point.data, kind, path, problems);
       checkInvalid(point.data, address, path, problems, keyPlace);
       checkKind(point.data, address, path, problems);
     }
@@ -39,9 +58,24 @@ export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSour
   if (points.length === 0 && isMap(root['points'])) problems.add(['points'], 'no-points', {});
   if (points.length > POINTS_MAX) problems.add(['points'], 'too-many', { maximum: POINTS_MAX });
   checkOverlaps(addresses, problems);
+  const triggers = triggersOf(root['triggers'], problems);
+  const context = { points: parsed, addresses, triggers, device, problems, keyPlace };
+  const auxiliaries = auxiliariesOf(context);
   const ids = points.map(([id]) => id);
-  checkTests(root['tests'], { ids, addresses, keyPlace, problems });
-  return { addresses, identify: identifications(root['identify'], problems) };
+  checkTests(root['tests'], { ids, addresses, auxiliaries, keyPlace, problems });
+  return {
+    addresses,
+    auxiliaries,
+    triggers: [...triggers.values()],
+    identify: identifications(root['identify'], device, problems),
+  };
+}
+
+/** Of a head that is wrong, what a number of no known kind gets. */
+function deviceKindOf(root: Readonly<Record<string, unknown>>): DeviceKind {
+  const kind = members(root['profile'])['kind'];
+  const known = Object.keys(deviceKinds) as DeviceKind[];
+  return known.find((name) => name === kind) ?? 'input-module';
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -58,33 +92,34 @@ function readAddress(source: unknown, path: Path, problems: Problems): ModbusAdd
   return isMap(read) ? parseAddress(read, [...path, 'read'], problems) : undefined;
 }
 
-function isBits({ table }: ModbusAddress): boolean {
-  return table === 'coil' || table === 'discrete';
-}
-
-function checkBlock(
+/** A value must fit a request, and the least block around it must be allowed. */
+function checkReach(
   address: ModbusAddress,
-  { limits }: ModbusDevice,
+  device: ModbusDevice,
   path: Path,
   problems: Problems,
 ): void {
-  const { width } = address;
-  if (!isBits(address) && width > limits.maxRegisters) {
-    problems.add(path, 'point-beyond-block', { width, widthMax: limits.maxRegisters });
-  }
+  checkBlock(address, device, path, problems);
+  const { minRegisters: least, maxRegisters: most } = device.limits;
+  if (address.table === 'coil' || address.table === 'discrete' || least <= address.width) return;
+  const span = { start: address.address, end: address.address + address.width };
+  if (least > most || widened(span, device, address.table)) return;
+  problems.add(path, 'block-forbidden', { least, address: address.address });
 }
 
-function checkPoint(point: PointSource, path: Path, problems: Problems): void {
+function checkPoint(point: PointSource, kind: DeviceKind, path: Path, problems: Problems): void {
   const { range, scale, alarms = {} } = point;
   if (scale === 0) problems.add([...path, 'scale'], 'scale-zero', {});
   if (range && range[0] >= range[1]) {
     problems.add([...path, 'range'], 'range-order', { min: range[0], max: range[1] });
   }
-  for (const name of ['high_high', 'high', 'low', 'low_low'] as const) {
-    const alarm = alarms[name];
-    if (alarm) checkLimit(name, alarm, range, [...path, 'alarms', name], problems);
+  const limits = limitsOf(point);
+  for (const { name, limit, isDefault } of limits) {
+    const at = isDefault ? [...path, 'default_alarms'] : [...path, 'alarms', name];
+    checkLimit(name, { limit, full: filledIn(name, limit, point, kind), range }, at, problems);
   }
-  checkOrder(alarms, path, problems);
+  checkOrder(limits, path, problems);
+  checkDefaultUnit(point, path, problems);
   const poll = parseDuration(point.poll ?? defaultPolls[point.class ?? 'trend']);
   const after = alarms.no_data && parseDuration(alarms.no_data.after);
   if (poll !== undefined && after !== undefined && after < NO_DATA_POLLS_MIN * poll) {
@@ -93,20 +128,37 @@ function checkPoint(point: PointSource, path: Path, problems: Problems): void {
   }
 }
 
+function checkDefaultUnit(point: PointSource, path: Path, problems: Problems): void {
+  if (!point.default_alarms) return;
+  const { unit: wanted } = defaultAlarmSets[point.default_alarms];
+  const { unit = '1' } = point;
+  if (unit === wanted) return;
+  const values = { set: point.default_alarms, wanted, unit };
+  problems.add([...path, 'default_alarms'], 'default-alarms-unit', values);
+}
+
 /** One lost answer is no silence: a device is silent after three times its period without one. */
 const NO_DATA_POLLS_MIN = 3;
 
+interface CheckedLimit {
+  readonly limit: LimitSource;
+  readonly full: FullLimit;
+  readonly range: readonly [number, number] | undefined;
+}
+
 function checkLimit(
   name: string,
-  { raise, clear }: LimitSource,
-  range: readonly [number, number] | undefined,
+  { limit, full, range }: CheckedLimit,
   path: Path,
   problems: Problems,
 ): void {
+  const { raise } = limit;
+  const { clear } = full;
   const isHigh = name.startsWith('high');
   if (isHigh ? clear >= raise : clear <= raise) {
     const help = bilingual(isHigh ? 'help-clear-below' : 'help-clear-above');
-    problems.add([...path, 'clear'], 'alarm-never-clears', { name, raise, clear }, { help });
+    if (limit.clear === undefined) problems.add(path, 'clear-needed', { raise }, { help });
+    else problems.add([...path, 'clear'], 'alarm-never-clears', { name, raise, clear }, { help });
   }
   if (!range) return;
   const [min, max] = range;
@@ -119,19 +171,15 @@ function checkLimit(
   }
 }
 
-function checkOrder(
-  alarms: NonNullable<PointSource['alarms']>,
-  path: Path,
-  problems: Problems,
-): void {
+function checkOrder(limits: ReturnType<typeof limitsOf>, path: Path, problems: Problems): void {
   const pairs = [
     ['high_high', 'high', 1],
     ['low_low', 'low', -1],
     ['high', 'low', 1],
   ] as const;
   for (const [outer, inner, sign] of pairs) {
-    const far = alarms[outer];
-    const near = alarms[inner];
+    const far = limits.find(({ name }) => name === outer)?.limit;
+    const near = limits.find(({ name }) => name === inner)?.limit;
     if (!far || !near) continue;
     const at = [...path, 'alarms', outer];
     if (sign * (far.raise - near.raise) <= 0) {
@@ -162,19 +210,28 @@ function checkKind(
   problems: Problems,
 ): void {
   if (!address) return;
-  const type = valueTypeOf(address, point.scale ?? 1, point.offset ?? 0);
-  const { high, high_high, low, low_low } = point.alarms ?? {};
+  const { scale, offset } = lineOf(point);
+  const type = valueTypeOf(address, scale, offset);
   if (type === 'boolean' || type === 'text') {
-    const keys = ['scale', 'offset', 'range', 'deadband', 'invalid'] as const;
+    const keys = ['scale', 'offset', 'map', 'range', 'deadband', 'invalid'] as const;
     for (const key of keys) {
       if (point[key] !== undefined) problems.add([...path, key], 'not-for-kind', { key, type });
     }
     if (point.unit && point.unit !== '1') {
       problems.add([...path, 'unit'], 'not-for-kind', { key: 'unit', type });
     }
-    if (high || high_high || low || low_low) {
+    if (limitsOf(point).length > 0) {
       problems.add([...path, 'alarms'], 'not-for-kind', { key: 'alarms', type });
     }
+  }
+  const { state: discrete } = point.alarms ?? {};
+  for (const [at, state] of (discrete?.is ?? []).entries()) {
+    if (typeof state === 'boolean' ? type === 'boolean' : type === 'integer') continue;
+    const values = { state: `${state}`, type };
+    problems.add([...path, 'alarms', 'state', 'is', at], 'state-unfit', values);
+  }
+  if ((discrete || outOfService(point).length > 0) && point.deadband) {
+    problems.add([...path, 'deadband'], 'not-for-kind', { key: 'deadband', type });
   }
   for (const state of Object.keys(point.states ?? {})) {
     const isFlag = state === 'true' || state === 'false';
@@ -228,11 +285,13 @@ function checkOverlaps(addresses: ReadonlyMap<string, ModbusAddress>, problems: 
 interface TestContext {
   readonly ids: readonly string[];
   readonly addresses: ReadonlyMap<string, ModbusAddress>;
+  readonly auxiliaries: ReadonlyMap<string, Auxiliary>;
   readonly problems: Problems;
   readonly keyPlace: DocumentText<unknown>['keyPlace'];
 }
 
-function checkTests(raw: unknown, { ids, addresses, keyPlace, problems }: TestContext): void {
+function checkTests(raw: unknown, context: TestContext): void {
+  const { ids, addresses, keyPlace, problems } = context;
   const tests = Array.isArray(raw) ? raw : [];
   const names = new Set<string>();
   const tested = new Set<string>();
@@ -253,10 +312,13 @@ function checkTests(raw: unknown, { ids, addresses, keyPlace, problems }: TestCo
         const place = keyPlace(path);
         problems.add(path, 'test-unknown-point', { point: id }, help ? { help, place } : { place });
       } else if (address) {
-        const missing = image.firstMissing(address);
-        if (missing === null) continue;
-        const values = { point: id, table: address.table, address: missing };
-        problems.add(path, 'test-data-short', values, { place: keyPlace(path) });
+        const { scale, order } = context.auxiliaries.get(id) ?? {};
+        for (const needed of [address, scale?.address, order?.address]) {
+          const missing = needed ? image.firstMissing(needed) : null;
+          if (!needed || missing === null) continue;
+          const values = { point: id, table: needed.table, address: missing };
+          problems.add(path, 'test-data-short', values, { place: keyPlace(path) });
+        }
       }
     }
   });
@@ -266,13 +328,17 @@ function checkTests(raw: unknown, { ids, addresses, keyPlace, problems }: TestCo
   }
 }
 
-function identifications(raw: unknown, problems: Problems): Identification[] {
+function identifications(
+  raw: unknown,
+  device: ModbusDevice | undefined,
+  problems: Problems,
+): Identification[] {
   const found: Identification[] = [];
   (Array.isArray(raw) ? raw : []).forEach((source, at) => {
     const parsed = identifyForm.safeParse(source);
     if (!parsed.success) return;
     if ('read' in parsed.data) {
-      const address = parseAddress(parsed.data.read, ['identify', at, 'read'], problems);
+      const address = registerOf(parsed.data.read, ['identify', at, 'read'], { device, problems });
       if (address) found.push({ kind: 'register', address, equals: parsed.data.equals });
       return;
     }

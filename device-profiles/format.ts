@@ -2,12 +2,15 @@
 // says what a file looks like; what a schema cannot say (an alarm that never clears, two points on
 // one register) is in cross-checks.ts. An error text is a key of the catalogue.
 import { z } from 'zod';
+import { RULE_STATES_MAX } from '../core/alarm/rule.ts';
 import { reasons } from '../core/quality.ts';
 import type { PointClass } from '../core/reading.ts';
 import { pointClasses } from '../core/reading.ts';
-import { alarmLevelForm, bilingualForm, durationForm, idForm } from '../core/schema.ts';
+import { alarmLevelForm, bilingualForm, durationForm, idForm, TITLE_MAX } from '../core/schema.ts';
 import type { Bilingual, MessageKey } from '../core/text/text.ts';
 import { unitCodes } from '../core/units.ts';
+import { orders } from '../protocols/modbus/address.ts';
+import { defaultAlarmSets } from './defaults.ts';
 
 const key = (code: MessageKey) => code;
 
@@ -48,6 +51,9 @@ export const defaultPolls = {
   trend: '30s',
 } as const satisfies Record<PointClass, string>;
 
+export const scaleKinds = ['decimals', 'exponent', 'factor'] as const;
+export type ScaleKind = (typeof scaleKinds)[number];
+
 const readForm = z
   .record(z.string(), z.unknown(), key('not-a-map'))
   .describe(
@@ -63,9 +69,16 @@ const alarmCommon = {
 
 const limitForm = z.strictObject({
   raise: z.number().describe('In alarm from this value on'),
-  clear: z.number().describe('Normal again beyond this value: below raise for high, above for low'),
-  delay: durationForm.optional().describe('Must hold this long before it is an alarm; default 0s'),
-  off_delay: durationForm.optional().describe('Must be gone this long; default 60s'),
+  clear: z
+    .number()
+    .optional()
+    .describe('Normal again beyond it: below raise for high, above for low; default by kind'),
+  delay: durationForm
+    .optional()
+    .describe('Must hold this long before it is an alarm; default by kind, 0s without a unit'),
+  off_delay: durationForm
+    .optional()
+    .describe('Must be gone this long; default by kind, 60s without a unit'),
   ...alarmCommon,
 });
 
@@ -74,11 +87,107 @@ const noDataForm = z.strictObject({
   ...alarmCommon,
 });
 
+const discreteForm = z.strictObject({
+  delay: durationForm.optional().describe('Must hold this long before it is an alarm; default 0s'),
+  off_delay: durationForm.optional().describe('Must be gone this long; default 0s'),
+  ...alarmCommon,
+});
+
+const stateForm = discreteForm.extend({
+  is: z
+    .array(z.union([z.int(), z.boolean()]))
+    .min(1)
+    .max(RULE_STATES_MAX)
+    .describe('In alarm while the value is one of these'),
+});
+
+/** What a device can say of how to read its values: a register beside them. */
+const wholeKey = z.string().regex(/^(0|-?[1-9][0-9]{0,8}|0x[0-9a-fA-F]{1,8})$/, key('not-a-whole'));
+const unitName = z.string().min(1).max(20);
+
+const unitFromForm = z
+  .strictObject({
+    read: readForm,
+    map: z
+      .record(
+        wholeKey,
+        z.union([
+          unitName,
+          z.strictObject({
+            unit: unitName,
+            factor: z.number().describe('Value in the unit of the point = value x factor + offset'),
+            offset: z.number().optional().describe('Default 0'),
+          }),
+        ]),
+      )
+      .describe('What the register shows -> unit; with a factor where it can be turned into ours'),
+  })
+  .describe('The unit set in the device. Another one without a factor makes the point bad');
+
+const scaleFromForm = z
+  .strictObject({
+    read: readForm,
+    kind: z
+      .enum(scaleKinds)
+      .describe('decimals d: raw / 10^d; exponent e: raw x 10^e, SunSpec; factor f: raw x f'),
+  })
+  .describe('The scale set in the device');
+
+const orderFromForm = z
+  .strictObject({ read: readForm, map: z.record(wholeKey, z.enum(orders)) })
+  .describe('The word order set in the device');
+
+const mapForm = z
+  .strictObject({
+    raw: z.tuple([z.number(), z.number()]),
+    value: z.tuple([z.number(), z.number()]),
+    signal: z
+      .literal('4-20mA')
+      .optional()
+      .describe(
+        'raw is 4 and 20 mA: beyond 3.6 and 21 mA bad, beyond 3.8 and 20.5 uncertain (NE 43)',
+      ),
+  })
+  .describe('A straight line through two points, instead of scale and offset');
+
+const stateTextForm = z.strictObject({
+  en: z.string().min(1).max(TITLE_MAX),
+  zh: z.string().min(1).max(TITLE_MAX),
+  in_service: z
+    .boolean()
+    .optional()
+    .describe('false: points that name this one as `mode` are bad, not_in_service; default true'),
+});
+
+const stepForm = z.union(
+  [
+    z.strictObject({ write: readForm.describe('table, address, value or values') }),
+    z.strictObject({ read: readForm.describe('table, address, count; 0 is a count') }),
+  ],
+  key('not-a-step'),
+);
+
+export const triggerForm = z
+  .strictObject({
+    start: stepForm.describe('Sent before the points that name this trigger are read'),
+    wait: durationForm.describe(
+      'Then nothing is asked of the device for this long; the line is free',
+    ),
+    stop: stepForm.optional().describe('Sent after they were read, come what may'),
+  })
+  .describe('What a device needs to be told before it measures');
+
 export const invalidKeyPattern = /^(nan|0x[0-9a-fA-F]{1,16}|-?(0|[1-9][0-9]{0,18})(\.[0-9]+)?)$/;
 
 export const pointForm = z.strictObject({
   title: bilingualForm,
   read: readForm,
+  mode: idForm.optional().describe('The point that says whether the device is in service'),
+  unit_from: unitFromForm.optional(),
+  scale_from: scaleFromForm.optional(),
+  order_from: orderFromForm.optional(),
+  before: idForm.optional().describe('One of `triggers`, started before this point is read'),
+  map: mapForm.optional(),
   scale: z.number().optional().describe('Value = raw x scale + offset; default 1'),
   offset: z.number().optional().describe('In the unit of the point; default 0'),
   unit: z
@@ -101,7 +210,7 @@ export const pointForm = z.strictObject({
     .optional()
     .describe('Raw values that are no measurement: decimal, 0xFFFF as bit pattern, or nan'),
   states: z
-    .record(z.string().regex(/^(true|false|-?\d{1,9})$/, key('not-a-state')), bilingualForm)
+    .record(z.string().regex(/^(true|false|-?\d{1,9})$/, key('not-a-state')), stateTextForm)
     .optional()
     .describe('What each raw value of an enumeration means'),
   alarms: z
@@ -110,9 +219,19 @@ export const pointForm = z.strictObject({
       high_high: limitForm.optional(),
       low: limitForm.optional(),
       low_low: limitForm.optional(),
+      state: stateForm.optional(),
+      not_in_service: discreteForm
+        .optional()
+        .describe(
+          'While the mode says so. Default for a point named as `mode`: level 3, after 60s',
+        ),
       no_data: noDataForm.optional(),
     })
     .optional(),
+  default_alarms: z
+    .enum(Object.keys(defaultAlarmSets) as (keyof typeof defaultAlarmSets)[])
+    .optional()
+    .describe('A set of customary alarms, marked as defaults; `alarms` goes before it, one by one'),
   caveat: bilingualForm.optional().describe('What a user of this point should know'),
 });
 
@@ -134,10 +253,15 @@ const expectForm = z
         quality: z.literal('bad'),
         reason: z.enum(reasons.slice(1)),
       }),
+      z.strictObject({
+        value: z.union([z.number(), z.boolean(), z.string()]),
+        quality: z.literal('uncertain'),
+        reason: z.enum(reasons.slice(1)),
+      }),
     ],
     key('not-an-expectation'),
   )
-  .describe('The value, or { value: null, quality: bad, reason: … }');
+  .describe('The value, or { value: null, quality: bad, reason: … }, or uncertain with a value');
 
 export const testForm = z.strictObject({
   name: z.string().min(1).max(200),
@@ -189,6 +313,10 @@ export const profileForm = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe('Settings of the protocol a site may override: unit, timeout, limits'),
+  wakes_after: durationForm
+    .optional()
+    .describe('When nothing was asked for this long, the first request may go unanswered'),
+  triggers: z.record(idForm, triggerForm).optional(),
   identify: z.array(identifyForm).min(1).optional().describe('In this order; the first that fits'),
   points: z.record(idForm, pointForm),
   caveats: z.array(bilingualForm).optional().describe('What a user of this model should know'),
@@ -197,6 +325,7 @@ export const profileForm = z.strictObject({
 
 export type ProfileSource = z.infer<typeof profileForm>;
 export type PointSource = z.infer<typeof pointForm>;
+export type TriggerSource = z.infer<typeof triggerForm>;
 export type LimitSource = z.infer<typeof limitForm>;
 export type IdentifySource = z.infer<typeof identifyForm>;
 export type ProfileTest = z.infer<typeof testForm>;

@@ -76,7 +76,7 @@ test('a point carries what the edge needs: address, scale, unit, class, period, 
         level: 1,
         limit: 1,
         deadband: 0.3,
-        onDelayMs: 0,
+        onDelayMs: 5_000, // What a gas detector has, since the profile does not say.
         offDelayMs: 300_000,
         title: { en: 'Dead', zh: '失效' },
         action: null,

@@ -4,7 +4,7 @@
 // A profile proposes: site files override its values, and the cloud's registry decides which of its
 // alarms are in force. There is no place for code in a profile: a device that lies is handled by a
 // named decoder of its protocol.
-import type { LimitSide, RuleProposal } from '../core/alarm/rule.ts';
+import type { LimitSide, RuleProposal, StateRule } from '../core/alarm/rule.ts';
 import { readDocument } from '../core/document.ts';
 import { durationMs } from '../core/duration.ts';
 import type { PointDefinition } from '../core/point.ts';
@@ -16,7 +16,15 @@ import type { Value } from '../core/reading.ts';
 import type { Bilingual } from '../core/text/text.ts';
 import { bilingual } from '../core/text/text.ts';
 import type { ModbusAddress } from '../protocols/modbus/address.ts';
+import type { Auxiliary, Trigger } from './auxiliary.ts';
 import { crossCheck } from './cross-checks.ts';
+import {
+  defaultAlarmSets,
+  filledIn,
+  limitsOf,
+  NO_DATA_MS_MIN,
+  notInServiceDefaults,
+} from './defaults.ts';
 import type { DeviceKind, PointSource, ProfileSource, ProfileTest } from './format.ts';
 import { defaultPolls, profileForm } from './format.ts';
 import { rawOf, valueTypeOf } from './raw-values.ts';
@@ -30,10 +38,17 @@ export interface ProfilePoint {
   readonly definition: PointParts;
   /** Raw values that are no measurement; the key NaN stands for whatever is not a number. */
   readonly invalid: ReadonlyMap<number | bigint, Reason>;
+  /** What must be read beside the value, or done before; absent for most points. */
+  readonly auxiliary?: Auxiliary;
   /** What the raw values of an enumeration mean. */
   readonly states: ReadonlyMap<number | boolean, Bilingual>;
   /** By rule id: the norm or document its limit comes from. */
   readonly norms: Readonly<Record<string, string>>;
+  /**
+   * By rule id: what of it is a default and nobody's decision. `rule` is all of it; `clear`, `delay`,
+   * `off_delay` come from the kind of device.
+   */
+  readonly defaults?: Readonly<Record<string, readonly string[]>>;
   readonly caveat: Bilingual | null;
 }
 
@@ -52,6 +67,9 @@ export interface Profile {
   readonly protocol: ProfileSource['protocol'];
   /** As written: a site file lays its own settings over it before the protocol reads them. */
   readonly device: Readonly<Record<string, unknown>>;
+  /** When nothing was asked for this long, the first request may go unanswered; null: never. */
+  readonly wakesAfterMs: number | null;
+  readonly triggers: readonly Trigger[];
   readonly identify: readonly Identification[];
   readonly points: readonly ProfilePoint[];
   readonly caveats: readonly Bilingual[];
@@ -72,29 +90,44 @@ export function checkProfile(
 ): { readonly profile: Profile | undefined; readonly problems: Problems } {
   const document = readDocument(text, file, profileForm);
   const { value, problems } = document;
-  const { addresses, identify } = crossCheck(document);
+  const { addresses, auxiliaries, triggers, identify } = crossCheck(document);
   if (!value || problems.failed) return { profile: undefined, problems };
   const profile: Profile = {
     ...value.profile,
     protocol: value.protocol,
     device: value.device ?? {},
+    wakesAfterMs: value.wakes_after === undefined ? null : durationMs(value.wakes_after),
+    triggers,
     identify,
-    points: Object.entries(value.points).map(([id, point]) =>
-      pointOf(id, point, addresses.get(id)!),
-    ),
+    points: Object.entries(value.points).map(([id, point]) => {
+      const guarded = Object.values(value.points).filter(({ mode }) => mode === id);
+      const auxiliary = auxiliaries.get(id);
+      return pointOf(id, point, {
+        address: addresses.get(id)!,
+        kind: value.profile.kind,
+        guarded,
+        ...(auxiliary ? { auxiliary } : {}),
+      });
+    }),
     caveats: value.caveats ?? [],
     tests: value.tests ?? [],
   };
   return { profile: deepFreeze(profile), problems };
 }
 
-function pointOf(id: string, source: PointSource, address: ModbusAddress): ProfilePoint {
-  const { scale = 1, offset = 0, alarms = {} } = source;
+interface PointContext {
+  readonly address: ModbusAddress;
+  readonly kind: DeviceKind;
+  /** The points that name this one as their mode. */
+  readonly guarded: readonly PointSource[];
+  readonly auxiliary?: Auxiliary;
+}
+
+function pointOf(id: string, source: PointSource, context: PointContext): ProfilePoint {
+  const { address, auxiliary } = context;
+  const { scale, offset } = auxiliary?.scaling ? { scale: 1, offset: 0 } : lineOf(source);
   const pointClass = source.class ?? 'trend';
-  const norms: Record<string, string> = {};
-  for (const [name, alarm] of Object.entries(alarms)) {
-    if (alarm?.norm) norms[name.replace('_', '-')] = alarm.norm;
-  }
+  const { rules, norms, defaults } = rulesOf(source, context);
   return {
     id,
     address,
@@ -102,27 +135,49 @@ function pointOf(id: string, source: PointSource, address: ModbusAddress): Profi
       point: id,
       name: source.title,
       unit: source.unit ?? '1',
-      type: valueTypeOf(address, scale, offset),
+      type: auxiliary?.scaling ? 'number' : valueTypeOf(address, scale, offset),
       scale,
       offset,
       range: source.range ?? null,
       class: pointClass,
-      periodMs: durationMs(source.poll ?? defaultPolls[pointClass]),
+      periodMs: periodOf(source, context),
       deadband: source.deadband ?? 0,
-      rules: rulesOf(source),
+      rules,
     },
     invalid: new Map(
       Object.entries(source.invalid ?? {}).map(([raw, reason]) => [rawOf(raw, address)!, reason]),
     ),
+    ...(auxiliary ? { auxiliary } : {}),
     states: new Map(
-      Object.entries(source.states ?? {}).map(([raw, text]) => [
+      Object.entries(source.states ?? {}).map(([raw, { en, zh }]) => [
         raw === 'true' ? true : raw === 'false' ? false : Number(raw),
-        text,
+        { en, zh },
       ]),
     ),
     norms,
+    defaults,
     caveat: source.caveat ?? null,
   };
+}
+
+/** Scale and offset as written, or of the line through the two points of `map`. */
+export function lineOf({ map, scale = 1, offset = 0 }: PointSource): {
+  scale: number;
+  offset: number;
+} {
+  if (!map) return { scale, offset };
+  const [rawLow, rawHigh] = map.raw;
+  const [low, high] = map.value;
+  const slope = Number(((high - low) / (rawHigh - rawLow)).toPrecision(15));
+  return { scale: slope, offset: Number((low - rawLow * slope).toPrecision(12)) };
+}
+
+/** A mode is read as often as what depends on it, where its profile does not say. */
+function periodOf(source: PointSource, { guarded }: PointContext): number {
+  const ownMs = (point: PointSource) =>
+    durationMs(point.poll ?? defaultPolls[point.class ?? 'trend']);
+  if (source.poll !== undefined) return ownMs(source);
+  return Math.min(...[source, ...guarded].map(ownMs));
 }
 
 const sides = {
@@ -132,47 +187,125 @@ const sides = {
   low_low: { side: 'low-low', title: 'alarm-low-low' },
 } as const satisfies Record<string, { side: LimitSide; title: string }>;
 
-/**
- * Off-delay where a profile does not say: a signal at its limit then pages once, not every poll.
- */
-const OFF_DELAY_DEFAULT = '60s';
+interface Rules {
+  readonly rules: readonly RuleProposal[];
+  readonly norms: Readonly<Record<string, string>>;
+  readonly defaults: Readonly<Record<string, readonly string[]>>;
+}
 
-function rulesOf({ title, alarms = {} }: PointSource): RuleProposal[] {
+const ALL_OF_IT: readonly string[] = ['rule'];
+
+function rulesOf(source: PointSource, context: PointContext): Rules {
   const rules: RuleProposal[] = [];
-  for (const name of ['high_high', 'high', 'low', 'low_low'] as const) {
-    const alarm = alarms[name];
-    if (!alarm) continue;
-    const { side, title: titleKey } = sides[name];
+  const norms: Record<string, string> = {};
+  const defaults: Record<string, readonly string[]> = {};
+  for (const { name, limit, isDefault } of limitsOf(source)) {
+    const { side, title } = sides[name];
+    const full = filledIn(name, limit, source, context.kind);
     rules.push({
       kind: 'limit',
       id: side,
       side,
-      level: alarm.level,
-      limit: alarm.raise,
-      deadband: Number(Math.abs(alarm.raise - alarm.clear).toPrecision(12)),
-      onDelayMs: durationMs(alarm.delay ?? '0s'),
-      offDelayMs: durationMs(alarm.off_delay ?? OFF_DELAY_DEFAULT),
-      title: alarm.title ?? titled(titleKey, title),
-      action: alarm.action ?? null,
+      level: limit.level,
+      limit: limit.raise,
+      deadband: Number(Math.abs(limit.raise - full.clear).toPrecision(12)),
+      onDelayMs: durationMs(full.delay),
+      offDelayMs: durationMs(full.offDelay),
+      title: limit.title ?? titled(title, source.title),
+      action: limit.action ?? null,
     });
+    if (limit.norm) norms[side] = limit.norm;
+    if (isDefault) defaults[side] = ALL_OF_IT;
+    else if (full.defaults.length) defaults[side] = full.defaults;
   }
-  const silent = alarms.no_data;
-  if (silent) {
-    rules.push({
-      kind: 'no-data',
-      id: 'no-data',
-      level: silent.level,
-      silentMs: durationMs(silent.after),
-      onDelayMs: 0,
-      offDelayMs: 0,
-      title: silent.title ?? titled('alarm-no-data', title),
-      action: silent.action ?? null,
-    });
+  for (const { rule, norm, isDefault } of [...stateRules(source, context), ...noData(source)]) {
+    rules.push(rule);
+    if (norm) norms[rule.id] = norm;
+    if (isDefault) defaults[rule.id] = ALL_OF_IT;
   }
-  return rules;
+  return { rules, norms, defaults };
 }
 
-type TitleKey = (typeof sides)[keyof typeof sides]['title'] | 'alarm-no-data';
+interface OtherRule {
+  readonly rule: RuleProposal;
+  readonly norm?: string | undefined;
+  readonly isDefault: boolean;
+}
+
+function stateRules(source: PointSource, { guarded }: PointContext): OtherRule[] {
+  const { state, not_in_service: own } = source.alarms ?? {};
+  const found: OtherRule[] = [];
+  if (state) {
+    const common = { kind: 'state', id: 'state', states: state.is.map(Number) } as const;
+    const rule: StateRule = {
+      ...common,
+      level: state.level,
+      onDelayMs: durationMs(state.delay ?? '0s'),
+      offDelayMs: durationMs(state.off_delay ?? '0s'),
+      title: state.title ?? titled('alarm-state', source.title),
+      action: state.action ?? null,
+    };
+    found.push({ rule, norm: state.norm, isDefault: false });
+  }
+  if (!own && guarded.length === 0) return found;
+  const {
+    level,
+    delay,
+    off_delay: offDelay,
+    title,
+    action,
+    norm,
+  } = own ?? {
+    ...notInServiceDefaults,
+    off_delay: notInServiceDefaults.offDelay,
+    title: undefined,
+    action: undefined,
+    norm: undefined,
+  };
+  const rule: StateRule = {
+    kind: 'state',
+    id: 'not-in-service',
+    states: outOfService(source),
+    level,
+    onDelayMs: durationMs(delay ?? '0s'),
+    offDelayMs: durationMs(offDelay ?? '0s'),
+    title: title ?? titled('alarm-not-in-service', (guarded[0] ?? source).title),
+    action: action ?? bilingual('action-not-in-service'),
+  };
+  found.push({ rule, norm, isDefault: own === undefined });
+  return found;
+}
+
+/** The states in which a device does not measure, as numbers. */
+export function outOfService({ states = {} }: PointSource): number[] {
+  return Object.entries(states).flatMap(([raw, { in_service: isIn }]) =>
+    isIn === false ? [raw === 'true' ? 1 : raw === 'false' ? 0 : Number(raw)] : [],
+  );
+}
+
+function noData(source: PointSource): OtherRule[] {
+  const own = source.alarms?.no_data;
+  const set = source.default_alarms && defaultAlarmSets[source.default_alarms];
+  if (!own && !set) return [];
+  const periodMs = durationMs(source.poll ?? defaultPolls[source.class ?? 'trend']);
+  const rule: RuleProposal = {
+    kind: 'no-data',
+    id: 'no-data',
+    level: own?.level ?? set!.noDataLevel,
+    silentMs: own ? durationMs(own.after) : Math.max(3 * periodMs, NO_DATA_MS_MIN),
+    onDelayMs: 0,
+    offDelayMs: 0,
+    title: own?.title ?? titled('alarm-no-data', source.title),
+    action: own?.action ?? null,
+  };
+  return [{ rule, norm: own?.norm, isDefault: own === undefined }];
+}
+
+type TitleKey =
+  | (typeof sides)[keyof typeof sides]['title']
+  | 'alarm-no-data'
+  | 'alarm-state'
+  | 'alarm-not-in-service';
 
 function titled(titleKey: TitleKey, point: Bilingual): Bilingual {
   const { en } = bilingual(titleKey, { point: point.en });
@@ -192,11 +325,7 @@ export function normaliseRaw(
   raw: Value,
   quality: QualityCode,
 ): { raw: Value; quality: QualityCode } {
-  if (isBad(quality)) {
-    // The protocol takes not-a-number for "no value"; a profile may know better what it means.
-    const meant = quality === NOT_AVAILABLE ? point.invalid.get(Number.NaN) : undefined;
-    return { raw: null, quality: meant ? qualityCode('bad', meant) : quality };
-  }
+  if (isBad(quality)) return withoutCodes(point, raw, quality);
   if (typeof raw !== 'number' && typeof raw !== 'bigint') return { raw, quality };
   const { scale, offset, range } = point.definition;
   const reason = point.invalid.size ? point.invalid.get(raw) : undefined;
@@ -210,6 +339,22 @@ export function normaliseRaw(
   // Whole numbers beyond 2^53 do not scale; nearest is better than unscaled.
   const isScaled = scale !== 1 || offset !== 0;
   return { raw: isScaled ? number : raw, quality };
+}
+
+/** What a raw value is worth by the invalid codes of its point alone. */
+export function withoutCodes(
+  { invalid }: ProfilePoint,
+  raw: Value,
+  quality: QualityCode,
+): { raw: Value; quality: QualityCode } {
+  if (isBad(quality)) {
+    // The protocol takes not-a-number for "no value"; a profile may know better what it means.
+    const meant = quality === NOT_AVAILABLE ? invalid.get(Number.NaN) : undefined;
+    return { raw: null, quality: meant ? qualityCode('bad', meant) : quality };
+  }
+  if (typeof raw !== 'number' && typeof raw !== 'bigint') return { raw, quality };
+  const reason = invalid.get(raw);
+  return reason ? { raw: null, quality: qualityCode('bad', reason) } : { raw, quality };
 }
 
 function deepFreeze<T>(value: T): T {

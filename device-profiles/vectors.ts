@@ -4,10 +4,14 @@ import { engineeringValue } from '../core/point.ts';
 import type { Quality, Reason } from '../core/quality.ts';
 import { isBad, qualityOf } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
+import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import { decodeValue, qualityOfDecoded } from '../protocols/modbus/value.ts';
+import type { Aside, Read } from './auxiliary.ts';
+import { NOTHING_ASIDE, settle } from './auxiliary.ts';
 import type { ProfileTest } from './format.ts';
 import type { Profile, ProfilePoint } from './profile.ts';
 import { normaliseRaw } from './profile.ts';
+import type { Image } from './raw-values.ts';
 import { imageOf } from './raw-values.ts';
 
 /** What a point shows: its value in engineering units, null when it is bad. */
@@ -36,7 +40,7 @@ export function runProfileTests(profile: Profile): readonly TestResult[] {
     for (const [id, expected] of Object.entries(expect)) {
       const point = profile.points.find((candidate) => candidate.id === id);
       if (!point) continue; // A profile that names it does not parse.
-      const shown = shownBy(point, image.words(point.address));
+      const shown = shownBy(point, image.words(point.address), asideOf(point, image));
       if (!isAsExpected(shown, expected)) {
         failures.push({ point: id, expected: text(expected), got: text(shown) });
       }
@@ -45,14 +49,50 @@ export function runProfileTests(profile: Profile): readonly TestResult[] {
   });
 }
 
-/** The reading of a point whose registers hold `words`. */
-export function shownBy(point: ProfilePoint, words: Uint16Array): Shown {
-  const decoded = decodeValue(point.address, words);
-  const decodedQuality = qualityOfDecoded(decoded);
-  const judged = normaliseRaw(point, isBad(decodedQuality) ? null : decoded!, decodedQuality);
+/**
+ * What a test gives of the registers beside a value. Of mode and unit it may say nothing: in
+ * service, and in the unit of the point.
+ */
+function asideOf({ auxiliary }: ProfilePoint, image: Image): Aside {
+  const at = (register: { readonly address: ModbusAddress } | null | undefined) =>
+    register && image.firstMissing(register.address) === null
+      ? readFrom(register.address, image.words(register.address))
+      : null;
+  const { mode, unit, scale, order } = auxiliary ?? {};
+  return { mode: at(mode), unit: at(unit), scale: at(scale), order: at(order) };
+}
+
+function readFrom(address: ModbusAddress, words: Uint16Array): Read {
+  const decoded = decodeValue(address, words);
+  const quality = qualityOfDecoded(decoded);
+  return { value: isBad(quality) ? null : decoded!, quality };
+}
+
+/**
+ * The reading of a point whose registers hold `words`; `aside` is what was read beside them, where
+ * the point has an auxiliary.
+ */
+export function shownBy(
+  point: ProfilePoint,
+  words: Uint16Array,
+  aside: Aside = NOTHING_ASIDE,
+): Shown {
+  const { auxiliary } = point;
+  const read = readFrom(auxiliary?.asked ?? point.address, words);
+  const settled = auxiliary
+    ? settle(point, auxiliary, read.value, read.quality, aside)
+    : { raw: read.value, quality: read.quality };
+  const judged = normaliseRaw(plainOf(point), settled.raw, settled.quality);
   const { scale, offset } = point.definition;
   const { quality, reason } = qualityOf(judged.quality)!;
   return { value: engineeringValue(judged.raw, scale, offset), quality, reason };
+}
+
+/**
+ * A settled value is no raw value any more where the scale went into it: codes have been judged.
+ */
+export function plainOf(point: ProfilePoint): ProfilePoint {
+  return point.auxiliary?.scaling ? { ...point, invalid: new Map() } : point;
 }
 
 /** A float of four bytes knows seven digits: 36.6254 stands for 36.62539672851562. */
@@ -60,9 +100,10 @@ const RELATIVE_ERROR_MAX = 1e-6;
 
 function isAsExpected(shown: Shown, expected: ProfileTest['expect'][string]): boolean {
   if (typeof expected === 'object') {
-    return (
-      shown.value === null && shown.quality === expected.quality && shown.reason === expected.reason
-    );
+    if (shown.quality !== expected.quality || shown.reason !== expected.reason) return false;
+    return expected.value === null
+      ? shown.value === null
+      : isAsExpected({ ...shown, quality: 'good' }, expected.value);
   }
   if (shown.quality !== 'good') return false;
   if (typeof expected !== 'number' || typeof shown.value === 'boolean') {
@@ -76,6 +117,7 @@ function isAsExpected(shown: Shown, expected: ProfileTest['expect'][string]): bo
 function text(shown: Shown | ProfileTest['expect'][string]): string {
   if (typeof shown !== 'object') return JSON.stringify(shown);
   const { value, quality, reason } = shown;
-  if (quality !== 'good') return `${quality} (${reason})`;
+  if (quality === 'bad') return `${quality} (${reason})`;
+  if (quality === 'uncertain') return `${String(value)}, ${quality} (${reason})`;
   return typeof value === 'bigint' ? `${value}` : JSON.stringify(value);
 }

@@ -15,11 +15,15 @@ serve(async ({ port, registers }: AskSettings) => {
   const limits = {
     maxRegisters: registers,
     maxBits: 2_000,
+    minRegisters: 1,
     forbidden: [],
     minGapMs: 0,
     readAcrossGaps: true,
   };
-  const options: ModbusDevice = { unit: 1, timeoutMs: 5_000, limits, inFlightMax: IN_FLIGHT_MAX };
+  const options: ModbusDevice = {
+    ...{ unit: 1, timeoutMs: 5_000, limits, writes: 'single' },
+    inFlightMax: IN_FLIGHT_MAX,
+  };
   const device = session.device(options);
   const plan = device.plan(
     Array.from(

@@ -18,7 +18,7 @@ import { isStill, step } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { Fault, unreachable } from '../../core/fault.ts';
-import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
+import { GOOD, isSilent, qualityCode } from '../../core/quality.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { DecodedCoverage, DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
@@ -326,7 +326,7 @@ export class AlarmConsumer {
       marks.sample[series] = monoMs;
       if (monoMs > mark) marks.mark[series] = monoMs;
       marks.value[series] = value;
-      marks.usable[series] = isBad(quality[at]!) ? 0 : 1;
+      marks.usable[series] = isSilent(quality[at]!) ? 0 : 1;
       marks.touch(series);
       if (marks.provisional[series] === 1 && source.isLive) this.#promote(watched, source);
     }
@@ -358,7 +358,7 @@ export class AlarmConsumer {
   }
 
   #isStill(watched: Watched, value: number, quality: number): boolean {
-    const usable = !isBad(quality);
+    const usable = !isSilent(quality);
     for (const { subject, verdict } of watched.watches) {
       if (!isStill(subject.rule, verdict.phase, value, usable)) return false;
     }

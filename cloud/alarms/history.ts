@@ -25,7 +25,7 @@ import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { Evaluation, Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
 import { FRESH, isClear, step } from '../../core/alarm/evaluate.ts';
 import { change } from '../../core/alarm/state.ts';
-import { isBad } from '../../core/quality.ts';
+import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import { brief, MACHINE } from './occurrences.ts';
@@ -218,7 +218,7 @@ export class History {
       if (stretch.end === null) stretch.end = sample;
       for (const { subject } of watched.watches) {
         const { rule } = subject;
-        if (rule.id in stretch.cleared || isBad(sample.quality)) continue;
+        if (rule.id in stretch.cleared || isSilent(sample.quality)) continue;
         const { value } = sample;
         const clears = rule.kind === 'no-data' || (value !== null && isClear(rule, value));
         if (!clears) continue;

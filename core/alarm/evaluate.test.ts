@@ -11,7 +11,7 @@ import { GOOD, qualityCode } from '../quality.ts';
 import { occurrenceName } from './digest.ts';
 import type { Evaluation, Input, Subject, Transition } from './evaluate.ts';
 import { FRESH, isStill, NO_VERDICT, rejudge, step } from './evaluate.ts';
-import type { LimitRule, NoDataRule, Rule } from './rule.ts';
+import type { LimitRule, NoDataRule, Rule, StateRule } from './rule.ts';
 
 const folder = join(import.meta.dirname, 'cases');
 const rowsOf = (name: string, file: string) =>
@@ -22,13 +22,14 @@ const rowsOf = (name: string, file: string) =>
     .map((line) => line.split(','));
 
 const BAD = qualityCode('bad', 'timeout');
+const NOT_IN_SERVICE = qualityCode('bad', 'not_in_service');
 
 function inputOf([kind, epoch, from, until, value, wall]: readonly string[]): Input {
   const atMs = Number(wall || until);
   const times = { epoch: epoch!, fromMonoMs: Number(from), atMs };
   if (kind === 'sample') {
-    const quality = value === 'bad' ? BAD : GOOD;
-    const number = value === 'bad' || value === 'text' ? null : Number(value);
+    const quality = value === 'bad' ? BAD : value === 'out' ? NOT_IN_SERVICE : GOOD;
+    const number = /^(bad|out|text)$/.test(value!) ? null : Number(value);
     return { kind, ...times, monoMs: Number(until), value: number, quality };
   }
   if (kind === 'covered') return { kind, ...times, untilMonoMs: Number(until) };
@@ -84,10 +85,20 @@ const noDataRule = (silentMs: number): NoDataRule => ({
   onDelayMs: 0,
   offDelayMs: 0,
 });
+const stateRule = (onDelayMs: number, offDelayMs: number): StateRule => ({
+  ...common,
+  id: 'not-in-service',
+  kind: 'state',
+  states: [7, 10],
+  onDelayMs,
+  offDelayMs,
+});
 const ruleArbitrary = fc.oneof(
   fc
     .tuple(fc.integer({ min: 0, max: 8 }), fc.integer({ min: 0, max: 8 }))
-    .map(([on, off]) => limitRule(on * 1000, off * 1000)),
+    .chain(([on, off]) =>
+      fc.constantFrom<Rule>(limitRule(on * 1000, off * 1000), stateRule(on * 1000, off * 1000)),
+    ),
   fc.integer({ min: 1, max: 8 }).map((seconds) => noDataRule(seconds * 1000)),
 );
 

@@ -15,11 +15,12 @@
 // A hole of more than HOLE_PERIODS periods between watermark and `fromMonoMs`, and a new epoch,
 // restart running delays, an excursion that is rising with its name, and hold everything else. A
 // bad value holds the state and stops a running delay like a clock, so that a line that loses every
-// fifth answer still raises an alarm, a little later.
+// fifth answer still raises an alarm, a little later. A device that says that it is not in service
+// holds limits the same way, and is not silent: no-data rules take it as heard.
 import { unreachable } from '../fault.ts';
-import { isBad, type QualityCode } from '../quality.ts';
+import { isSilent, type QualityCode } from '../quality.ts';
 import { occurrenceName } from './digest.ts';
-import type { LimitRule, Rule } from './rule.ts';
+import type { LimitRule, Rule, StateRule } from './rule.ts';
 
 /** A break of more polls than this is a hole: one lost answer and one late one are everyday. */
 export const HOLE_PERIODS = 3;
@@ -41,7 +42,10 @@ export interface Track {
   readonly markMonoMs: number;
   /** Newest value as a number; null for text and for a bad value. */
   readonly value: number | null;
-  /** The newest reading was not bad. Uncertain counts: an unsure clock is no missing data. */
+  /**
+   * The newest reading was not silent. Uncertain counts: an unsure clock is no missing data. So
+   * does a device not in service, whose value is null.
+   */
   readonly usable: boolean;
 }
 
@@ -132,13 +136,17 @@ export const NOT_SEEN: Track = {
 };
 export const FRESH: Evaluation = { track: NOT_SEEN, verdict: NO_VERDICT };
 
-/** High: value >= limit; low: value <= limit. */
-export function isBeyond({ side, limit }: LimitRule, value: number): boolean {
+/** High: value >= limit; low: value <= limit; state: one of those named. */
+export function isBeyond(rule: LimitRule | StateRule, value: number): boolean {
+  if (rule.kind === 'state') return rule.states.includes(value);
+  const { side, limit } = rule;
   return side === 'high' || side === 'high-high' ? value >= limit : value <= limit;
 }
 
 /** An active alarm may end: the value is beyond the deadband on the good side. */
-export function isClear({ side, limit, deadband }: LimitRule, value: number): boolean {
+export function isClear(rule: LimitRule | StateRule, value: number): boolean {
+  if (rule.kind === 'state') return !rule.states.includes(value);
+  const { side, limit, deadband } = rule;
   return side === 'high' || side === 'high-high'
     ? value < limit - deadband
     : value > limit + deadband;
@@ -235,7 +243,7 @@ function takeSample(
   const fromMonoMs = Math.min(input.fromMonoMs, monoMs);
   const { verdict } = enter(subject, state, fromMonoMs, { epoch, monoMs, atMs, value });
   const [before, early] = run(subject, verdict, state.track.value, monoMs);
-  const usable = !isBad(input.quality);
+  const usable = !isSilent(input.quality);
   const judged = judge(subject.rule, before, { epoch, monoMs, atMs, value, usable });
   const markMonoMs = isSameEpoch ? Math.max(state.track.markMonoMs, monoMs) : monoMs;
   const [after, late] = run(subject, judged, value, markMonoMs + 1);

@@ -10,7 +10,7 @@ export const limitSides = ['high-high', 'high', 'low', 'low-low'] as const;
 export type LimitSide = (typeof limitSides)[number];
 
 interface RuleCommon {
-  /** Unique within its point: `high`, `high-high`, `no-data`. */
+  /** Unique within its point: `high`, `high-high`, `no-data`, `not-in-service`. */
   readonly id: string;
   readonly level: AlarmLevel;
   /** The condition must hold this long, in the time of the samples, before it is an alarm. */
@@ -36,5 +36,15 @@ export interface NoDataRule extends RuleCommon {
   readonly silentMs: number;
 }
 
-export type RuleProposal = LimitRule | NoDataRule;
+/** Beyond this a status word is better read bit by bit; the wire bounds the list. */
+export const RULE_STATES_MAX = 16;
+
+/** A discrete condition: off-normal in OPC UA Part 9. */
+export interface StateRule extends RuleCommon {
+  readonly kind: 'state';
+  /** Whole numbers, 0 and 1 for no and yes: in alarm while the value is one of them. */
+  readonly states: readonly number[];
+}
+
+export type RuleProposal = LimitRule | NoDataRule | StateRule;
 export type Rule = RuleProposal;

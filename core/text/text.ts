@@ -8,6 +8,7 @@ import { configFaults, configMessages } from './config.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
+import { profileFaults, profileMessages } from './profiles.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
 import { simulatorFaults, simulatorMessages } from './simulators.ts';
 import { systemFaults, systemMessages } from './system.ts';
@@ -35,6 +36,7 @@ export const messages = {
   ...deployMessages,
   ...edgeMessages,
   ...notifyMessages,
+  ...profileMessages,
   ...protocolMessages,
   ...simulatorMessages,
   ...systemMessages,
@@ -49,6 +51,7 @@ export const faults = {
   ...deployFaults,
   ...edgeFaults,
   ...notifyFaults,
+  ...profileFaults,
   ...protocolFaults,
   ...simulatorFaults,
   ...systemFaults,

@@ -78,10 +78,12 @@ test('a device needs no settings, and has the limits of the protocol then', () =
     limits: {
       maxRegisters: 125,
       maxBits: 2_000,
+      minRegisters: 1,
       forbidden: [],
       minGapMs: 0,
       readAcrossGaps: true,
     },
+    writes: 'single',
     inFlightMax: 1,
   });
   expect(device(undefined).parsed?.unit).toBe(1);

@@ -86,12 +86,16 @@ export interface ModbusDevice {
   readonly limits: {
     readonly maxRegisters: number;
     readonly maxBits: number;
+    /** A request for fewer is refused by the device: what is asked for is widened to it. */
+    readonly minRegisters: number;
     readonly forbidden: readonly ForbiddenRange[];
     /** Pause between an answer and the next request. */
     readonly minGapMs: number;
     /** Whether registers nobody asked for may be read when that saves a request. */
     readonly readAcrossGaps: boolean;
   };
+  /** Whether one value is written with functions 5 and 6, or with 15 and 16 as many are. */
+  readonly writes: 'single' | 'multiple';
   /** Requests in flight at once, 1..16. On a shared link the smallest of its devices counts. */
   readonly inFlightMax: number;
 }
@@ -259,8 +263,15 @@ export function parseLine(raw: unknown, path: Path, problems: Problems): ModbusL
   return framing === undefined || echo === undefined ? undefined : Object.freeze({ framing, echo });
 }
 
-const deviceKeys = ['unit', 'timeoutMs', 'limits', 'inFlightMax'];
-const limitKeys = ['maxRegisters', 'maxBits', 'forbidden', 'minGapMs', 'readAcrossGaps'];
+const deviceKeys = ['unit', 'timeoutMs', 'limits', 'inFlightMax', 'writes'];
+const limitKeys = [
+  'maxRegisters',
+  'maxBits',
+  'minRegisters',
+  'forbidden',
+  'minGapMs',
+  'readAcrossGaps',
+];
 
 /**
  * Settings of a device -> typed options; all keys may be left out (unit 1, 1 s, protocol limits).
@@ -280,6 +291,12 @@ export function parseDevice(
   const limits = Fields.of(rawLimits, fields.at('limits'), problems, limitKeys);
   const maxRegisters = limits?.integer('maxRegisters', 1, REGISTERS_READ_MAX, REGISTERS_READ_MAX);
   const maxBits = limits?.integer('maxBits', 1, BITS_READ_MAX, BITS_READ_MAX);
+  const minRegisters = limits?.integer('minRegisters', 1, REGISTERS_READ_MAX, 1);
+  if (limits && minRegisters! > maxRegisters!) {
+    const values = { least: minRegisters!, most: maxRegisters! };
+    problems.add(limits.at('minRegisters'), 'block-order', values);
+  }
+  const writes = fields.choice('writes', ['single', 'multiple'], 'single');
   const minGapMs = limits?.integer('minGapMs', 0, GAP_MS_MAX, 0);
   const readAcrossGaps = limits?.flag('readAcrossGaps', true);
   const forbidden = limits && parseForbidden(limits);
@@ -289,8 +306,10 @@ export function parseDevice(
     return undefined;
   }
   if (minGapMs === undefined || readAcrossGaps === undefined) return undefined;
-  const typed = Object.freeze({ maxRegisters, maxBits, forbidden, minGapMs, readAcrossGaps });
-  return Object.freeze({ unit, timeoutMs, limits: typed, inFlightMax });
+  if (minRegisters === undefined || writes === undefined) return undefined;
+  const blocks = { maxRegisters, maxBits, minRegisters, forbidden };
+  const typed = Object.freeze({ ...blocks, minGapMs, readAcrossGaps });
+  return Object.freeze({ unit, timeoutMs, limits: typed, writes, inFlightMax });
 }
 
 function parseForbidden(limits: Fields): readonly ForbiddenRange[] | undefined {

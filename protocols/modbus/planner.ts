@@ -36,6 +36,31 @@ export function limitsOf(device: ModbusDevice, table: Table): PlanLimits {
   return { max, forbidden: onTable, readAcrossGaps };
 }
 
+/**
+ * The least block the device takes that holds the span, or the span itself where it is long enough:
+ * behind it if that is free, else before it. Undefined when every such block touches what is
+ * forbidden beside the span or the end of the table.
+ */
+export function widened(
+  { start, end }: Span,
+  device: ModbusDevice,
+  table: Table,
+): Span | undefined {
+  if (table === 'coil' || table === 'discrete') return { start, end };
+  const more = device.limits.minRegisters - (end - start);
+  if (more <= 0) return { start, end };
+  for (let before = 0; before <= more; before++) {
+    const block = { start: start - before, end: end + more - before };
+    if (block.start < 0 || block.end > 0x10000) continue;
+    const touches = device.limits.forbidden.some(
+      ({ table: on, from, to }) =>
+        on === table && ((from < start && to >= block.start) || (to >= end && from < block.end)),
+    );
+    if (!touches) return block;
+  }
+  return undefined;
+}
+
 /** Whether several spans with this hull may share a request. */
 export function mayShare(start: number, end: number, limits: PlanLimits): boolean {
   if (end - start > limits.max) return false;

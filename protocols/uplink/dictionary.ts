@@ -11,6 +11,7 @@ import {
   type AlarmLevel,
   alarmLevels,
   limitSides,
+  RULE_STATES_MAX,
   type RuleProposal,
 } from '../../core/alarm/rule.ts';
 import { assert, Fault } from '../../core/fault.ts';
@@ -37,12 +38,12 @@ const UNIT_BYTES_MAX = 64;
 const ASSET_BYTES_MAX = 8 * 65;
 const ID_BYTES_MAX = 64;
 /**
- * 16 rules x (2 x 512 + 2 x 1,024 + 128) = 51,200 bytes at most: every point within its limits fits
- * a page.
+ * 16 rules x (2 x 512 + 2 x 1,024 + 272) = 53,504 bytes at most, 144 of them for states of nine
+ * bytes: every point within its limits fits a page.
  */
 export const POINT_RULES_MAX = 16;
 assert(
-  POINT_RULES_MAX * (2 * NAME_BYTES_MAX + 2 * ACTION_BYTES_MAX + 128) + 4_096 <= PAGE_BYTES_MAX,
+  POINT_RULES_MAX * (2 * NAME_BYTES_MAX + 2 * ACTION_BYTES_MAX + 272) + 4_096 <= PAGE_BYTES_MAX,
   'the largest point fits a page',
 );
 
@@ -285,6 +286,12 @@ function writeRule(writer: ProtoWriter, rule: RuleProposal): void {
     writer.double(2, rule.limit);
     writer.double(3, rule.deadband);
     writer.close(limit);
+  } else if (rule.kind === 'state') {
+    const states = writer.open(9);
+    const values = writer.open(1);
+    for (const state of rule.states) writer.signed(state);
+    writer.close(values);
+    writer.close(states);
   } else {
     const silence = writer.open(8);
     writer.double(1, rule.silentMs);
@@ -307,6 +314,7 @@ function readRule(reader: ProtoReader): RuleProposal {
     else if (reader.field === 6) action = readBilingual(reader.message(), ACTION_BYTES_MAX);
     else if (reader.field === 7) condition = readLimit(reader.message());
     else if (reader.field === 8) condition = readSilence(reader.message());
+    else if (reader.field === 9) condition = readStates(reader.message());
     else reader.skip();
   }
   if (common.id === '' || !level || !condition) throw malformed('a rule is not complete');
@@ -320,7 +328,8 @@ type Condition =
       readonly limit: number;
       readonly deadband: number;
     }
-  | { readonly kind: 'no-data'; readonly silentMs: number };
+  | { readonly kind: 'no-data'; readonly silentMs: number }
+  | { readonly kind: 'state'; readonly states: readonly number[] };
 
 function readLimit(reader: ProtoReader): Condition {
   let side: (typeof limitSides)[number] | undefined = limitSides[0];
@@ -343,4 +352,21 @@ function readSilence(reader: ProtoReader): Condition {
     else reader.skip();
   }
   return { kind: 'no-data', silentMs };
+}
+
+function readStates(reader: ProtoReader): Condition {
+  const states: number[] = [];
+  while (reader.next()) {
+    if (reader.field !== 1) {
+      reader.skip();
+      continue;
+    }
+    const packed = reader.message();
+    while (!packed.done) {
+      if (states.length >= RULE_STATES_MAX) throw malformed('a rule of too many states');
+      states.push(packed.signed());
+    }
+  }
+  if (states.length === 0) throw malformed('a rule without states');
+  return { kind: 'state', states };
 }

@@ -5,6 +5,7 @@
 // Claim one: whatever is sealed or encoded comes back equal. Claim two: whatever bytes come in, the
 // answer is a refusal or a Fault `uplink_*`, never another exception.
 import fc from 'fast-check';
+import { RULE_STATES_MAX } from '../../core/alarm/rule.ts';
 import { crc16Modbus, crc32c, fromHex } from '../../core/bytes.ts';
 import { isFault } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
@@ -132,6 +133,11 @@ const rules = fc.oneof(
     deadband: finite,
   }),
   fc.record({ ...ruleCommon, kind: fc.constant('no-data' as const), silentMs: finite }),
+  fc.record({
+    ...ruleCommon,
+    kind: fc.constant('state' as const),
+    states: fc.array(fc.integer(), { minLength: 1, maxLength: RULE_STATES_MAX }),
+  }),
 );
 export const points: fc.Arbitrary<PointDefinition> = fc.record({
   device: ids,

@@ -23,5 +23,5 @@ interface Version {
 }
 
 export const history: readonly Version[] = [
-  { version: 1, what: 'The first wire.', schema: '45a57fb0625a6a97' },
+  { version: 1, what: 'The first wire.', schema: '1ca8a07ece1775d1' },
 ];

@@ -1,0 +1,105 @@
+// Texts of the auxiliary parts of a device profile, its default alarms and its identification.
+import type { Bilingual, FaultText } from './text.ts';
+
+export const profileMessages = {
+  'not-a-whole': {
+    en: '{found} is not a whole number; write 5, -1 or 0x0005',
+    zh: '{found} 不是整数；请写 5、-1 或 0x0005',
+  },
+  'not-a-step': {
+    en: '{found} is not a step; write { read: … } or { write: … }',
+    zh: '{found} 不是有效的步骤；请写 { read: … } 或 { write: … }',
+  },
+  'map-excludes': {
+    en: '{key} and map cannot stand together: map is the whole line',
+    zh: '{key} 与 map 不能同时使用：map 已给出整条直线',
+  },
+  'map-flat': {
+    en: 'both ends of {key} are the same',
+    zh: '{key} 的两端相同',
+  },
+  'mode-unknown': {
+    en: 'there is no other point {point} to tell the mode',
+    zh: '没有可以说明工作模式的另一测点 {point}',
+  },
+  'mode-without-states': {
+    en: 'no state of {point} says in_service: false, so nothing is ever out of service',
+    zh: '{point} 没有任何状态写明 in_service: false，因此永远不会判为未投运',
+  },
+  'help-in-service': {
+    en: 'say it of a state, beside en and zh: in_service: false',
+    zh: '请在状态的 en、zh 旁写明 in_service: false',
+  },
+  'mode-depends': {
+    en: '{point} depends on something itself: a mode is read as it stands',
+    zh: '{point} 自身又依赖其他条件：工作模式应直接读取',
+  },
+  'mode-unused': {
+    en: 'no point names {point} as its mode, so its states change nothing',
+    zh: '没有测点把 {point} 作为工作模式，因此这些状态不起作用',
+  },
+  'register-not-whole': {
+    en: '{what} must be a whole number, not {type}',
+    zh: '{what} 必须是整数，而不是 {type}',
+  },
+  'unit-never-fits': {
+    en: 'the point is in {unit}, and no value of the register stands for it or has a factor',
+    zh: '测点单位为 {unit}，但寄存器没有任何取值与之对应或给出换算系数',
+  },
+  'order-twice': {
+    en: 'order and order_from cannot stand together: the device decides',
+    zh: 'order 与 order_from 不能同时使用：由设备决定',
+  },
+  'trigger-unknown': { en: 'there is no trigger {trigger}', zh: '没有触发动作 {trigger}' },
+  'trigger-too-slow': {
+    en: 'a wait of {wait} does not fit a poll period of {poll}',
+    zh: '等待 {wait} 超出采集周期 {poll}',
+  },
+  'trigger-unused': {
+    en: 'no point is read after the trigger {trigger}',
+    zh: '没有测点在触发动作 {trigger} 之后读取',
+  },
+  'clear-needed': {
+    en: 'nothing tells how far below or above {raise} is normal again; write clear',
+    zh: '无法得知距 {raise} 多远才恢复正常；请写 clear',
+  },
+  'default-alarms-unit': {
+    en: 'the default alarms {set} are in {wanted}, this point in {unit}',
+    zh: '默认报警 {set} 的单位是 {wanted}，而此测点的单位是 {unit}',
+  },
+  'block-order': {
+    en: 'a block of at least {least} and at most {most} registers cannot be',
+    zh: '寄存器块不可能至少 {least} 个又至多 {most} 个',
+  },
+  'block-forbidden': {
+    en: 'a block of {least} registers around {address} always touches a forbidden range',
+    zh: '{address} 周围 {least} 个寄存器的块总会触及禁读区',
+  },
+
+  // Titles of alarms that a profile does not name.
+  'alarm-state': { en: '{point}: off normal', zh: '{point}异常' },
+  'alarm-not-in-service': {
+    en: '{point}: detector not in service',
+    zh: '{point}：探测器未投运',
+  },
+  'action-not-in-service': {
+    en: 'The place is not watched until then: find out who works on the device, or why it stays out',
+    zh: '在此期间该处无监测：查明何人在操作设备，或为何未恢复',
+  },
+
+  // The profile catalogue.
+  'profile-state': {
+    en: '{title}: while it is {states}, level {level}, after {delay}',
+    zh: '{title}：处于{states}时，{level} 级，持续 {delay}',
+  },
+  'profile-default': { en: 'default', zh: '默认' },
+  'profile-default-parts': { en: 'default: {parts}', zh: '默认值：{parts}' },
+  'profile-mode': { en: '; counts while {mode} says so', zh: '；以 {mode} 为准' },
+  'profile-unit-from': { en: '; unit checked in {where}', zh: '；单位取自 {where} 核对' },
+  'profile-scale-from': { en: '; scale from {where}', zh: '；比例取自 {where}' },
+  'profile-order-from': { en: '; word order from {where}', zh: '；字序取自 {where}' },
+  'profile-before': { en: '; read {wait} after {trigger}', zh: '；{trigger} 后 {wait} 读取' },
+  'profile-signal': { en: '; 4-20 mA, NE 43', zh: '；4-20 mA，NE 43' },
+} as const satisfies Record<string, Bilingual>;
+
+export const profileFaults = {} as const satisfies Record<string, FaultText>;
