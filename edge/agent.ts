@@ -16,8 +16,9 @@ import { ClockWatch } from './clock-watch.ts';
 import type { Totals } from './collect/device.ts';
 import type { DeviceReport, LinkReport } from './collect/loop.ts';
 import { Collector } from './collect/loop.ts';
-import type { GatewayConfig, LinkConfig } from './config/gateway.ts';
-import { openTcpLink } from './links/tcp.ts';
+import type { GatewayConfig } from './config/gateway.ts';
+import type { LinkConfig } from './config/link.ts';
+import { Links } from './links/links.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { openOutbox } from './outbox/outbox.ts';
 import { Sealer } from './seal.ts';
@@ -92,7 +93,8 @@ export interface Health {
     /** Since the last ack; null before the first. */
     readonly ackAgeMs: number | null;
   };
-  readonly links: readonly LinkReport[];
+  /** Of a link with two ways, which one is in use. */
+  readonly links: readonly (LinkReport & { readonly way?: 'first' | 'backup' })[];
   readonly devices: readonly DeviceReport[];
 }
 
@@ -106,11 +108,12 @@ export async function runAgent(
 ): Promise<Agent> {
   for (const { en } of config.insecure) log.warn('insecure', { what: en });
   for (const { message } of config.warnings) log.warn('configuration', { what: message.en });
-  const borders = bordersOf(clock, random, log, config, options);
-  const outbox = await borders.openOutbox();
   const metrics = new Metrics();
+  const links = new Links(clock, log, metrics, config.links);
+  const borders = bordersOf(clock, random, log, config, options, links);
+  const outbox = await borders.openOutbox();
   const { software, reportAll = false } = options;
-  const parts = { config, outbox, borders, software, reportAll };
+  const parts = { config, outbox, borders, links, software, reportAll };
   const agent = new Agent(clock, random, log, metrics, parts);
   try {
     await agent.start();
@@ -127,10 +130,11 @@ function bordersOf(
   log: Log,
   { outbox, cloud }: GatewayConfig,
   { secret, borders }: AgentOptions,
+  links: Links,
 ): Borders {
   return {
     openOutbox: () => openOutbox(clock, random, log, outbox),
-    openLink: (link, signal) => openTcpLink(clock, link, signal),
+    openLink: (link, signal) => links.open(link, signal),
     connect: (parts) => mqttLink(clock, random, { ...parts, url: cloud.url, password: secret }),
     lastSync: syncByFiles(),
     openStatus,
@@ -142,6 +146,7 @@ interface Parts {
   readonly config: GatewayConfig;
   readonly outbox: Outbox;
   readonly borders: Borders;
+  readonly links: Links;
   readonly software: string;
   readonly reportAll: boolean;
 }
@@ -191,6 +196,7 @@ export class Agent implements AsyncDisposable {
       links: config.links.map((each) => ({
         id: each.id,
         protocol: each.protocol,
+        line: each.line,
         open: (signal) => borders.openLink(each, signal),
       })),
       devices,
@@ -240,7 +246,7 @@ export class Agent implements AsyncDisposable {
   }
 
   health(): Health {
-    const { config, outbox, software } = this.#parts;
+    const { config, outbox, links, software } = this.#parts;
     const { isUp, inFlightBytes, creditBytes, refused, ackedMonoMs } = this.#uplink.counts;
     const { state, errorMs } = this.#watch.stamp;
     const { disk, bytes } = outbox.status;
@@ -267,7 +273,10 @@ export class Agent implements AsyncDisposable {
         refused,
         ackAgeMs: ackedMonoMs === null ? null : Math.round(this.#clock.monoMs() - ackedMonoMs),
       },
-      links: this.#collector.links(),
+      links: this.#collector.links().map((link) => {
+        const way = links.wayOf(link.id);
+        return way ? { ...link, way } : link;
+      }),
       devices: this.#collector.devices(),
     };
   }
@@ -304,6 +313,7 @@ export class Agent implements AsyncDisposable {
 
   async #close(drainMs: number): Promise<void> {
     await this.stopCollecting();
+    await this.#parts.links.close();
     this.#sealer.close();
     await this.#uplink.stop(drainMs);
     await this.#parts.outbox.close();

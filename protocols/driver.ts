@@ -103,6 +103,18 @@ export interface Protocol<Address = unknown, DeviceOptions = unknown, LineOption
    * Settings of the link that the protocol reads: framing, echo. Typed, or undefined and problems.
    */
   parseLine(raw: unknown, path: Path, problems: Problems): LineOptions | undefined;
+  /**
+   * For links that must know where answers end, because other bytes stand between them. How many of
+   * `bytes[start..end)` are one whole answer of one of `units` (checksum included), 0 when they may
+   * become one, -1 when none begins so.
+   */
+  answerBytes?(
+    line: LineOptions,
+    units: readonly number[],
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): number;
   /** Without `line`, as the link needs it: for Modbus, frames of Modbus TCP. */
   open(clock: Clock, link: Link, line?: LineOptions): Session<Address, DeviceOptions>;
 }

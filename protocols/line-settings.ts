@@ -18,11 +18,12 @@ export interface LineSettings {
 export const BAUD_MIN = 300;
 export const BAUD_MAX = 921_600;
 
-const TEXT_PATTERN = /^([1-9][0-9]{2,5})-([78])([NEO])([12])$/;
+/** The form; the speed is checked beside it. */
+export const LINE_SETTINGS_PATTERN = /^([1-9][0-9]{2,5})-([78])([NEO])([12])$/;
 
 /** Undefined when `text` is no such setting: `9600-8N1`, `19200-8E1`, `2400-7E2`. */
 export function lineSettings(text: string): LineSettings | undefined {
-  const [, baud = '', dataBits, parity, stopBits] = TEXT_PATTERN.exec(text) ?? [];
+  const [, baud = '', dataBits, parity, stopBits] = LINE_SETTINGS_PATTERN.exec(text) ?? [];
   const bitsPerSecond = Number(baud);
   if (bitsPerSecond < BAUD_MIN || bitsPerSecond > BAUD_MAX) return undefined;
   return Object.freeze({

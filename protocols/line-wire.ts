@@ -20,6 +20,7 @@
 // - A kind nobody knows is skipped: a newer line may say more. A length beyond PAYLOAD_BYTES_MAX or
 //   a payload that does not fit its kind means that this is another protocol: `line_wire`.
 import { Fault } from '../core/fault.ts';
+import { bilingual } from '../core/text/text.ts';
 import type { LineSettings } from './line-settings.ts';
 import { BAUD_MAX, BAUD_MIN, parities } from './line-settings.ts';
 
@@ -165,5 +166,5 @@ function decodeSettings(view: DataView): LineSettings {
 }
 
 function wrong(what: string): Fault {
-  return new Fault('line_wire', 'later', `not the wire of a simulated line: ${what}`);
+  return new Fault('line_wire', 'later', bilingual('line-wire-broken', { what }));
 }

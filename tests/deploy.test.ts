@@ -115,7 +115,7 @@ test('the files of the composition pass the checks of cloud and edge, and speak 
   const hosts = [
     cloud.broker.kind === 'url' ? new URL(cloud.broker.url).hostname : '',
     new URL(gateway.cloud.url).hostname,
-    ...gateway.links.map(({ host }) => host),
+    ...gateway.links.map((link) => (link.kind === 'tcp' ? link.host : link.kind)),
   ];
   expect(hosts).toEqual(['broker', 'broker', 'simulators']);
   for (const host of hosts) expect(Object.keys(composition.services)).toContain(host);

@@ -323,6 +323,22 @@ export const configMessages = {
     en: '{found} is not an address or host name',
     zh: '{found} 不是有效的地址或主机名',
   },
+  'not-line-settings': {
+    en: '{found} is no setting of a serial line such as 9600-8N1: 300 to 921600 baud, 7 or 8 data bits, N, E or O, 1 or 2 stop bits',
+    zh: '{found} 不是有效的串口参数，应如 9600-8N1：波特率 300 至 921600，数据位 7 或 8，校验 N、E 或 O，停止位 1 或 2',
+  },
+  'not-a-packet': {
+    en: '{found} is not 1 to 64 bytes, written as plain text or as "hex:c0 01"',
+    zh: '{found} 不是 1 至 64 字节的数据，应写成普通文本，或如 "hex:c0 01"',
+  },
+  'not-a-port': {
+    en: '{found} is not the path of a serial port such as /dev/serial/by-id/usb-FTDI_AB0K5QXE-if00-port0',
+    zh: '{found} 不是串口路径，应如 /dev/serial/by-id/usb-FTDI_AB0K5QXE-if00-port0',
+  },
+  'not-a-socket': {
+    en: '{found} is neither the path of a socket nor host:port',
+    zh: '{found} 既不是套接字路径，也不是“主机:端口”',
+  },
   'not-a-broker': {
     en: '{found} is not a broker such as mqtts://host:8883',
     zh: '{found} 不是有效的消息服务器地址，应如 mqtts://host:8883',
@@ -345,6 +361,50 @@ export const configMessages = {
   'same-endpoint': {
     en: 'the links {link} and {other} both lead to {endpoint}; a bus has one owner',
     zh: '链路 {link} 和 {other} 都通往 {endpoint}；一条总线只能有一个主站',
+  },
+  'same-port': {
+    en: 'the links {link} and {other} name one serial port, {device}; a bus has one owner',
+    zh: '链路 {link} 和 {other} 指向同一串口 {device}；一条总线只能有一个主站',
+  },
+  'port-renumbered': {
+    en: '{port} may be another adapter after the next start: such names are given in the order of plugging in',
+    zh: '{port} 在下次启动后可能变成另一个转接器：这类名称按插入顺序分配',
+  },
+  'help-port-by-id': {
+    en: 'ls -l /dev/serial/by-id shows the name that stays (by-path where two adapters have no serial number)',
+    zh: '执行 ls -l /dev/serial/by-id 可查到固定不变的名称（适配器没有序列号时用 by-path）',
+  },
+  'in-flight-on-line': {
+    en: 'framing {framing} carries one request at a time',
+    zh: '帧格式 {framing} 同一时刻只能有一个请求',
+  },
+  'same-identity': {
+    en: 'the identities of the links {link} and {other} begin alike: a unit that dials in to {place} could be either',
+    zh: '链路 {link} 与 {other} 的注册包开头相同：无法分辨拨入 {place} 的终端属于哪一个',
+  },
+  'heartbeat-like-answer': {
+    en: 'an answer of a device behind this link could begin with the heartbeat {heartbeat}',
+    zh: '此链路上设备的应答可能以心跳包 {heartbeat} 开头',
+  },
+  'help-heartbeat': {
+    en: 'set another one in the unit and here, such as the text heartbeat',
+    zh: '请在终端和此处改用其他心跳包，例如文本 heartbeat',
+  },
+  'heartbeat-unsupported': {
+    en: 'in the answers of {protocol} a heartbeat cannot be told from data',
+    zh: '{protocol} 的应答中无法区分心跳包与数据',
+  },
+  'listen-unprotected': {
+    en: 'whoever reaches {host}:{port} could pretend to be the unit: its registration is no password',
+    zh: '任何能访问 {host}:{port} 的人都可冒充终端：注册包不是密码',
+  },
+  'help-listen-insecure': {
+    en: 'let it end in a VPN on this machine, or write insecure: true beside it and be told so at every start',
+    zh: '请经 VPN 接入本机；或在旁边写 insecure: true，每次启动都会提示',
+  },
+  'insecure-listen': {
+    en: 'terminal units dial in to {host}:{port} without encryption or password',
+    zh: '终端以未加密、无密码方式拨入 {host}:{port}',
   },
   'unused-link': { en: 'no device uses the link {link}', zh: '没有设备使用链路 {link}' },
   'unknown-link': {

@@ -8,6 +8,38 @@ export const edgeMessages = {
     en: '{name}: {bytes} bytes are waiting to be read',
     zh: '{name}：有 {bytes} 字节等待对方读取',
   },
+  'link-port-ours': {
+    en: '{port}: another link of this gateway has it',
+    zh: '{port}：已被本网关的另一条链路占用',
+  },
+  'link-port-theirs': { en: '{port}: process {owner} has it', zh: '{port}：被进程 {owner} 占用' },
+  'link-port-no-device': { en: '{port}: {device} is no device', zh: '{port}：{device} 不是设备' },
+  'link-port-not-opened': {
+    en: '{port} at {settings}: {why}',
+    zh: '{port}（{settings}）无法打开：{why}',
+  },
+  'link-port-other-speed': {
+    en: '{port}: {asked} baud asked, the port does {actual}',
+    zh: '{port}：要求 {asked} 波特，串口实际为 {actual}',
+  },
+  'link-port-stuck': {
+    en: '{port}: {bytes} bytes do not leave the port',
+    zh: '{port}：有 {bytes} 字节发不出去',
+  },
+  'link-port-gone': { en: '{port}: gone', zh: '{port}：已消失' },
+  'link-dialed-again': {
+    en: '{link}: the unit dialed in again',
+    zh: '{link}：终端已重新拨入',
+  },
+  'link-not-dialed': {
+    en: '{link}: no unit has dialed in for {seconds} s',
+    zh: '{link}：{seconds} 秒内没有终端拨入',
+  },
+  'link-first-well': { en: '{name}: can be reached again', zh: '{name}：已恢复可达' },
+  'line-wire-broken': {
+    en: 'not the wire of a simulated line: {what}',
+    zh: '不是模拟线路的数据格式：{what}',
+  },
   'link-closed-there': { en: '{name}: closed by the device', zh: '{name}：设备关闭了连接' },
 } as const satisfies Record<string, Bilingual>;
 
@@ -131,6 +163,136 @@ export const edgeFaults = {
       what: '该套接字上应答的不是模拟串行线路。',
       cause: '监听者是其他程序，或版本不同。',
       action: '把链路指向线路模拟器所报告的套接字。',
+    },
+  },
+  link_port_missing: {
+    en: {
+      what: 'The serial port does not exist.',
+      cause:
+        'The adapter is unplugged, or its name is another: ttyUSB numbers change with the order of plugging in.',
+      action:
+        'Plug it in, and write the name that stays: ls -l /dev/serial/by-id. The gateway opens it by itself once it is there.',
+    },
+    zh: {
+      what: '串口不存在。',
+      cause: '转接器未插好，或名称已变：ttyUSB 编号随插入顺序变化。',
+      action: '插好转接器，并填写固定名称：ls -l /dev/serial/by-id。出现后网关会自动打开。',
+    },
+  },
+  link_port_taken: {
+    en: {
+      what: 'The serial port is in use by another.',
+      cause:
+        'A second gateway, a terminal program or a test tool has it open; a bus has one owner.',
+      action:
+        'End the other program (the message names its process), or give it a port of its own.',
+    },
+    zh: {
+      what: '串口已被占用。',
+      cause: '另一个网关进程、终端程序或测试工具打开了它；一条总线只能有一个主站。',
+      action: '结束该程序（消息中给出进程号），或让它使用别的串口。',
+    },
+  },
+  link_port_denied: {
+    en: {
+      what: 'The gateway may not use the serial port.',
+      cause: 'Its user is not in the group of the port, on most systems dialout.',
+      action: 'usermod -aG dialout followed by the user of the service, then restart the service.',
+    },
+    zh: {
+      what: '网关无权使用该串口。',
+      cause: '运行网关的用户不在串口所属的组内，多数系统为 dialout。',
+      action: '执行 usermod -aG dialout 加服务用户名，然后重启服务。',
+    },
+  },
+  link_port_unfit: {
+    en: {
+      what: 'What the link names cannot be opened as a serial port.',
+      cause:
+        'The path leads to something else, the port has no hardware behind it, or the adapter reports an error.',
+      action:
+        'Check the path with ls -l; plug the adapter in anew; try the port with another program.',
+    },
+    zh: {
+      what: '链路所指的对象无法作为串口打开。',
+      cause: '路径指向其他东西，串口没有对应硬件，或适配器报错。',
+      action: '用 ls -l 核对路径；重新插拔适配器；用其他程序试用该串口。',
+    },
+  },
+  link_port_settings: {
+    en: {
+      what: 'The serial port cannot do the speed that is set.',
+      cause: 'The adapter has only certain speeds and took another one.',
+      action: 'Set a speed that the adapter does, at the devices too, or use another adapter.',
+    },
+    zh: {
+      what: '串口不支持所设的速率。',
+      cause: '适配器只支持某些速率，实际采用了另一速率。',
+      action: '改用适配器支持的速率（设备侧也要改），或更换适配器。',
+    },
+  },
+  link_port_vanished: {
+    en: {
+      what: 'The serial port went away while it was in use.',
+      cause: 'The USB adapter was pulled, lost power or restarted.',
+      action:
+        'Plug it in again: the gateway opens it by itself. If it repeats, check cable, hub and power.',
+    },
+    zh: {
+      what: '串口在使用中消失。',
+      cause: 'USB 转接器被拔出、掉电或自行重启。',
+      action: '重新插入即可，网关会自动打开。若反复出现，请检查线缆、集线器和供电。',
+    },
+  },
+  link_listen: {
+    en: {
+      what: 'The gateway cannot listen for terminal units.',
+      cause: 'Another program has the port, or the address is not one of this machine.',
+      action: 'Change listen.host or listen.port of the link, or stop the other program.',
+    },
+    zh: {
+      what: '网关无法监听终端的拨入。',
+      cause: '端口被其他程序占用，或该地址不属于本机。',
+      action: '修改链路的 listen.host 或 listen.port，或停止占用端口的程序。',
+    },
+  },
+  link_not_dialed_in: {
+    en: {
+      what: 'The terminal unit has not dialed in.',
+      cause: 'It is off, has no network, dials another address, or registers with another packet.',
+      action:
+        'Check its power and signal, the server address and port set in it, and its registration packet against identity. The log names units that were refused.',
+    },
+    zh: {
+      what: '终端（DTU）尚未拨入。',
+      cause: '终端断电、无网络、拨往其他地址，或注册包不一致。',
+      action:
+        '检查终端的供电和信号、其中设置的服务器地址和端口，并将注册包与 identity 核对。日志会列出被拒绝的终端。',
+    },
+  },
+  link_replaced: {
+    en: {
+      what: 'The terminal unit dialed in again, and its new connection is used.',
+      cause: 'The old one was dead without having said so, or two units register alike.',
+      action:
+        'Nothing, if it happens now and then; else look for a second unit with the same registration packet.',
+    },
+    zh: {
+      what: '终端重新拨入，已改用新连接。',
+      cause: '旧连接已失效但未报告，或有两个终端使用同一注册包。',
+      action: '偶发无需处理；若频繁出现，请查找使用相同注册包的另一终端。',
+    },
+  },
+  link_first_again: {
+    en: {
+      what: 'The first way to the devices is well again, and is used instead of the backup.',
+      cause: 'It could be reached for a while.',
+      action: 'Nothing.',
+    },
+    zh: {
+      what: '通往设备的首选路径已恢复，不再使用备用路径。',
+      cause: '首选路径已连续一段时间可达。',
+      action: '无需处理。',
     },
   },
   link_closed: {

@@ -12,7 +12,7 @@ import { ModbusServer } from '../../simulators/modbus-server.ts';
 import type { GatewayConfig } from '../config/gateway.ts';
 import { parseGateway } from '../config/gateway.ts';
 import { packagedProfiles } from '../config/loader.ts';
-import { openTcpLink } from '../links/tcp.ts';
+import { Links } from '../links/links.ts';
 import type { PollReport, Sink } from '../sink.ts';
 import { Collector } from './loop.ts';
 
@@ -77,11 +77,12 @@ class Newest implements Sink {
 }
 
 function collect(config: GatewayConfig) {
+  const links = new Links(systemClock, silentLog, new Metrics(), config.links);
   const sink = new Newest(config);
   const collector = new Collector(systemClock, seededRandom(1), silentLog, new Metrics(), {
     links: config.links.map((link) => ({
       ...link,
-      open: (signal) => openTcpLink(systemClock, link, signal),
+      open: (signal) => links.open(link, signal),
     })),
     devices: config.devices,
     sink,

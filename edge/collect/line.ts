@@ -2,7 +2,8 @@
 //
 // - A link that ends, cannot be opened, or carries no answer is opened again after a back-off that
 //   doubles to LINK_BACKOFF.maxMs and starts over only when a device has answered: a peer that
-//   accepts and hangs up costs no more than one that refuses.
+//   accepts and hangs up costs no more than one that refuses. A fault that says `now` has waited
+//   already, for a unit that dials in: it does not double the wait.
 // - Up is logged at the first answer, down once; what happens between moves a counter.
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -26,6 +27,8 @@ export type LineState = 'opening' | 'open' | 'waiting' | 'closed';
 export interface LineOptions {
   readonly id: string;
   readonly protocol: Protocol;
+  /** Of the link, as the protocol read it. */
+  readonly line: unknown;
   /** Rejects with a fault when the link cannot be opened now. */
   open(signal: AbortSignal): Promise<Link>;
   /** A new session stands. */
@@ -124,7 +127,7 @@ export class Line {
       if (link && !signal.aborted) await this.#serve(link);
       else link?.close();
       this.#state = 'waiting';
-      this.#attempt++;
+      if (this.#fault?.retry !== 'now') this.#attempt++;
       await this.#clock.sleep(backoffMs(this.#random, this.#attempt, LINK_BACKOFF), signal);
     }
   }
@@ -152,7 +155,7 @@ export class Line {
     });
     this.#state = 'open';
     this.#reopened.add();
-    this.#session = this.#options.protocol.open(this.#clock, watched);
+    this.#session = this.#options.protocol.open(this.#clock, watched, this.#options.line);
     this.#options.onOpen(this.#session);
     return promise;
   }
@@ -176,6 +179,7 @@ export class Line {
 /** The link as its session sees it: the session is told of the end first, then `onClosed`. */
 function watch(link: Link, onClosed: (why: Fault | null) => void): Link {
   const watched: Link = {
+    ...(link.pace ? { pace: link.pace } : {}),
     send: (bytes) => link.send(bytes),
     close: () => link.close(),
     onBytes: () => {},

@@ -18,6 +18,8 @@ import { Schedule } from './schedule.ts';
 export interface CollectedLink {
   readonly id: string;
   readonly protocol: Protocol;
+  /** What the protocol read of the link: framing and the like. */
+  readonly line?: unknown;
   open(signal: AbortSignal): Promise<Link>;
 }
 
@@ -74,6 +76,7 @@ export class Collector {
       const line = new Line(clock, random, log, metrics, {
         id: link.id,
         protocol: link.protocol,
+        line: link.line,
         open: (signal) => link.open(signal),
         onOpen: (session) => {
           for (const loop of behind) loop.opened(session);

@@ -6,6 +6,7 @@ import type { Problems } from '../../core/problems.ts';
 import type { Link, Protocol } from '../../protocols/driver.ts';
 import type { CollectedDevice } from '../collect/device.ts';
 import type { LinkSource } from './format.ts';
+import { inFlightOf } from './link.ts';
 
 /** Controllers answer within a scan of 10 to 20 ms; who knows better says so with `answer`. */
 const ANSWER_DEFAULT = '10ms';
@@ -33,7 +34,7 @@ export function checkLineTime(
 ): void {
   for (const [id, link] of Object.entries(links)) {
     const answerMs = durationMs(link.answer ?? ANSWER_DEFAULT);
-    const inFlight = link.in_flight ?? 1;
+    const inFlight = inFlightOf(link) ?? 1;
     const session = protocolOf(link).open(stillClock, noLink());
     let requestsPerSecond = 0;
     for (const device of devices) {

@@ -18,6 +18,7 @@ import type { Group } from '../collect/device.ts';
 import type { CollectedPoint } from '../collect/normalise.ts';
 import type { DeviceSource, LinkSource } from './format.ts';
 import type { DeviceConfig } from './gateway.ts';
+import { inFlightOf } from './link.ts';
 
 /** Where profiles come from: the library of the package, or a test's own. */
 export interface Profiles {
@@ -58,7 +59,7 @@ export function readDevice(
     {
       ...found.device,
       ...(link.timeout ? { timeoutMs: durationMs(link.timeout) } : {}),
-      ...(link.in_flight ? { inFlightMax: link.in_flight } : {}),
+      ...(inFlightOf(link) ? { inFlightMax: inFlightOf(link) } : {}),
       ...source.settings,
       unit,
     },

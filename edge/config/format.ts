@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { datums } from '../../core/point.ts';
 import { assetForm, bilingualForm, durationForm, idForm, sizeForm } from '../../core/schema.ts';
 import type { MessageKey } from '../../core/text/text.ts';
+import { LINE_SETTINGS_PATTERN, lineSettings } from '../../protocols/line-settings.ts';
+import { framings } from '../../protocols/modbus/address.ts';
 import { protocols } from '../../protocols/registry.ts';
 
 const key = (code: MessageKey) => code;
@@ -17,6 +19,12 @@ const SETTINGS_MAX = 200;
 
 const HOST_PATTERN = /^[A-Za-z0-9.:_-]{1,253}$/;
 const URL_PATTERN = /^mqtts?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:[1-9][0-9]{0,4})?$/;
+/** A device file, or a name that leads to one. */
+const PORT_PATTERN = /^\/[^\s]{1,254}$/;
+/** The path of a Unix socket has room for 107 bytes. */
+const SOCKET_PATTERN = /^(\/[\x21-\x7e]{1,106}|[A-Za-z0-9._-]{1,253}:[1-9][0-9]{0,4})$/;
+/** 1 to 64 bytes: printable ASCII, or `hex:` and pairs of digits. */
+export const PACKET_PATTERN = /^(hex:( ?[0-9a-fA-F]{2}){1,64}|(?!hex:)[\x20-\x7e]{1,64})$/;
 /** `vendor/model@1`: any revision 1.x.y; `@1.4.0` only that one. */
 const PROFILE_PATTERN = /^[a-z0-9-]{1,32}\/[a-z0-9-]{1,32}@[0-9]{1,4}(\.[0-9]{1,4}){0,2}$/;
 export const SECRET_PATTERN = /^\$\{(secret:[a-z0-9-]{1,64}|env:[A-Z][A-Z0-9_]{0,63})\}$/;
@@ -29,18 +37,98 @@ const hostForm = z
   .describe('Address or name; an address needs no name server');
 const portForm = z.int().min(1).max(65_535);
 
-const linkForm = z.strictObject({
+const lineSettingsForm = z
+  .string(key('not-line-settings'))
+  .regex(LINE_SETTINGS_PATTERN, { message: key('not-line-settings'), abort: true })
+  .refine((text) => lineSettings(text) !== undefined, key('not-line-settings'));
+
+const packetForm = z
+  .string(key('not-a-packet'))
+  .regex(PACKET_PATTERN, key('not-a-packet'))
+  .describe('Text as it is sent, or bytes: "hex:c0 01"');
+
+const echoForm = z
+  .boolean()
+  .optional()
+  .describe('The adapter gives back what is sent on a two-wire line; default false');
+
+const framingForm = z.enum(framings);
+const serialFramingForm = z.enum(['rtu', 'ascii']).optional().describe('Default rtu');
+
+const everyLink = {
   protocol: z.enum(protocols.map(({ name }) => name)),
-  kind: z.enum(['tcp']).describe('How bytes get there'),
-  host: hostForm,
-  port: portForm.optional().describe('Default 502'),
-  connect_timeout: durationForm.optional().describe('Default 3s'),
   timeout: durationForm.optional().describe('Of one request; default by protocol, 1s for Modbus'),
-  in_flight: z.int().min(1).max(16).optional().describe('Requests at once; default 1'),
   answer: durationForm
     .optional()
     .describe('What a device behind it takes to answer, for the arithmetic; default 10ms'),
+};
+const inFlightForm = z
+  .int()
+  .min(1)
+  .max(16)
+  .optional()
+  .describe('Requests at once with framing tcp; default 1');
+const behindForm = lineSettingsForm
+  .optional()
+  .describe('Of the serial line behind a converter, such as 9600-8N1: its speed is reckoned with');
+
+const tcpForm = z.strictObject({
+  ...everyLink,
+  kind: z.literal('tcp').describe('A device or converter that listens'),
+  host: hostForm,
+  port: portForm.optional().describe('Default 502'),
+  connect_timeout: durationForm.optional().describe('Default 3s'),
+  in_flight: inFlightForm,
+  framing: framingForm.optional().describe('Default tcp; rtu for a transparent converter'),
+  serial: behindForm,
+  backup: z
+    .strictObject({ host: hostForm, port: portForm.optional().describe('Default 502') })
+    .optional()
+    .describe('A second way to the same devices, used while the first fails'),
 });
+
+const serialForm = z.strictObject({
+  ...everyLink,
+  kind: z.literal('serial').describe('A serial port of this gateway'),
+  port: z
+    .string(key('not-a-port'))
+    .regex(PORT_PATTERN, key('not-a-port'))
+    .describe('/dev/serial/by-id/...: a name that stays when ports are numbered anew'),
+  serial: lineSettingsForm.optional().describe('Default 9600-8N1'),
+  framing: serialFramingForm,
+  echo: echoForm,
+});
+
+const tcpServerForm = z.strictObject({
+  ...everyLink,
+  kind: z.literal('tcp-server').describe('A terminal unit (DTU) dials in'),
+  listen: z.strictObject({
+    host: hostForm.optional().describe('Default 127.0.0.1'),
+    port: portForm.describe('Several links may share one: the identity tells them apart'),
+    insecure: z.boolean().optional().describe('Allows it beyond this machine; default false'),
+  }),
+  identity: packetForm.describe('Registration packet the unit sends first: text, or "hex:c0 01"'),
+  heartbeat: packetForm.optional().describe('What the unit sends to stay connected; taken out'),
+  framing: framingForm.optional().describe('Default rtu'),
+  in_flight: inFlightForm,
+  serial: behindForm,
+});
+
+const simForm = z.strictObject({
+  ...everyLink,
+  kind: z.literal('sim').describe('A simulated serial line'),
+  socket: z
+    .string(key('not-a-socket'))
+    .regex(SOCKET_PATTERN, key('not-a-socket'))
+    .describe('Of the line simulator: /path/of/socket or host:port'),
+  serial: lineSettingsForm.optional().describe('Default 9600-8N1'),
+  framing: serialFramingForm,
+  echo: echoForm,
+});
+
+const linkForm = z
+  .discriminatedUnion('kind', [tcpForm, serialForm, tcpServerForm, simForm])
+  .describe('How bytes get to the devices');
 
 const deviceForm = z.strictObject({
   id: idForm,

@@ -146,6 +146,115 @@ test('a link that cannot carry its periods is refused with the sum', () => {
   expect(wrong(text.replace('poll: 200ms', 'poll: 5s'))).toEqual([]);
 });
 
+const linked = (a: string, b = 'kind: tcp, host: 10.0.0.2') =>
+  fine
+    .replace(/a: \{.*\}/, `a: { protocol: modbus, ${a} }`)
+    .replace(/b: \{.*\}/, `b: { protocol: modbus, ${b} }`);
+const BY_ID = '/dev/serial/by-id/usb-FTDI_AB0K5QXE-if00-port0';
+const unit = 'kind: tcp-server, listen: { port: 7000 }, identity';
+
+test('links of every kind are read, with defaults where they say nothing', () => {
+  const read = (a: string) => parse(linked(a)).links[0];
+  const pace = { bitsPerSecond: 9600, bitsPerCharacter: 10 };
+  expect(read(`kind: serial, port: ${BY_ID}`)).toMatchObject({
+    kind: 'serial',
+    port: BY_ID,
+    settings: { bitsPerSecond: 9600, dataBits: 8, parity: 'N', stopBits: 1 },
+    line: { framing: 'rtu', echo: false },
+  });
+  const ascii = 'serial: 1200-7E1, framing: ascii, echo: true';
+  expect(read(`kind: serial, port: ${BY_ID}, ${ascii}`)).toMatchObject({
+    settings: { bitsPerSecond: 1200, dataBits: 7, parity: 'E', stopBits: 1 },
+    line: { framing: 'ascii', echo: true },
+  });
+  expect(read(`${unit}: DTU-7, heartbeat: "hex:ff 00", serial: 9600-8N1`)).toMatchObject({
+    listen: { host: '127.0.0.1', port: 7000 },
+    identity: new TextEncoder().encode('DTU-7'),
+    heartbeat: Uint8Array.of(0xff, 0),
+    units: [1],
+    line: { framing: 'rtu' },
+    pace,
+  });
+  const behind = 'kind: tcp, host: 10.0.0.1, framing: rtu, serial: 9600-8N1';
+  expect(read(`${behind}, backup: { host: 10.0.1.1 }`)).toMatchObject({
+    line: { framing: 'rtu' },
+    backup: { host: '10.0.1.1', port: 502 },
+    pace,
+  });
+  expect(read('kind: tcp, host: 10.0.0.1')).toMatchObject({ pace: null, backup: null });
+  expect(read('kind: sim, socket: /run/line.sock')).toMatchObject({ socket: '/run/line.sock' });
+  expect(read('kind: sim, socket: "localhost:7"')).toMatchObject({
+    socket: { host: 'localhost', port: 7 },
+  });
+});
+
+test('a key of another kind of link, and a kind nobody knows, are told once each', () => {
+  expect(wrong(linked(`kind: serial, port: ${BY_ID}, host: 10.0.0.1`))).toHaveLength(1);
+  expect(rendered(linked('kind: sereal, port: x'))).toContain('did you mean serial?');
+  expect(wrong(linked('kind: tcp'))).toEqual(['5:3 missing-key']);
+});
+
+test('what is no port, setting, packet or socket is refused where it stands', () => {
+  const codes = (a: string) => wrong(linked(a)).map((each) => each.split(' ')[1]);
+  expect(codes('kind: serial, port: COM3')).toEqual(['not-a-port']);
+  for (const serial of ['9600', '9600-8X1', '299-8N1', '921601-8N1']) {
+    expect(codes(`kind: serial, port: ${BY_ID}, serial: "${serial}"`)).toEqual([
+      'not-line-settings',
+    ]);
+  }
+  expect(codes(`${unit}: "hex:c0 0"`)).toEqual(['not-a-packet']);
+  expect(codes(`${unit}: ""`)).toEqual(['not-a-packet']);
+  expect(codes('kind: sim, socket: line')).toEqual(['not-a-socket']);
+  expect(codes(`kind: serial, port: ${BY_ID}, framing: tcp`)).toHaveLength(1);
+  expect(codes('kind: tcp, host: a, framing: rtu, in_flight: 4')).toEqual(['in-flight-on-line']);
+});
+
+test('a bus has one owner: two links to one place are refused, also by their backup', () => {
+  const serial = `kind: serial, port: ${BY_ID}`;
+  expect(wrong(linked(serial, serial))).toEqual([expect.stringContaining('same-endpoint')]);
+  const backup = 'kind: tcp, host: 10.0.0.3, backup: { host: 10.0.0.2 }';
+  expect(wrong(linked(backup))).toEqual([expect.stringContaining('same-endpoint')]);
+  const sim = 'kind: sim, socket: /run/line.sock';
+  expect(wrong(linked(sim, sim))).toEqual([expect.stringContaining('same-endpoint')]);
+});
+
+test('a name that changes with the order of plugging in is warned about', () => {
+  const { warnings } = parse(linked('kind: serial, port: /dev/ttyUSB0'));
+  expect(warnings.map(({ code }) => code)).toEqual(['port-renumbered']);
+  expect(parse(linked('kind: serial, port: /dev/ttyAMA0')).warnings).toEqual([]);
+});
+
+test('units share a port and are told apart by their packets, which may not begin alike', () => {
+  expect(wrong(linked(`${unit}: DTU-7`, `${unit}: DTU-8`))).toEqual([]);
+  for (const other of ['DTU-7', 'DTU-71', '"hex:44 54"']) {
+    expect(wrong(linked(`${unit}: DTU-7`, `${unit}: ${other}`))).toEqual([
+      expect.stringContaining('same-identity'),
+    ]);
+  }
+  const elsewhere = 'kind: tcp-server, listen: { port: 7001 }, identity: DTU-7';
+  expect(wrong(linked(`${unit}: DTU-7`, elsewhere))).toEqual([]);
+});
+
+test('a heartbeat that an answer could begin with is refused', () => {
+  const codes = (more: string) => wrong(linked(`${unit}: DTU-7, heartbeat: ${more}`));
+  for (const heartbeat of ['"hex:01"', '"hex:01 03"', '"hex:01 03 02 00 01"']) {
+    expect(codes(heartbeat)).toEqual([expect.stringContaining('heartbeat-like-answer')]);
+  }
+  for (const heartbeat of ['ping', '"hex:02"', '"hex:01 07"', '"hex:fe"']) {
+    expect(codes(heartbeat)).toEqual([]);
+  }
+  expect(codes('":01", framing: ascii')).toHaveLength(1);
+  expect(codes('"hex:00 01", framing: tcp')).toHaveLength(1);
+});
+
+test('listening beyond this machine is allowed only in writing, and is said at every start', () => {
+  const open = unit.replace('port: 7000', 'port: 7000, host: 0.0.0.0');
+  expect(wrong(linked(`${open}: DTU-7`))).toEqual([expect.stringContaining('listen-unprotected')]);
+  const said = open.replace('0.0.0.0', '0.0.0.0, insecure: true');
+  const { insecure } = parse(linked(`${said}: DTU-7`, `${said}: DTU-8`));
+  expect(insecure.map(({ en }) => en)).toEqual([expect.stringContaining('0.0.0.0:7000')]);
+});
+
 test('an outbox too small to be one is refused', () => {
   expect(wrong(fine.replace('links:', 'outbox: { size: 1MiB }\nlinks:'))).toEqual([
     '4:17 outbox-too-small',

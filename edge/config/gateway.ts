@@ -5,35 +5,25 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { readDocument } from '../../core/document.ts';
-import { durationMs, sizeBytes } from '../../core/duration.ts';
-import { assert } from '../../core/fault.ts';
+import { sizeBytes } from '../../core/duration.ts';
 import type { PointDefinition, Position } from '../../core/point.ts';
 import type { Finding, Problems } from '../../core/problems.ts';
 import { didYouMean, InvalidInput } from '../../core/problems.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Profile } from '../../device-profiles/profile.ts';
-import type { Protocol } from '../../protocols/driver.ts';
-import { protocolNamed } from '../../protocols/registry.ts';
 import type { CollectedDevice } from '../collect/device.ts';
 import { checkLineTime } from './arithmetic.ts';
 import type { Profiles } from './device.ts';
 import { readDevice } from './device.ts';
-import type { DeviceSource, GatewaySource, LinkSource } from './format.ts';
+import type { DeviceSource, GatewaySource } from './format.ts';
 import { gatewayForm, SECRET_PATTERN } from './format.ts';
+import type { LinkConfig } from './link.ts';
+import { checkLinks, isLoopback, protocolOf, readLink } from './link.ts';
 
 export type SecretReference =
   | { readonly kind: 'file'; readonly name: string }
   | { readonly kind: 'environment'; readonly name: string };
-
-export interface LinkConfig {
-  readonly id: string;
-  readonly protocol: Protocol;
-  readonly kind: 'tcp';
-  readonly host: string;
-  readonly port: number;
-  readonly connectTimeoutMs: number;
-}
 
 export interface DeviceConfig extends CollectedDevice {
   readonly name: Bilingual | null;
@@ -65,8 +55,6 @@ export interface GatewayConfig {
   readonly warnings: readonly Finding[];
 }
 
-const TCP_PORT_DEFAULT = 502;
-const CONNECT_TIMEOUT_DEFAULT = '3s';
 const OUTBOX_FOLDER_DEFAULT = 'outbox';
 const OUTBOX_SIZE_DEFAULT = '1GiB';
 /** Its own files would be most of a smaller one; at 100 readings a second this holds 10 hours. */
@@ -88,8 +76,8 @@ export function parseGateway(
 ): GatewayConfig {
   const { value, problems } = readDocument(text, file, gatewayForm);
   if (!value) throw new InvalidInput(problems.findings);
-  checkLinks(value, problems);
-  const insecure = checkProtection(value, problems);
+  const listening = checkLinks(value, problems);
+  const insecure = [...checkProtection(value, problems), ...distinct(listening)];
   const outboxBytes = sizeBytes(value.outbox?.size ?? OUTBOX_SIZE_DEFAULT);
   if (outboxBytes < OUTBOX_BYTES_MIN) {
     problems.add(['outbox', 'size'], 'outbox-too-small', { minimum: '16MiB' });
@@ -109,7 +97,7 @@ export function parseGateway(
       host: status.host ?? STATUS_HOST_DEFAULT,
       port: status.port ?? STATUS_PORT_DEFAULT,
     },
-    links: Object.entries(links).map(([id, link]) => linkOf(id, link)),
+    links: Object.entries(links).map(([id, link]) => readLink(id, link, value)),
     devices,
     points: devices.flatMap(({ groups }) =>
       groups.flatMap(({ points }) => points.map(({ definition }) => definition)),
@@ -120,34 +108,9 @@ export function parseGateway(
   });
 }
 
-function linkOf(id: string, link: LinkSource): LinkConfig {
-  return {
-    id,
-    protocol: protocolOf(link),
-    kind: link.kind,
-    host: link.host,
-    port: link.port ?? TCP_PORT_DEFAULT,
-    connectTimeoutMs: durationMs(link.connect_timeout ?? CONNECT_TIMEOUT_DEFAULT),
-  };
-}
-
-function protocolOf(link: LinkSource): Protocol {
-  const protocol = protocolNamed(link.protocol);
-  assert(protocol, 'the schema lets only registered protocols through');
-  return protocol;
-}
-
-function checkLinks({ links, devices }: GatewaySource, problems: Problems): void {
-  const endpoints = new Map<string, string>();
-  for (const [id, { host, port = TCP_PORT_DEFAULT }] of Object.entries(links)) {
-    const endpoint = `${host}:${port}`;
-    const other = endpoints.get(endpoint);
-    if (other) problems.add(['links', id, 'host'], 'same-endpoint', { link: id, other, endpoint });
-    else endpoints.set(endpoint, id);
-    if (!devices.some(({ link }) => link === id)) {
-      problems.add(['links', id], 'unused-link', { link: id }, { severity: 'warning' });
-    }
-  }
+/** Links that share a listener say the same of it. */
+function distinct(texts: readonly Bilingual[]): Bilingual[] {
+  return [...new Map(texts.map((text) => [text.en, text])).values()];
 }
 
 /** What leaves the machine unprotected: refused unless the file says so, and then returned. */
@@ -174,10 +137,6 @@ function checkProtection({ cloud, status }: GatewaySource, problems: Problems): 
     }
   }
   return insecure;
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 }
 
 /** Undefined for what is no reference: a secret written into the file. */
@@ -247,7 +206,9 @@ function byPlace(a: Finding, b: Finding): number {
 }
 
 function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  // Views of bytes cannot be frozen.
+  const isPlain = typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
+  if (isPlain && !Object.isFrozen(value)) {
     Object.freeze(value);
     for (const inner of Object.values(value)) deepFreeze(inner);
   }

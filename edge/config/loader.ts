@@ -1,6 +1,6 @@
 // The files of a gateway: its configuration, and the secret beside it. A secret never stands in the
 // configuration, is never part of it once read, and is handed only to what connects with it.
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readDocument } from '../../core/document.ts';
 import { readFault } from '../../core/fault.ts';
@@ -15,6 +15,7 @@ import {
 } from '../../device-profiles/loader.ts';
 import type { Profile } from '../../device-profiles/profile.ts';
 import type { Profiles } from './device.ts';
+import type { GatewaySource } from './format.ts';
 import { gatewayForm } from './format.ts';
 import type { GatewayConfig, SecretReference } from './gateway.ts';
 import { parseGateway, secretReference } from './gateway.ts';
@@ -56,6 +57,7 @@ export function loadGateway(path: string, { environment, profiles }: LoadOptions
   const reference = value && secretReference(value.cloud.credentials);
   const before = problems.findings.length;
   const secret = reference && readSecret(reference, dirname(path), environment, problems);
+  if (value) checkPorts(value, problems);
   const found = problems.findings.slice(before);
   const config = parsed(text, path, profiles ?? packagedProfiles(), found);
   if (problems.failed || secret === undefined) throw new InvalidInput(found);
@@ -81,6 +83,29 @@ function readGatewayFile(path: string): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     throw readFault(path, error, 'config_unreadable');
+  }
+}
+
+/** Two names of one serial port are one bus; where the port is not plugged in, nothing is known. */
+function checkPorts({ links }: GatewaySource, problems: Problems): void {
+  const seen: { readonly id: string; readonly port: string; readonly device: string }[] = [];
+  for (const [id, link] of Object.entries(links)) {
+    if (link.kind !== 'serial') continue;
+    const { port } = link;
+    const device = deviceOf(port);
+    const other = seen.find((each) => each.device === device && each.port !== port);
+    const values = { link: id, other: other?.id ?? '', device };
+    if (other) problems.add(['links', id, 'port'], 'same-port', values);
+    seen.push({ id, port, device });
+  }
+}
+
+function deviceOf(port: string): string {
+  try {
+    return realpathSync(port);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return port;
+    throw error;
   }
 }
 

@@ -5,13 +5,20 @@ import { connect } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { assert, Fault, systemDetail } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
-import type { Link } from '../../protocols/driver.ts';
+import type { Link, Pace } from '../../protocols/driver.ts';
 
 export interface TcpTarget {
   readonly host: string;
   readonly port: number;
   readonly connectTimeoutMs: number;
+  /** Of the serial line behind it, if there is one. */
+  readonly pace?: Pace | null;
 }
+
+/** Where a socket leads: a TCP port, or a Unix socket of this machine. */
+export type SocketPlace =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
 
 /**
  * Requests that wait in the socket because the device stopped reading: 247 units with 16 requests
@@ -22,14 +29,30 @@ export const SEND_BYTES_MAX = 64 * 1024;
 assert(247 * 16 * 12 < SEND_BYTES_MAX, 'a full bus behind one socket fits');
 
 /** A peer that lost its power says nothing; the probes of the kernel notice it without traffic. */
-const KEEPALIVE_AFTER_MS = 10_000;
+export const KEEPALIVE_AFTER_MS = 10_000;
 
 /** Rejects with a fault that may be tried again later; `signal` ends the attempt at once. */
-export function openTcpLink(clock: Clock, target: TcpTarget, signal: AbortSignal): Promise<Link> {
-  const { host, port, connectTimeoutMs } = target;
+export async function openTcpLink(
+  clock: Clock,
+  target: TcpTarget,
+  signal: AbortSignal,
+): Promise<Link> {
+  const { host, port, connectTimeoutMs, pace = null } = target;
   const name = `${host}:${port}`;
+  const socket = await openSocket(clock, { host, port }, name, connectTimeoutMs, signal);
+  return linkOver(socket, name, pace);
+}
+
+/** As openTcpLink; `name` is how messages call the other end. */
+export function openSocket(
+  clock: Clock,
+  place: SocketPlace,
+  name: string,
+  connectTimeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true });
+    const socket = connect({ ...place, noDelay: true });
     const settle = () => {
       cancelTimeout();
       signal.removeEventListener('abort', onAbort);
@@ -48,7 +71,7 @@ export function openTcpLink(clock: Clock, target: TcpTarget, signal: AbortSignal
     const onConnect = () => {
       settle();
       socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
-      resolve(linkOver(socket, name));
+      resolve(socket);
     };
     const cancelTimeout = clock.after(connectTimeoutMs, () =>
       fail(
@@ -66,9 +89,17 @@ export function openTcpLink(clock: Clock, target: TcpTarget, signal: AbortSignal
   });
 }
 
-function linkOver(socket: Socket, name: string): Link {
+/** The link of a connected socket. `end` on it closes from outside, with the reason. */
+export function linkOver(socket: Socket, name: string, pace: Pace | null): EndableLink {
   let isOpen = true;
-  const link: Link = {
+  const end = (why: Fault | null) => {
+    if (!isOpen) return;
+    isOpen = false;
+    socket.destroy();
+    link.onClose(why);
+  };
+  const link: EndableLink = {
+    ...(pace ? { pace } : {}),
     send: (bytes) => {
       if (!isOpen) return;
       if (socket.writableLength + bytes.length > SEND_BYTES_MAX) {
@@ -81,12 +112,7 @@ function linkOver(socket: Socket, name: string): Link {
     onBytes: () => {},
     onClose: () => {},
     close: () => end(null),
-  };
-  const end = (why: Fault | null) => {
-    if (!isOpen) return;
-    isOpen = false;
-    socket.destroy();
-    link.onClose(why);
+    end,
   };
   socket.on('data', (bytes) => {
     if (isOpen) link.onBytes(bytes);
@@ -98,10 +124,16 @@ function linkOver(socket: Socket, name: string): Link {
   return link;
 }
 
+/** A link whose end somebody else may decide. */
+export interface EndableLink extends Link {
+  end(why: Fault | null): void;
+}
+
 function openFault(name: string, error: NodeJS.ErrnoException): Fault {
   const said = systemDetail(name, error);
   switch (error.code) {
     case 'ECONNREFUSED':
+    case 'ENOENT': // A Unix socket that nobody made.
       return new Fault('link_refused', 'later', said, error);
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

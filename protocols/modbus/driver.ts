@@ -6,6 +6,7 @@ import { assert } from '../../core/fault.ts';
 import type { Answers, DeviceHandle, Link, Plan, Protocol, Session } from '../driver.ts';
 import type { ModbusAddress, ModbusDevice, ModbusLine } from './address.ts';
 import { parseAddress, parseDevice, parseLine } from './address.ts';
+import { answerBytes } from './answer-bytes.ts';
 import type { PlanCost } from './planner.ts';
 import { ModbusPlan, Poll } from './poll.ts';
 import type { Lane } from './session.ts';
@@ -25,6 +26,7 @@ export const modbus: Protocol<ModbusAddress, ModbusDevice, ModbusLine> = {
   parseAddress,
   parseDevice,
   parseLine,
+  answerBytes: ({ framing }, ...rest) => answerBytes(framing, ...rest),
   open: (clock, link) => new ModbusConnection(clock, link),
 };
 
