@@ -6,12 +6,15 @@ import { loadProfile } from '../device-profiles/loader.ts';
 import type { Site } from '../simulators/city.ts';
 import { City, sites } from '../simulators/city.ts';
 import { SimulatedDevice } from '../simulators/device.ts';
-import type { ModbusFault, ModbusServerOptions } from '../simulators/modbus-server.ts';
+import { isAnswerFault, isDeviceFault, playFaults } from '../simulators/faults.ts';
+import { FaultyDevice } from '../simulators/faulty-device.ts';
+import type { ModbusServerOptions } from '../simulators/modbus-server.ts';
 import { ModbusServer } from '../simulators/modbus-server.ts';
 import type { Recording } from '../simulators/recording.ts';
 import { parseRecording, parseRecordingMap } from '../simulators/recording.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { readText } from './files.ts';
+import { faultsFrom, printFaults } from './sim-faults.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -35,15 +38,19 @@ async function runDevice(given: Given, output: Output): Promise<number> {
     const value = text === 'true' ? true : text === 'false' ? false : Number(text);
     device.set(point, value);
   }
-  const faults = given.list('fault');
-  for (const fault of faults.filter(isFrozen)) device.freeze(fault.split('=').slice(1));
-  if (faults.includes('frozen')) device.freeze();
+  const faults = faultsFrom(given.list('fault'), { on: 'tcp' });
+  const random = seededRandom(given.number('seed') ?? 0);
+  const faulty = new FaultyDevice(systemClock, random, device);
+  faulty.check(faults);
   const unit = given.number('unit') ?? 1;
   const server = await serveModbus({
     host: given.text('host') ?? HOST,
     port: given.number('port') ?? 1502,
-    banks: new Map([[unit, device]]),
-    faults: faults.filter((fault) => !isFrozen(fault)).map(faultOf),
+    banks: new Map([[unit, faulty]]),
+  });
+  const stopFaults = playFaults(systemClock, faults, (now) => {
+    server.faults = now.filter(isAnswerFault);
+    faulty.show(now.filter(isDeviceFault));
   });
   listening(output, `${given.words[0]} (unit ${unit})`, server.port);
   tellParent({ kind: 'ready', facts: { port: server.port } });
@@ -53,6 +60,7 @@ async function runDevice(given: Given, output: Output): Promise<number> {
     await systemClock.sleep(CITY_STEP_MS, signal);
   }
   await aborted(signal);
+  stopFaults();
   await server.close();
   return exit.done;
 }
@@ -70,12 +78,7 @@ function move(device: SimulatedDevice, passedMs: number): void {
   });
 }
 
-// A sensor that sticks answers as before and never moves again: `frozen`, or `frozen=POINT`; among
-// many devices `frozen=DEVICE` or `frozen=DEVICE/POINT`.
-function isFrozen(fault: string): boolean {
-  return fault === 'frozen' || fault.startsWith('frozen=');
-}
-
+// A sensor that sticks, among many devices: `frozen=DEVICE` or `frozen=DEVICE/POINT`.
 function freeze(faults: readonly string[], devices: ReadonlyMap<string, SimulatedDevice>): void {
   for (const fault of faults) {
     const [id = '', point] = fault.split('=')[1]?.split('/') ?? [];
@@ -85,35 +88,6 @@ function freeze(faults: readonly string[], devices: ReadonlyMap<string, Simulate
     const device = devices.get(id);
     if (!device) throw new Fault('sim_point_unknown', 'never', bilingual('sim-no-device', { id }));
     device.freeze(point === undefined ? undefined : [point]);
-  }
-}
-
-// `silence`, `delay=500`, `exception=2`, `split=3`, `merge=2`, `wrong-transaction`, ... as on the
-// wire.
-function faultOf(text: string): ModbusFault {
-  const [kind, number] = text.split('=');
-  const value = Number(number);
-  switch (kind) {
-    case 'silence':
-    case 'wrong-transaction':
-    case 'wrong-unit':
-    case 'duplicate':
-    case 'close':
-      return { kind };
-    case 'delay':
-      return { kind, delayMs: value };
-    case 'exception':
-      return { kind, code: value };
-    case 'split':
-    case 'garbage':
-      return { kind, bytes: value };
-    case 'merge':
-      return { kind, frames: value };
-    default:
-      throw new UsageError(
-        `--fault "${text}": frozen[=POINT], silence, delay=MS, exception=CODE, wrong-transaction, wrong-unit, ` +
-          'split=BYTES, merge=FRAMES, garbage=BYTES, duplicate, close',
-      );
   }
 }
 
@@ -300,8 +274,14 @@ export const verbs: Readonly<Record<string, Verb>> = {
       set: 'list',
       move: 'flag',
       fault: 'list',
+      seed: 'number',
     },
     run: runDevice,
+  },
+  faults: {
+    usage: 'faults',
+    summary: { en: 'what --fault can show', zh: '列出 --fault 可模拟的故障' },
+    run: async (_given, output) => printFaults(output),
   },
   city: {
     usage: 'city',

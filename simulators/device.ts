@@ -15,7 +15,7 @@ import type { ModbusAddress, Table } from '../protocols/modbus/address.ts';
 import { tables } from '../protocols/modbus/address.ts';
 import { ILLEGAL_ADDRESS } from '../protocols/modbus/codec.ts';
 import { writeValue } from '../protocols/modbus/value.ts';
-import type { RegisterBank } from './modbus-server.ts';
+import type { RegisterBank } from './modbus-answer.ts';
 
 /** An engineering value, or the code with which the device says that it has none. */
 export type SimulatedValue = NonNullable<Value> | { readonly invalid: Reason };
@@ -90,6 +90,14 @@ export class SimulatedDevice implements RegisterBank {
     this.#frozen = new Set();
     for (const [id, value] of this.#held) this.set(id, value);
     this.#held.clear();
+  }
+
+  /** Remembers what the registers of a point hold; the returned function puts it back. */
+  keep(pointId: string): () => void {
+    const { table, address, width } = this.#point(pointId).address;
+    const { words } = this.#banks.get(table)!;
+    const kept = words.slice(address, address + width);
+    return () => words.set(kept, address);
   }
 
   read(table: Table, address: number, count: number): Uint16Array | number {

@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { SimClock } from '../core/clock.ts';
 import type { LineSettings } from '../protocols/line-settings.ts';
 import { lineSettings } from '../protocols/line-settings.ts';
-import type { LineMaster, Transceiver } from './line.ts';
-import { SEND_BYTES_MAX, SimLine } from './line.ts';
+import { SimLine } from './line.ts';
+import type { LineMaster, Transceiver } from './transceiver.ts';
+import { SEND_BYTES_MAX } from './transceiver.ts';
 
 const settings = (text: string): LineSettings => lineSettings(text)!;
 const frame = Uint8Array.from({ length: 100 }, (_, at) => (at * 37 + 11) & 0xff);

@@ -17,21 +17,18 @@
 // Limits: a transceiver holds SEND_BYTES_MAX characters that are not on the wire yet and refuses
 // more, as the kernel's buffer of a port does.
 import type { Clock } from '../core/clock.ts';
-import { assert, Fault } from '../core/fault.ts';
-import type { Link, Pace } from '../protocols/driver.ts';
+import { Fault } from '../core/fault.ts';
+import { bilingual } from '../core/text/text.ts';
 import type { LineSettings } from '../protocols/line-settings.ts';
 import { paceOf } from '../protocols/line-settings.ts';
-import type { LineErrors } from '../protocols/line-wire.ts';
-import { bitMs, characterBits, characterMs, sameSettings, UartReceiver } from './uart.ts';
+import type { Damage } from './transceiver.ts';
+import { LineMaster, SAME_MS, Transceiver } from './transceiver.ts';
+import { bitMs, characterBits, characterMs } from './uart.ts';
 
-/** 16 frames of Modbus RTU. */
-export const SEND_BYTES_MAX = 4_096;
 /** Long frames are handed over in parts that are this long on the line. */
 const PART_MS = 10;
 /** Levels are kept this long: two characters of 12 bits at 300 baud. */
 const KEPT_MS = 100;
-/** Computed times are sums of fractions; what differs by less is the same moment. */
-const SAME_MS = 1e-6;
 /** Timing errors of the last so many frames are kept. */
 const TIMED_FRAMES_MAX = 4_096;
 
@@ -40,11 +37,6 @@ export interface TimingError {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
-}
-
-export interface Damage {
-  /** Bits turned round on the wire, counted from the start bit of the first character. */
-  readonly bits?: readonly number[];
 }
 
 interface Run {
@@ -70,52 +62,6 @@ interface LineEvent {
 export interface MasterOptions {
   /** Those of the line when left out. */
   readonly settings?: LineSettings;
-}
-
-/** A master's end of the line, as a driver wants it, with what a serial port also has. */
-export class LineMaster implements Link {
-  readonly transceiver: Transceiver;
-  onBytes: (bytes: Uint8Array) => void = () => {};
-  onClose: (why: Fault | null) => void = () => {};
-  #isOpen = true;
-
-  constructor(transceiver: Transceiver) {
-    this.transceiver = transceiver;
-    transceiver.heard = (bytes) => {
-      if (this.#isOpen) this.onBytes(bytes);
-    };
-  }
-
-  get pace(): Pace {
-    return paceOf(this.transceiver.settings);
-  }
-
-  /** Since it was attached. */
-  get errors(): LineErrors {
-    return this.transceiver.errors;
-  }
-
-  send(bytes: Uint8Array): void {
-    if (!this.#isOpen || bytes.length === 0 || this.transceiver.send(bytes)) return;
-    const waiting = `${this.transceiver.waitingBytes} characters wait to be sent`;
-    this.end(new Fault('link_stalled', 'later', `simulated line: ${waiting}`));
-  }
-
-  sendBreak(ms: number): void {
-    if (this.#isOpen) this.transceiver.sendBreak(ms);
-  }
-
-  close(): void {
-    this.end(null);
-  }
-
-  /** As when the adapter is pulled out. */
-  end(why: Fault | null): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.transceiver.detach();
-    this.onClose(why);
-  }
 }
 
 export class SimLine {
@@ -181,7 +127,7 @@ export class SimLine {
     this.#events = [];
     this.#runs = [];
     for (const master of this.#masters) {
-      master.end(new Fault('link_lost', 'later', 'simulated line: closed'));
+      master.end(new Fault('link_lost', 'later', bilingual('sim-line-closed')));
     }
     this.#ends.clear();
   }
@@ -265,10 +211,28 @@ export class SimLine {
     const next = Math.min(characters, run.heard + more);
     const atMs = next === characters ? run.endMs : run.startMs + next * each;
     this.at(atMs, () => {
-      this.#hand(run, next, atMs);
+      if (run.heard < next || characters === 0) this.#hand(run, next, atMs);
       if (next < characters) this.#planPart(run);
       else this.#complete(run);
     });
+  }
+
+  /**
+   * Hands over what is complete by now, not only by the next part; true when somebody besides `end`
+   * is in the middle of something.
+   */
+  settle(end: Transceiver): boolean {
+    const { nowMs } = this;
+    let isBusy = false;
+    for (const run of this.#runs) {
+      if (run.startMs >= nowMs - SAME_MS || run.heard >= run.bytes.length) continue;
+      const each = characterMs(run.settings);
+      const done = Math.floor((nowMs - run.startMs + SAME_MS) / each);
+      const next = Math.min(run.bytes.length, done);
+      if (next > run.heard) this.#hand(run, next, run.startMs + next * each);
+      if (run.from !== end && next < run.bytes.length) isBusy = true;
+    }
+    return isBusy;
   }
 
   #complete(run: Run): void {
@@ -399,96 +363,4 @@ function runLevel(run: Run, ms: number): 0 | 1 {
     characterBits(run.bytes[character]!, run.settings) ^ (run.damaged.get(character) ?? 0);
   const bit = (bits >> Math.max(0, Math.floor(intoMs / bitMs(run.settings)))) & 1;
   return run.isInverted === (bit === 1) ? 0 : 1;
-}
-
-interface Pair {
-  readonly send: (bytes: Uint8Array, atMs: number, damage: Damage) => void;
-  readonly sendBreak: (ms: number) => void;
-  readonly detach: () => void;
-  readonly nowMs: () => number;
-  readonly change: (change: () => void) => void;
-}
-
-/** Driver and receiver of one participant. */
-export class Transceiver {
-  /** An adapter whose receiver stays on while it sends. */
-  hearsItself = false;
-  /** Bytes, and when the first began and the last was complete. */
-  heard: (bytes: Uint8Array, fromMs: number, toMs: number) => void = () => {};
-  readonly receiver: UartReceiver;
-  readonly #pair: Pair;
-  #busyUntilMs = 0;
-  #isInverted = false;
-
-  constructor(settings: LineSettings, nowMs: number, pair: Pair) {
-    this.receiver = new UartReceiver(settings, nowMs);
-    this.#pair = pair;
-  }
-
-  get settings(): LineSettings {
-    return this.receiver.settings;
-  }
-
-  set settings(settings: LineSettings) {
-    this.#pair.change(() => {
-      this.receiver.settings = settings;
-    });
-  }
-
-  /** Its two wires are swapped: whatever it sends and hears is upside down. */
-  get isInverted(): boolean {
-    return this.#isInverted;
-  }
-
-  set isInverted(isInverted: boolean) {
-    if (isInverted === this.#isInverted) return;
-    this.#pair.change(() => {
-      this.#isInverted = isInverted;
-    });
-  }
-
-  get errors(): LineErrors {
-    return this.receiver.errors;
-  }
-
-  get busyUntilMs(): number {
-    return this.#busyUntilMs;
-  }
-
-  /** Characters accepted that have not left yet. */
-  get waitingBytes(): number {
-    const restMs = this.#busyUntilMs - this.#pair.nowMs();
-    return Math.max(0, Math.ceil(restMs / characterMs(this.settings) - SAME_MS));
-  }
-
-  /**
-   * Behind what it is sending already, at `atMs` at the earliest; false, and nothing is sent, when
-   * too much is waiting.
-   */
-  send(bytes: Uint8Array, atMs: number = this.#pair.nowMs(), damage: Damage = {}): boolean {
-    assert(bytes.length > 0, 'something to send');
-    if (this.waitingBytes + bytes.length > SEND_BYTES_MAX) return false;
-    this.#pair.send(bytes, atMs, damage);
-    return true;
-  }
-
-  sendBreak(ms: number): void {
-    this.#pair.sendBreak(ms);
-  }
-
-  detach(): void {
-    this.#pair.detach();
-  }
-
-  /** Told by the line when something of it has its place in time. */
-  drivesUntil(ms: number): void {
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, ms);
-  }
-
-  /** Whether characters with these settings from `fromMs` on need no sampling. */
-  hearsCleanly(settings: LineSettings, fromMs: number): boolean {
-    return (
-      !this.isInverted && sameSettings(this.settings, settings) && this.receiver.isFreeAt(fromMs)
-    );
-  }
 }

@@ -9,7 +9,7 @@ import {
   libmodbus,
   pymodbus,
 } from '../protocols/modbus/foreign.contract.ts';
-import type { RegisterBank } from './modbus-server.ts';
+import type { RegisterBank } from './modbus-answer.ts';
 import { ModbusServer } from './modbus-server.ts';
 
 class Memory implements RegisterBank {

@@ -31,6 +31,131 @@ export const simulatorMessages = {
     en: 'the recording has {rows} rows, more than {rowsMax}',
     zh: '录制数据有 {rows} 行，超过上限 {rowsMax}',
   },
+  'sim-line-stalled': {
+    en: 'simulated line: {characters} characters wait to be sent',
+    zh: '模拟线路：有 {characters} 个字符等待发送',
+  },
+  'sim-line-closed': { en: 'simulated line: closed', zh: '模拟线路：已关闭' },
+  'sim-fault-form': {
+    en: 'KIND[=VALUE][:UNITS][/EVERY][@FROM[-TO]], as in late=800:2+5-8/3@10s-1m',
+    zh: '写法：类型[=值][:单元号][/每几次][@开始[-结束]]，例如 late=800:2+5-8/3@10s-1m',
+  },
+  'sim-fault-unknown': {
+    en: 'no fault is called "{found}"; there are {known}',
+    zh: '没有名为“{found}”的故障；可用：{known}',
+  },
+  'sim-fault-line-only': {
+    en: '{kind} shows only on a serial line; `lifeline sim line` has one',
+    zh: '{kind} 只在串行线路上出现；请用 `lifeline sim line`',
+  },
+  'sim-fault-tcp-only': {
+    en: '{kind} shows only over Modbus TCP; `lifeline sim device` has it',
+    zh: '{kind} 只在 Modbus TCP 上出现；请用 `lifeline sim device`',
+  },
+  'sim-units-wrong': {
+    en: '"{found}" names no units; write 2, 1-8 or 2+5-8, from 1 to 255',
+    zh: '“{found}”不是单元号；请写成 2、1-8 或 2+5-8，范围 1 至 255',
+  },
+  'sim-fault-time': {
+    en: 'in "{found}" the time is not from a moment to a later one, as in @10s-1m',
+    zh: '“{found}”中的时间不是从某时刻到更晚的时刻，写法如 @10s-1m',
+  },
+  'sim-fault-settings': {
+    en: '{kind} takes the settings of a line, as 9600-8E1, not "{found}"',
+    zh: '{kind} 需要线路参数，例如 9600-8E1，而不是“{found}”',
+  },
+  'sim-fault-no-value': {
+    en: '{kind} takes no value; "{found}" was given',
+    zh: '{kind} 不带参数值；给出的是“{found}”',
+  },
+  'sim-fault-value': {
+    en: '{kind} takes a whole number from {min} to {max}, not "{found}"',
+    zh: '{kind} 需要 {min} 至 {max} 的整数，而不是“{found}”',
+  },
+  'sim-fault-silence': {
+    en: 'the unit does not answer',
+    zh: '该单元不应答',
+  },
+  'sim-fault-late': {
+    en: 'answers come so many ms late, also behind the next question',
+    zh: '应答迟到若干毫秒，甚至晚于下一次询问',
+  },
+  'sim-fault-exception': {
+    en: 'every request is answered with this exception code',
+    zh: '一律以该异常码应答',
+  },
+  'sim-fault-wrong-transaction': {
+    en: 'answers carry another transaction number',
+    zh: '应答带有其他事务号',
+  },
+  'sim-fault-wrong-unit': {
+    en: 'answers carry another unit number',
+    zh: '应答带有其他单元号',
+  },
+  'sim-fault-split': {
+    en: 'answers come in pieces of so many bytes with pauses between them',
+    zh: '应答分成若干字节的片段，片段之间有停顿',
+  },
+  'sim-fault-truncate': {
+    en: 'answers end after so many bytes',
+    zh: '应答在若干字节后中断',
+  },
+  'sim-fault-merge': {
+    en: 'so many answers come as one piece; on a line the earlier wait for the last',
+    zh: '若干个应答合并为一段；在线路上先到的等待最后一个',
+  },
+  'sim-fault-garbage': {
+    en: 'so many bytes that are no frame come ahead of an answer',
+    zh: '应答之前先来若干个不成帧的字节',
+  },
+  'sim-fault-noise': {
+    en: 'so many bits of each answer are turned round',
+    zh: '每个应答中有若干位被翻转',
+  },
+  'sim-fault-duplicate': {
+    en: 'answers come twice',
+    zh: '应答重复两次',
+  },
+  'sim-fault-close': {
+    en: 'the connection is closed instead of an answer',
+    zh: '不应答而是断开连接',
+  },
+  'sim-fault-echo': {
+    en: 'the adapter of the master hears what it sends itself',
+    zh: '主站的适配器会收到自己发出的字节',
+  },
+  'sim-fault-duplicate-address': {
+    en: 'a second device with other values has the same address',
+    zh: '另一台数值不同的设备使用同一地址',
+  },
+  'sim-fault-second-master': {
+    en: 'somebody else polls the line, about every so many ms',
+    zh: '另有主站轮询该线路，约每隔若干毫秒一次',
+  },
+  'sim-fault-wrong-settings': {
+    en: 'these stations are set to another speed or parity',
+    zh: '这些从站的波特率或校验设置不同',
+  },
+  'sim-fault-swapped-pair': {
+    en: 'A and B are swapped at these stations; without units, at the master',
+    zh: '这些从站的 A、B 线接反；不写单元号则为主站接反',
+  },
+  'sim-fault-missing-bias': {
+    en: 'nothing holds the idle pair: stray characters about every so many ms',
+    zh: '空闲时线对无偏置：约每隔若干毫秒出现杂散字符',
+  },
+  'sim-fault-frozen': {
+    en: 'the device, or the one point named, keeps showing what it shows now',
+    zh: '设备（或指定的一个测点）一直显示当前值不变',
+  },
+  'sim-fault-spikes': {
+    en: 'about every so many reads one value is at the far end of its range',
+    zh: '约每若干次读取有一个值跳到量程另一端',
+  },
+  'sim-fault-clock-reset': {
+    en: 'the clock of the device starts again at 2000-01-01',
+    zh: '设备时钟从 2000-01-01 重新开始',
+  },
 } as const satisfies Record<string, Bilingual>;
 
 export const simulatorFaults = {

@@ -10,7 +10,8 @@ import { Fault } from '../../core/fault.ts';
 import { Problems } from '../../core/problems.ts';
 import { qualityOf } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
-import type { ModbusFault, RegisterBank } from '../../simulators/modbus-server.ts';
+import type { AnswerFault } from '../../simulators/faults.ts';
+import type { RegisterBank } from '../../simulators/modbus-answer.ts';
 import { ModbusServer } from '../../simulators/modbus-server.ts';
 import type { Answers, DeviceHandle, Link } from '../driver.ts';
 import type { ModbusAddress } from './address.ts';
@@ -171,7 +172,7 @@ const points = Array.from({ length: 20 }, (_, at) =>
 );
 
 async function withFaults(
-  faults: readonly ModbusFault[],
+  faults: readonly AnswerFault[],
   inFlightMax: number,
   act: (reader: Reader, server: ModbusServer) => Promise<void>,
 ): Promise<void> {
@@ -186,9 +187,9 @@ async function withFaults(
 }
 
 describe('our server with faults', () => {
-  const harmless: readonly ModbusFault[][] = [
+  const harmless: readonly AnswerFault[][] = [
     [],
-    [{ kind: 'delay', delayMs: 2 }],
+    [{ kind: 'late', delayMs: 2 }],
     [{ kind: 'split', bytes: 3 }],
     [{ kind: 'merge', frames: 5 }],
     [{ kind: 'silence', units: [9] }],
@@ -201,7 +202,7 @@ describe('our server with faults', () => {
     });
   });
 
-  const harmful: readonly { fault: ModbusFault; reason: string }[] = [
+  const harmful: readonly { fault: AnswerFault; reason: string }[] = [
     { fault: { kind: 'silence' }, reason: 'timeout' },
     { fault: { kind: 'exception', code: 6 }, reason: 'device_exception' },
     { fault: { kind: 'exception', code: 2 }, reason: 'configuration' },
@@ -219,7 +220,7 @@ describe('our server with faults', () => {
   });
 
   test('garbage and duplicates now and then: what is read is right, and they are counted', async () => {
-    const faults: ModbusFault[] = [
+    const faults: AnswerFault[] = [
       { kind: 'garbage', bytes: 5, every: 3 },
       { kind: 'duplicate', every: 4 },
     ];

@@ -20,8 +20,8 @@ import type { Link, Protocol } from '../../protocols/driver.ts';
 import { encodeException } from '../../protocols/modbus/codec.ts';
 import { modbus } from '../../protocols/modbus/driver.ts';
 import { Deframer, encodeFrame } from '../../protocols/modbus/tcp-frames.ts';
-import type { RegisterBank } from '../../simulators/modbus-server.ts';
-import { answerRequest } from '../../simulators/modbus-server.ts';
+import type { RegisterBank } from '../../simulators/modbus-answer.ts';
+import { answerRequest } from '../../simulators/modbus-answer.ts';
 import type { Timeline } from './timeline.ts';
 
 const CODE_UNIT = 2 ** 20;
