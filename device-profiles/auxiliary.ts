@@ -4,7 +4,8 @@
 // point. Pure: the edge and a profile's own tests run the same.
 //
 // The rules, in this order:
-//   order   bits are put into the order the device says; an order it cannot have is `configuration`;
+//   order   bits are put into the order the device says; an order it cannot have is
+// `configuration`;
 //   invalid codes of the profile count before any scale;
 //   scale   a scale the device does not have (SunSpec 0x8000) makes the value `not_available`;
 //   unit    another unit than the point's is `configuration`, never a wrong number, but where the
@@ -69,6 +70,14 @@ export interface Auxiliary {
    * known with the reading: what the profile says of scale and offset. The definition has 1 and 0.
    */
   readonly scaling: { readonly scale: number; readonly offset: number } | null;
+}
+
+/**
+ * The point as the rest of the path sees it: where the scale went into the value, it is no raw
+ * value any more, and its invalid codes have been judged.
+ */
+export function plainOf(point: ProfilePoint): ProfilePoint {
+  return point.auxiliary?.scaling ? { ...point, invalid: new Map() } : point;
 }
 
 /** What was read beside the value; null where it was not asked for, and then taken to fit. */

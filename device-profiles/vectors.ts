@@ -7,7 +7,7 @@ import type { Value } from '../core/reading.ts';
 import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import { decodeValue, qualityOfDecoded } from '../protocols/modbus/value.ts';
 import type { Aside, Read } from './auxiliary.ts';
-import { NOTHING_ASIDE, settle } from './auxiliary.ts';
+import { NOTHING_ASIDE, plainOf, settle } from './auxiliary.ts';
 import type { ProfileTest } from './format.ts';
 import type { Profile, ProfilePoint } from './profile.ts';
 import { normaliseRaw } from './profile.ts';
@@ -86,13 +86,6 @@ export function shownBy(
   const { scale, offset } = point.definition;
   const { quality, reason } = qualityOf(judged.quality)!;
   return { value: engineeringValue(judged.raw, scale, offset), quality, reason };
-}
-
-/**
- * A settled value is no raw value any more where the scale went into it: codes have been judged.
- */
-export function plainOf(point: ProfilePoint): ProfilePoint {
-  return point.auxiliary?.scaling ? { ...point, invalid: new Map() } : point;
 }
 
 /** A float of four bytes knows seven digits: 36.6254 stands for 36.62539672851562. */

@@ -80,11 +80,33 @@ export interface Plan {
   readonly lineMs: number;
 }
 
+/** What became of a single request. */
+export interface Sent {
+  /** Good, or what a reading would be that depended on it. */
+  readonly quality: QualityCode;
+  readonly fault: Fault | null;
+  readonly lineMs: number;
+}
+
+/** What a device says of itself; null for what it does not say. */
+export interface DeviceIdentity {
+  readonly vendor: string | null;
+  readonly product: string | null;
+  readonly revision: string | null;
+}
+
 /** One device as seen through a session; several devices may share the session's link. */
 export interface DeviceHandle<Address> {
   /** `before` is the plan of an earlier session for the same addresses: its lessons are kept. */
   plan(addresses: readonly Address[], before?: Plan): Plan;
   poll(plan: Plan, signal: AbortSignal, urgency?: Urgency): Promise<Answers>;
+  /**
+   * Sends one step of a profile, as the protocol parsed it: what the device must be told before or
+   * after it measures. Absent where the protocol knows no steps.
+   */
+  send?(step: unknown, signal: AbortSignal, urgency?: Urgency): Promise<Sent>;
+  /** Null when the device does not tell. Only reads. Absent where the protocol cannot ask. */
+  identity?(signal: AbortSignal, urgency?: Urgency): Promise<DeviceIdentity | null>;
 }
 
 export interface Session<Address, DeviceOptions> {

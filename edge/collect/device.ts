@@ -12,6 +12,8 @@ import { qualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
 import type { Answers, DeviceHandle, Plan, Session } from '../../protocols/driver.ts';
 import type { Sink } from '../sink.ts';
+import type { Habits } from './attendance.ts';
+import { Attendance } from './attendance.ts';
 import type { Health } from './health.ts';
 import { healthStep, healthy } from './health.ts';
 import type { Line } from './line.ts';
@@ -33,6 +35,8 @@ export interface CollectedDevice {
   /** As the protocol parsed them. */
   readonly options: unknown;
   readonly groups: readonly Group[];
+  /** What its profile says of it beside its points; absent: nothing. */
+  readonly habits?: Habits;
 }
 
 /**
@@ -104,6 +108,8 @@ export class DeviceLoop {
   readonly #log: Log;
   readonly #options: DeviceLoopOptions;
   readonly #groups: readonly GroupState[];
+  /** Whether what is set in the device fits its profile, over all sessions. */
+  readonly attendance: Attendance;
   readonly #counters: Readonly<Record<keyof Totals, Counter>>;
   readonly totals = noTotals();
   #health: Health = healthy;
@@ -124,6 +130,7 @@ export class DeviceLoop {
     this.#log = log;
     this.#options = options;
     const { device, reportAll } = options;
+    this.attendance = new Attendance(clock, log, device);
     this.#groups = device.groups.map((group) => ({
       group,
       normaliser: new Normaliser({ ...group, reportAll }),
@@ -154,7 +161,7 @@ export class DeviceLoop {
   /** A new session stands: plans are made for it, and a device given up is asked once more. */
   opened(session: Session<unknown, unknown>): void {
     const { device } = this.#options;
-    const handle = session.device(device.options);
+    const handle = this.attendance.attend(session.device(device.options));
     this.#asked = {
       handle,
       plans: device.groups.map(({ addresses }) => handle.plan(addresses)),

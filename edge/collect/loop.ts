@@ -7,6 +7,8 @@ import { assert } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
+import type { Complaint } from '../../device-profiles/auxiliary.ts';
+import type { Likeness } from '../../device-profiles/identification.ts';
 import type { Link, Protocol } from '../../protocols/driver.ts';
 import type { Sink } from '../sink.ts';
 import type { CollectedDevice, Totals } from './device.ts';
@@ -43,6 +45,10 @@ export interface DeviceReport {
   readonly link: string;
   readonly state: 'unknown' | 'up' | 'down';
   readonly totals: Readonly<Totals>;
+  /** Whether it looks like its profile. */
+  readonly likeness: Likeness;
+  /** By point: what is set in the device and does not fit the profile. */
+  readonly unfit: Readonly<Record<string, Complaint>>;
 }
 
 /**
@@ -167,11 +173,13 @@ export class Collector {
   }
 
   devices(): DeviceReport[] {
-    return this.#loops.map(({ device, isUp, totals }) => ({
+    return this.#loops.map(({ device, isUp, totals, attendance }) => ({
       id: device.id,
       link: device.link,
       state: isUp === null ? 'unknown' : isUp ? 'up' : 'down',
       totals: { ...totals },
+      likeness: attendance.likeness,
+      unfit: Object.fromEntries(attendance.complaints),
     }));
   }
 

@@ -13,6 +13,7 @@ import { engineering } from '../../core/point.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { isBad } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
+import { plainOf } from '../../device-profiles/auxiliary.ts';
 import type { ProfilePoint } from '../../device-profiles/profile.ts';
 import { normaliseRaw } from '../../device-profiles/profile.ts';
 import type { Answers } from '../../protocols/driver.ts';
@@ -54,7 +55,10 @@ export class Normaliser {
 
   constructor({ firstAlias, points, reportAll }: NormaliserOptions) {
     this.#firstAlias = firstAlias;
-    this.#points = points;
+    this.#points = points.map((point) => {
+      const profile = plainOf(point.profile);
+      return profile === point.profile ? point : { ...point, profile };
+    });
     this.#reportAll = reportAll;
     this.#quality = new Int16Array(points.length).fill(NEVER_REPORTED);
     this.#raw = points.map(() => null);
@@ -146,14 +150,17 @@ interface Limit {
   readonly sign: number;
   readonly raise: number;
   readonly clear: number;
+  /** Of a rule on states: beyond is being one of them. */
+  readonly states: readonly number[] | null;
 }
 
 function limitsOf({ rules }: PointDefinition): readonly Limit[] {
   const limits = rules.flatMap((rule): Limit[] => {
+    if (rule.kind === 'state') return [{ sign: 1, raise: 1, clear: 1, states: rule.states }];
     if (rule.kind !== 'limit') return [];
     const sign = rule.side === 'high' || rule.side === 'high-high' ? 1 : -1;
     const raise = sign * rule.limit;
-    return [{ sign, raise, clear: sign * (rule.limit - sign * rule.deadband) }];
+    return [{ sign, raise, clear: sign * (rule.limit - sign * rule.deadband), states: null }];
   });
   assert(limits.length <= LIMIT_RULES_MAX, 'a point has few limit rules; the profile checks it');
   return limits;
@@ -163,8 +170,8 @@ function limitsOf({ rules }: PointDefinition): readonly Limit[] {
 function placesOf(limits: readonly Limit[], number: number): number {
   let places = 0;
   for (let at = 0; at < limits.length; at++) {
-    const { sign, raise, clear } = limits[at]!;
-    const directed = sign * number;
+    const { sign, raise, clear, states } = limits[at]!;
+    const directed = states ? Number(states.includes(number)) : sign * number;
     places = places * 3 + (directed >= raise ? 2 : directed >= clear ? 1 : 0);
   }
   return places;

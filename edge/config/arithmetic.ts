@@ -2,8 +2,10 @@
 // ever; better said here, with the sum, than found out in the field.
 import type { Clock } from '../../core/clock.ts';
 import { durationMs } from '../../core/duration.ts';
+import { silentLog } from '../../core/log.ts';
 import type { Problems } from '../../core/problems.ts';
 import type { Link, Protocol } from '../../protocols/driver.ts';
+import { Attendance } from '../collect/attendance.ts';
 import type { CollectedDevice } from '../collect/device.ts';
 import type { LinkSource } from './format.ts';
 import { inFlightOf } from './link.ts';
@@ -39,7 +41,8 @@ export function checkLineTime(
     let requestsPerSecond = 0;
     for (const device of devices) {
       if (device.link !== id) continue;
-      const handle = session.device(device.options);
+      const attendance = new Attendance(stillClock, silentLog, device);
+      const handle = attendance.attend(session.device(device.options));
       for (const { addresses, periodMs } of device.groups) {
         const plan = handle.plan(addresses);
         requestsPerSecond += (plan.requests * 1000) / periodMs;

@@ -76,6 +76,7 @@ export function readDevice(
     unit,
     options,
     groups: groupsOf(profile, source, setup.firstAlias),
+    habits: { wakesAfterMs: profile.wakesAfterMs, identify: profile.identify },
   };
 }
 
@@ -173,22 +174,24 @@ function settingOf(finding: Finding, { set = {}, poll }: DeviceSource, path: Pat
 }
 
 function groupsOf(profile: Profile, source: DeviceSource, firstAlias: number): Group[] {
-  const byPeriod = new Map<number, ProfilePoint[]>();
+  // What is read after a trigger waits for it: it must not hold back what is not.
+  const together = new Map<string, ProfilePoint[]>();
   for (const point of profile.points) {
-    const { periodMs } = point.definition;
-    byPeriod.set(periodMs, [...(byPeriod.get(periodMs) ?? []), point]);
+    const key = `${point.definition.periodMs} ${point.auxiliary?.before?.id ?? ''}`;
+    together.set(key, [...(together.get(key) ?? []), point]);
   }
   let next = firstAlias;
-  return [...byPeriod]
-    .sort(([a], [b]) => a - b)
-    .map(([periodMs, points]) => {
+  return [...together.values()]
+    .map((points) => ({ points, periodMs: points[0]!.definition.periodMs }))
+    .sort((a, b) => a.periodMs - b.periodMs)
+    .map(({ periodMs, points }) => {
       const first = next;
       next += points.length;
       return {
         firstAlias: first,
         periodMs,
         points: points.map((point) => collected(point, source)),
-        addresses: points.map(({ address }) => address),
+        addresses: points.map(({ address, auxiliary }) => auxiliary?.asked ?? address),
       };
     });
 }

@@ -11,6 +11,10 @@ import type { PlanCost } from './planner.ts';
 import { ModbusPlan, Poll } from './poll.ts';
 import type { Lane } from './session.ts';
 import { Transactions } from './session.ts';
+import type { Carrier } from './single.ts';
+import { askIdentity, sendStep } from './single.ts';
+import type { ModbusStep } from './step.ts';
+import { encodeStep } from './step.ts';
 
 /** Until a device has answered once: about what a small controller takes between two scans. */
 const TURNAROUND_MS_FIRST = 10;
@@ -63,15 +67,31 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
     const { unit, timeoutMs, inFlightMax, limits } = options;
     const laneOptions = { unit, timeoutMs, inFlightMax, minGapMs: limits.minGapMs };
     const lane = this.#transactions.lane(laneOptions);
+    const carrier = this.#carrier();
+    const isMultiple = options.writes === 'multiple';
     return {
       plan: (addresses) => new ModbusPlan(options, addresses, costOf(lane)),
       poll: (plan, signal) => this.#poll(lane, plan, signal),
+      send: (step, signal) =>
+        sendStep(encodeStep(step as ModbusStep, isMultiple), lane, carrier, signal),
+      identity: (signal) => askIdentity(lane, carrier, signal),
     };
   }
 
   close(): void {
     this.#end(null);
     this.#link.close();
+  }
+
+  #carrier(): Carrier {
+    const transactions = this.#transactions;
+    const nowMs = () => this.#clock.monoMs();
+    const submit = (act: (nowMs: number) => void) => {
+      const now = nowMs();
+      transactions.together(now, () => act(now));
+      this.#arm();
+    };
+    return { transactions, nowMs, submit };
   }
 
   #poll(lane: Lane, plan: Plan, signal: AbortSignal): Promise<Answers> {

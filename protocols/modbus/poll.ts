@@ -21,7 +21,7 @@ import type { ModbusAddress, ModbusDevice } from './address.ts';
 import { tables } from './address.ts';
 import { encodeRequest } from './codec.ts';
 import type { PlanCost, Span } from './planner.ts';
-import { inPlanOrder, limitsOf, partition, splitAt } from './planner.ts';
+import { inPlanOrder, limitsOf, partition, splitAt, widened } from './planner.ts';
 import type { Lane, Outcome, Transactions } from './session.ts';
 import { Ticket } from './session.ts';
 import { decodeBytes, qualityOfDecoded } from './value.ts';
@@ -78,10 +78,13 @@ export class Cut extends Ticket {
   bisect: Bisect | null = null;
   poll: Poll | null = null;
 
-  constructor(items: readonly Item[], first: number, after: number, place: number) {
-    const { address, start } = items[first]!;
-    let end = start;
-    for (let at = first; at < after; at++) end = Math.max(end, items[at]!.end);
+  constructor({ items, device }: ModbusPlan, first: number, after: number, place: number) {
+    const { address, start: lowest } = items[first]!;
+    let highest = lowest;
+    for (let at = first; at < after; at++) highest = Math.max(highest, items[at]!.end);
+    const span = { start: lowest, end: highest };
+    // Where no block is both long enough and allowed, the profile was refused; the device decides.
+    const { start, end } = widened(span, device, address.table) ?? span;
     const count = end - start;
     super(encodeRequest({ function: readFunction[address.table], address: start, count }));
     this.first = first;
@@ -176,7 +179,7 @@ export class ModbusPlan implements Plan {
     const begins = partition(spans, this.walls.subarray(first, after), limits, cost);
     begins.forEach((begin, at) => {
       const end = begins[at + 1] ?? spans.length;
-      cuts.push(new Cut(this.items, first + begin, first + end, cuts.length));
+      cuts.push(new Cut(this, first + begin, first + end, cuts.length));
     });
   }
 }
@@ -231,7 +234,7 @@ export class Poll {
     if (this.#plan.refused > 0) {
       items.forEach((item, at) => {
         if (item.recheckMs === 0) return;
-        if (item.recheckMs <= nowMs) this.#extra.push(new Cut(items, at, at + 1, -1));
+        if (item.recheckMs <= nowMs) this.#extra.push(new Cut(this.#plan, at, at + 1, -1));
         else this.#answerItem(item, BAD_CONFIGURATION, nowMs);
       });
     }
@@ -411,8 +414,8 @@ export class Poll {
       return;
     }
     this.#bisectsLeft -= 2;
-    const right = new Cut(items, middle, cut.after, -1);
-    const left = new Cut(items, cut.first, middle, -1);
+    const right = new Cut(this.#plan, middle, cut.after, -1);
+    const left = new Cut(this.#plan, cut.first, middle, -1);
     right.bisect = bisect;
     left.bisect = bisect;
     bisect.open++;
