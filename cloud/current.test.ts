@@ -28,31 +28,37 @@ function record(epoch: string, monoMs: number, value: number): DecodedRecord {
 const older = '2-00000000000000aa';
 const newer = '3-00000000000000bb';
 const restored = '3-00000000000000cc';
+const ordered =
+  (...epochs: readonly string[]) =>
+  (epoch: string) =>
+    epochs.indexOf(epoch);
 
 test('what comes late never replaces what is newer, in its epoch or an earlier one', () => {
   const current = new Current();
-  current.apply(record(newer, 2000, 22), newer);
-  current.apply(record(newer, 1000, 21), newer);
-  current.apply(record(older, 9000, 19), newer);
+  const orderOf = ordered(older, newer);
+  current.apply(record(newer, 2000, 22), orderOf);
+  current.apply(record(newer, 1000, 21), orderOf);
+  current.apply(record(older, 9000, 19), orderOf);
   expect(current.get(1)).toMatchObject({ value: 22, atMs: 2000 });
 });
 
 test('a card restored from an older image is shown as soon as its epoch is the present one', () => {
   const current = new Current();
-  current.apply(record(newer, 90_000, 1), newer);
-  current.apply(record(restored, 1000, 2), newer);
+  current.apply(record(newer, 90_000, 1), ordered(restored, newer));
+  current.apply(record(restored, 1000, 2), ordered(restored, newer));
   expect(current.get(1)).toMatchObject({ value: 1 });
-  current.apply(record(restored, 2000, 3), restored);
-  current.apply(record(newer, 91_000, 4), restored);
+  current.apply(record(restored, 2000, 3), ordered(newer, restored));
+  current.apply(record(newer, 91_000, 4), ordered(newer, restored));
   expect(current.get(1)).toMatchObject({ value: 3 });
 });
 
-test('after a start the present epoch is newer than all that was restored, and goes on by its own clock', () => {
+test('after a start what was known goes on by its own clock until a later epoch speaks', () => {
   const current = new Current();
-  const known = { series: 1, value: 1, quality: 0, atMs: 5000, coveredMs: 5000 };
+  const known = { series: 1, value: 1, quality: 0, atMs: 5000, coveredMs: 6000 };
   current.restore([{ ...known, epoch: newer, monoMs: 5000 }]);
-  current.apply(record(newer, 4000, 2), newer);
+  expect(current.get(1)).toEqual(known);
+  current.apply(record(newer, 4000, 2), ordered(newer));
   expect(current.get(1)).toMatchObject({ value: 1 });
-  current.apply(record(restored, 1000, 3), restored);
+  current.apply(record(restored, 1000, 3), ordered(newer, restored));
   expect(current.get(1)).toMatchObject({ value: 3 });
 });

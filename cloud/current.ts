@@ -1,10 +1,6 @@
-// The newest reading of every series, in memory. Newest is by order (epoch, then monotonic time),
-// never by label and whichever lane brought it; so a current value never moves to an older one.
-//
-// Epochs are ordered by their opening numbers, but for a card that was restored from an older
-// image: its numbers are lower than those seen, and what it says is true now. Which epoch of a
-// gateway is the present one, the alarms know (order.ts); each that becomes the present one is
-// newer than all before.
+// The newest reading of every series, in memory. Newest is by order (epoch as epochs.ts orders
+// them, then monotonic time), never by label and whichever lane brought it; so a current value
+// never moves to an older one.
 import type { QualityCode } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import type { Epoch } from '../protocols/uplink/record.ts';
@@ -20,24 +16,13 @@ export interface CurrentValue {
   readonly coveredMs: number;
 }
 
-/** Opening numbers have ten digits. */
-const ERA = 1e10;
-
-interface Present {
-  readonly epoch: Epoch;
-  /**
-   * Rises each time that an epoch with a number not above the one before becomes the present one.
-   */
-  readonly era: number;
-}
+/** Rises with time among the epochs of one gateway. */
+export type OrderOf = (epoch: Epoch) => number;
 
 export class Current {
   // Indexed by series number: numbers are given in order from 1 and never reused, so arrays stay
   // dense.
   readonly #epochs: (Epoch | undefined)[] = [];
-  /** Places of epochs in time, for those of one gateway; one entry a start of a gateway. */
-  readonly #orders = new Map<Epoch, number>();
-  readonly #present = new Map<string, Present>();
   #monoMs = new Float64Array(1024);
   #atMs = new Float64Array(1024);
   #coveredMs = new Float64Array(1024);
@@ -45,51 +30,27 @@ export class Current {
   #values = new Float64Array(1024);
   readonly #special = new Map<number, bigint | string | null>();
 
-  /**
-   * Takes what is newer than what is known; anything else changes nothing. `present` is the epoch
-   * that is now of the record's gateway, where that is known.
-   */
-  apply(record: DecodedRecord, present: Epoch | null = null): void {
-    const { gateway, epoch } = record.row;
-    if (present !== null) this.#notePresent(gateway, present);
-    const order = this.#orderOf(epoch);
-    if (record.readings) this.#applyReadings(epoch, order, record.readings);
+  /** Takes what is newer than what is known; anything else changes nothing. */
+  apply(record: DecodedRecord, orderOf: OrderOf): void {
+    const { epoch } = record.row;
+    if (record.readings) this.#applyReadings(epoch, orderOf, record.readings);
     for (const { series, toMonoMs } of record.coverage) {
       const coveredMs = toMonoMs + record.clock.wallOffsetMs;
       for (const number of series) {
         const known = this.#epochs[number];
-        if (known !== undefined && order >= this.#orderOf(known)) {
-          this.#coveredMs[number] = Math.max(this.#coveredMs[number]!, coveredMs);
-        }
+        if (known === undefined || (known !== epoch && orderOf(epoch) < orderOf(known))) continue;
+        this.#coveredMs[number] = Math.max(this.#coveredMs[number]!, coveredMs);
       }
     }
   }
 
-  // The first one after a start is newer than all that was restored.
-  #notePresent(gateway: string, epoch: Epoch): void {
-    const before = this.#present.get(gateway);
-    if (before?.epoch === epoch) return;
-    const opening = openingOf(epoch);
-    const isNext = before !== undefined && opening > openingOf(before.epoch);
-    const era = (before?.era ?? 0) + (isNext ? 0 : 1);
-    this.#present.set(gateway, { epoch, era });
-    this.#orders.set(epoch, era * ERA + opening);
-  }
-
-  #orderOf(epoch: Epoch): number {
-    let order = this.#orders.get(epoch);
-    if (order === undefined) this.#orders.set(epoch, (order = openingOf(epoch)));
-    return order;
-  }
-
-  /** Puts back what the store knows after a start; readings that came meanwhile win. */
+  /** Puts back what the store knows after a start, before anything else. */
   restore(rows: Iterable<CurrentValue & { readonly epoch: Epoch; readonly monoMs: number }>): void {
     for (const row of rows) {
       this.#grow(row.series);
-      const order = this.#orderOf(row.epoch);
-      if (!this.#isNewer(row.series, row.epoch, order, row.monoMs)) continue;
       const number = typeof row.value === 'boolean' ? Number(row.value) : row.value;
       this.#put(row.series, row.epoch, row.monoMs, row.atMs, row.quality);
+      this.#coveredMs[row.series] = row.coveredMs;
       if (typeof number === 'number') this.#setNumber(row.series, number);
       else this.#special.set(row.series, number);
     }
@@ -108,23 +69,23 @@ export class Current {
     };
   }
 
-  #applyReadings(epoch: Epoch, order: number, readings: DecodedReadings): void {
+  #applyReadings(epoch: Epoch, orderOf: OrderOf, readings: DecodedReadings): void {
     const { count, series, monoMs, atMs, quality, values, special } = readings;
     for (let at = 0; at < count; at++) {
       const number = series[at]!;
       this.#grow(number);
-      if (!this.#isNewer(number, epoch, order, monoMs[at]!)) continue;
+      if (!this.#isNewer(number, epoch, orderOf, monoMs[at]!)) continue;
       this.#put(number, epoch, monoMs[at]!, atMs[at]!, quality[at]!);
       if (special.size > 0 && special.has(at)) this.#special.set(number, special.get(at)!);
       else this.#setNumber(number, values[at]!);
     }
   }
 
-  #isNewer(series: number, epoch: Epoch, order: number, monoMs: number): boolean {
+  #isNewer(series: number, epoch: Epoch, orderOf: OrderOf, monoMs: number): boolean {
     const known = this.#epochs[series];
     if (known === undefined) return true;
-    // The clock of another epoch says nothing, also where a cloned card gave it the same number.
-    return known === epoch ? monoMs >= this.#monoMs[series]! : order > this.#orderOf(known);
+    if (known === epoch) return monoMs >= this.#monoMs[series]!;
+    return orderOf(epoch) > orderOf(known);
   }
 
   #put(series: number, epoch: Epoch, monoMs: number, atMs: number, quality: number): void {
@@ -156,8 +117,4 @@ export class Current {
     quality.set(this.#quality);
     this.#quality = quality;
   }
-}
-
-function openingOf(epoch: Epoch): number {
-  return Number.parseInt(epoch, 10);
 }

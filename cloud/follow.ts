@@ -86,7 +86,7 @@ export class Follower {
       const end = rows.at(-1);
       if (!end) return;
       for (const row of rows) {
-        current.apply(reader.decode(row), alarms.presentEpoch(row.gateway));
+        current.apply(reader.decode(row), (epoch) => alarms.orderOf(row.gateway, epoch));
       }
       last = end.row;
     }
@@ -103,7 +103,7 @@ export class Follower {
       for (const entry of record.manifest?.entries ?? []) {
         this.#options.series.set(entry.series, entry);
       }
-      current.apply(record, alarms.presentEpoch(record.row.gateway));
+      current.apply(record, (epoch) => alarms.orderOf(record.row.gateway, epoch));
       this.#records.add();
       this.#readings.add(record.readings?.count ?? 0);
       if (record.readings && !record.isState) this.#publish(record, record.readings);

@@ -267,7 +267,8 @@ test('what was taken before the record that made the dictionary known is evaluat
   });
   consumer.apply([record({ sequence: 1 }), read(8, 5000, 6)], WALL);
   const others = [{ ...entries[0]!, definition: { ...entries[0]!.definition, scale: 0.1 } }];
-  const inOtherTerms = record({ sequence: 2, epoch: '0-00000000000000cc', readings: [[1, 5, 90]] });
+  const old = { sequence: 2, epoch: '0-00000000000000cc', receivedMs: WALL + 6000 } as const;
+  const inOtherTerms = record({ ...old, lane: 'backfill', readings: [[1, 5, 90]] });
   const before = { ...inOtherTerms, dictionary: { hash: hashOf(others), entries: others } };
   const late = [before, read(4, 1000, 12), read(5, 2000, 13), read(6, 3000, 14), read(7, 4000, 5)];
   consumer.apply(late, WALL);

@@ -18,12 +18,13 @@ import { isStill, step } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { Fault, unreachable } from '../../core/fault.ts';
-import { GOOD, isSilent, qualityCode } from '../../core/quality.ts';
+import { isSilent } from '../../core/quality.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
+import { newLine, orderOf } from '../epochs.ts';
 import type { DecodedCoverage, DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import { History } from './history.ts';
-import { Marks, NOTHING } from './marks.ts';
+import { heldAt, Marks, NOTHING } from './marks.ts';
 import type { AlarmEvent, Source } from './occurrences.ts';
 import { brief, Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
@@ -67,9 +68,9 @@ export class AlarmConsumer {
     return this.tables.cursor;
   }
 
-  /** The epoch of a gateway that is now; null before its first record. */
-  presentEpoch(gateway: string): Epoch | null {
-    return this.#gateways.get(gateway)?.epoch ?? null;
+  /** Rises with time among the epochs of a gateway. */
+  orderOf(gateway: string, epoch: Epoch): number {
+    return orderOf(this.#gateways.get(gateway) ?? newLine(), epoch);
   }
 
   /** Takes records in inbox order; rows at or before the cursor are skipped. */
@@ -477,12 +478,6 @@ export class AlarmConsumer {
       }
     }
   }
-}
-
-/** What is known of a series, as if it had been read at `monoMs`. */
-function heldAt({ value, usable }: Track, epoch: string, monoMs: number, atMs: number): Sample {
-  const quality = usable ? GOOD : qualityCode('bad');
-  return { kind: 'sample', epoch, monoMs, atMs, fromMonoMs: monoMs, value, quality };
 }
 
 function numberOf(special: bigint | string | null | undefined): number {

@@ -2,7 +2,8 @@
 // up to when the series is known, the newest value. It changes with every record, so it is kept in
 // blocks of 128 series (series of one gateway have neighbouring numbers): one write of about 3 KB a
 // touched block and transaction, instead of a row a reading.
-import type { Track } from '../../core/alarm/evaluate.ts';
+import type { Sample, Track } from '../../core/alarm/evaluate.ts';
+import { GOOD, qualityCode } from '../../core/quality.ts';
 import type { AlarmTables } from './tables.ts';
 
 export const BLOCK_SERIES = 128;
@@ -97,4 +98,15 @@ export class Marks {
       tables.putMarks(block, data);
     }
   }
+}
+
+/** What is known of a series, as if it had been read at `monoMs`. */
+export function heldAt(
+  { value, usable }: Track,
+  epoch: string,
+  monoMs: number,
+  atMs: number,
+): Sample {
+  const quality = usable ? GOOD : qualityCode('bad');
+  return { kind: 'sample', epoch, monoMs, atMs, fromMonoMs: monoMs, value, quality };
 }

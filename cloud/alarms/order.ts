@@ -1,6 +1,6 @@
-// Where a record stands among those of its gateway: which epoch is the present one, whether all
-// records before it are in, and so whether its coverage may be believed. Pure but for the gateway's
-// own state, which is JSON.
+// Where a record stands among those of its gateway: whether it is of the present epoch (epochs.ts),
+// whether all records before it are in, and so whether its coverage may be believed. Pure but for
+// the gateway's own state, which is JSON.
 //
 // "Covered and not reported" means unchanged only when no record that could hold the report is
 // missing. So the coverage of a record waits until every sequence before it has come, the state
@@ -16,6 +16,8 @@ import { NORMAL } from '../../core/alarm/state.ts';
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
 import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
+import type { EpochLine } from '../epochs.ts';
+import { hear, newLine } from '../epochs.ts';
 import type { DecodedCoverage, DecodedRecord } from '../inbox/decoded.ts';
 
 /** A minute of live records at one a second. */
@@ -26,9 +28,6 @@ export const AHEAD_WAIT_MS = 30_000;
  * Each group is covered at least every 10 s; a longer silence is the gateway's, not the point's.
  */
 export const HEAD_JUMP_MS = 15_000;
-/** An edge that opens its outbox more often than this within our memory restarts in a loop. */
-export const PAST_EPOCHS_MAX = 64;
-
 /**
  * Epochs whose sequences are counted, a gateway: as many as stretches of history a series may have.
  */
@@ -52,12 +51,9 @@ export interface Ahead {
   readonly sampled: number[];
 }
 
-export interface Gateway {
+export interface Gateway extends EpochLine {
   readonly gateway: string;
   area: string;
-  /** The present epoch; null before the first record. */
-  epoch: Epoch | null;
-  past: Epoch[];
   /** Every sequence up to here is in, or lies before a state record. */
   contiguous: number;
   ahead: Ahead[];
@@ -74,19 +70,17 @@ export interface Gateway {
   offsetMs: number;
   /** The dictionary the rules in force were read from. */
   manifest: { readonly epoch: Epoch; readonly sequence: number; readonly hash: Hash } | null;
-  /** Receive time of the newest record, and of the newest one of the present epoch. */
+  /** Receive time of the newest record. */
   recordMs: number;
-  presentMs: number;
   /** The diagnostic alarm of the gateway itself. */
   silent: Condition;
 }
 
 export function newGateway(gateway: string, area: string): Gateway {
   return {
+    ...newLine(),
     gateway,
     area,
-    epoch: null,
-    past: [],
     contiguous: 0,
     ahead: [],
     came: [],
@@ -96,7 +90,6 @@ export function newGateway(gateway: string, area: string): Gateway {
     offsetMs: 0,
     manifest: null,
     recordMs: 0,
-    presentMs: 0,
     silent: NORMAL,
   };
 }
@@ -122,34 +115,19 @@ export interface Arrival {
   readonly coverage: readonly Covered[];
 }
 
-export const openingOf = (epoch: Epoch): number => Number(epoch.slice(0, epoch.indexOf('-')));
-
-/** Where a record stands among those of its gateway. */
-interface Place {
-  readonly epoch: Epoch;
-  readonly sequence: number;
-}
-
-/** Sealed before another, as far as opening numbers tell. */
-export function isBefore(one: Place, other: Place): boolean {
-  if (one.epoch === other.epoch) return one.sequence < other.sequence;
-  return openingOf(one.epoch) < openingOf(other.epoch);
-}
-
 /** Takes note of a record and says how to read it. */
 export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
   const { epoch, sequence, lane, receivedMs } = record.row;
   gateway.recordMs = Math.max(gateway.recordMs, receivedMs);
   gateway.area = record.row.area;
   const isLive = lane !== 'backfill';
-  const isNewEpoch = isNext(gateway, record);
+  const isNewEpoch = hear(gateway, record.row);
   const whole = note(gateway, epoch, sequence);
-  if (isNewEpoch) begin(gateway, epoch, sequence);
+  if (isNewEpoch) begin(gateway, sequence);
   if (gateway.epoch !== epoch) {
     const notNow = { isPresent: false, isLive: false, missing: null };
     return { ...notNow, isNewEpoch, whole, coverage: coveredBy(sequence, record.coverage) };
   }
-  gateway.presentMs = Math.max(gateway.presentMs, receivedMs);
   if (isLive) moveHead(gateway, record);
   const missing = sequence > gateway.contiguous + 1 ? missingBefore(gateway, sequence) : null;
   // What waited before it is believed now: what is missing is late, and late samples are history's.
@@ -211,26 +189,7 @@ function missingBefore({ came, epoch, contiguous }: Gateway, sequence: number): 
   return Math.max(contiguous, (range?.first ?? sequence) - 1);
 }
 
-/**
- * A rival epoch becomes the present one only when the present one has not been heard for this long.
- */
-export const RIVAL_WAIT_MS = 30_000;
-
-// A higher opening number is the next epoch. A lower one that was never seen, comes live and alone,
-// is a card restored from an older image: what it says is true now. One that was present before
-// never is again.
-function isNext(gateway: Gateway, { row }: DecodedRecord): boolean {
-  const { epoch, lane, receivedMs } = row;
-  if (gateway.epoch === null) return true;
-  if (gateway.epoch === epoch || gateway.past.includes(epoch)) return false;
-  if (openingOf(epoch) > openingOf(gateway.epoch)) return true;
-  return lane === 'live' && receivedMs - gateway.presentMs > RIVAL_WAIT_MS;
-}
-
-function begin(gateway: Gateway, epoch: Epoch, sequence: number): void {
-  if (gateway.epoch !== null)
-    gateway.past = [...gateway.past, gateway.epoch].slice(-PAST_EPOCHS_MAX);
-  gateway.epoch = epoch;
+function begin(gateway: Gateway, sequence: number): void {
   gateway.contiguous = sequence - 1;
   gateway.ahead = [];
   gateway.headMonoMs = -1;

@@ -5,11 +5,11 @@
 import { rejudge } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { Fault } from '../../core/fault.ts';
+import { orderOf } from '../epochs.ts';
 import type { Dictionary, SeriesEntry } from '../inbox/decoded.ts';
 import type { Marks } from './marks.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import type { Gateway } from './order.ts';
-import { isBefore } from './order.ts';
 import type { AlarmTables, RuleRow, SeriesRow } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
@@ -223,10 +223,9 @@ function isGateway(author: string): boolean {
   return author.startsWith('gateway ');
 }
 
-// Of the present epoch one is newer than of any other, whatever the opening numbers say.
-function isNewer({ epoch, manifest }: Gateway, place: NonNullable<Gateway['manifest']>): boolean {
+function isNewer(gateway: Gateway, { epoch, sequence }: NonNullable<Gateway['manifest']>): boolean {
+  const { manifest } = gateway;
   if (manifest === null) return true;
-  if (manifest.epoch !== place.epoch && epoch === place.epoch) return true;
-  if (manifest.epoch !== place.epoch && epoch === manifest.epoch) return false;
-  return isBefore(manifest, place);
+  if (manifest.epoch === epoch) return sequence >= manifest.sequence;
+  return orderOf(gateway, epoch) >= orderOf(gateway, manifest.epoch);
 }

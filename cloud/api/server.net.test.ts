@@ -90,7 +90,7 @@ beforeEach(async () => {
   const store = new MemoryStore();
   const current = new Current();
   await store.apply([record(10)], 1);
-  current.apply(record(10));
+  current.apply(record(10), () => 0);
   events = stream();
   const clock = new SimClock(START_MS + 60_000);
   api = await openApi(systemClock, silentLog, new Metrics(), {

@@ -59,6 +59,7 @@ export interface Batch {
 }
 
 export function batchOf(given: readonly DecodedRecord[], catalogue: Catalogue): Batch {
+  for (const { row } of given) catalogue.hear(row.gateway, row);
   // An inbox that was lost is filled again by the edges, under other rows. What the cloud itself
   // found names sequences of others, so it is told by its row alone.
   const records = given.filter(

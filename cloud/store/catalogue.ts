@@ -5,8 +5,9 @@
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
 import type { ClockStep, Epoch } from '../../protocols/uplink/record.ts';
+import type { EpochLine, HeardRow } from '../epochs.ts';
+import { hear, lineOf, newLine, orderOf } from '../epochs.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
-import { openingOf } from './store.ts';
 
 /** One epoch, once for what it took while its clock was unknown and once for the rest. */
 export interface Source {
@@ -14,8 +15,8 @@ export interface Source {
   readonly gateway: string;
   readonly epoch: Epoch;
   readonly isUnknown: boolean;
-  /** Rises with the opening number; equal ones (a cloned card) go by which was seen first. */
-  readonly order: number;
+  /** Rises with time among those of a gateway; changes when its epoch becomes the present one. */
+  order: number;
 }
 
 export interface SeriesSet {
@@ -52,6 +53,7 @@ export interface AppliedRange extends Range {
 }
 
 export interface Added {
+  /** New ones, and those whose order is another now. */
   readonly sources: readonly Source[];
   readonly sets: readonly SeriesSet[];
   readonly steps: readonly KnownStep[];
@@ -61,10 +63,6 @@ export interface Added {
   /** Series that have had a text or a whole number beyond 2^53. */
   readonly special: readonly number[];
 }
-
-// Opening numbers have ten digits, so order stays below 2^53. More clones than this of one opening
-// are not told apart in order.
-const CLONES_MAX = 100_000;
 
 interface Applied {
   /** With the number of the source. */
@@ -80,7 +78,7 @@ function nothingAdded(): Adding {
 export class Catalogue {
   readonly #sources: Source[] = [];
   readonly #sourceByKey = new Map<string, Source>();
-  readonly #epochsByOpening = new Map<string, Epoch[]>();
+  readonly #lines = new Map<string, EpochLine>();
   readonly #sets: SeriesSet[] = [];
   readonly #setByKey = new Map<string, SeriesSet>();
   readonly #setsBySeries = new Map<number, number[]>();
@@ -99,6 +97,10 @@ export class Catalogue {
     applied,
     special,
   }: Omit<Added, 'applied'> & Applied): void {
+    const orders = Map.groupBy(sources, ({ gateway }) => gateway);
+    for (const [gateway, own] of orders) {
+      this.#lines.set(gateway, lineOf(new Map(own.map(({ epoch, order }) => [epoch, order]))));
+    }
     for (const { gateway, epoch, isUnknown } of sources) this.source(gateway, epoch, isUnknown);
     for (const { members } of sets) this.set(members);
     for (const step of steps) this.#insertStep(step);
@@ -122,17 +124,32 @@ export class Catalogue {
     const key = `${gateway} ${epoch} ${isUnknown}`;
     const known = this.#sourceByKey.get(key);
     if (known) return known;
-    const opening = openingOf(epoch);
-    const clones = this.#epochsByOpening.get(`${gateway} ${opening}`) ?? [];
-    if (!clones.includes(epoch)) clones.push(epoch);
-    this.#epochsByOpening.set(`${gateway} ${opening}`, clones);
-    const place = Math.min(clones.indexOf(epoch), CLONES_MAX - 1);
     const number = this.#sources.length + 1;
-    const source = { number, gateway, epoch, isUnknown, order: opening * CLONES_MAX + place };
+    const order = orderOf(this.#lineOf(gateway), epoch);
+    const source = { number, gateway, epoch, isUnknown, order };
     this.#sources.push(source);
     this.#sourceByKey.set(key, source);
     this.#added.sources.push(source);
     return source;
+  }
+
+  /** Every record, in the order of the inbox: which epoch is the present one follows from it. */
+  hear(gateway: string, row: HeardRow): void {
+    const line = this.#lineOf(gateway);
+    if (!hear(line, row)) return;
+    for (const source of this.#sources) {
+      if (source.gateway !== gateway) continue;
+      const order = orderOf(line, source.epoch);
+      if (order === source.order) continue;
+      source.order = order;
+      this.#added.sources.push(source);
+    }
+  }
+
+  #lineOf(gateway: string): EpochLine {
+    let line = this.#lines.get(gateway);
+    if (!line) this.#lines.set(gateway, (line = newLine()));
+    return line;
   }
 
   /** Notes that this record is in the store; false when it was already, under whatever row. */

@@ -239,7 +239,12 @@ function encodeOther(special: bigint | string): string {
 
 /** In the transaction of the rows that refer to them. */
 export async function writeAdded(database: Database, added: Added): Promise<void> {
-  const { sources, sets, steps, series, special, applied } = added;
+  const { sets, steps, series, special, applied } = added;
+  const sources = [...new Set(added.sources)];
+  if (sources.length > 0) {
+    const moved = sources.map(({ number }) => integer(number)).join(', ');
+    await database.write(`DELETE FROM source WHERE number IN (${moved})`);
+  }
   await database.append('source', sources.length, [
     { type: 'INTEGER', values: sources.map(({ number }) => number) },
     { type: 'VARCHAR', values: sources.map(({ gateway }) => gateway) },

@@ -37,6 +37,7 @@ export interface RecordParts {
   readonly row: number;
   readonly gateway?: string;
   readonly epoch?: string;
+  readonly receivedMs?: number;
   readonly offsetMs?: number;
   readonly clock?: 'unknown' | 'synchronised';
   readonly isState?: boolean;
@@ -59,7 +60,7 @@ export function recordOf(parts: RecordParts): DecodedRecord {
       epoch,
       sequence: row,
       lane: 'live',
-      receivedMs: OPENED_MS,
+      receivedMs: parts.receivedMs ?? OPENED_MS,
       bytes: new Uint8Array(),
     },
     clock: { wallOffsetMs: offsetMs, state: parts.clock ?? 'synchronised', errorMs: 10 },
@@ -328,6 +329,23 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
           },
         ]);
       });
+    });
+
+    test('the latest of a card restored from an older image is newest, also after a restart', async () => {
+      const restored = '7-00000000000000cc';
+      const read = (row: number, epoch: string, atMs: number, value: number) =>
+        recordOf({ row, epoch, receivedMs: OPENED_MS + atMs, readings: [[1, atMs, value]] });
+      const shown = async () => (await bench.store.latest()).map(({ value }) => value);
+      await bench.store.apply([read(1, EPOCH, 0, 1), read(2, NEXT_EPOCH, 10, 2)], 2);
+      await bench.store.apply([read(3, restored, 9000, 3)], 3);
+      expect(await shown()).toEqual([2]);
+      await bench.store.apply([read(4, restored, 60_000, 4), read(5, NEXT_EPOCH, 60_001, 5)], 5);
+      await atEveryAge(async () => expect(await shown()).toEqual([4]));
+      bench.store = await bench.reopen();
+      await bench.store.apply([read(6, NEXT_EPOCH, 95_000, 6)], 6);
+      expect(await shown()).toEqual([4]);
+      await bench.store.apply([read(7, restored, 61_000, 7)], 7);
+      expect(await shown()).toEqual([7]);
     });
 
     test('the latest of a list names those that have a reading, in the type of the series', async () => {

@@ -9,7 +9,8 @@
 // - Readings are never changed but for their label: what an epoch took while its clock was unknown
 //   is labelled anew when the epoch learns the time, in whichever order records come; the label it
 //   came with is kept.
-// - Order is (epoch, monotonic time); wall time is a label to search and draw by.
+// - Order is (epoch, as epochs.ts orders them, then monotonic time); wall time is a label to search
+//   and draw by.
 // - What is counted is counted over stored rows, never kept as a running counter.
 import type { QualityCode } from '../../core/quality.ts';
 import type { GapCause, Value } from '../../core/reading.ts';
@@ -198,14 +199,6 @@ export function valueAt(
 export function typedValue(number: number, isBoolean: boolean): Value {
   if (Number.isNaN(number)) return null;
   return isBoolean ? number !== 0 : number;
-}
-
-/**
- * Openings of one outbox count upwards; two of one number (a cloned card) go by which was seen
- * first.
- */
-export function openingOf(epoch: Epoch): number {
-  return Number.parseInt(epoch, 10);
 }
 
 /**

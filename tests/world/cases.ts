@@ -133,4 +133,15 @@ export const cases: readonly Case[] = [
     seed: 221,
     kinds: firstKinds,
   },
+  {
+    claim:
+      'a card restored from an older image is shown though the clock of the cloud was set back',
+    seed: 332,
+    kinds: firstKinds,
+  },
+  {
+    claim: 'what is paged beside a record that overtook its dictionary holds now',
+    seed: 1183,
+    kinds: firstKinds,
+  },
 ];

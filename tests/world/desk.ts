@@ -49,8 +49,9 @@ export class Desk {
 
   noteRecords(records: readonly DecodedRecord[], series: ReadonlyMap<number, SeriesEntry>): void {
     const known = new Map(series);
-    for (const { row, readings, manifest } of records) {
-      for (const entry of manifest?.entries ?? []) known.set(entry.series, entry);
+    for (const { row, readings, manifest, dictionary } of records) {
+      const entries = (manifest ?? dictionary)?.entries ?? [];
+      for (const entry of entries) known.set(entry.series, entry);
       if (!readings) continue;
       const facts = this.#witness.epochs.get(row.epoch);
       if (!facts) continue;
