@@ -17,6 +17,7 @@ import { Metrics } from '../core/metrics.ts';
 import { systemRandom } from '../core/random.ts';
 import { fillBilingual } from '../core/text/text.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { deadLettersVerb } from './dead-letters.ts';
 import { readText, writableFolder } from './files.ts';
 import { makeLog } from './log.ts';
 import type { Given, Output, Verb } from './verb.ts';
@@ -282,6 +283,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     options: { config: 'text', 'secret-file': 'text', once: 'flag' },
     run: enrol,
   },
+  'dead-letters': deadLettersVerb,
   token: {
     usage: 'token NAME',
     summary: { en: 'make a bearer token for the API', zh: '生成 API 访问令牌' },

@@ -16,6 +16,7 @@ import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { AlarmConsumer } from './alarms/consumer.ts';
 import { alarmRoutes } from './api/alarm-routes.ts';
+import { deadLetterRoutes } from './api/dead-letter-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { openApi } from './api/server.ts';
 import { EventStream } from './api/stream.ts';
@@ -114,6 +115,7 @@ export async function runCloud(
   const routes = [
     ...dataRoutes(clock, { registry, current, series, store, presence, health, onCredentials }),
     ...alarmRoutes(clock, { alarms, notify, onEvents }),
+    ...deadLetterRoutes(reader),
   ];
   const serve = { host, port, hostNames, version, registry, stream, routes };
   const api = await openApi(clock, log, metrics, serve);
@@ -343,9 +345,10 @@ class Watch {
       log.warn('message_refused', { reason, topic: quoted(topic) });
     ingest.onLink = ({ up, why }) => log.info(up ? 'broker_up' : 'broker_down', { why });
     if (!broker) return;
-    broker.onRefused = ({ reason, name, topic, payload }) => {
+    broker.onRefused = (refused) => {
+      const { reason, name, topic, size } = refused;
       log.warn('broker_refused', { reason, client: quoted(name), topic: quoted(topic) });
-      if (payload.length > 0) ingest.keepRefused(reason, topic, payload, name);
+      if (size > 0) ingest.keepRefused(refused);
     };
   }
 }

@@ -8,11 +8,13 @@ import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { systemRandom } from '../../core/random.ts';
 import { AlarmConsumer } from '../alarms/consumer.ts';
+import type { KeptLetter } from '../inbox/reader.ts';
 import { Ledger } from '../notify/ledger.ts';
 import { sampleAlarm } from '../notify/notifier.contract.ts';
 import { Pipeline } from '../notify/pipeline.ts';
 import { Registry, type Right } from '../registry/registry.ts';
 import { alarmRoutes } from './alarm-routes.ts';
+import { deadLetterRoutes, type LetterSource } from './dead-letter-routes.ts';
 import { checkDescribed } from './openapi.contract.ts';
 import { type Api, openApi } from './server.ts';
 import { EventStream } from './stream.ts';
@@ -55,7 +57,10 @@ beforeEach(async () => {
     version: '0.0.0',
     registry,
     stream: new EventStream('s1'),
-    routes: alarmRoutes(clock, { alarms, notify, onEvents: () => {} }),
+    routes: [
+      ...alarmRoutes(clock, { alarms, notify, onEvents: () => {} }),
+      ...deadLetterRoutes(letters),
+    ],
   });
 });
 
@@ -66,6 +71,16 @@ afterEach(async () => {
   database.close();
   rmSync(folder, { recursive: true });
 });
+
+const letter: KeptLetter = {
+  ...{ id: 7, atMs: WALL, reason: 'too_large', detail: '', area: '', gateway: 'gw-1', topic: 't' },
+  ...{ epoch: '', sequence: 0, readings: 0, checksum: 0, size: 300_000 },
+  bytes: Uint8Array.of(1, 2, 3),
+};
+const letters: LetterSource = {
+  deadLetters: (count, before = 8) => [letter].filter(({ id }) => id < before).slice(0, count),
+  deadLetter: (id) => (id === letter.id ? letter : null),
+};
 
 const tokenFor = (right: Right, scope = '') =>
   registry.issueToken({ name: `p-${right}`, right, scope }, 0);
@@ -118,7 +133,7 @@ test('the OpenAPI document describes every answer about alarms, problems too', a
   const seen = await checkDescribed({
     base: `http://127.0.0.1:${api.port}`,
     tokenFor,
-    params: { id: silent?.occurrence ?? '' },
+    params: { id: silent?.occurrence ?? '', 'GET /v1/dead-letters/{id}': '7' },
     bodies: {
       'POST /v1/alarms/{id}/acknowledge': { note: 'on my way' },
       'POST /v1/confirmations': { confirmed: `${occurrence}.raised`, by: 'li' },
@@ -126,4 +141,15 @@ test('the OpenAPI document describes every answer about alarms, problems too', a
   });
   expect(seen).toContain('POST /v1/alarms/{id}/acknowledge 200');
   expect(seen).toContain('POST /v1/alarms/{id}/acknowledge 404');
+});
+
+test('dead letters are listed with their first bytes, to who has everything in sight', async () => {
+  const all = await call('/v1/dead-letters', tokenFor('administer'));
+  const expected = { id: 7, reason: 'too_large', gateway: 'gw-1', size: 300_000, begins: 'AQID' };
+  expect(all.body).toMatchObject({ items: [expected], next: null });
+  const page = await call('/v1/dead-letters?limit=1', tokenFor('administer'));
+  const next = await call(`/v1/dead-letters?after=${page.body.next}`, tokenFor('administer'));
+  expect([page.body.next, next.body.items]).toEqual(['7', []]);
+  expect((await call('/v1/dead-letters?after=x', tokenFor('administer'))).status).toBe(400);
+  expect((await call('/v1/dead-letters', tokenFor('administer', 'gas'))).status).toBe(403);
 });

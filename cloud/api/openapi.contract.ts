@@ -9,7 +9,7 @@ export interface Described {
   /** Of the running API. */
   readonly base: string;
   readonly tokenFor: (right: Right, scope?: string) => string;
-  /** What `{name}` in a path is to be, so that the thing exists. */
+  /** What `{name}` in a path is to be, so that the thing exists; by `METHOD /path` for one route. */
   readonly params: Readonly<Record<string, string>>;
   /** By `METHOD /path`: the query a good call needs. */
   readonly queries?: Readonly<Record<string, string>>;
@@ -72,7 +72,10 @@ interface CalledRoute {
 async function callAll(options: Described, route: CalledRoute): Promise<void> {
   const { tokenFor, params, queries = {}, bodies = {} } = options;
   const { path, method, operation, name, call } = route;
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, key: string) => params[key] ?? '');
+  const filled = path.replaceAll(
+    /\{(\w+)\}/g,
+    (_, key: string) => params[name] ?? params[key] ?? '',
+  );
   const target = `${filled}${queries[name] ?? ''}`;
   const verb = { method: method.toUpperCase() };
   const json = { 'content-type': 'application/json' };

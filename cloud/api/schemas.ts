@@ -170,6 +170,21 @@ export const delivery = z.object({
   why: z.string().nullable(),
 });
 
+export const deadLetter = z.object({
+  id: z.number().int(),
+  at: instant,
+  reason: z.string().describe('a word: too_large, malformed, corrupt, foreign_topic, clone, ...'),
+  detail: z.string(),
+  area: z.string(),
+  gateway: z.string().describe('as logged in or as in the topic; empty where nobody said'),
+  topic: z.string(),
+  epoch: z.string().describe('empty where the key could not be read'),
+  sequence: z.number().int(),
+  readings: z.number().int(),
+  size: z.number().int().describe('bytes of the whole message'),
+  begins: z.string().describe('its first bytes, in base64: 64 in a list, all that is kept in one'),
+});
+
 export const confirmation = z.object({
   confirmed: z.string().min(1).max(200).describe('the webhook-id'),
   by: z.string().min(1).max(200),
@@ -195,6 +210,7 @@ export const params = {
   series: z.object({ series: z.coerce.number().int().min(1) }),
   alarm: z.object({ id: z.string().min(1).max(100) }),
   principal: z.object({ name: id }),
+  deadLetter: z.object({ id: z.coerce.number().int().min(1) }),
 };
 
 export const seriesQuery = page.extend({

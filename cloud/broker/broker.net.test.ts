@@ -135,6 +135,27 @@ test('a gateway publishes only its up kinds; anything else ends its connection a
   }
 });
 
+test('of a message that is too large, its sender, topic, size and first bytes are told', async () => {
+  const { broker, refused } = await open();
+  const topic = 'lifeline/v1/east/gw-1/event';
+  for (const bytes of [MESSAGE_BYTES_MAX + 1, 4 * MESSAGE_BYTES_MAX, 3_000_000]) {
+    for (const qos of [0, 1] as const) {
+      refused.length = 0;
+      const gateway = await connected(broker, 'gw-1');
+      const closed = hungUp(gateway);
+      const payload = Buffer.alloc(bytes, 'abc');
+      gateway.publish(topic, payload, { qos });
+      await closed;
+      await expect.poll(() => reasonsOf(refused)).toEqual(['too_large']);
+      expect(refused[0]).toMatchObject({ name: 'gw-1', topic, size: bytes });
+      const told = Buffer.from(refused[0]!.payload);
+      expect(told.length).toBeGreaterThan(1_000);
+      expect(told).toEqual(payload.subarray(0, told.length));
+      await gateway.endAsync(true);
+    }
+  }
+});
+
 test('a gateway hears only its own down kinds, by exact topic; the cloud only up kinds', async () => {
   const { broker, refused } = await open();
   const gateway = await connected(broker, 'gw-1');

@@ -11,9 +11,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import type { Clock } from '../../core/clock.ts';
 import { Fault, systemDetail } from '../../core/fault.ts';
 import { Exchange } from './exchange.ts';
-import { FrameLimit } from './frame-limit.ts';
+import { FrameHead, FrameLimit } from './frame-limit.ts';
 import type { BrokerCredential, BrokerRefusal, Login, Publication } from './rights.ts';
 import { brokerRefusals, checkLogin, checkPublish, checkSubscribe } from './rights.ts';
 
@@ -32,6 +33,8 @@ const CONNECTIONS_MAX = 20_000;
 /** Connections that have not logged in. */
 export const PENDING_MAX = 1_000;
 const LOGIN_TIMEOUT_MS = 10_000;
+/** For the rest of the head of a message that is too large; then it is told as far as it came. */
+const HEAD_WAIT_MS = 1_000;
 /** A client must say how soon its silence means that it is gone. */
 const KEEPALIVE_SECONDS_MAX = 60;
 /** How long the cloud may take before what waits for it is let go. */
@@ -54,7 +57,10 @@ export interface Refused {
   readonly reason: BrokerRefusal;
   readonly name: string;
   readonly topic: string;
+  /** Perhaps only the beginning. */
   readonly payload: Uint8Array;
+  /** Bytes of the whole payload. */
+  readonly size: number;
 }
 
 export interface ServerStats {
@@ -77,6 +83,7 @@ class Denied extends Error implements AuthenticateError {
 }
 
 export class MqttServer {
+  readonly #clock: Clock;
   readonly #onRefused: (refused: Refused) => void;
   readonly #aedes: Aedes;
   readonly #server: Server;
@@ -91,7 +98,8 @@ export class MqttServer {
   #published = 0;
   #takeovers = 0;
 
-  constructor(options: ServerOptions, onRefused: (refused: Refused) => void) {
+  constructor(clock: Clock, options: ServerOptions, onRefused: (refused: Refused) => void) {
+    this.#clock = clock;
     this.#onRefused = onRefused;
     this.setCredentials(options.credentials);
     this.#aedes = this.#makeAedes();
@@ -169,7 +177,7 @@ export class MqttServer {
         const refusal = session
           ? checkSubscribe(session.credential, subscription.topic)
           : 'unknown_name';
-        if (refusal) this.#refuse(refusal, client.id, subscription.topic);
+        if (refusal) this.#refuse(refusal, { name: client.id, topic: subscription.topic });
         done(null, refusal ? null : subscription);
       },
       authorizeForward: (client, packet) => (this.#reads(client) ? packet : null),
@@ -177,7 +185,7 @@ export class MqttServer {
     // A refusal of ours was counted where it was decided.
     const count = (client: Client, error: Error) => {
       if (!(error instanceof Denied) && isProtocolError(error)) {
-        this.#refuse('protocol', client.id ?? '', '');
+        this.#refuse('protocol', { name: client.id ?? '' });
       }
     };
     aedes.on('clientError', count);
@@ -188,19 +196,27 @@ export class MqttServer {
 
   #accept(socket: Socket): void {
     if (this.#pending.size >= PENDING_MAX) {
-      this.#refuse('pending', '', '');
+      this.#refuse('pending');
       socket.destroy();
       return;
     }
     this.#pending.add(socket);
     const limit = new FrameLimit();
+    let ending: FrameHead | null = null;
     const read = socket.read.bind(socket);
     // The broker library takes what arrived by `read`; what it must not see ends here.
     socket.read = (size?: number) => {
       const chunk: Uint8Array | null = read(size);
-      if (chunk === null || limit.accept(chunk)) return chunk;
-      this.#refuse('too_large', client.id ?? '', '');
-      socket.destroy();
+      if (chunk === null) return chunk;
+      if (ending !== null) ending.add(chunk);
+      else if (limit.accept(chunk)) return chunk;
+      else {
+        ending = limit.head ?? new FrameHead(0, 0);
+        // What has no login leaves no letter: anybody could fill the inbox with them.
+        if (!this.#sessions.has(client)) ending = new FrameHead(0, 0);
+        this.#clock.after(HEAD_WAIT_MS, () => this.#endTooLarge(client, socket, ending));
+      }
+      if (ending.isComplete) this.#endTooLarge(client, socket, ending);
       return null;
     };
     const client = this.#aedes.handle(socket);
@@ -208,6 +224,14 @@ export class MqttServer {
       this.#pending.delete(socket);
       this.#sessions.delete(client);
     });
+  }
+
+  #endTooLarge(client: Client, socket: Socket, head: FrameHead | null): void {
+    if (socket.destroyed) return;
+    const { topic, payload, size } = (head ?? new FrameHead(0, 0)).publication;
+    const name = this.#sessions.get(client)?.credential.name ?? client.id ?? '';
+    this.#refuse('too_large', { name, topic, payload, size });
+    socket.destroy();
   }
 
   #login(
@@ -218,7 +242,8 @@ export class MqttServer {
     const connect = this.#wills.get(client) ?? { clientId: '', clean: false, will: null };
     const result = checkLogin(this.#credentials, { ...connect, username, password });
     if (typeof result === 'string') {
-      this.#refuse(result, username ?? connect.clientId, connect.will?.topic ?? '');
+      const name = username ?? connect.clientId;
+      this.#refuse(result, { name, topic: connect.will?.topic ?? '' });
       return result;
     }
     const socket = client.conn as Socket;
@@ -234,7 +259,8 @@ export class MqttServer {
     const refusal = session
       ? checkPublish(session.credential, publicationOf(packet))
       : 'unknown_name';
-    if (refusal) this.#refuse(refusal, client?.id ?? '', packet.topic, packet.payload);
+    const { topic, payload } = packet;
+    if (refusal) this.#refuse(refusal, { name: client?.id ?? '', topic, payload });
     else this.#published++;
     return refusal;
   }
@@ -245,7 +271,7 @@ export class MqttServer {
     const { credential, socket } = session;
     const max = credential.role === 'cloud' ? CLOUD_BACKLOG_BYTES_MAX : STALLED_BYTES_MAX;
     if (socket.writableLength <= max) return true;
-    this.#refuse('stalled', credential.name, '');
+    this.#refuse('stalled', { name: credential.name });
     socket.destroy();
     return false;
   }
@@ -261,14 +287,20 @@ export class MqttServer {
 
   #refuse(
     reason: BrokerRefusal,
-    name: string,
-    topic: string,
-    payload: string | Uint8Array = new Uint8Array(0),
+    { name, topic = '', payload = '', size }: RefusedPart = { name: '' },
   ): void {
     this.#refused[reason]++;
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    this.#onRefused({ reason, name, topic, payload: bytes });
+    this.#onRefused({ reason, name, topic, payload: bytes, size: size ?? bytes.length });
   }
+}
+
+interface RefusedPart {
+  readonly name: string;
+  readonly topic?: string;
+  readonly payload?: string | Uint8Array;
+  /** Of the whole payload, where only its beginning is known. */
+  readonly size?: number;
 }
 
 interface Packet {

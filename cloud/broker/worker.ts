@@ -17,7 +17,7 @@ const tell = (message: FromBroker) => port.postMessage(message);
 let told = 0;
 let secondMs = 0;
 const options = workerData as ServerOptions;
-const server = new MqttServer(options, (refused: Refused) => {
+const server = new MqttServer(systemClock, options, (refused: Refused) => {
   const nowMs = systemClock.monoMs();
   if (nowMs - secondMs >= 1_000) {
     secondMs = nowMs;

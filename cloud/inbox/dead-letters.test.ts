@@ -10,7 +10,7 @@ import {
   DEAD_LETTERS_MAX,
   type DeadLetter,
 } from './dead-letters.ts';
-import { InboxReader } from './reader.ts';
+import { InboxReader, LETTER_LIST_BYTES } from './reader.ts';
 
 const letter = (sequence: number, bytes: Uint8Array): DeadLetter => ({
   ...{ atMs: 1, reason: 'corrupt', detail: '', area: 'east', gateway: 'gw-1', topic: 't' },
@@ -34,7 +34,10 @@ test('dead letters are bounded in number and bytes, the oldest leave, and one re
   const reader = new InboxReader(path);
   const [newest] = reader.deadLetters(1);
   expect(newest?.size).toBe(huge.length);
-  expect(newest?.bytes.length).toBe(DEAD_LETTER_HEAD_BYTES);
+  expect(newest?.bytes.length).toBe(LETTER_LIST_BYTES);
+  expect(reader.deadLetter(newest!.id)?.bytes.length).toBe(DEAD_LETTER_HEAD_BYTES);
+  expect(reader.deadLetters(2, newest!.id)[0]?.id).toBe(newest!.id - 1);
+  expect(reader.deadLetter(newest!.id + 1)).toBeNull();
   reader.close();
   inbox.close();
   rmSync(folder, { recursive: true });

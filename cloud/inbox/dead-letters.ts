@@ -26,6 +26,8 @@ export interface DeadLetter {
   readonly readings: number;
   readonly checksum: number;
   readonly bytes: Uint8Array;
+  /** Of the whole, where `bytes` is only its beginning. */
+  readonly size?: number;
 }
 
 export class DeadLetters {
@@ -76,7 +78,7 @@ export class DeadLetters {
       sequence,
       letter.readings,
       checksum,
-      letter.bytes.length,
+      letter.size ?? letter.bytes.length,
       head,
     );
     this.#count++;

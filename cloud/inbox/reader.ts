@@ -52,6 +52,14 @@ const emptyManifest: ScaledManifest = {
   divisor: new Float64Array(0),
 };
 
+/** Of each letter in a list: enough to see what it is. */
+export const LETTER_LIST_BYTES = 64;
+
+export interface KeptLetter extends DeadLetter {
+  readonly id: number;
+  readonly size: number;
+}
+
 export class InboxReader {
   readonly #database: DatabaseSync;
   readonly #series: SeriesIndex;
@@ -59,6 +67,7 @@ export class InboxReader {
   readonly #ends: StatementSync;
   readonly #epoch: StatementSync;
   readonly #letters: StatementSync;
+  readonly #letter: StatementSync;
   readonly #scaled = new WeakMap<ResolvedManifest, ScaledManifest>();
 
   constructor(path: string) {
@@ -75,7 +84,11 @@ export class InboxReader {
     this.#epoch = this.#database.prepare(
       'SELECT wall_offset_ms FROM epochs WHERE gateway = ? AND epoch = ?',
     );
-    this.#letters = this.#database.prepare('SELECT * FROM dead_letters ORDER BY id DESC LIMIT ?');
+    this.#letters = this.#database.prepare(
+      `SELECT *, substr(bytes, 1, ${LETTER_LIST_BYTES}) AS bytes FROM dead_letters
+       WHERE id < ? ORDER BY id DESC LIMIT ?`,
+    );
+    this.#letter = this.#database.prepare('SELECT * FROM dead_letters WHERE id = ?');
   }
 
   /**
@@ -149,22 +162,14 @@ export class InboxReader {
   }
 
   /** Newest first. */
-  deadLetters(count: number): (DeadLetter & { readonly id: number; readonly size: number })[] {
-    return this.#letters.all(count).map((row) => ({
-      id: Number(row['id']),
-      atMs: Number(row['at_ms']),
-      reason: String(row['reason']),
-      detail: String(row['detail']),
-      area: String(row['area']),
-      gateway: String(row['gateway']),
-      topic: String(row['topic']),
-      epoch: String(row['epoch']),
-      sequence: Number(row['sequence']),
-      readings: Number(row['readings']),
-      checksum: Number(row['checksum']),
-      size: Number(row['size']),
-      bytes: row['bytes'] as Uint8Array,
-    }));
+  deadLetters(count: number, before = Number.MAX_SAFE_INTEGER): KeptLetter[] {
+    return this.#letters.all(before, count).map(keptLetter);
+  }
+
+  /** One with all that is kept of its bytes; null when it is not there, or no more. */
+  deadLetter(id: number): KeptLetter | null {
+    const row = this.#letter.get(id);
+    return row ? keptLetter(row) : null;
   }
 
   close(): void {
@@ -276,5 +281,23 @@ function decodeNote(row: InboxRow, note: InboxNote): DecodedRecord {
     gaps: [{ cause, epoch, series: [], fromMs, toMs, readings, estimated, records }],
     clockSteps: [],
     manifest: null,
+  };
+}
+
+function keptLetter(row: Readonly<Record<string, unknown>>): KeptLetter {
+  return {
+    id: Number(row['id']),
+    atMs: Number(row['at_ms']),
+    reason: String(row['reason']),
+    detail: String(row['detail']),
+    area: String(row['area']),
+    gateway: String(row['gateway']),
+    topic: String(row['topic']),
+    epoch: String(row['epoch']),
+    sequence: Number(row['sequence']),
+    readings: Number(row['readings']),
+    checksum: Number(row['checksum']),
+    size: Number(row['size']),
+    bytes: row['bytes'] as Uint8Array,
   };
 }

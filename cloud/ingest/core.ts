@@ -26,7 +26,8 @@ import { isFull } from '../inbox/file.ts';
 import { Births } from './births.ts';
 import { HeldRecords } from './held.ts';
 import { LaneCheck } from './lane.ts';
-import { type Arrived, foreignLetter, type Letter, letterOf, openMessage } from './opening.ts';
+import type { Arrived, ForeignParts, Letter, RefusedByBroker } from './opening.ts';
+import { foreignLetter, letterOf, openMessage } from './opening.ts';
 import { type GatewayPresence, Presences } from './presence.ts';
 import { Statement } from './statement.ts';
 
@@ -201,9 +202,9 @@ export class IngestCore {
   }
 
   /** Keeps what the broker refused, so that all dead letters are in one place. */
-  keepRefused(reason: string, topic: string, payload: Uint8Array, gateway: string): void {
+  keepRefused({ reason, topic, payload, size, name }: RefusedByBroker): void {
     this.#groupSinceMs ??= this.#clock.monoMs();
-    this.#foreign(reason, topic, payload, { gateway });
+    this.#foreign(reason, topic, payload, { gateway: name, size });
   }
 
   /** The group commit. Returns what to publish now: after it, and because of it. */
@@ -438,12 +439,7 @@ export class IngestCore {
     this.#clones.push({ ...alarm, atMs: this.#clock.wallMs() });
   }
 
-  #foreign(
-    reason: string,
-    topic: string,
-    payload: Uint8Array,
-    more: { readonly area?: string; readonly gateway?: string; readonly detail?: string },
-  ): void {
+  #foreign(reason: string, topic: string, payload: Uint8Array, more: ForeignParts): void {
     const letter = foreignLetter(reason, topic, payload, this.#clock.wallMs(), more);
     this.#group.letters.push(letter);
   }

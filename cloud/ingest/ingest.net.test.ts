@@ -168,7 +168,8 @@ test('what other parts of the cloud publish goes down; presence and refusals com
   gateway.publish('live', Buffer.from('no record'));
   await expect.poll(() => refused).toEqual(['malformed']);
   await expect.poll(() => online).toContain(true);
-  ingest.keepRefused('wrong_way', 'lifeline/v1/east/gw-1/ack', new Uint8Array(1), 'gw-1');
+  const wrong = { reason: 'wrong_way', name: 'gw-1', topic: 'lifeline/v1/east/gw-1/ack' };
+  ingest.keepRefused({ ...wrong, payload: new Uint8Array(1), size: 1 });
   await expect.poll(async () => (await ingest.stats()).deadLetters).toBe(2);
 });
 

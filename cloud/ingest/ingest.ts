@@ -13,6 +13,7 @@ import type {
   IngestState,
   RefusedMessage,
 } from './core.ts';
+import type { RefusedByBroker } from './opening.ts';
 import type { GatewayPresence } from './presence.ts';
 
 export type {
@@ -79,7 +80,7 @@ export interface Ingest extends IngestListeners {
   /** Known gateways and their areas; others are refused. Null leaves that to the broker. */
   setGateways(known: ReadonlyMap<string, string> | null): void;
   /** Something the broker refused, to be kept with the other dead letters. */
-  keepRefused(reason: string, topic: string, payload: Uint8Array, gateway: string): void;
+  keepRefused(refused: RefusedByBroker): void;
   stats(): Promise<IngestStats>;
   /** Commits what has arrived, sends its acks, and ends. */
   close(): Promise<void>;
@@ -97,10 +98,7 @@ export type ToIngest =
     }
   | {
       readonly kind: 'keep-refused';
-      readonly reason: string;
-      readonly topic: string;
-      readonly payload: Uint8Array;
-      readonly gateway: string;
+      readonly refused: RefusedByBroker;
     }
   | { readonly kind: 'stats'; readonly id: number }
   | { readonly kind: 'close' };
@@ -190,8 +188,8 @@ class WorkerIngest implements Ingest {
     this.#send({ kind: 'gateways', known });
   }
 
-  keepRefused(reason: string, topic: string, payload: Uint8Array, gateway: string): void {
-    this.#send({ kind: 'keep-refused', reason, topic, payload, gateway });
+  keepRefused(refused: RefusedByBroker): void {
+    this.#send({ kind: 'keep-refused', refused });
   }
 
   stats(): Promise<IngestStats> {

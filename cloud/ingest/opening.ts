@@ -65,16 +65,36 @@ export function letterOf(record: Arrived, refusal: RefusalReason, detail: string
   return { atMs: receivedMs, reason: refusal, detail, ...key, bytes, envelope, refusal };
 }
 
+/** What a broker of ours did not let through. */
+export interface RefusedByBroker {
+  readonly reason: string;
+  /** Whoever sent it, as logged in. */
+  readonly name: string;
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  /** Of the whole payload. */
+  readonly size: number;
+}
+
+/** What is known of a message that is no record. */
+export interface ForeignParts {
+  readonly area?: string;
+  readonly gateway?: string;
+  readonly detail?: string;
+  /** Of the whole, where only the beginning is there. */
+  readonly size?: number;
+}
+
 export function foreignLetter(
   reason: string,
   topic: string,
   bytes: Uint8Array,
   atMs: number,
-  more: { readonly area?: string; readonly gateway?: string; readonly detail?: string },
+  more: ForeignParts,
 ): Letter {
-  const { area = '', gateway = '', detail = '' } = more;
+  const { area = '', gateway = '', detail = '', size = bytes.length } = more;
   const key = { area, gateway, topic, epoch: '', sequence: 0, readings: 0, checksum: 0 };
-  return { atMs, reason, detail, ...key, bytes, envelope: null, refusal: null };
+  return { atMs, reason, detail, ...key, bytes, size, envelope: null, refusal: null };
 }
 
 // One that names key, counts and span can be refused by name; the lane is then no matter.

@@ -63,7 +63,7 @@ class IngestThread {
     if (message.kind === 'passed') this.#inbox.passed(message.row);
     else if (message.kind === 'gateways') core.setGateways(message.known);
     else if (message.kind === 'keep-refused') {
-      core.keepRefused(message.reason, message.topic, message.payload, message.gateway);
+      core.keepRefused(message.refused);
       this.#waitForGroup();
     } else if (message.kind === 'publish') {
       const sent = this.#link.publish(message.topic, message.payload, message.options);

@@ -20,6 +20,11 @@ export const apiMessages = {
     en: 'topic "{unknown}" is none of {known}',
     zh: '主题“{unknown}”不在以下之列：{known}',
   },
+  'api-no-letter': { en: 'no dead letter {id}', zh: '没有死信 {id}' },
+  'api-letters-scope': {
+    en: 'dead letters belong to no asset: this token has a scope',
+    zh: '死信不属于任何资产：此令牌限定了范围',
+  },
   'api-journal-scope': {
     en: 'name an alarm: this token has a scope',
     zh: '请指定报警：此令牌限定了范围',

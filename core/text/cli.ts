@@ -61,6 +61,7 @@ export const cliMessages = {
     zh: '不安全：{what} 可从本机以外访问且未启用 TLS',
   },
   'cli-acknowledged': { en: '{id} acknowledged by {by}', zh: '{id} 已由 {by} 确认' },
+  'cli-no-letters': { en: 'no dead letters', zh: '没有死信' },
   'cli-no-alarms': { en: 'no alarms', zh: '没有报警' },
   'cli-lag-warning': {
     en: 'values are {seconds} s old',
