@@ -58,7 +58,12 @@ class MqttLink implements BrokerLink {
   }
 
   async #connect(): Promise<void> {
-    const { connect } = await import('mqtt');
+    const [{ connect }, { writeToStream }] = await Promise.all([
+      import('mqtt'),
+      import('mqtt-packet'),
+    ]);
+    // Else each number up to 65,535 is made a buffer of its own, once and for ever: 7 MB.
+    Object.assign(writeToStream, { cacheNumbers: false });
     if (this.#isClosed) return;
     const client = connect(this.#options.url, this.#clientOptions());
     this.#client = client;
