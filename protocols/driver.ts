@@ -95,6 +95,23 @@ export interface DeviceIdentity {
   readonly revision: string | null;
 }
 
+/** What became of a write. */
+export interface Written {
+  /**
+   * Null when the device confirmed it. After a time-out it may have been done all the same; whether
+   * the value took effect, the caller reads back.
+   */
+  readonly fault: Fault | null;
+  readonly lineMs: number;
+}
+
+/** Everything a device says of itself, by the number its protocol gives it. */
+export interface Identified {
+  /** What was told before the fault, too. */
+  readonly objects: ReadonlyMap<number, string>;
+  readonly fault: Fault | null;
+}
+
 /** One device as seen through a session; several devices may share the session's link. */
 export interface DeviceHandle<Address> {
   /** `before` is the plan of an earlier session for the same addresses: its lessons are kept. */
@@ -107,6 +124,14 @@ export interface DeviceHandle<Address> {
   send?(step: unknown, signal: AbortSignal, urgency?: Urgency): Promise<Sent>;
   /** Null when the device does not tell. Only reads. Absent where the protocol cannot ask. */
   identity?(signal: AbortSignal, urgency?: Urgency): Promise<DeviceIdentity | null>;
+  /**
+   * Writes a raw value (not scaled; whole where the type is whole), in one piece and at once: it
+   * goes ahead of what is polled. Never sends twice what may have been done. Absent where the
+   * protocol writes nothing.
+   */
+  write?(address: Address, value: Value, signal: AbortSignal): Promise<Written>;
+  /** More than `identity`, for a person who commissions. Absent where the protocol cannot ask. */
+  identify?(signal: AbortSignal): Promise<Identified>;
 }
 
 export interface Session<Address, DeviceOptions> {

@@ -45,6 +45,62 @@ export const protocolMessages = {
     en: 'the forbidden range ends at {to}, before it begins at {from}',
     zh: '禁读区间的终点 {to} 在起点 {from} 之前',
   },
+  'modbus-unit': {
+    en: 'unit {unit}',
+    zh: '站号 {unit}',
+  },
+  'modbus-unit-range': {
+    en: 'unit {unit}: function {code}, {from}..{to}',
+    zh: '站号 {unit}：功能码 {code}，{from}..{to}',
+  },
+  'modbus-unit-exception': {
+    en: 'unit {unit}: exception {exception} to function {code}, {from}..{to}',
+    zh: '站号 {unit}：功能码 {code}，{from}..{to} 返回异常 {exception}',
+  },
+  'modbus-unit-other': {
+    en: 'unit {unit} was asked, unit {other} answered: function {code}, {from}..{to}',
+    zh: '询问站号 {unit}，应答的是站号 {other}：功能码 {code}，{from}..{to}',
+  },
+  'modbus-single': {
+    en: 'unit {unit}: function {code}',
+    zh: '站号 {unit}：功能码 {code}',
+  },
+  'modbus-single-exception': {
+    en: 'unit {unit}: exception {exception} to function {code}',
+    zh: '站号 {unit}：功能码 {code} 返回异常 {exception}',
+  },
+  'modbus-single-other': {
+    en: 'unit {unit} was asked, unit {other} answered: function {code}',
+    zh: '询问站号 {unit}，应答的是站号 {other}：功能码 {code}',
+  },
+  'modbus-read-only': {
+    en: 'table {table}, address {address}',
+    zh: '{table} 表，地址 {address}',
+  },
+  'modbus-value-unfit': {
+    en: '{value} as {type}',
+    zh: '{value}，类型 {type}',
+  },
+  'modbus-desync-misfit': {
+    en: '{count} anomalies in a row, the last: an answer that does not fit its request',
+    zh: '连续 {count} 次异常，最后一次：应答与请求不符',
+  },
+  'modbus-desync-unit': {
+    en: '{count} anomalies in a row, the last: an answer of a unit that was not asked',
+    zh: '连续 {count} 次异常，最后一次：未被询问的站号作了应答',
+  },
+  'modbus-desync-garbage': {
+    en: '{count} anomalies in a row, the last: bytes that are no Modbus TCP frame',
+    zh: '连续 {count} 次异常，最后一次：数据不是 Modbus TCP 报文',
+  },
+  'modbus-desync-unknown': {
+    en: '{count} anomalies in a row, the last: an answer to a transaction that is not in flight',
+    zh: '连续 {count} 次异常，最后一次：应答的事务号没有对应的请求',
+  },
+  'modbus-desync-unanswered': {
+    en: '{count} requests in {seconds} s went unanswered',
+    zh: '{seconds} 秒内有 {count} 个请求无应答',
+  },
 } as const satisfies Record<string, Bilingual>;
 
 export const protocolFaults = {
@@ -98,6 +154,57 @@ export const protocolFaults = {
       what: '设备返回的 Modbus 应答与请求不符。',
       cause: '两台设备站号相同、转换器错配应答，或固件有缺陷。',
       action: '检查是否有重复站号；将 inFlightMax 设为 1；查看原始报文。',
+    },
+  },
+  modbus_other_unit: {
+    en: {
+      what: 'Another unit answered in the place of the one that was asked.',
+      cause: 'A device was given the wrong unit number, or a converter mixes up its devices.',
+      action:
+        'Look up the unit number of the device that answers; give each device on the line its own.',
+    },
+    zh: {
+      what: '应答的站号与被询问的站号不同。',
+      cause: '设备站号设置错误，或转换器混淆了所接设备。',
+      action: '核对实际应答设备的站号；确保同一线路上每台设备站号唯一。',
+    },
+  },
+  modbus_collision: {
+    en: {
+      what: 'The line gave back something else than was sent: two spoke at once.',
+      cause: 'A second master is on the line, a device speaks unasked, or the line is disturbed.',
+      action:
+        'End the other master; check termination, bias and shield; set echo to false if the adapter has none.',
+    },
+    zh: {
+      what: '线路回送的内容与发送的不一致：有两方同时发送。',
+      cause: '线路上有另一主站、设备未经询问就发送，或线路受干扰。',
+      action: '停用另一主站；检查终端电阻、偏置和屏蔽；若适配器无回显，请将 echo 设为 false。',
+    },
+  },
+  modbus_read_only: {
+    en: {
+      what: 'The point cannot be written.',
+      cause: 'Input registers and discrete inputs are read only in every Modbus device.',
+      action: 'Take the holding register or coil that the manual names for the command.',
+    },
+    zh: {
+      what: '该点位不可写。',
+      cause: '输入寄存器和离散输入在所有 Modbus 设备中均为只读。',
+      action: '使用手册中为该命令指定的保持寄存器或线圈。',
+    },
+  },
+  modbus_value_unfit: {
+    en: {
+      what: 'The value cannot be written to the point.',
+      cause:
+        'It is outside the range of the type, not whole where the type is whole, or of another kind.',
+      action: 'Write a value that the type of the point can show.',
+    },
+    zh: {
+      what: '该数值无法写入此点位。',
+      cause: '数值超出类型范围、整数类型给了小数，或种类不符。',
+      action: '写入该点位类型能够表示的数值。',
     },
   },
   modbus_desync: {

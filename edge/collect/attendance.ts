@@ -133,6 +133,8 @@ class AttendedHandle implements DeviceHandle<unknown> {
   readonly #clock: Clock;
   readonly #handle: DeviceHandle<unknown>;
   readonly #options: HandleOptions;
+  readonly write?: NonNullable<DeviceHandle<unknown>['write']>;
+  readonly identify?: NonNullable<DeviceHandle<unknown>['identify']>;
   /** When the device was last asked. */
   #askedMonoMs = Number.NEGATIVE_INFINITY;
   #hasAnswered = false;
@@ -142,6 +144,8 @@ class AttendedHandle implements DeviceHandle<unknown> {
     this.#clock = clock;
     this.#handle = handle;
     this.#options = options;
+    if (handle.write) this.write = handle.write.bind(handle);
+    if (handle.identify) this.identify = handle.identify.bind(handle);
     this.#isIdentified = options.habits.identify.length === 0;
   }
 

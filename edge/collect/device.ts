@@ -162,10 +162,13 @@ export class DeviceLoop {
   opened(session: Session<unknown, unknown>): void {
     const { device } = this.#options;
     const handle = this.attendance.attend(session.device(device.options));
+    const before = this.#asked;
     this.#asked = {
       handle,
-      plans: device.groups.map(({ addresses }) => handle.plan(addresses)),
-      probes: device.groups.map(({ addresses }) => handle.plan(addresses.slice(0, 1))),
+      plans: device.groups.map(({ addresses }, at) => handle.plan(addresses, before?.plans[at])),
+      probes: device.groups.map(({ addresses }, at) =>
+        handle.plan(addresses.slice(0, 1), before?.probes[at]),
+      ),
     };
     this.#health = healthStep(this.#health, { kind: 'reopened', monoMs: this.#clock.monoMs() });
   }

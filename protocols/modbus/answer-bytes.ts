@@ -5,11 +5,10 @@
 // ASCII: from the colon to CR LF (2.5.2). TCP: by its header.
 import { crc16Modbus } from '../../core/bytes.ts';
 import type { Framing } from './address.ts';
-import { BITS_READ_MAX, PDU_BYTES_MAX, REGISTERS_READ_MAX } from './codec.ts';
+import { PDU_BYTES_MAX } from './codec.ts';
+import { answerLength } from './rtu-frames.ts';
 
 const CRC_BYTES = 2;
-/** Unit, function and the byte that counts the others. */
-const COUNTED_HEAD_BYTES = 3;
 /** Colon, two digits a byte of unit, PDU and check, CR, LF. */
 const ASCII_BYTES_MAX = 1 + 2 * (1 + PDU_BYTES_MAX + 1) + 2;
 const MBAP_PREFIX_BYTES = 6;
@@ -37,65 +36,11 @@ export function answerBytes(
 
 function rtuBytes(units: readonly number[], bytes: Uint8Array, start: number, end: number): number {
   if (!units.includes(bytes[start]!)) return NONE;
-  const length = rtuLength(bytes, start, end);
+  const length = answerLength(bytes, start, end);
   if (length <= 0 || start + length > end) return Math.min(length, MORE);
   const crcAt = start + length - CRC_BYTES;
   const crc = bytes[crcAt]! | (bytes[crcAt + 1]! << 8);
   return crc === crc16Modbus(bytes, start, crcAt) ? length : NONE;
-}
-
-/** Of the whole frame, by its first bytes. */
-function rtuLength(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start < 2) return MORE;
-  const code = bytes[start + 1]!;
-  const count = end - start > 2 ? bytes[start + 2] : undefined;
-  switch (code) {
-    case 1:
-    case 2:
-      return countedLength(count, BITS_READ_MAX / 8, 1);
-    case 3:
-    case 4:
-    case 23:
-      return countedLength(count, 2 * REGISTERS_READ_MAX, 2);
-    case 5:
-    case 6:
-    case 15:
-    case 16:
-      return 6 + CRC_BYTES;
-    case 22:
-      return 8 + CRC_BYTES;
-    case 43:
-      return identificationLength(bytes, start, end);
-    default:
-      // An exception, of a function that is asked for; then one byte says which.
-      return code > 0x80 && isAsked(code - 0x80) ? COUNTED_HEAD_BYTES + CRC_BYTES : NONE;
-  }
-}
-
-function isAsked(code: number): boolean {
-  return code <= 6 || [15, 16, 22, 23, 43].includes(code);
-}
-
-function countedLength(count: number | undefined, max: number, step: number): number {
-  if (count === undefined) return MORE;
-  if (count < step || count > max || count % step) return NONE;
-  return COUNTED_HEAD_BYTES + count + CRC_BYTES;
-}
-
-/**
- * Function 43/14: kind, level, conformity, more, next, number of objects; each id, length, text.
- */
-function identificationLength(bytes: Uint8Array, start: number, end: number): number {
-  const HEAD_BYTES = 8;
-  if (end - start > 2 && bytes[start + 2] !== 14) return NONE;
-  if (end - start < HEAD_BYTES) return MORE;
-  let at = start + HEAD_BYTES;
-  for (let objects = bytes[start + HEAD_BYTES - 1]!; objects > 0; objects--) {
-    if (at + 1 >= end) return MORE;
-    at += 2 + bytes[at + 1]!;
-    if (at - start > 1 + PDU_BYTES_MAX) return NONE;
-  }
-  return at - start + CRC_BYTES;
 }
 
 function asciiBytes(

@@ -6,7 +6,7 @@
 // LRC is a sum of 8 bits and lets one frame of noise in 256 pass: what it carries is checked
 // against the question like any answer.
 import { PDU_BYTES_MAX } from './codec.ts';
-import type { LineDeframer, LineSink } from './rtu-frames.ts';
+import type { LineDeframer, LineSink } from './line-frames.ts';
 
 /** Unit, PDU, LRC. */
 const BYTES_MAX = PDU_BYTES_MAX + 2;

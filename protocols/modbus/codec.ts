@@ -258,6 +258,35 @@ export function checkResponse(
   }
 }
 
+/** Bytes of the PDU that answers, exceptions aside; the most it can be for an identification. */
+export function answerPduBytes(asked: Uint8Array): number {
+  const count = (asked[3]! << 8) | asked[4]!;
+  switch (asked[0]) {
+    case 1:
+    case 2:
+      return 2 + ((count + 7) >> 3);
+    case 3:
+    case 4:
+    case 23:
+      return 2 + 2 * count;
+    case 22:
+      return 7;
+    case 43:
+      return PDU_BYTES_MAX;
+    default:
+      return 5;
+  }
+}
+
+/** Whether one answer, exceptions aside, could be taken for that to either request. */
+export function sharesAnswer(one: Uint8Array, other: Uint8Array): boolean {
+  const code = one[0]!;
+  if (other[0] !== code) return false;
+  if (code === 43) return one[2] === other[2];
+  if (code <= 4 || code === 23) return answerPduBytes(one) === answerPduBytes(other);
+  return echoes(one, other, 0, answerPduBytes(one));
+}
+
 function echoes(asked: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at] !== asked[at - start]) return false;
   return true;

@@ -5,11 +5,15 @@ import { qualityOf } from '../../core/quality.ts';
 import type { RegisterBank } from '../../simulators/modbus-answer.ts';
 import { answerRequest } from '../../simulators/modbus-answer.ts';
 import { driverContract, TestLink } from '../driver.contract.ts';
-import type { Answers } from '../driver.ts';
+import type { Answers, Pace } from '../driver.ts';
 import { protocolNamed, protocols } from '../registry.ts';
-import type { ModbusAddress, Table } from './address.ts';
+import type { Framing, ModbusAddress, Table } from './address.ts';
+import { AsciiDeframer, encodeAsciiFrame } from './ascii-frames.ts';
 import { ModbusConnection, modbus } from './driver.ts';
+import type { LineSink } from './line-frames.ts';
 import { BISECT_REQUESTS_MAX, RECHECK_MS } from './poll.ts';
+import { encodeRtuFrame, RtuDeframer, requestLength } from './rtu-frames.ts';
+import type { FrameSink } from './tcp-frames.ts';
 import { Deframer, encodeFrame } from './tcp-frames.ts';
 
 /** Registers show address + generation × 1000; coils are the parity of that. */
@@ -26,24 +30,40 @@ function bankOf(generation: number): RegisterBank {
 }
 
 /** The device's side of a connection: frames in, frames out. */
-function serve(bankFor: (generation: number) => RegisterBank) {
-  const deframer = new Deframer();
+function serve(bankFor: (generation: number) => RegisterBank, framing: Framing = 'tcp') {
+  const deframer = framing === 'ascii' ? new AsciiDeframer() : new RtuDeframer(requestLength);
+  const tcp = new Deframer();
   return (sent: Uint8Array, generation: number): Uint8Array[] => {
     const answers: Uint8Array[] = [];
-    deframer.push(sent, {
-      frame: (transaction, unit, bytes, start, end) => {
-        const pdu = answerRequest(bankFor(generation), bytes, start, end);
-        answers.push(encodeFrame(transaction, unit, pdu));
-      },
-      garbage: () => expect.unreachable('the driver sends frames only'),
-    });
+    const answer = (bytes: Uint8Array, start: number, end: number) =>
+      answerRequest(bankFor(generation), bytes, start, end);
+    const garbage = () => expect.unreachable('the driver sends frames only');
+    if (framing === 'tcp') {
+      const frame: FrameSink['frame'] = (transaction, unit, ...pdu) =>
+        void answers.push(encodeFrame(transaction, unit, answer(...pdu)));
+      tcp.push(sent, { frame, garbage });
+    } else {
+      const encode = framing === 'rtu' ? encodeRtuFrame : encodeAsciiFrame;
+      const frame: LineSink['frame'] = (unit, ...pdu) =>
+        void answers.push(encode(unit, answer(...pdu)));
+      deframer.push(sent, { frame, garbage });
+    }
     return answers;
   };
 }
 
-for (const inFlightMax of [1, 16]) {
-  driverContract(`modbus with ${inFlightMax} in flight`, () => ({
+const subjects: readonly { framing: Framing; inFlightMax: number; pace?: Pace }[] = [
+  { framing: 'tcp', inFlightMax: 1 },
+  { framing: 'tcp', inFlightMax: 16 },
+  { framing: 'rtu', inFlightMax: 1 },
+  { framing: 'ascii', inFlightMax: 1 },
+  { framing: 'rtu', inFlightMax: 1, pace: { bitsPerSecond: 9_600, bitsPerCharacter: 11 } },
+];
+for (const { framing, inFlightMax, pace } of subjects) {
+  driverContract(`modbus ${framing} with ${inFlightMax} in flight${pace ? ', paced' : ''}`, () => ({
     protocol: modbus,
+    line: { framing },
+    ...(pace && { pace }),
     device: { unit: 3, timeoutMs: 500, inFlightMax, limits: { maxRegisters: 4 } },
     addresses: [
       { table: 'holding', address: 40, type: 'uint16' },
@@ -60,7 +80,7 @@ for (const inFlightMax of [1, 16]) {
       const bit = (address: number) => ((address + generation) & 1) === 1;
       return [40 + high, high * 65_536 + high + 1, bit(9), 41 + high, 500 + high, bit(1_000)];
     },
-    connect: () => serve(bankOf),
+    connect: () => serve(bankOf, framing),
   }));
 }
 
@@ -235,7 +255,8 @@ test('an answer from another unit is bad, whatever it says', async () => {
   };
   const answers = await field.poll(device, device.plan(range(0, 3)));
   expect(bad(answers).map(([, reason]) => reason)).toEqual(Array(4).fill('bad_response'));
-  expect(field.connection.counts.malformed).toBe(1);
+  expect(field.connection.counts.foreign).toBe(1);
+  expect(answers.fault?.code).toBe('modbus_other_unit');
 });
 
 test('a float that is not a number has no value, and an infinite one is out of range', async () => {

@@ -1,29 +1,33 @@
-// Modbus over TCP as the protocol contract wants it: the state machines of this folder on a link
-// and a clock. One connection may serve many devices (units behind a converter).
+// Modbus as the protocol contract wants it: the state machines of this folder on a link and a
+// clock. The line's framing decides between transactions of Modbus TCP and a bus. One connection
+// may serve many devices.
 import type { Clock } from '../../core/clock.ts';
 import type { Fault } from '../../core/fault.ts';
 import { assert } from '../../core/fault.ts';
-import type { Answers, DeviceHandle, Link, Plan, Protocol, Session } from '../driver.ts';
+import type { Answers, DeviceHandle, Link, Plan, Protocol, Session, Urgency } from '../driver.ts';
 import type { ModbusAddress, ModbusDevice, ModbusLine } from './address.ts';
-import { parseAddress, parseDevice, parseLine } from './address.ts';
+import { parseAddress, parseDevice, parseLine, tables } from './address.ts';
 import { answerBytes } from './answer-bytes.ts';
-import type { PlanCost } from './planner.ts';
-import { ModbusPlan, Poll } from './poll.ts';
-import type { Lane } from './session.ts';
+import { Bus } from './bus.ts';
+import type { Conversation, Counts, Lane } from './conversation.ts';
+import { ModbusPlan, readFunction } from './plan.ts';
+import { limitsOf, mayShare } from './planner.ts';
+import { Poll } from './poll.ts';
 import { Transactions } from './session.ts';
 import type { Carrier } from './single.ts';
-import { askIdentity, sendStep } from './single.ts';
+import { askIdentity, identify, sendStep } from './single.ts';
 import type { ModbusStep } from './step.ts';
 import { encodeStep } from './step.ts';
+import { write } from './writing.ts';
 
-/** Until a device has answered once: about what a small controller takes between two scans. */
-const TURNAROUND_MS_FIRST = 10;
-/** A request costs both ends this much however near the device is. */
-const REQUEST_MS_MIN = 1;
-/** Two bytes through a small device's stack; the line itself takes 0.2 µs at 100 Mbit/s. */
-const REGISTER_MS = 0.01;
-/** A plan is cut anew when the turnaround it was made for is wrong by this factor. */
-const TURNAROUND_DRIFT = 4;
+/**
+ * A plan is cut anew when what a request costs is wrong by this factor. A line's bytes cost more
+ * than its devices' time, so there less is enough to shift the best cut.
+ */
+const DRIFT_MAX = 4;
+const DRIFT_PACED_MAX = 1.5;
+
+const plainTcp: ModbusLine = { framing: 'tcp', echo: false };
 
 export const modbus: Protocol<ModbusAddress, ModbusDevice, ModbusLine> = {
   name: 'modbus',
@@ -31,50 +35,71 @@ export const modbus: Protocol<ModbusAddress, ModbusDevice, ModbusLine> = {
   parseDevice,
   parseLine,
   answerBytes: ({ framing }, ...rest) => answerBytes(framing, ...rest),
-  open: (clock, link) => new ModbusConnection(clock, link),
+  open: (clock, link, line) => new ModbusConnection(clock, link, line),
 };
 
 export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
   readonly #clock: Clock;
   readonly #link: Link;
-  readonly #transactions: Transactions;
+  readonly #conversation: Conversation;
+  readonly #driftMax: number;
   #cancelTimer: () => void = () => {};
   #timerMs = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, link: Link) {
+  constructor(clock: Clock, link: Link, { framing, echo }: ModbusLine = plainTcp) {
+    const { pace } = link;
     this.#clock = clock;
     this.#link = link;
-    this.#transactions = new Transactions({
-      send: (bytes) => link.send(bytes),
-      distrust: (why) => {
+    this.#driftMax = pace ? DRIFT_PACED_MAX : DRIFT_MAX;
+    const effects = {
+      send: (bytes: Uint8Array) => link.send(bytes),
+      distrust: (why: Fault) => {
         this.#end(why);
         link.close();
       },
-    });
+    };
+    this.#conversation =
+      framing === 'tcp' ? new Transactions(effects) : new Bus(effects, { framing, echo, pace });
     link.onBytes = (bytes) => {
-      this.#transactions.receive(bytes, clock.monoMs());
+      this.#conversation.receive(bytes, clock.monoMs());
       this.#arm();
     };
     link.onClose = (why) => this.#end(why);
   }
 
-  /** What came and was dropped: late, duplicate, unknown, malformed answers; garbage. */
-  get counts(): Transactions['counts'] {
-    return this.#transactions.counts;
+  /** What came and was dropped. */
+  get counts(): Counts {
+    return this.#conversation.counts;
   }
 
   device(options: ModbusDevice): DeviceHandle<ModbusAddress> {
+    const conversation = this.#conversation;
     const { unit, timeoutMs, inFlightMax, limits } = options;
-    const laneOptions = { unit, timeoutMs, inFlightMax, minGapMs: limits.minGapMs };
-    const lane = this.#transactions.lane(laneOptions);
+    const { minGapMs, readAcrossGaps } = limits;
+    const mayRead = (code: number, address: number, count: number) => {
+      const table = tables.find((name) => readFunction[name] === code)!;
+      return mayShare(address, address + count, limitsOf(options, table));
+    };
+    const probes = { mayRead, readAcrossGaps };
+    const lane = conversation.lane({ unit, timeoutMs, inFlightMax, minGapMs, probes });
     const carrier = this.#carrier();
     const isMultiple = options.writes === 'multiple';
     return {
-      plan: (addresses) => new ModbusPlan(options, addresses, costOf(lane)),
-      poll: (plan, signal) => this.#poll(lane, plan, signal),
-      send: (step, signal) =>
-        sendStep(encodeStep(step as ModbusStep, isMultiple), lane, carrier, signal),
-      identity: (signal) => askIdentity(lane, carrier, signal),
+      plan: (addresses, before) => {
+        const plan = new ModbusPlan(options, addresses, lane.lessons);
+        if (before instanceof ModbusPlan) {
+          if (before.lessons !== lane.lessons) conversation.recall(lane, before.lessons);
+          plan.recall(before);
+        }
+        plan.cut(conversation.cost(lane));
+        return plan;
+      },
+      poll: (plan, signal, urgency) => this.#poll(lane, plan, signal, urgency),
+      send: (step, signal, urgency) =>
+        sendStep(encodeStep(step as ModbusStep, isMultiple), lane, carrier, signal, urgency),
+      identity: (signal, urgency) => askIdentity(lane, carrier, signal, urgency),
+      write: (address, value, signal) => write(options, address, value, lane, carrier, signal),
+      identify: (signal) => identify(lane, carrier, signal),
     };
   }
 
@@ -84,60 +109,55 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
   }
 
   #carrier(): Carrier {
-    const transactions = this.#transactions;
+    const conversation = this.#conversation;
     const nowMs = () => this.#clock.monoMs();
     const submit = (act: (nowMs: number) => void) => {
       const now = nowMs();
-      transactions.together(now, () => act(now));
+      conversation.together(now, () => act(now));
       this.#arm();
     };
-    return { transactions, nowMs, submit };
+    return { conversation, nowMs, submit };
   }
 
-  #poll(lane: Lane, plan: Plan, signal: AbortSignal): Promise<Answers> {
+  #poll(lane: Lane, plan: Plan, signal: AbortSignal, urgency?: Urgency): Promise<Answers> {
     assert(plan instanceof ModbusPlan && !plan.isRunning, 'a plan is polled by one at a time');
-    const cost = costOf(lane);
-    const drift = cost.requestMs / plan.turnaroundMs;
-    if (plan.isStale || drift > TURNAROUND_DRIFT || drift < 1 / TURNAROUND_DRIFT) plan.cut(cost);
+    const cost = this.#conversation.cost(lane);
+    const drift = cost.requestMs / plan.requestMs;
+    if (plan.isStale || drift > this.#driftMax || drift * this.#driftMax < 1) plan.cut(cost);
     return new Promise((resolve) => {
       const abort = () => {
         poll.abort(this.#clock.monoMs());
         this.#arm();
       };
-      const poll = new Poll(plan, lane, this.#transactions, (answers) => {
+      const done = (answers: Answers) => {
         signal.removeEventListener('abort', abort);
         resolve(answers);
-      });
+      };
+      const poll = new Poll(plan, lane, this.#conversation, done, urgency);
       signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) poll.abort(this.#clock.monoMs());
       const nowMs = this.#clock.monoMs();
-      this.#transactions.together(nowMs, () => poll.start(nowMs));
+      this.#conversation.together(nowMs, () => poll.start(nowMs));
       this.#arm();
     });
   }
 
   #end(why: Fault | null): void {
-    this.#transactions.close(this.#clock.monoMs(), why);
+    this.#conversation.close(this.#clock.monoMs(), why);
     this.#arm();
   }
 
   /** Keeps one timer, never later than what the transactions wait for. */
   #arm(): void {
-    const wakeMs = this.#transactions.wakeMs;
-    if (wakeMs >= this.#timerMs && this.#transactions.isOpen) return;
+    const wakeMs = this.#conversation.wakeMs;
+    if (wakeMs >= this.#timerMs && this.#conversation.isOpen) return;
     this.#cancelTimer();
     this.#timerMs = wakeMs;
     if (wakeMs === Number.POSITIVE_INFINITY) return;
     this.#cancelTimer = this.#clock.after(wakeMs - this.#clock.monoMs(), () => {
       this.#timerMs = Number.POSITIVE_INFINITY;
-      this.#transactions.tick(this.#clock.monoMs());
+      this.#conversation.tick(this.#clock.monoMs());
       this.#arm();
     });
   }
-}
-
-function costOf(lane: Lane): PlanCost {
-  const requestMs = lane.turnaroundMs === 0 ? TURNAROUND_MS_FIRST : lane.turnaroundMs;
-  const slowestMs = Math.max(REQUEST_MS_MIN, requestMs) + lane.options.minGapMs;
-  return { requestMs: slowestMs, registerMs: REGISTER_MS };
 }

@@ -8,7 +8,7 @@ import {
   encodeAsciiFrame,
 } from './ascii-frames.ts';
 import { encodeException, encodeRequest } from './codec.ts';
-import type { LineDeframer } from './rtu-frames.ts';
+import type { LineDeframer } from './line-frames.ts';
 import {
   answerLength,
   encodeRtuFrame,

@@ -1,5 +1,4 @@
-// A plan: points cut into requests, and what the device taught about them. A poll: one run through
-// a plan.
+// A poll: one run through a plan, and what refusals teach the plan.
 //
 // Promises
 // - Each point is answered exactly once a poll, whatever happens, with the time of its own answer.
@@ -8,6 +7,7 @@
 //   are reported `configuration` without being asked again, but for a look every RECHECK_MS. Where
 //   both halves are answered, the device refuses the gap between them or the length: they stay
 //   apart (a wall).
+// - An answer that may be another's teaches nothing: it is no exception but a bad response.
 // - One time-out ends the poll: what was not sent yet is reported `timeout` unsent, and the next
 //   poll begins behind the request that timed out. So a dead device costs one time-out a poll, and
 //   one silent range hides no other.
@@ -15,22 +15,19 @@ import { assert, Fault } from '../../core/fault.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
-import type { FaultCode } from '../../core/text/text.ts';
-import type { Answers, Plan } from '../driver.ts';
-import type { ModbusAddress, ModbusDevice } from './address.ts';
-import { tables } from './address.ts';
-import { encodeRequest } from './codec.ts';
-import type { PlanCost, Span } from './planner.ts';
-import { inPlanOrder, limitsOf, partition, splitAt, widened } from './planner.ts';
-import type { Lane, Outcome, Transactions } from './session.ts';
-import { Ticket } from './session.ts';
+import type { Bilingual, FaultCode } from '../../core/text/text.ts';
+import { bilingual } from '../../core/text/text.ts';
+import type { Answers, Urgency } from '../driver.ts';
+import type { Conversation, Lane, Outcome } from './conversation.ts';
+import { RANK_PLAIN } from './conversation.ts';
+import type { Bisect, Item, ModbusPlan } from './plan.ts';
+import { Cut } from './plan.ts';
+import { splitAt } from './planner.ts';
 import { decodeBytes, qualityOfDecoded } from './value.ts';
 
 /** Twice the 7 levels of a full request, doubled: two offenders are found in one poll. */
 export const BISECT_REQUESTS_MAX = 32;
 export const RECHECK_MS = 600_000;
-
-const readFunction = { coil: 1, discrete: 2, holding: 3, input: 4 } as const;
 
 const BAD_TIMEOUT = qualityCode('bad', 'timeout');
 const BAD_NO_CONNECTION = qualityCode('bad', 'no_connection');
@@ -38,7 +35,7 @@ const BAD_DEVICE_EXCEPTION = qualityCode('bad', 'device_exception');
 const BAD_RESPONSE = qualityCode('bad', 'bad_response');
 const BAD_CONFIGURATION = qualityCode('bad', 'configuration');
 
-const exceptionFaults: Readonly<Record<number, FaultCode>> = {
+export const exceptionFaults: Readonly<Record<number, FaultCode>> = {
   1: 'modbus_exception_1',
   2: 'modbus_exception_2',
   3: 'modbus_exception_3',
@@ -50,145 +47,11 @@ const exceptionFaults: Readonly<Record<number, FaultCode>> = {
   11: 'modbus_exception_11',
 };
 
-/** A bit of a coil table, the common whole register, or what the decoder must look at. */
-type Kind = 'bit' | 'plain' | 'other';
-
-function kindOf({ table, type, order, bits }: ModbusAddress): Kind {
-  if (table === 'coil' || table === 'discrete') return 'bit';
-  return type === 'uint16' && order === 'ABCD' && bits === null ? 'plain' : 'other';
-}
-
-/** A point of a plan. */
-export interface Item extends Span {
-  /** Its place in the plan's points. */
-  readonly point: number;
-  readonly address: ModbusAddress;
-  readonly kind: Kind;
-  /** 0 while the device answers for it; else it was refused, and when to look again. */
-  recheckMs: number;
-}
-
-/** One request and the run of items it reads. */
-export class Cut extends Ticket {
-  readonly first: number;
-  readonly after: number;
-  readonly start: number;
-  /** Which cut of the plan this is; -1 for a half or a second look. */
-  readonly place: number;
-  bisect: Bisect | null = null;
-  poll: Poll | null = null;
-
-  constructor({ items, device }: ModbusPlan, first: number, after: number, place: number) {
-    const { address, start: lowest } = items[first]!;
-    let highest = lowest;
-    for (let at = first; at < after; at++) highest = Math.max(highest, items[at]!.end);
-    const span = { start: lowest, end: highest };
-    // Where no block is both long enough and allowed, the profile was refused; the device decides.
-    const { start, end } = widened(span, device, address.table) ?? span;
-    const count = end - start;
-    super(encodeRequest({ function: readFunction[address.table], address: start, count }));
-    this.first = first;
-    this.after = after;
-    this.start = start;
-    this.place = place;
-  }
-
-  override settled(
-    outcome: Outcome,
-    code: number,
-    bytes: Uint8Array,
-    start: number,
-    _end: number,
-    nowMs: number,
-  ): void {
-    this.poll!.settled(this, outcome, code, bytes, start, nowMs);
-  }
-}
-
-/** The halving of one refused request, until all its parts are answered or refused. */
-interface Bisect {
-  open: number;
-  readonly walls: number[];
-  /** Found an offender: then the walls were only the way to it and need not stay. */
-  found: boolean;
-}
-
-export class ModbusPlan implements Plan {
-  readonly points: number;
-  readonly items: readonly Item[];
-  cuts: readonly Cut[] = [];
-  /** Where the next poll begins. */
-  turn = 0;
-  isStale = false;
-  isRunning = false;
-  /** The turnaround the cuts were made for. */
-  turnaroundMs = 0;
-  refused = 0;
-  readonly walls: Uint8Array;
-  readonly device: ModbusDevice;
-
-  constructor(device: ModbusDevice, addresses: readonly ModbusAddress[], cost: PlanCost) {
-    this.device = device;
-    this.points = addresses.length;
-    const items = addresses.map((address, point) => ({
-      point,
-      address,
-      kind: kindOf(address),
-      start: address.address,
-      end: address.address + address.width,
-      recheckMs: 0,
-    }));
-    this.items = tables.flatMap((table) =>
-      items
-        .filter(({ address }) => address.table === table)
-        .sort(inPlanOrder(limitsOf(device, table))),
-    );
-    this.walls = new Uint8Array(this.items.length);
-    this.cut(cost);
-  }
-
-  get requests(): number {
-    return this.cuts.length;
-  }
-
-  get lineMs(): number {
-    return this.cuts.length * this.turnaroundMs;
-  }
-
-  /** Cuts anew from what is known now: walls, refused points, cost. */
-  cut(cost: PlanCost): void {
-    const cuts: Cut[] = [];
-    let from = 0;
-    for (let at = 0; at <= this.items.length; at++) {
-      const { table } = this.items[from]?.address ?? {};
-      const item = this.items[at];
-      // A refused point is a hole: what lies before it and behind it is not read together.
-      if (item && item.address.table === table && item.recheckMs === 0) continue;
-      if (at > from) this.#cutRun(from, at, cost, cuts);
-      from = item && item.recheckMs === 0 ? at : at + 1;
-    }
-    this.cuts = cuts;
-    this.turn = 0;
-    this.isStale = false;
-    this.turnaroundMs = cost.requestMs;
-  }
-
-  #cutRun(first: number, after: number, cost: PlanCost, cuts: Cut[]): void {
-    const limits = limitsOf(this.device, this.items[first]!.address.table);
-    const spans = this.items.slice(first, after);
-    const begins = partition(spans, this.walls.subarray(first, after), limits, cost);
-    begins.forEach((begin, at) => {
-      const end = begins[at + 1] ?? spans.length;
-      cuts.push(new Cut(this, first + begin, first + end, cuts.length));
-    });
-  }
-}
-
 /** One run through a plan; reports once to `done`. */
 export class Poll {
   readonly #plan: ModbusPlan;
   readonly #lane: Lane;
-  readonly #transactions: Transactions;
+  readonly #conversation: Conversation;
   readonly #done: (answers: Answers) => void;
   readonly #values: Value[];
   readonly #qualities: QualityCode[];
@@ -200,7 +63,8 @@ export class Poll {
   readonly #sent: Cut[] = [];
   #inFlight = 0;
   #bisectsLeft = BISECT_REQUESTS_MAX;
-  #startedMs = 0;
+  #urgency: Urgency | undefined;
+  #lineMs = 0;
   #requests = 0;
   #failures = 0;
   #fault: Fault | null = null;
@@ -212,13 +76,15 @@ export class Poll {
   constructor(
     plan: ModbusPlan,
     lane: Lane,
-    transactions: Transactions,
+    conversation: Conversation,
     done: (answers: Answers) => void,
+    urgency?: Urgency,
   ) {
     this.#plan = plan;
     this.#lane = lane;
-    this.#transactions = transactions;
+    this.#conversation = conversation;
     this.#done = done;
+    this.#urgency = urgency;
     this.#begun = plan.turn;
     // Not filled: each place is written once, and the count below proves it.
     this.#values = new Array<Value>(plan.points);
@@ -229,7 +95,7 @@ export class Poll {
 
   start(nowMs: number): void {
     const { items } = this.#plan;
-    this.#startedMs = nowMs;
+    this.#urgency ??= { rank: RANK_PLAIN, dueMonoMs: nowMs };
     this.#plan.isRunning = true;
     if (this.#plan.refused > 0) {
       items.forEach((item, at) => {
@@ -244,8 +110,9 @@ export class Poll {
   /** Before `start`, nothing will be sent; after it, what is under way is given up. */
   abort(nowMs: number): void {
     if (this.#isDone) return;
-    this.#stop(BAD_TIMEOUT, 'poll_aborted', 'later', `unit ${this.#lane.options.unit}`);
-    for (const cut of this.#sent) if (cut.poll === this) this.#transactions.cancel(cut, nowMs);
+    const { unit } = this.#lane.options;
+    this.#stop(BAD_TIMEOUT, 'poll_aborted', bilingual('modbus-unit', { unit }));
+    for (const cut of this.#sent) if (cut.poll === this) this.#conversation.cancel(cut, nowMs);
   }
 
   settled(
@@ -258,9 +125,10 @@ export class Poll {
   ): void {
     cut.poll = null;
     this.#inFlight--;
+    this.#lineMs += cut.lineMs;
     if (outcome === 'answered') this.#answered(cut, bytes, start + 2, nowMs);
     else if (outcome === 'exception') this.#exception(cut, code, nowMs);
-    else this.#failed(cut, outcome, nowMs);
+    else this.#failed(cut, outcome, code, nowMs);
     this.#fill(nowMs);
   }
 
@@ -268,14 +136,15 @@ export class Poll {
   #fill(nowMs: number): void {
     if (this.#isFilling) return; // A submission that settles at once comes back here.
     this.#isFilling = true;
-    while (this.#stopped === null && this.#inFlight < this.#lane.window) {
+    while (this.#stopped === null && this.#inFlight < this.#conversation.window) {
       const cut = this.#extra.pop() ?? this.#nextCut();
       if (!cut) break;
       cut.poll = this;
+      cut.urgency = this.#urgency!;
       this.#sent.push(cut);
       this.#inFlight++;
       this.#requests++;
-      this.#transactions.submit(this.#lane, cut, nowMs);
+      this.#conversation.submit(this.#lane, cut, nowMs);
     }
     this.#isFilling = false;
     if (this.#inFlight === 0 && !this.#isDone) this.#finish(nowMs);
@@ -304,7 +173,7 @@ export class Poll {
       requests: this.#requests,
       failures: this.#failures,
       fault: this.#fault,
-      lineMs: nowMs - this.#startedMs,
+      lineMs: this.#lineMs,
     });
   }
 
@@ -359,38 +228,51 @@ export class Poll {
     }
   }
 
-  #failed(cut: Cut, outcome: Outcome, nowMs: number): void {
+  #failed(cut: Cut, outcome: Outcome, code: number, nowMs: number): void {
     this.#failures++;
-    const unit = `unit ${this.#lane.options.unit}`;
     switch (outcome) {
       case 'timeout':
         this.#answerAll(cut, BAD_TIMEOUT, nowMs);
         this.#stopBehind(cut, BAD_TIMEOUT);
-        this.#noteFault('device_timeout', 'later', `${unit}: ${rangeOf(cut)}`);
+        this.#noteFault('device_timeout', 'later', this.#detail(cut));
         break;
       case 'no_connection':
         this.#answerAll(cut, BAD_NO_CONNECTION, nowMs);
-        this.#fault ??= this.#transactions.closedBy;
-        this.#stop(BAD_NO_CONNECTION, 'no_connection', 'later', unit);
+        this.#fault ??= this.#conversation.closedBy;
+        this.#stop(BAD_NO_CONNECTION, 'no_connection', this.#detail(cut));
         break;
       case 'bad_response':
-        this.#answerAll(cut, BAD_RESPONSE, nowMs);
-        this.#noteFault('modbus_bad_response', 'later', `${unit}: ${rangeOf(cut)}`);
+        this.#misfit(cut, 'modbus_bad_response', this.#detail(cut), nowMs);
         break;
+      case 'collision':
+        this.#misfit(cut, 'modbus_collision', this.#detail(cut), nowMs);
+        break;
+      case 'other_unit': {
+        const detail = bilingual('modbus-unit-other', { ...this.#asked(cut), other: code });
+        this.#misfit(cut, 'modbus_other_unit', detail, nowMs);
+        break;
+      }
       case 'overload':
         this.#answerAll(cut, BAD_TIMEOUT, nowMs);
-        this.#stop(BAD_TIMEOUT, 'modbus_queue_full', 'later', unit);
+        this.#stop(BAD_TIMEOUT, 'modbus_queue_full', this.#detail(cut));
         break;
       default:
         this.#answerAll(cut, BAD_TIMEOUT, nowMs);
-        this.#stop(BAD_TIMEOUT, 'poll_aborted', 'later', unit);
+        this.#stop(BAD_TIMEOUT, 'poll_aborted', this.#detail(cut));
     }
     if (cut.bisect) this.#closeBisect(cut.bisect);
   }
 
-  #stop(rest: QualityCode, code: FaultCode, retry: 'now' | 'later', detail: string): void {
+  #misfit(cut: Cut, fault: FaultCode, detail: Bilingual, nowMs: number): void {
+    this.#answerAll(cut, BAD_RESPONSE, nowMs);
+    // On a line, that nothing fits is known at the deadline only: it cost a time-out.
+    if (nowMs >= cut.deadlineMs) this.#stopBehind(cut, BAD_TIMEOUT);
+    this.#noteFault(fault, 'later', detail);
+  }
+
+  #stop(rest: QualityCode, code: FaultCode, detail: Bilingual): void {
     this.#stopped ??= rest;
-    this.#noteFault(code, retry, detail);
+    this.#noteFault(code, 'later', detail);
   }
 
   #stopBehind(cut: Cut, rest: QualityCode): void {
@@ -464,7 +346,7 @@ export class Poll {
   }
 
   #note(code: number, cut: Cut): void {
-    const detail = `unit ${this.#lane.options.unit}: exception ${code} to ${rangeOf(cut)}`;
+    const detail = bilingual('modbus-unit-exception', { ...this.#asked(cut), exception: code });
     const retry = code <= 3 ? 'never' : 'later';
     this.#noteFault(exceptionFaults[code] ?? 'modbus_exception_other', retry, detail);
   }
@@ -472,13 +354,18 @@ export class Poll {
   /**
    * The first failure of the poll is told; one that ends by itself outranks a mistake in a file.
    */
-  #noteFault(code: FaultCode, retry: Fault['retry'], detail: string): void {
+  #noteFault(code: FaultCode, retry: Fault['retry'], detail: Bilingual): void {
     if (this.#fault && (this.#fault.retry !== 'never' || retry === 'never')) return;
     this.#fault = new Fault(code, retry, detail);
   }
-}
 
-function rangeOf({ pdu }: Cut): string {
-  const from = (pdu[1]! << 8) | pdu[2]!;
-  return `function ${pdu[0]}, ${from}..${from + ((pdu[3]! << 8) | pdu[4]!) - 1}`;
+  #detail(cut: Cut): Bilingual {
+    return bilingual('modbus-unit-range', this.#asked(cut));
+  }
+
+  #asked({ pdu }: Cut) {
+    const from = (pdu[1]! << 8) | pdu[2]!;
+    const to = from + ((pdu[3]! << 8) | pdu[4]!) - 1;
+    return { unit: this.#lane.options.unit, code: pdu[0]!, from, to };
+  }
 }

@@ -14,7 +14,8 @@
 // - No more than a frame is ever held; what is dropped is counted.
 import { crc16Modbus } from '../../core/bytes.ts';
 import { assert } from '../../core/fault.ts';
-import { PDU_BYTES_MAX } from './codec.ts';
+import { BITS_READ_MAX, PDU_BYTES_MAX, REGISTERS_READ_MAX } from './codec.ts';
+import type { LineDeframer, LineSink } from './line-frames.ts';
 
 export const RTU_FRAME_BYTES_MAX = 256;
 /** Unit and CRC. */
@@ -22,32 +23,12 @@ const AROUND_BYTES = 3;
 const CRC_BYTES = 2;
 /** Unit, function, and an exception's code or the least of data. */
 const FRAME_BYTES_MIN = AROUND_BYTES + 1;
+const EXCEPTION_BYTES = AROUND_BYTES + 2;
+/** Functions whose exceptions may come. */
+const answered: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 15, 16, 22, 23, 43]);
 const UNIT_MAX = 247;
 
 assert(PDU_BYTES_MAX + AROUND_BYTES === RTU_FRAME_BYTES_MAX, 'a full PDU fits a frame');
-
-export interface LineSink {
-  /** The PDU is `bytes[start..end)`, valid only during the call. */
-  frame(unit: number, bytes: Uint8Array, start: number, end: number): void;
-  /** Bytes that are no frame: when they begin, and again after each full frame's worth of them. */
-  garbage(): void;
-}
-
-/** What takes the bytes of a line apart, whatever the framing. */
-export interface LineDeframer {
-  /** Bytes of a frame that was begun. */
-  readonly heldBytes: number;
-  /** All bytes ever dropped in search of a frame. */
-  readonly garbageBytes: number;
-  /** Which answer is awaited, as unit and request PDU. */
-  expect(unit: number, asked: Uint8Array): void;
-  expectNothing(): void;
-  push(bytes: Uint8Array, sink: LineSink): void;
-  /** Nothing came for a while: finds what is hidden behind a frame that was only begun. */
-  silence(sink: LineSink): void;
-  /** Drops what is held. */
-  flush(sink: LineSink): void;
-}
 
 /** How long the frame at `start` is: 0 when `end` is too near to tell, -1 when it is none. */
 export type FrameLength = (bytes: Uint8Array, start: number, end: number) => number;
@@ -78,20 +59,17 @@ export function rtuFrameBytes(pduBytes: number): number {
 
 /** Of a frame that a device sends. */
 export const answerLength: FrameLength = (bytes, start, end) => {
-  if (end - start < 3) return bytesBegin(bytes, start, end);
-  const code = bytes[start + 1]!;
+  if (end - start < 2) return bytesBegin(bytes, start, end);
   if (bytes[start]! > UNIT_MAX && bytes[start] !== 255) return NO_FRAME;
-  if (code & 0x80) return knowsAnswer(code & 0x7f) ? 5 : NO_FRAME;
+  const code = bytes[start + 1]!;
   switch (code) {
     case 1:
     case 2:
+      return countedLength(bytes, start, end, BITS_READ_MAX / 8, 1);
     case 3:
     case 4:
-    case 23: {
-      const data = bytes[start + 2]!;
-      if (data === 0 || data > PDU_BYTES_MAX - 2) return NO_FRAME;
-      return code >= 3 && data % 2 === 1 ? NO_FRAME : AROUND_BYTES + 2 + data;
-    }
+    case 23:
+      return countedLength(bytes, start, end, 2 * REGISTERS_READ_MAX, 2);
     case 5:
     case 6:
     case 15:
@@ -102,7 +80,7 @@ export const answerLength: FrameLength = (bytes, start, end) => {
     case 43:
       return identificationLength(bytes, start, end);
     default:
-      return NO_FRAME;
+      return code > 0x80 && answered.has(code & 0x7f) ? EXCEPTION_BYTES : NO_FRAME;
   }
 };
 
@@ -126,15 +104,25 @@ function bytesBegin(bytes: Uint8Array, start: number, end: number): number {
   return isUnit ? UNKNOWN_YET : NO_FRAME;
 }
 
-const answersRare: ReadonlySet<number> = new Set([22, 23, 43]);
-
-function knowsAnswer(code: number): boolean {
-  return (code >= 1 && code <= 6) || (code >= 15 && code <= 16) || answersRare.has(code);
+/**
+ * By the byte that counts the data, so many at the most and a multiple of `step`; none where a step
+ * of a profile reads none.
+ */
+function countedLength(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  max: number,
+  step: number,
+): number {
+  if (end - start < 3) return UNKNOWN_YET;
+  const count = bytes[start + 2]!;
+  return count > max || count % step > 0 ? NO_FRAME : AROUND_BYTES + 2 + count;
 }
 
 /** 43/14 has no byte count: each of its objects has one. */
 function identificationLength(bytes: Uint8Array, start: number, end: number): number {
-  if (bytes[start + 2] !== 14) return NO_FRAME;
+  if (end - start > 2 && bytes[start + 2] !== 14) return NO_FRAME;
   let at = start + 8;
   if (end < at) return UNKNOWN_YET;
   for (let left = bytes[start + 7]!; left > 0; left--) {

@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Fault } from '../../core/fault.ts';
 import { encodeException, encodeRequest } from './codec.ts';
-import type { Lane, LaneOptions, Outcome, TicketState } from './session.ts';
+import type { Lane, LaneOptions, Outcome, TicketState } from './conversation.ts';
+import { Ticket } from './conversation.ts';
 import {
   ANOMALIES_MAX,
+  CLEAN_RUN,
   EXPIRED_MAX,
   LATE_REPLY_MAX_MS,
   QUEUE_MAX,
-  Ticket,
   Transactions,
 } from './session.ts';
 import { Deframer, encodeFrame } from './tcp-frames.ts';
@@ -61,10 +62,24 @@ class Bench {
     this.lane = this.transactions.lane({ ...lane, ...options });
   }
 
-  submit(nowMs = 0, address = 0): Read {
+  submit(nowMs = 0, address = 0, rank?: number): Read {
     const read = new Read(address);
+    if (rank !== undefined) read.urgency = { rank, dueMonoMs: 0 };
     this.transactions.submit(this.lane, read, nowMs);
     return read;
+  }
+
+  /** Full windows answered until the window is as wide as it gets. */
+  widened(): this {
+    for (let round = 0; round < 5 * CLEAN_RUN; round++) {
+      const from = this.sent.length;
+      const { window } = this.transactions;
+      for (let at = 0; at < window; at++) this.submit();
+      for (const id of this.sent.slice(from)) this.transactions.receive(answer(id), 0);
+    }
+    this.sent.length = 0;
+    this.sends.length = 0;
+    return this;
   }
 }
 
@@ -116,7 +131,7 @@ const table: Record<State, Record<Event, Cell>> = {
     submit: broken,
     answer: ends('answered'),
     exception: ends('exception'),
-    'other-unit': ends('bad_response'),
+    'other-unit': ends('other_unit'),
     'other-function': ends('bad_response'),
     'wrong-length': ends('bad_response'),
     deadline: ends('timeout'),
@@ -190,7 +205,7 @@ describe.each(Object.keys(table) as State[])('a request that is %s', (state) => 
 });
 
 test('requests up to the window are sent in one piece, the others as answers come', () => {
-  const bench = new Bench({ inFlightMax: 4 });
+  const bench = new Bench({ inFlightMax: 4 }).widened();
   const first = bench.submit();
   first.after = () => {
     for (let more = 0; more < 5; more++) bench.submit();
@@ -204,7 +219,7 @@ test('requests up to the window are sent in one piece, the others as answers com
 test('answers in any order find their own question', () => {
   fc.assert(
     fc.property(fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7], { minLength: 8 }), (order) => {
-      const bench = new Bench({ inFlightMax: 16 });
+      const bench = new Bench({ inFlightMax: 16 }).widened();
       const reads = order.map((_, at) => bench.submit(0, at));
       for (const at of order) bench.transactions.receive(answer(bench.sent[at]!, at * 3), 1);
       expect(reads.map(({ value }) => value)).toEqual([0, 3, 6, 9, 12, 15, 18, 21]);
@@ -213,7 +228,7 @@ test('answers in any order find their own question', () => {
 });
 
 test('late, duplicate and unknown answers are counted apart and change nothing', () => {
-  const bench = new Bench({ inFlightMax: 16 });
+  const bench = new Bench({ inFlightMax: 16 }).widened();
   const late = bench.submit(0);
   bench.transactions.tick(100);
   const read = bench.submit(100);
@@ -246,10 +261,10 @@ test('the id of a request that was given up is not used again while its answer c
 });
 
 test('an anomaly brings the window back to one, and three in a row end the trust', () => {
-  const bench = new Bench({ inFlightMax: 8 });
+  const bench = new Bench({ inFlightMax: 8 }).widened();
   bench.submit();
   bench.transactions.receive(answer(999), 0);
-  expect([bench.lane.window, bench.distrust]).toEqual([1, null]);
+  expect([bench.transactions.window, bench.distrust]).toEqual([1, null]);
   bench.transactions.receive(answer(bench.sent[0]!), 1); // A good answer begins the count anew.
   for (let more = 0; more < ANOMALIES_MAX - 1; more++) bench.transactions.receive(answer(999), 2);
   expect(bench.distrust).toBeNull();
@@ -257,12 +272,94 @@ test('an anomaly brings the window back to one, and three in a row end the trust
   expect(bench.distrust!.code).toBe('modbus_desync');
 });
 
+test('the window begins at one, and doubles after a run of answers to a full one', () => {
+  const bench = new Bench({ inFlightMax: 6 });
+  const windows = [bench.transactions.window];
+  const answerOldest = (of: Bench) => {
+    of.transactions.receive(answer(of.sent.at(-of.transactions.inFlight)!), 0);
+  };
+  for (let more = 0; more < 200; more++) {
+    for (let at = bench.transactions.inFlight; at < 16; at++) bench.submit();
+    answerOldest(bench);
+    const { window } = bench.transactions;
+    if (window !== windows.at(-1)) windows.push(window);
+    expect(bench.transactions.inFlight).toBeLessThanOrEqual(window);
+  }
+  expect(windows).toEqual([1, 2, 4, 6]);
+  const seldom = new Bench({ inFlightMax: 6 });
+  for (let more = 0; more < 200; more++) {
+    seldom.submit();
+    answerOldest(seldom);
+  }
+  expect(seldom.transactions.window).toBe(2); // What was never full was never tried.
+});
+
+test('a window that failed is never tried again: half of it is the most on the next connection', () => {
+  const failed = new Bench({ inFlightMax: 8 }).widened();
+  failed.submit();
+  failed.transactions.receive(answer(999), 0);
+  for (let more = 0; more < 10 * CLEAN_RUN; more++) {
+    const { inFlight } = failed.transactions;
+    if (inFlight > 0) failed.transactions.receive(answer(failed.sent.at(-1)!), 1);
+    failed.submit();
+  }
+  expect(failed.transactions.window).toBe(1);
+  const next = new Bench({ inFlightMax: 8 });
+  next.transactions.recall(next.lane, failed.lane.lessons);
+  expect(next.widened().transactions.window).toBe(4);
+});
+
+test('the lower rank goes first, of a device and between devices', () => {
+  const bench = new Bench();
+  const other = bench.transactions.lane({ ...lane, unit: 9 });
+  const order: number[] = [];
+  const track = (read: Read, name: number) => {
+    read.after = () => void order.push(name);
+  };
+  bench.submit();
+  track(bench.submit(0, 0, 2), 3);
+  track(bench.submit(0, 0, 0), 1);
+  const between = new Read();
+  between.urgency = { rank: 1, dueMonoMs: 0 };
+  bench.transactions.submit(other, between, 0);
+  track(between, 2);
+  for (const unit of [UNIT, UNIT, 9, UNIT]) {
+    bench.transactions.receive(answer(bench.sent.at(-1)!, 1, unit), 1);
+  }
+  expect(order).toEqual([1, 2, 3]);
+});
+
+test('an urgency shortens a time-out, never lengthens it', () => {
+  const bench = new Bench({ inFlightMax: 2 });
+  for (const [timeoutMs, fromMs, untilMs] of [
+    [30, 1_000, 1_030],
+    [5_000, 2_000, 2_100],
+  ] as const) {
+    const read = new Read();
+    read.urgency = { rank: 3, dueMonoMs: 0, timeoutMs };
+    bench.transactions.submit(bench.lane, read, fromMs);
+    bench.transactions.tick(untilMs - 1);
+    expect(read.outcomes).toEqual([]);
+    bench.transactions.tick(untilMs);
+    expect(read.outcomes).toEqual(['timeout']);
+  }
+});
+
+test('requests in flight at once share the line: what each took adds up to what it was taken', () => {
+  const bench = new Bench({ inFlightMax: 4 }).widened();
+  const reads = [0, 1, 2].map((at) => bench.submit(1_000, at));
+  bench.sent.forEach((id, at) => {
+    bench.transactions.receive(answer(id), 1_010 + 5 * at);
+  });
+  expect(reads.map(({ lineMs }) => lineMs)).toEqual([10, 5, 5]);
+});
+
 test('a time-out with others in flight brings the window back to one', () => {
-  const bench = new Bench({ inFlightMax: 8 });
+  const bench = new Bench({ inFlightMax: 8 }).widened();
   bench.submit(0);
   bench.submit(50);
   bench.transactions.tick(100);
-  expect(bench.lane.window).toBe(1);
+  expect(bench.transactions.window).toBe(1);
 });
 
 test('too many ids out of use end the trust before ids run out', () => {

@@ -12,15 +12,38 @@
 //   `bad_response`, else it is counted (late, duplicate, unknown) and dropped.
 // - The transaction id of a ticket that was given up is not used again for LATE_REPLY_MAX_MS, so
 //   its late answer finds nobody.
-// - No more requests are in flight than the smallest window of the devices says; at the first
-//   anomaly of a device its window is 1 for the rest of the connection: many servers lose merged
-//   requests.
+// - How many requests may be in flight is found out: first one, then twice as many after each
+//   CLEAN_RUN answers to a full window, up to the least that the devices behind the connection
+//   allow. At the first anomaly it is one for the rest of the connection, and half of what failed
+//   is the most on the next: many servers lose merged requests.
 // - ANOMALIES_MAX anomalies in a row, or EXPIRED_MAX ids out of use, and the stream is distrusted:
 //   the owner closes the connection and begins anew.
-// - Devices take turns, so a long queue of one delays another by one request, not by the queue.
+// - The lower rank goes first. Devices of one rank take turns, so a long queue of one delays
+// another
+//   by one request, not by the queue.
 import { assert, Fault } from '../../core/fault.ts';
+import { bilingual } from '../../core/text/text.ts';
 import { IN_FLIGHT_MAX } from './address.ts';
-import { ANSWERED, checkResponse, MALFORMED, PDU_BYTES_MAX } from './codec.ts';
+import { ANSWERED, checkResponse, MALFORMED } from './codec.ts';
+import type {
+  Conversation,
+  Effects,
+  Lane,
+  LaneOptions,
+  Lessons,
+  Outcome,
+  Ticket,
+} from './conversation.ts';
+import {
+  learnTurnaround,
+  noCounts,
+  RANK_PLAIN,
+  REGISTER_MS,
+  REQUEST_MS_MIN,
+  TURNAROUND_MS_FIRST,
+  timeoutOf,
+} from './conversation.ts';
+import type { PlanCost } from './planner.ts';
 import type { FrameSink } from './tcp-frames.ts';
 import { Deframer, FRAME_BYTES_MAX, writeFrame } from './tcp-frames.ts';
 
@@ -31,83 +54,24 @@ export const EXPIRED_MAX = 4_096;
 export const ANOMALIES_MAX = 3;
 /** Polls of a device keep a window each in the queue, so this is 64 polls at once. */
 export const QUEUE_MAX = 64 * IN_FLIGHT_MAX;
+/** Answers to a full window without an anomaly, before it is doubled. */
+export const CLEAN_RUN = 8;
 /** Ids answered last, to tell a duplicate from an unknown. */
 const ANSWERED_KEPT = 32;
 
-export type Outcome =
-  | 'answered'
-  | 'exception'
-  | 'timeout'
-  | 'bad_response'
-  | 'no_connection'
-  | 'cancelled'
-  | 'overload';
-
-export type TicketState = 'idle' | 'queued' | 'waiting';
-
-/** One request, reusable once settled. */
-export abstract class Ticket {
-  readonly pdu: Uint8Array;
-  state: TicketState = 'idle';
-  lane: Lane | null = null;
-  transaction = -1;
-  sentMs = 0;
-  deadlineMs = 0;
-
-  constructor(pdu: Uint8Array) {
-    assert(pdu.length >= 1 && pdu.length <= PDU_BYTES_MAX, 'a request is a PDU');
-    this.pdu = pdu;
-  }
-
-  /**
-   * What became of it. The answer's PDU is `bytes[start..end)`, valid only during the call, with
-   * `answered`; `code` is the exception's with `exception`.
-   */
-  abstract settled(
-    outcome: Outcome,
-    code: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    nowMs: number,
-  ): void;
-}
-
-export interface Effects {
-  /** The bytes are the receiver's to keep. */
-  send(bytes: Uint8Array): void;
-  /** The stream cannot be trusted any more: close it. */
-  distrust(why: Fault): void;
-}
-
-export interface LaneOptions {
-  readonly unit: number;
-  readonly timeoutMs: number;
-  readonly inFlightMax: number;
-  readonly minGapMs: number;
-}
-
-/** The requests to one device. */
-export interface Lane {
-  readonly options: LaneOptions;
-  readonly queue: Ticket[];
-  window: number;
-  inFlight: number;
-  /** Not before: the pause the device needs after an answer. */
-  readyMs: number;
-  /** Time from request to answer, smoothed over about eight; 0 until the first. */
-  turnaroundMs: number;
-}
+type Anomaly =
+  | 'modbus-desync-misfit'
+  | 'modbus-desync-unit'
+  | 'modbus-desync-garbage'
+  | 'modbus-desync-unknown';
 
 const nothing = new Uint8Array(0);
 const never = Number.POSITIVE_INFINITY;
 
-export class Transactions implements FrameSink {
-  readonly counts = { late: 0, duplicate: 0, unknown: 0, malformed: 0, garbage: 0 };
-  /** When `tick` must be called at the latest; infinity when nothing waits. May be early. */
+export class Transactions implements Conversation, FrameSink {
+  readonly counts = noCounts();
   wakeMs = never;
-
-  /** Why it was closed; null while open and after an ordinary close. */
+  window = 1;
   closedBy: Fault | null = null;
 
   readonly #effects: Effects;
@@ -121,6 +85,8 @@ export class Transactions implements FrameSink {
   #transaction = 0;
   #turn = 0;
   #anomalies = 0;
+  #windowMax = IN_FLIGHT_MAX;
+  #clean = 0;
   #isOpen = true;
   #depth = 0;
   #nowMs = Number.NEGATIVE_INFINITY;
@@ -140,19 +106,29 @@ export class Transactions implements FrameSink {
   }
 
   lane(options: LaneOptions): Lane {
-    const lane: Lane = {
-      options,
-      queue: [],
-      window: Math.min(options.inFlightMax, IN_FLIGHT_MAX),
-      inFlight: 0,
-      readyMs: 0,
-      turnaroundMs: 0,
-    };
+    const lessons = { turnaroundMs: 0, windowFailed: 0, owed: null, manyOnly: 0 };
+    const lane = { options, queue: [], lessons, inFlight: 0, readyMs: 0, takenMs: 0 };
     this.#lanes.push(lane);
+    this.#windowMax = Math.min(this.#windowMax, options.inFlightMax);
+    this.window = Math.min(this.window, this.#windowMax);
     return lane;
   }
 
-  /** What `submit` submits leaves in one piece. */
+  cost({ options, lessons }: Lane): PlanCost {
+    const turnaroundMs = lessons.turnaroundMs === 0 ? TURNAROUND_MS_FIRST : lessons.turnaroundMs;
+    const requestMs = Math.max(REQUEST_MS_MIN, turnaroundMs) + options.minGapMs;
+    return { requestMs, registerMs: REGISTER_MS };
+  }
+
+  recall({ lessons }: Lane, earlier: Lessons): void {
+    if (lessons.turnaroundMs === 0) lessons.turnaroundMs = earlier.turnaroundMs;
+    lessons.manyOnly |= earlier.manyOnly;
+    if (earlier.windowFailed === 0) return;
+    lessons.windowFailed = earlier.windowFailed;
+    this.#windowMax = Math.min(this.#windowMax, Math.max(1, earlier.windowFailed >> 1));
+    this.window = Math.min(this.window, this.#windowMax);
+  }
+
   together(nowMs: number, submit: () => void): void {
     this.#begin(nowMs);
     submit();
@@ -161,6 +137,7 @@ export class Transactions implements FrameSink {
 
   submit(lane: Lane, ticket: Ticket, nowMs: number): void {
     assert(ticket.state === 'idle', 'a ticket is submitted once at a time');
+    ticket.lineMs = 0;
     if (!this.#isOpen || lane.queue.length >= QUEUE_MAX) {
       this.#settle(ticket, this.#isOpen ? 'overload' : 'no_connection', nowMs);
       return;
@@ -168,7 +145,11 @@ export class Transactions implements FrameSink {
     this.#begin(nowMs);
     ticket.state = 'queued';
     ticket.lane = lane;
-    lane.queue.push(ticket);
+    const { queue } = lane;
+    let at = queue.length;
+    while (at > 0 && rankOf(queue[at - 1]!) > rankOf(ticket)) at--;
+    if (at === queue.length) queue.push(ticket);
+    else queue.splice(at, 0, ticket);
     this.#finish();
   }
 
@@ -179,7 +160,6 @@ export class Transactions implements FrameSink {
     this.#finish();
   }
 
-  /** Gives up what is past its deadline and sends what had to pause. */
   tick(nowMs: number): void {
     if (!this.#isOpen) return;
     this.#begin(nowMs);
@@ -190,14 +170,13 @@ export class Transactions implements FrameSink {
         continue;
       }
       const lane = this.#release(transaction, ticket);
-      if (lane.inFlight > 0) lane.window = 1;
+      if (lane.inFlight > 0) this.#narrow();
       this.#expire(transaction);
       this.#settle(ticket, 'timeout', nowMs);
     }
     this.#finish();
   }
 
-  /** Gives a ticket up; its late answer finds nobody. Nothing when it is idle. */
   cancel(ticket: Ticket, nowMs: number): void {
     if (ticket.state === 'idle') return;
     this.#begin(nowMs);
@@ -213,7 +192,6 @@ export class Transactions implements FrameSink {
     this.#finish();
   }
 
-  /** Settles everything as `no_connection`; nothing is sent any more. The first reason stays. */
   close(nowMs: number, why: Fault | null): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -238,21 +216,19 @@ export class Transactions implements FrameSink {
       this.#nobody(transaction);
       return;
     }
+    const isFull = this.#waiting.size >= this.window;
     const lane = this.#release(transaction, ticket);
-    const verdict =
-      unit === lane.options.unit ? checkResponse(ticket.pdu, bytes, start, end) : MALFORMED;
-    if (verdict === MALFORMED) {
-      this.counts.malformed++;
+    const verdict = checkResponse(ticket.pdu, bytes, start, end);
+    if (verdict === MALFORMED || unit !== lane.options.unit) {
       this.#expire(transaction); // The true answer may still come.
-      this.#settle(ticket, 'bad_response', this.#nowMs);
-      this.#anomaly('an answer does not fit its request');
+      this.#misfit(ticket, unit, lane);
       return;
     }
     this.#anomalies = 0;
     this.#answered[this.#answeredAt] = transaction;
     this.#answeredAt = (this.#answeredAt + 1) % ANSWERED_KEPT;
-    const tookMs = this.#nowMs - ticket.sentMs;
-    lane.turnaroundMs += lane.turnaroundMs === 0 ? tookMs : (tookMs - lane.turnaroundMs) / 8;
+    if (isFull && this.window < this.#windowMax) this.#widen();
+    learnTurnaround(lane.lessons, this.#nowMs - ticket.sentMs);
     ticket.state = 'idle';
     const outcome = verdict === ANSWERED ? 'answered' : 'exception';
     ticket.settled(outcome, verdict, bytes, start, end, this.#nowMs);
@@ -261,10 +237,22 @@ export class Transactions implements FrameSink {
   garbage(): void {
     if (!this.#isOpen) return;
     this.counts.garbage++;
-    this.#anomaly('bytes that are no Modbus TCP frame');
+    this.#anomaly('modbus-desync-garbage');
   }
 
   // --- Inside ---
+
+  #misfit(ticket: Ticket, unit: number, lane: Lane): void {
+    if (unit === lane.options.unit) {
+      this.counts.malformed++;
+      this.#settle(ticket, 'bad_response', this.#nowMs);
+      this.#anomaly('modbus-desync-misfit');
+    } else {
+      this.counts.foreign++;
+      this.#settle(ticket, 'other_unit', this.#nowMs, unit);
+      this.#anomaly('modbus-desync-unit');
+    }
+  }
 
   #nobody(transaction: number): void {
     if (this.#expired.delete(transaction)) {
@@ -273,15 +261,27 @@ export class Transactions implements FrameSink {
     }
     if (this.#answered.includes(transaction)) this.counts.duplicate++;
     else this.counts.unknown++;
-    this.#anomaly(`an answer to transaction ${transaction}, which is not in flight`);
+    this.#anomaly('modbus-desync-unknown');
   }
 
-  #anomaly(what: string): void {
-    for (const lane of this.#lanes) lane.window = 1;
+  #anomaly(last: Anomaly): void {
+    this.#narrow();
     if (++this.#anomalies < ANOMALIES_MAX) return;
     this.#anomalies = 0;
-    const detail = `${ANOMALIES_MAX} anomalies in a row, the last: ${what}`;
+    const detail = bilingual(last, { count: ANOMALIES_MAX });
     this.#effects.distrust(new Fault('modbus_desync', 'now', detail));
+  }
+
+  #widen(): void {
+    if (++this.#clean < CLEAN_RUN) return;
+    this.#clean = 0;
+    this.window = Math.min(this.window * 2, this.#windowMax);
+  }
+
+  #narrow(): void {
+    if (this.window > 1) for (const { lessons } of this.#lanes) lessons.windowFailed = this.window;
+    this.window = 1;
+    this.#windowMax = 1;
   }
 
   #release(transaction: number, ticket: Ticket): Lane {
@@ -289,6 +289,9 @@ export class Transactions implements FrameSink {
     this.#waiting.delete(transaction);
     lane.inFlight--;
     lane.readyMs = this.#nowMs + lane.options.minGapMs;
+    // Several in flight share the line.
+    ticket.lineMs = this.#nowMs - Math.max(ticket.sentMs, lane.takenMs);
+    lane.takenMs = this.#nowMs;
     ticket.transaction = -1;
     return lane;
   }
@@ -300,13 +303,14 @@ export class Transactions implements FrameSink {
     }
     this.#expired.set(transaction, this.#nowMs + LATE_REPLY_MAX_MS);
     if (this.#expired.size < EXPIRED_MAX) return;
-    const detail = `${EXPIRED_MAX} requests in ${LATE_REPLY_MAX_MS / 1_000} s went unanswered`;
+    const counts = { count: EXPIRED_MAX, seconds: LATE_REPLY_MAX_MS / 1_000 };
+    const detail = bilingual('modbus-desync-unanswered', counts);
     this.#effects.distrust(new Fault('modbus_desync', 'later', detail));
   }
 
-  #settle(ticket: Ticket, outcome: Outcome, nowMs: number): void {
+  #settle(ticket: Ticket, outcome: Outcome, nowMs: number, code = 0): void {
     ticket.state = 'idle';
-    ticket.settled(outcome, 0, nothing, 0, 0, nowMs);
+    ticket.settled(outcome, code, nothing, 0, 0, nowMs);
   }
 
   // Whoever is told of an outcome may submit the next request at once: it is queued, and sent
@@ -326,31 +330,42 @@ export class Transactions implements FrameSink {
     this.#effects.send(bytes);
   }
 
-  /** Sends what may be sent, the lanes taking turns. */
   #pump(): void {
+    while (this.#waiting.size < this.window) {
+      const lane = this.#nextLane();
+      if (!lane) return;
+      this.#send(lane, lane.queue.shift()!);
+    }
+  }
+
+  /** The lower rank first; of equals, in turns. */
+  #nextLane(): Lane | null {
     const lanes = this.#lanes;
-    let window = IN_FLIGHT_MAX;
-    for (const lane of lanes) if (lane.window < window) window = lane.window;
-    let idle = 0;
-    while (this.#waiting.size < window && idle < lanes.length) {
-      if (this.#turn >= lanes.length) this.#turn = 0;
-      const lane = lanes[this.#turn++]!;
-      idle++;
-      if (lane.queue.length === 0) continue;
-      if (lane.readyMs > this.#nowMs) {
-        this.wakeMs = Math.min(this.wakeMs, lane.readyMs);
+    let best = -1;
+    let bestRank = never;
+    for (let step = 0; step < lanes.length; step++) {
+      const at = (this.#turn + step) % lanes.length;
+      const { queue, readyMs, options, inFlight } = lanes[at]!;
+      if (queue.length === 0) continue;
+      if (readyMs > this.#nowMs) {
+        this.wakeMs = Math.min(this.wakeMs, readyMs);
         continue;
       }
-      if (lane.options.minGapMs > 0 && lane.inFlight > 0) continue;
-      this.#send(lane, lane.queue.shift()!);
-      idle = 0;
+      if (options.minGapMs > 0 && inFlight > 0) continue;
+      const rank = rankOf(queue[0]!);
+      if (rank >= bestRank) continue;
+      best = at;
+      bestRank = rank;
     }
+    if (best < 0) return null;
+    this.#turn = best + 1;
+    return lanes[best]!;
   }
 
   #send(lane: Lane, ticket: Ticket): void {
     do this.#transaction = (this.#transaction + 1) & 0xffff;
     while (this.#waiting.has(this.#transaction) || this.#expired.has(this.#transaction));
-    const deadlineMs = this.#nowMs + lane.options.timeoutMs;
+    const deadlineMs = this.#nowMs + timeoutOf(lane, ticket);
     ticket.state = 'waiting';
     ticket.transaction = this.#transaction;
     ticket.sentMs = this.#nowMs;
@@ -361,4 +376,8 @@ export class Transactions implements FrameSink {
     const { unit } = lane.options;
     this.#outBytes = writeFrame(this.#out, this.#outBytes, ticket.transaction, unit, ticket.pdu);
   }
+}
+
+function rankOf({ urgency }: Ticket): number {
+  return urgency?.rank ?? RANK_PLAIN;
 }
