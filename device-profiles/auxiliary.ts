@@ -241,3 +241,41 @@ function signalOf({ zero, full }: { zero: number; full: number }, raw: Value): Q
   if (part < MA_FAULT_LOW || part > MA_FAULT_HIGH) return SENSOR_FAULT;
   return part < MA_UNDER || part > MA_OVER ? UNCERTAIN_RANGE : GOOD;
 }
+
+// --- The other way, for a simulated device ---
+
+/** What the registers beside a value show when all is as the profile expects it. */
+export function settingsExpected({ unit, scale, order }: Auxiliary): {
+  readonly address: ModbusAddress;
+  readonly raw: number;
+}[] {
+  const fits = [...(unit?.fits ?? [])].filter(([, { factor }]) => factor !== null);
+  const unchanged = fits.find(([, { factor, offset }]) => factor === 1 && offset === 0);
+  const [set] = unchanged ?? fits[0] ?? [];
+  const [first] = order?.orders.keys() ?? [];
+  return [
+    ...(unit && set !== undefined ? [{ address: unit.address, raw: set }] : []),
+    ...(scale ? [{ address: scale.address, raw: scale.kind === 'factor' ? 1 : 0 }] : []),
+    ...(order && first !== undefined ? [{ address: order.address, raw: first }] : []),
+  ];
+}
+
+/** Where and as what raw value a device that is set so shows an engineering value of the point. */
+export function showing(
+  { address, definition }: ProfilePoint,
+  auxiliary: Auxiliary,
+  value: number,
+  aside: Aside,
+): { readonly address: ModbusAddress; readonly raw: number } {
+  const { unit, scale, order, scaling } = auxiliary;
+  const found = aside.order ? order?.orders.get(Number(aside.order.value)) : undefined;
+  const shown = found ? { ...address, order: found } : address;
+  const line = scaling ?? definition;
+  const fit = unit && aside.unit ? fitOf(unit.fits, aside.unit) : null;
+  const inUnit = fit && 'unit' in fit ? (value - fit.offset) / (fit.factor ?? 1) : value;
+  const unscaled = (inUnit - line.offset) / line.scale;
+  if (!scale || !aside.scale) return { address: shown, raw: unscaled };
+  const exponent = scaleOf(scale.kind, aside.scale);
+  const factor = scale.kind === 'factor' ? Number(aside.scale.value) : 10 ** Number(exponent);
+  return { address: shown, raw: unscaled / factor };
+}

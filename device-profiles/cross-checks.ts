@@ -339,7 +339,9 @@ function identifications(
     if (!parsed.success) return;
     if ('read' in parsed.data) {
       const address = registerOf(parsed.data.read, ['identify', at, 'read'], { device, problems });
-      if (address) found.push({ kind: 'register', address, equals: parsed.data.equals });
+      for (const equals of address ? [parsed.data.equals].flat() : []) {
+        found.push({ kind: 'register', address: address!, equals });
+      }
       return;
     }
     const { vendor, product } = parsed.data.device_id;

@@ -278,7 +278,12 @@ const pattern = z.string().min(1).max(100);
 
 export const identifyForm = z.union(
   [
-    z.strictObject({ read: readForm, equals: z.union([z.number(), z.string()]) }),
+    z.strictObject({
+      read: readForm,
+      equals: z
+        .union([z.number(), z.string(), z.array(z.number()).min(1)])
+        .describe('What stands there; of a list, any'),
+    }),
     z.strictObject({
       device_id: z.strictObject({ vendor: pattern.optional(), product: pattern.optional() }),
     }),

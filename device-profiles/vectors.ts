@@ -53,7 +53,10 @@ export function runProfileTests(profile: Profile): readonly TestResult[] {
  * What a test gives of the registers beside a value. Of mode and unit it may say nothing: in
  * service, and in the unit of the point.
  */
-function asideOf({ auxiliary }: ProfilePoint, image: Image): Aside {
+export function asideOf(
+  { auxiliary }: ProfilePoint,
+  image: Pick<Image, 'firstMissing' | 'words'>,
+): Aside {
   const at = (register: { readonly address: ModbusAddress } | null | undefined) =>
     register && image.firstMissing(register.address) === null
       ? readFrom(register.address, image.words(register.address))

@@ -113,7 +113,7 @@ export class City {
   // What does not change while the city runs.
   #constants(): void {
     for (const id of wells) {
-      this.#set(id, { mode: 1, 'measuring-unit': 5, temperature: 17, 'fault-code': 0 });
+      this.#set(id, { mode: 1, temperature: 17, 'fault-code': 0 });
       this.#set(id, { warning: false, fault: false });
     }
     for (const [at, id] of gauges.entries()) {

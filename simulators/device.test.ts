@@ -43,9 +43,10 @@ test('a device of any profile of the library starts with readings nobody calls b
 test('what is set in engineering units is what a reader decodes', () => {
   const device = gas();
   device.set('gas', 26.5);
+  expect(device.get('gas').value).toBe(26.5);
   device.set('mode', 12);
   device.set('alarm-2', true);
-  expect(device.get('gas').value).toBe(26.5);
+  expect(device.get('gas')).toMatchObject({ value: null, reason: 'not_in_service' });
   expect(device.read('holding', 2, 5)).toEqual(Uint16Array.of(0x41d4, 0, 0, 2, 12));
 
   const thing = new SimulatedDevice(custom);

@@ -8,9 +8,11 @@ import { Fault } from '../core/fault.ts';
 import type { Reason } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import { bilingual } from '../core/text/text.ts';
+import type { Aside } from '../device-profiles/auxiliary.ts';
+import { settingsExpected, showing } from '../device-profiles/auxiliary.ts';
 import type { Profile, ProfilePoint } from '../device-profiles/profile.ts';
 import type { Shown } from '../device-profiles/vectors.ts';
-import { shownBy } from '../device-profiles/vectors.ts';
+import { asideOf, shownBy } from '../device-profiles/vectors.ts';
 import type { ModbusAddress, Table } from '../protocols/modbus/address.ts';
 import { tables } from '../protocols/modbus/address.ts';
 import { ILLEGAL_ADDRESS } from '../protocols/modbus/codec.ts';
@@ -49,9 +51,14 @@ export class SimulatedDevice implements RegisterBank {
     this.#points = new Map(profile.points.map((point) => [point.id, point]));
     const known = profile.identify.filter((entry) => entry.kind === 'register');
     const points = profile.points.map(({ address }) => address);
-    const all = [...points, ...known.map(({ address }) => address)];
+    const all = [...points, ...known.map(({ address }) => address), ...asideIn(profile)];
     this.#banks = new Map(tables.map((table) => [table, tableBank(table, points, all)]));
     for (const { address, equals } of known) this.#write(address, equals);
+    for (const { auxiliary } of profile.points) {
+      for (const { address, raw } of auxiliary ? settingsExpected(auxiliary) : []) {
+        this.#write(address, raw);
+      }
+    }
     for (const point of profile.points) {
       const initial = initialOf(point);
       if (initial !== null) this.set(point.id, initial);
@@ -65,17 +72,31 @@ export class SimulatedDevice implements RegisterBank {
    */
   set(pointId: string, value: SimulatedValue): void {
     const point = this.#point(pointId);
-    const raw = rawFor(point, value);
+    const shown = this.#showing(point, value);
     if (this.#frozen.has(pointId)) this.#held.set(pointId, value);
-    else this.#write(point.address, raw);
+    else this.#write(shown.address, shown.raw);
   }
 
   /** What a reader of the point sees now. */
   get(pointId: string): Shown {
     const point = this.#point(pointId);
-    const { table, address, width } = point.address;
-    const { words } = this.#banks.get(table)!;
-    return shownBy(point, words.subarray(address, address + width));
+    return shownBy(point, this.#words(point.address), this.#aside(point));
+  }
+
+  /** What stands beside the point now: mode, unit, scale, word order. */
+  #aside(point: ProfilePoint): Aside {
+    return asideOf(point, { firstMissing: () => null, words: (address) => this.#words(address) });
+  }
+
+  #words({ table, address, width }: ModbusAddress): Uint16Array {
+    return this.#banks.get(table)!.words.subarray(address, address + width);
+  }
+
+  #showing(point: ProfilePoint, value: SimulatedValue): { address: ModbusAddress; raw: Value } {
+    const raw = rawFor(point, value);
+    const { address, auxiliary } = point;
+    if (!auxiliary || typeof value !== 'number') return { address, raw };
+    return showing(point, auxiliary, value, this.#aside(point));
   }
 
   /** A sensor that sticks: these points keep showing what they show, whatever is set. */
@@ -139,6 +160,21 @@ export class SimulatedDevice implements RegisterBank {
       words[address.address] = raw ? 1 : 0;
     } else writeValue(address, raw, words, address.address);
   }
+}
+
+/** Registers beside the points, and those that triggers touch. */
+function asideIn({ points, triggers }: Profile): ModbusAddress[] {
+  const steps = triggers.flatMap(({ start, stop }) => (stop ? [start, stop] : [start]));
+  const beside = points.flatMap(({ auxiliary }) => {
+    const { unit, scale, order } = auxiliary ?? {};
+    return [unit, scale, order].flatMap((register) => register?.address ?? []);
+  });
+  const touched = steps.map(({ table, address, ...step }): ModbusAddress => {
+    const width = step.kind === 'write' ? step.values.length : step.count;
+    const plain = { type: 'uint16', order: 'ABCD', packing: 'H', bit: null, bits: null } as const;
+    return { table, address, width, ...plain };
+  });
+  return [...beside, ...touched];
 }
 
 function tableBank(
