@@ -158,6 +158,7 @@ const exits: Partial<Record<FaultCode, number>> = {
   profile_unreadable: exit.invalid,
   registry_bad_id: exit.usage,
   sim_bind: exit.conflict,
+  sim_no_socat: exit.notFound,
   sim_no_such_code: exit.invalid,
   sim_point_unknown: exit.notFound,
   sim_value_unfit: exit.invalid,

@@ -15,6 +15,7 @@ import { parseRecording, parseRecordingMap } from '../simulators/recording.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { readText } from './files.ts';
 import { faultsFrom, printFaults } from './sim-faults.ts';
+import { lineVerb } from './sim-line.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -278,6 +279,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
     run: runDevice,
   },
+  line: lineVerb,
   faults: {
     usage: 'faults',
     summary: { en: 'what --fault can show', zh: '列出 --fault 可模拟的故障' },

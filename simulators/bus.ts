@@ -47,6 +47,8 @@ export interface BusOptions {
 export class SimBus implements Disposable {
   readonly line: SimLine;
   readonly stations: readonly Station[];
+  /** What each station answers from, with what is wrong inside its device; by unit. */
+  readonly banks: ReadonlyMap<number, RegisterBank>;
   readonly #clock: Clock;
   readonly #options: BusOptions;
   readonly #devices: readonly { readonly unit: number; readonly device: FaultyDevice }[];
@@ -62,17 +64,17 @@ export class SimBus implements Disposable {
     this.#clock = clock;
     this.#options = options;
     this.line = new SimLine(clock, options.settings);
-    const devices: { unit: number; device: FaultyDevice }[] = [];
-    this.stations = options.stations.map(({ unit, bank, turnaroundMs }) => {
-      let shown = bank;
-      if (bank instanceof SimulatedDevice) {
-        const device = new FaultyDevice(clock, this.#random('device', unit), bank);
-        devices.push({ unit, device });
-        shown = device;
-      }
-      return this.#station(unit, shown, turnaroundMs, 'answers', 0);
+    this.#devices = options.stations.flatMap(({ unit, bank }) => {
+      if (!(bank instanceof SimulatedDevice)) return [];
+      return [{ unit, device: new FaultyDevice(clock, this.#random('device', unit), bank) }];
     });
-    this.#devices = devices;
+    this.banks = new Map<number, RegisterBank>([
+      ...options.stations.map(({ unit, bank }) => [unit, bank] as const),
+      ...this.#devices.map(({ unit, device }) => [unit, device] as const),
+    ]);
+    this.stations = options.stations.map(({ unit, turnaroundMs }) =>
+      this.#station(unit, this.banks.get(unit)!, turnaroundMs, 'answers', 0),
+    );
     this.faults = options.faults ?? [];
   }
 
@@ -95,6 +97,7 @@ export class SimBus implements Disposable {
 
   attachMaster(options: MasterOptions = {}): LineMaster {
     const master = this.line.attachMaster(options);
+    for (const other of this.#masters) if (!other.isOpen) this.#masters.delete(other);
     this.#masters.add(master);
     this.#wire(master);
     return master;

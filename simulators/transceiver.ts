@@ -125,6 +125,10 @@ export class LineMaster implements Link {
     };
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   get pace(): Pace {
     return paceOf(this.transceiver.settings);
   }

@@ -36,6 +36,46 @@ export const simulatorMessages = {
     zh: '模拟线路：有 {characters} 个字符等待发送',
   },
   'sim-line-closed': { en: 'simulated line: closed', zh: '模拟线路：已关闭' },
+  'sim-no-pty': {
+    en: 'no pseudo-terminal at {path}: the folder is missing or the name is taken',
+    zh: '{path} 处无法建立伪终端：目录不存在或名称已被占用',
+  },
+  'sim-serial-wrong': {
+    en: '"{found}" are no settings of a line; write baud, data bits, parity and stop bits as 9600-8N1',
+    zh: '“{found}”不是线路参数；请按“波特率-数据位校验停止位”书写，例如 9600-8N1',
+  },
+  'sim-rtu-needs-8': {
+    en: 'RTU needs eight data bits; {found} has seven: use framing ascii',
+    zh: 'RTU 需要 8 个数据位；{found} 只有 7 个：请用 ascii 帧格式',
+  },
+  'sim-endpoint-wrong': {
+    en: '"{found}" is no end of a line; write sim:/run/x.sock, sim:HOST:PORT, pty:/tmp/ttyX, rtu-tcp:HOST:PORT or tcp:HOST:PORT',
+    zh: '“{found}”不是线路端点；请写成 sim:/run/x.sock、sim:主机:端口、pty:/tmp/ttyX、rtu-tcp:主机:端口 或 tcp:主机:端口',
+  },
+  'sim-fault-no-unit': {
+    en: '"{found}" is about unit {unit}, and no station has it',
+    zh: '“{found}”涉及单元 {unit}，但没有这样的从站',
+  },
+  'sim-framing-wrong': {
+    en: '--framing: rtu or ascii, not "{found}"',
+    zh: '--framing：rtu 或 ascii，而不是“{found}”',
+  },
+  'sim-line-nowhere': {
+    en: 'nobody could reach the line: say where with --line sim:/run/x.sock or --pty /tmp/ttyX',
+    zh: '没有程序能连到该线路：请用 --line sim:/run/x.sock 或 --pty /tmp/ttyX 指明',
+  },
+  'sim-line-what': {
+    en: 'name a FILE, or the devices with --profile vendor/model and --units 1-8',
+    zh: '请给出文件，或用 --profile 厂商/型号 和 --units 1-8 指明设备',
+  },
+  'sim-line-both': {
+    en: '--{option} stands in the file already; leave one of the two out',
+    zh: '文件中已包含 --{option}；二者只能取一',
+  },
+  'sim-line-done': {
+    en: '{frames} frames, {served} answers, {collisions} collisions; later than computed by {p50} ms (half), {p99} ms (99 %)',
+    zh: '{frames} 帧，{served} 个应答，{collisions} 次冲突；比计算时刻晚 {p50} 毫秒（半数）、{p99} 毫秒（99%）',
+  },
   'sim-fault-form': {
     en: 'KIND[=VALUE][:UNITS][/EVERY][@FROM[-TO]], as in late=800:2+5-8/3@10s-1m',
     zh: '写法：类型[=值][:单元号][/每几次][@开始[-结束]]，例如 late=800:2+5-8/3@10s-1m',
@@ -159,6 +199,18 @@ export const simulatorMessages = {
 } as const satisfies Record<string, Bilingual>;
 
 export const simulatorFaults = {
+  sim_no_socat: {
+    en: {
+      what: 'The simulator cannot make a pseudo-terminal.',
+      cause: 'The program socat is not installed.',
+      action: 'Install it (`apt install socat`), or use --line sim:PATH or rtu-tcp:HOST:PORT.',
+    },
+    zh: {
+      what: '模拟器无法建立伪终端。',
+      cause: '没有安装 socat 程序。',
+      action: '请安装（`apt install socat`），或改用 --line sim:路径 或 rtu-tcp:主机:端口。',
+    },
+  },
   sim_bind: {
     en: {
       what: 'The simulator cannot listen on its address.',
