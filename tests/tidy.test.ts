@@ -5,6 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { ingestStates } from '../cloud/ingest/core.ts';
+import type { FaultCode } from '../core/text/text.ts';
+import { diskStates } from '../edge/outbox/batch.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const git = ['ls-files', '--cached', '--others', '--exclude-standard'];
@@ -67,6 +70,16 @@ test('the detail of a fault is a message of the catalogue, or names and numbers 
     }
   }
   expect(wrong).toEqual([]);
+});
+
+test('the page of failures names the states as the code does', () => {
+  const page = read('docs/delivery.md');
+  const states = [
+    ...ingestStates.slice(1),
+    ...diskStates.slice(1),
+    'store_full' satisfies FaultCode,
+  ];
+  for (const state of states) expect(page).toContain(`\`${state}\``);
 });
 
 test('imports point one way', () => {

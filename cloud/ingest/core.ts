@@ -114,7 +114,9 @@ const noCounts = {
 };
 export type IngestCounts = Readonly<typeof noCounts>;
 
-export type IngestState = 'working' | 'full' | 'disk_full';
+/** As `/v1/health` says them, `working` as `ok`. */
+export const ingestStates = ['working', 'full', 'disk_full'] as const;
+export type IngestState = (typeof ingestStates)[number];
 
 interface Group {
   readonly records: Arrived[];

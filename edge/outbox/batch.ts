@@ -59,7 +59,8 @@ export const emptyBatch: Batch = {
   monoMs: 0,
 };
 
-export type DiskState = 'ok' | 'full' | 'failing';
+export const diskStates = ['ok', 'full', 'failing'] as const;
+export type DiskState = (typeof diskStates)[number];
 
 export interface OutboxStatus {
   readonly disk: DiskState;
