@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
 import { runCloud } from '../cloud/cloud.ts';
-import { type CloudConfig, isLoopback, loadCloud } from '../cloud/config.ts';
+import { type CloudConfig, loadCloud } from '../cloud/config.ts';
 import {
   CLOUD_IDENTITY,
   makeSecret,
@@ -13,6 +13,7 @@ import {
 } from '../cloud/registry/registry.ts';
 import { systemClock } from '../core/clock.ts';
 import { Fault } from '../core/fault.ts';
+import { isLoopback } from '../core/host.ts';
 import { Metrics } from '../core/metrics.ts';
 import { systemRandom } from '../core/random.ts';
 import { fillBilingual } from '../core/text/text.ts';

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { readDocument } from '../core/document.ts';
 import { durationMs, sizeBytes } from '../core/duration.ts';
 import { readFault } from '../core/fault.ts';
+import { isLoopback } from '../core/host.ts';
 import type { Problems } from '../core/problems.ts';
 import {
   alarmLevelForm,
@@ -108,10 +109,6 @@ const CONFIRM_WITHIN_DEFAULT = '60s';
 
 /** How a secret that is referred to is read: the text, or undefined when there is none. */
 export type SecretReader = (kind: 'secret' | 'env', name: string) => string | undefined;
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
 
 /** Parses and checks; throws InvalidInput with every finding. `folder` is where the file lies. */
 export function parseCloud(

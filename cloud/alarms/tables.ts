@@ -4,7 +4,7 @@
 //
 // Format version 1. Documents are JSON; times are milliseconds since 1970 unless their name says
 // mono.
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Verdict } from '../../core/alarm/evaluate.ts';
 import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
 import type { Condition, Letter } from '../../core/alarm/state.ts';
@@ -12,6 +12,7 @@ import { letterOf } from '../../core/alarm/state.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
+import { Statements } from '../statements.ts';
 
 export const ALARM_FORMAT = 1;
 
@@ -162,12 +163,16 @@ const SCHEMA = `
 
 export class AlarmTables {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements: Statements;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+    this.#statements = new Statements(database);
     database.exec(SCHEMA);
-    this.#run(`INSERT OR IGNORE INTO alarm_meta VALUES ('format', ?), ('cursor', 0)`, ALARM_FORMAT);
+    this.#statements.run(
+      `INSERT OR IGNORE INTO alarm_meta VALUES ('format', ?), ('cursor', 0)`,
+      ALARM_FORMAT,
+    );
     const format = this.#meta('format');
     if (format > ALARM_FORMAT) {
       const values = { what: 'alarms', found: format, known: ALARM_FORMAT };
@@ -193,7 +198,7 @@ export class AlarmTables {
   }
 
   set cursor(row: number) {
-    this.#run(`UPDATE alarm_meta SET value = ? WHERE key = 'cursor'`, row);
+    this.#statements.run(`UPDATE alarm_meta SET value = ? WHERE key = 'cursor'`, row);
   }
 
   series(): SeriesRow[] {
@@ -201,11 +206,15 @@ export class AlarmTables {
   }
 
   putSeries(row: SeriesRow): void {
-    this.#run('INSERT OR REPLACE INTO alarm_series VALUES (?, ?)', row.series, JSON.stringify(row));
+    this.#statements.run(
+      'INSERT OR REPLACE INTO alarm_series VALUES (?, ?)',
+      row.series,
+      JSON.stringify(row),
+    );
   }
 
   rules(): RuleRow[] {
-    return this.#all('SELECT * FROM alarm_rules ORDER BY series, rule').map((row) => ({
+    return this.#statements.all('SELECT * FROM alarm_rules ORDER BY series, rule').map((row) => ({
       series: Number(row['series']),
       rule: JSON.parse(String(row['document'])) as Rule,
       version: Number(row['version']),
@@ -217,7 +226,7 @@ export class AlarmTables {
   }
 
   putRule(row: RuleRow): void {
-    this.#run(
+    this.#statements.run(
       'INSERT OR REPLACE INTO alarm_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       row.series,
       row.rule.id,
@@ -231,7 +240,7 @@ export class AlarmTables {
   }
 
   states(): { series: number; rule: string; state: RuleState }[] {
-    return this.#all('SELECT * FROM alarm_states').map((row) => ({
+    return this.#statements.all('SELECT * FROM alarm_states').map((row) => ({
       series: Number(row['series']),
       rule: String(row['rule']),
       state: JSON.parse(String(row['document'])) as RuleState,
@@ -240,18 +249,23 @@ export class AlarmTables {
 
   putState(series: number, rule: string, state: RuleState): void {
     const document = JSON.stringify(state);
-    this.#run('INSERT OR REPLACE INTO alarm_states VALUES (?, ?, ?)', series, rule, document);
+    this.#statements.run(
+      'INSERT OR REPLACE INTO alarm_states VALUES (?, ?, ?)',
+      series,
+      rule,
+      document,
+    );
   }
 
   marks(): { block: number; data: Uint8Array }[] {
-    return this.#all('SELECT * FROM alarm_marks').map((row) => ({
+    return this.#statements.all('SELECT * FROM alarm_marks').map((row) => ({
       block: Number(row['block']),
       data: row['data'] as Uint8Array,
     }));
   }
 
   putMarks(block: number, data: Uint8Array): void {
-    this.#run('INSERT OR REPLACE INTO alarm_marks VALUES (?, ?)', block, data);
+    this.#statements.run('INSERT OR REPLACE INTO alarm_marks VALUES (?, ?)', block, data);
   }
 
   gateways<Document>(): Document[] {
@@ -260,11 +274,11 @@ export class AlarmTables {
 
   putGateway(gateway: string, document: unknown): void {
     const text = JSON.stringify(document);
-    this.#run('INSERT OR REPLACE INTO alarm_gateways VALUES (?, ?)', gateway, text);
+    this.#statements.run('INSERT OR REPLACE INTO alarm_gateways VALUES (?, ?)', gateway, text);
   }
 
   stretches<Document>(): { id: number; series: number; document: Document }[] {
-    return this.#all('SELECT * FROM alarm_stretches ORDER BY id').map((row) => ({
+    return this.#statements.all('SELECT * FROM alarm_stretches ORDER BY id').map((row) => ({
       id: Number(row['id']),
       series: Number(row['series']),
       document: JSON.parse(String(row['document'])) as Document,
@@ -273,25 +287,33 @@ export class AlarmTables {
 
   putStretch(id: number, series: number, document: unknown): void {
     const text = JSON.stringify(document);
-    this.#run('INSERT OR REPLACE INTO alarm_stretches VALUES (?, ?, ?)', id, series, text);
+    this.#statements.run(
+      'INSERT OR REPLACE INTO alarm_stretches VALUES (?, ?, ?)',
+      id,
+      series,
+      text,
+    );
   }
 
   dropStretch(id: number): void {
-    this.#run('DELETE FROM alarm_stretches WHERE id = ?', id);
+    this.#statements.run('DELETE FROM alarm_stretches WHERE id = ?', id);
   }
 
   get(occurrence: string): Alarm | null {
-    const row = this.#one('SELECT document FROM alarms WHERE occurrence = ?', occurrence);
+    const row = this.#statements.one(
+      'SELECT document FROM alarms WHERE occurrence = ?',
+      occurrence,
+    );
     return row ? (JSON.parse(String(row['document'])) as Alarm) : null;
   }
 
   /** Null when there is an alarm of this name already. */
   insert(alarm: Omit<Alarm, 'number' | 'state'>): Alarm | null {
     if (this.get(alarm.occurrence)) return null;
-    const newest = this.#one('SELECT max(number) AS newest FROM alarms');
+    const newest = this.#statements.one('SELECT max(number) AS newest FROM alarms');
     const number = Number(newest?.['newest'] ?? 0) + 1;
     const whole: Alarm = { ...alarm, number, state: stateOf(alarm) };
-    this.#run(
+    this.#statements.run(
       'INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?)',
       number,
       alarm.occurrence,
@@ -306,7 +328,7 @@ export class AlarmTables {
   update(before: Alarm, changes: Partial<Omit<Alarm, 'number' | 'occurrence' | 'state'>>): Alarm {
     const changed = { ...before, ...changes };
     const whole: Alarm = { ...changed, state: stateOf(changed) };
-    this.#run(
+    this.#statements.run(
       'UPDATE alarms SET is_open = ?, is_historical = ?, document = ? WHERE number = ?',
       isOpen(whole) ? 1 : 0,
       whole.isHistorical ? 1 : 0,
@@ -321,7 +343,7 @@ export class AlarmTables {
    * it.
    */
   remove(occurrence: string): void {
-    this.#run('DELETE FROM alarms WHERE occurrence = ?', occurrence);
+    this.#statements.run('DELETE FROM alarms WHERE occurrence = ?', occurrence);
   }
 
   list({ state = 'open', gateway, before, limit = 200 }: AlarmFilter): Alarm[] {
@@ -343,7 +365,7 @@ export class AlarmTables {
   }
 
   write(entry: Omit<JournalEntry, 'seq'>): void {
-    this.#run(
+    this.#statements.run(
       'INSERT INTO alarm_journal (at_ms, kind, who, what, before, after) VALUES (?, ?, ?, ?, ?, ?)',
       Math.round(entry.atMs),
       entry.kind,
@@ -359,7 +381,7 @@ export class AlarmTables {
     const clause = what === undefined ? '' : 'AND what = ?';
     const sql = `SELECT * FROM alarm_journal WHERE seq > ? ${clause} ORDER BY seq LIMIT ?`;
     const values = what === undefined ? [after] : [after, what];
-    return this.#all(sql, ...values, Math.min(limit, LIST_MAX)).map((row) => ({
+    return this.#statements.all(sql, ...values, Math.min(limit, LIST_MAX)).map((row) => ({
       seq: Number(row['seq']),
       atMs: Number(row['at_ms']),
       kind: String(row['kind']),
@@ -373,7 +395,7 @@ export class AlarmTables {
   queue(transition: Notified, alarm: Alarm, atMs: number): void {
     const document = JSON.stringify({ transition, alarm });
     const sql = 'INSERT INTO alarm_outgoing (at_ms, document) VALUES (?, ?)';
-    this.#run(sql, Math.round(atMs), document);
+    this.#statements.run(sql, Math.round(atMs), document);
   }
 
   /**
@@ -381,44 +403,29 @@ export class AlarmTables {
    * it.
    */
   outgoing(limit: number): Outgoing[] {
-    return this.#all('SELECT * FROM alarm_outgoing ORDER BY seq LIMIT ?', limit).map((row) => ({
-      ...(JSON.parse(String(row['document'])) as Pick<Outgoing, 'transition' | 'alarm'>),
-      seq: Number(row['seq']),
-      atMs: Number(row['at_ms']),
-    }));
+    return this.#statements
+      .all('SELECT * FROM alarm_outgoing ORDER BY seq LIMIT ?', limit)
+      .map((row) => ({
+        ...(JSON.parse(String(row['document'])) as Pick<Outgoing, 'transition' | 'alarm'>),
+        seq: Number(row['seq']),
+        atMs: Number(row['at_ms']),
+      }));
   }
 
   dropOutgoing(throughSeq: number): void {
-    this.#run('DELETE FROM alarm_outgoing WHERE seq <= ?', throughSeq);
+    this.#statements.run('DELETE FROM alarm_outgoing WHERE seq <= ?', throughSeq);
   }
 
   #meta(key: string): number {
-    return Number(this.#one('SELECT value FROM alarm_meta WHERE key = ?', key)?.['value']);
-  }
-
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#prepared(sql).run(...values);
-  }
-
-  #one(sql: string, ...values: SQLInputValue[]) {
-    return this.#prepared(sql).get(...values);
-  }
-
-  #all(sql: string, ...values: SQLInputValue[]) {
-    return this.#prepared(sql).all(...values);
+    return Number(
+      this.#statements.one('SELECT value FROM alarm_meta WHERE key = ?', key)?.['value'],
+    );
   }
 
   #documents<Document>(sql: string, ...values: SQLInputValue[]): Document[] {
-    return this.#all(sql, ...values).map((row) => JSON.parse(String(row['document'])) as Document);
+    return this.#statements
+      .all(sql, ...values)
+      .map((row) => JSON.parse(String(row['document'])) as Document);
   }
 }
 

@@ -3,6 +3,7 @@
 // hands over credentials and hears what it refused.
 import { Worker } from 'node:worker_threads';
 import { Fault, type FaultCode } from '../../core/fault.ts';
+import { isLoopback } from '../../core/host.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import type { Refused, ServerOptions, ServerStats } from './mqtt-server.ts';
 import type { BrokerCredential } from './rights.ts';
@@ -43,12 +44,10 @@ export type FromBroker =
   | { readonly kind: 'refused'; readonly refused: Refused }
   | { readonly kind: 'stats'; readonly stats: ServerStats };
 
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
-
 /** Throws Fault `broker_insecure` or `broker_bind`. */
 export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const { host = '127.0.0.1', port, credentials, tls = null, insecure = false } = options;
-  if (!LOOPBACK.test(host) && !tls && !insecure) {
+  if (!isLoopback(host) && !tls && !insecure) {
     throw new Fault('broker_insecure', 'never', `${host}:${port}`);
   }
   const workerData: ServerOptions = { host, port, credentials, tls };

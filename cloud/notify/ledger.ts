@@ -2,10 +2,11 @@
 // times of each step. It is what a restart goes on from, and what anybody looks at who asks whether
 // a person was reached. Rows with something left to do are `open`; closed ones stay, for the
 // record.
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/tables.ts';
+import { Statements } from '../statements.ts';
 import type { Delivery } from './notifier.ts';
 import type { Match } from './route.ts';
 
@@ -55,14 +56,13 @@ const SCHEMA = `
   ) STRICT;`;
 
 export class Ledger {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements: Statements;
 
   constructor(database: DatabaseSync) {
-    this.#database = database;
+    this.#statements = new Statements(database);
     database.exec(SCHEMA);
-    this.#run(`INSERT OR IGNORE INTO notify_meta VALUES ('format', ?)`, NOTIFY_FORMAT);
-    const format = Number(this.#all('SELECT value FROM notify_meta')[0]?.['value']);
+    this.#statements.run(`INSERT OR IGNORE INTO notify_meta VALUES ('format', ?)`, NOTIFY_FORMAT);
+    const format = Number(this.#statements.all('SELECT value FROM notify_meta')[0]?.['value']);
     if (format > NOTIFY_FORMAT) {
       const values = { what: 'notify', found: format, known: NOTIFY_FORMAT };
       throw new Fault('notify_format', 'never', bilingual('later-format', values));
@@ -72,16 +72,16 @@ export class Ledger {
   /** Null when this receiver has this notification already: that is the deduplication. */
   add(entry: Omit<Entry, 'delivery'> & { readonly delivery: Omit<Delivery, 'number'> }) {
     const { id, receiver, alarm } = entry.delivery;
-    const known = this.#all(
+    const known = this.#statements.all(
       'SELECT 1 FROM notify_deliveries WHERE id = ? AND receiver = ?',
       id,
       receiver,
     );
     if (known.length > 0) return null;
-    const newest = this.#all('SELECT max(number) AS newest FROM notify_deliveries')[0];
+    const newest = this.#statements.all('SELECT max(number) AS newest FROM notify_deliveries')[0];
     const number = Number(newest?.['newest'] ?? 0) + 1;
     const whole: Entry = { ...entry, delivery: { ...entry.delivery, number } };
-    this.#run(
+    this.#statements.run(
       'INSERT INTO notify_deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
       number,
       id,
@@ -94,7 +94,7 @@ export class Ledger {
   }
 
   update(entry: Entry): void {
-    this.#run(
+    this.#statements.run(
       `UPDATE notify_deliveries SET is_open = ?, next_ms = ?, confirm_by_ms = ?, document = ?
        WHERE number = ?`,
       ...columns(entry),
@@ -125,32 +125,38 @@ export class Ledger {
   }
 
   silences(nowMs: number): SilenceRow[] {
-    return this.#all('SELECT document FROM notify_silences WHERE until_ms > ?', nowMs).map(
-      (row) => JSON.parse(String(row['document'])) as SilenceRow,
-    );
+    return this.#statements
+      .all('SELECT document FROM notify_silences WHERE until_ms > ?', nowMs)
+      .map((row) => JSON.parse(String(row['document'])) as SilenceRow);
   }
 
   addSilence(silence: SilenceRow): void {
     const sql = 'INSERT INTO notify_silences (until_ms, document) VALUES (?, ?)';
-    this.#run(sql, Math.round(silence.untilMs), JSON.stringify(silence));
+    this.#statements.run(sql, Math.round(silence.untilMs), JSON.stringify(silence));
   }
 
   /** Receivers that asked never to be sent to again. */
   gone(): string[] {
-    return this.#all('SELECT receiver FROM notify_gone').map((row) => String(row['receiver']));
+    return this.#statements
+      .all('SELECT receiver FROM notify_gone')
+      .map((row) => String(row['receiver']));
   }
 
   addGone(receiver: string, atMs: number): void {
-    this.#run('INSERT OR IGNORE INTO notify_gone VALUES (?, ?)', receiver, Math.round(atMs));
+    this.#statements.run(
+      'INSERT OR IGNORE INTO notify_gone VALUES (?, ?)',
+      receiver,
+      Math.round(atMs),
+    );
   }
 
   /** A person has mended it. */
   dropGone(receiver: string): void {
-    this.#run('DELETE FROM notify_gone WHERE receiver = ?', receiver);
+    this.#statements.run('DELETE FROM notify_gone WHERE receiver = ?', receiver);
   }
 
   #entries(sql: string, ...values: SQLInputValue[]): Entry[] {
-    return this.#all(sql, ...values).map((row) => ({
+    return this.#statements.all(sql, ...values).map((row) => ({
       delivery: {
         ...(JSON.parse(String(row['document'])) as Omit<Delivery, 'alarm'>),
         alarm: JSON.parse(String(row['alarm'])) as Alarm,
@@ -159,23 +165,6 @@ export class Ledger {
       nextMs: row['next_ms'] === null ? null : Number(row['next_ms']),
       confirmByMs: row['confirm_by_ms'] === null ? null : Number(row['confirm_by_ms']),
     }));
-  }
-
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#prepared(sql).run(...values);
-  }
-
-  #all(sql: string, ...values: SQLInputValue[]) {
-    return this.#prepared(sql).all(...values);
   }
 }
 

@@ -27,7 +27,6 @@ const SOCKET_PATTERN = /^(\/[\x21-\x7e]{1,106}|[A-Za-z0-9._-]{1,253}:[1-9][0-9]{
 export const PACKET_PATTERN = /^(hex:( ?[0-9a-fA-F]{2}){1,64}|(?!hex:)[\x20-\x7e]{1,64})$/;
 /** `vendor/model@1`: any revision 1.x.y; `@1.4.0` only that one. */
 const PROFILE_PATTERN = /^[a-z0-9-]{1,32}\/[a-z0-9-]{1,32}@[0-9]{1,4}(\.[0-9]{1,4}){0,2}$/;
-export const SECRET_PATTERN = /^\$\{(secret:[a-z0-9-]{1,64}|env:[A-Z][A-Z0-9_]{0,63})\}$/;
 /** `points.ch4.alarms.high.raise` */
 const SETTING_PATTERN = /^points\.[a-z0-9-]+(\.[a-z0-9_-]+){1,4}$/;
 

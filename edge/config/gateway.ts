@@ -6,9 +6,11 @@ import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { readDocument } from '../../core/document.ts';
 import { sizeBytes } from '../../core/duration.ts';
+import { isLoopback } from '../../core/host.ts';
 import type { PointDefinition, Position } from '../../core/point.ts';
 import type { Finding, Problems } from '../../core/problems.ts';
 import { didYouMean, InvalidInput } from '../../core/problems.ts';
+import { SECRET_PATTERN } from '../../core/schema.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Profile } from '../../device-profiles/profile.ts';
@@ -17,9 +19,9 @@ import { checkLineTime } from './arithmetic.ts';
 import type { Profiles } from './device.ts';
 import { readDevice } from './device.ts';
 import type { DeviceSource, GatewaySource } from './format.ts';
-import { gatewayForm, SECRET_PATTERN } from './format.ts';
+import { gatewayForm } from './format.ts';
 import type { LinkConfig } from './link.ts';
-import { checkLinks, isLoopback, protocolOf, readLink } from './link.ts';
+import { checkLinks, protocolOf, readLink } from './link.ts';
 
 export type SecretReference =
   | { readonly kind: 'file'; readonly name: string }
@@ -141,10 +143,9 @@ function checkProtection({ cloud, status }: GatewaySource, problems: Problems): 
 
 /** Undefined for what is no reference: a secret written into the file. */
 export function secretReference(text: string): SecretReference | undefined {
-  const [, reference = ''] = SECRET_PATTERN.exec(text) ?? [];
-  const [kind, name = ''] = reference.split(':');
-  if (kind === 'secret') return { kind: 'file', name };
-  if (kind === 'env') return { kind: 'environment', name };
+  const [, file, variable] = SECRET_PATTERN.exec(text) ?? [];
+  if (file !== undefined) return { kind: 'file', name: file };
+  if (variable !== undefined) return { kind: 'environment', name: variable };
   return undefined;
 }
 

@@ -1,8 +1,10 @@
 // The links of a gateway file: how bytes get to the devices, each kind with what it needs. A bus
 // has one owner, so two links may not lead to one place, under whatever name.
+
 import { fromHex } from '../../core/bytes.ts';
 import { durationMs } from '../../core/duration.ts';
 import { assert } from '../../core/fault.ts';
+import { isLoopback } from '../../core/host.ts';
 import type { Path } from '../../core/problems.ts';
 import { Problems } from '../../core/problems.ts';
 import type { Bilingual } from '../../core/text/text.ts';
@@ -187,10 +189,6 @@ function checkHeartbeat(
     const help = bilingual('help-heartbeat');
     problems.add(at, 'heartbeat-like-answer', { heartbeat: link.heartbeat }, { help });
   }
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 }
 
 /** A unit is named by the first bytes it sends: none may be the beginning of another's. */
