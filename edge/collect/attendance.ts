@@ -139,6 +139,8 @@ class AttendedHandle implements DeviceHandle<unknown> {
   #askedMonoMs = Number.NEGATIVE_INFINITY;
   #hasAnswered = false;
   #isIdentified: boolean;
+  /** Ends when nobody is between a trigger's start and its stop. */
+  #triggered: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock, handle: DeviceHandle<unknown>, options: HandleOptions) {
     this.#clock = clock;
@@ -162,7 +164,7 @@ class AttendedHandle implements DeviceHandle<unknown> {
     await this.#identify(signal, urgency);
     const answers =
       plan instanceof AttendedPlan
-        ? await this.#attended(plan, signal, urgency)
+        ? await this.#inTurn(plan, signal, urgency)
         : await this.#awake(plan, signal, urgency);
     if (answers.requests > answers.failures) this.#hasAnswered = true;
     return answers;
@@ -179,6 +181,14 @@ class AttendedHandle implements DeviceHandle<unknown> {
     const second = await this.#handle.poll(plan, signal, urgency);
     this.#askedMonoMs = this.#clock.monoMs();
     return summed(second, first);
+  }
+
+  /** What one group starts, no other may stop: those with triggers go one after another. */
+  #inTurn(plan: AttendedPlan, signal: AbortSignal, urgency?: Urgency): Promise<Answers> {
+    if (plan.triggers.length === 0) return this.#attended(plan, signal, urgency);
+    const answers = this.#triggered.then(() => this.#attended(plan, signal, urgency));
+    this.#triggered = answers;
+    return answers;
   }
 
   async #attended(plan: AttendedPlan, signal: AbortSignal, urgency?: Urgency): Promise<Answers> {
@@ -300,6 +310,8 @@ class AttendedPlan implements Plan {
   readonly #places: readonly Place[];
   #settings: readonly Read[] = [];
   #settingsMonoMs = Number.NEGATIVE_INFINITY;
+  /** Somebody must set something right: looked at with every poll until it is. */
+  #isUnfit = false;
   /** The modes of the poll before, by their place. */
   #modes = new Map<number, Read>();
 
@@ -351,7 +363,7 @@ class AttendedPlan implements Plan {
   }
 
   areSettingsStale(nowMs: number): boolean {
-    return nowMs >= this.#settingsMonoMs + SETTINGS_MS;
+    return this.#isUnfit || nowMs >= this.#settingsMonoMs + SETTINGS_MS;
   }
 
   /** What could not be read is asked again with the next poll. */
@@ -376,6 +388,7 @@ class AttendedPlan implements Plan {
       const aside = this.#aside(place, modes, isLate);
       return { at, point, ...settle(point, auxiliary, values[at]!, qualities[at]!, aside) };
     });
+    this.#isUnfit = settled.some(({ complaint }) => complaint && complaint.what !== 'mode');
     for (const { at, point, raw, quality, complaint } of settled) {
       values[at] = raw;
       qualities[at] = quality;
