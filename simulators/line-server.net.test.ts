@@ -7,12 +7,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import modbusSerial from 'modbus-serial';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../core/clock.ts';
+import { Problems } from '../core/problems.ts';
 import { loadProfile } from '../device-profiles/loader.ts';
+import { openSimLink } from '../edge/links/sim.ts';
 import type { LineSettings } from '../protocols/line-settings.ts';
 import { lineSettings } from '../protocols/line-settings.ts';
 import type { LineErrors, LineRecord } from '../protocols/line-wire.ts';
 import { encodeLineRecord, LineRecordReader } from '../protocols/line-wire.ts';
 import { encodeRequest } from '../protocols/modbus/codec.ts';
+import { modbus } from '../protocols/modbus/driver.ts';
 import { encodeRtuFrame } from '../protocols/modbus/rtu-frames.ts';
 import { program } from '../tests/programs.ts';
 import { SimBus } from './bus.ts';
@@ -108,6 +112,30 @@ test('a program at the socket asks and is answered; the timing error is known', 
   expect(program.errors()).toBeUndefined();
   expect(bus.line.timingErrorMs.frames).toBe(2);
   program.close();
+});
+
+test('the link of the edge and the driver read the profile’s points over the socket', async () => {
+  using bus = busOf({ serial: '57600-8E1' });
+  const path = join(folder, 'x.sock');
+  await using _server = await serve(bus, `sim:${path}`);
+  const { signal } = new AbortController();
+  const line = settings('57600-8E1');
+  const target = {
+    place: { path },
+    settings: line,
+    onErrors: () => expect.unreachable('no errors'),
+  };
+  const link = await openSimLink(systemClock, target, signal);
+  const session = modbus.open(systemClock, link, { framing: 'rtu', echo: false });
+  const addresses = loadProfile('keller/series-30').points.map(({ address }) => address);
+  const values: unknown[] = [];
+  for (const unit of [1, 2, 3]) {
+    const options = modbus.parseDevice({ unit, timeoutMs: 5_000 }, [], new Problems('test'))!;
+    const device = session.device(options);
+    values.push((await device.poll(device.plan(addresses), signal)).values[0]);
+  }
+  expect(values).toEqual([1, 2, 3]);
+  session.close();
 });
 
 test('what was sent before the settings goes nowhere; changed settings are obeyed', async () => {

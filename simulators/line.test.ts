@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SimClock } from '../core/clock.ts';
 import type { LineSettings } from '../protocols/line-settings.ts';
@@ -213,4 +214,63 @@ test('a link that is given more than a port holds is closed as stalled', async (
   other.onClose = (why) => closed.push(why?.code ?? null);
   line.close();
   expect(closed).toEqual(['link_stalled', 'link_lost']);
+});
+
+const speeds = ['9600-8N1', '9600-8E1', '19200-8N1', '4800-7E2', '115200-8N1'];
+const act = fc.record({
+  waitMs: fc.integer({ min: 0, max: 60 }),
+  who: fc.integer({ min: 0, max: 2 }),
+  bytes: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+  kind: fc.constantFrom('send', 'send', 'send', 'break', 'noise', 'swap', 'settings'),
+  speed: fc.constantFrom(...speeds),
+});
+
+type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
+
+async function played(acts: readonly Act[]) {
+  const { clock, line } = lineAt();
+  const ends = [0, 1, 2].map(() => line.attachMaster());
+  const heard: string[] = [];
+  ends.forEach(({ transceiver }, at) => {
+    transceiver.heard = (bytes, fromMs, toMs) => {
+      // Half a stop bit may still pass at the slowest: 0.11 ms.
+      expect(toMs).toBeLessThanOrEqual(clock.monoMs() + 0.11);
+      expect(fromMs).toBeLessThan(toMs);
+      heard.push(`${at}@${fromMs.toFixed(3)}:${bytes}`);
+    };
+  });
+  for (const { waitMs, who, bytes, kind, speed } of acts) {
+    await clock.advance(waitMs);
+    const end = ends[who]!;
+    if (kind === 'send') end.send(bytes);
+    else if (kind === 'break') end.sendBreak(waitMs + 1);
+    else if (kind === 'noise') line.addNoise(bytes);
+    else if (kind === 'swap') end.transceiver.isInverted = !end.transceiver.isInverted;
+    else end.transceiver.settings = settings(speed);
+  }
+  await clock.advance(2_000);
+  for (const { transceiver } of ends) {
+    transceiver.isInverted = false;
+    transceiver.settings = line.settings;
+  }
+  await clock.advance(500);
+  heard.push('then');
+  ends[0]!.send(frame);
+  await clock.advance(500);
+  return heard;
+}
+
+test('whatever happens on a line happens again the same way, and it comes to itself', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { maxLength: 12 }), async (acts) => {
+      const heard = await played(acts);
+      expect(await played(acts)).toEqual(heard);
+      const last = heard.slice(heard.indexOf('then') + 1);
+      for (const end of [1, 2]) {
+        const bytes = last.filter((text) => text.startsWith(`${end}@`));
+        expect(bytes.map((text) => text.split(':')[1]).join()).toBe(frame.join());
+      }
+    }),
+    { numRuns: 60 },
+  );
 });

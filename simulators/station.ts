@@ -3,7 +3,9 @@
 // its answers what its faults say.
 //
 // A request that follows something else without the silence is found behind it, as firmware that
-// looks at the end of what it has does. Requests to unit 0 are carried out and not answered.
+// looks at the end of what it has does. Requests to unit 0 are carried out and not answered. The
+// checksum alone decides: a parity bit that does not fit is counted and, as in many devices,
+// otherwise passed over.
 import { crc16Modbus } from '../core/bytes.ts';
 import type { Random } from '../core/random.ts';
 import { pickInteger } from '../core/random.ts';
