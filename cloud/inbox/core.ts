@@ -149,7 +149,8 @@ export class InboxCore {
       return { kind: 'refused', reason: 'too_large' };
     }
     const refused = epoch.ledger.refused.get(sequence);
-    if (refused) return { kind: 'refused', reason: refused };
+    // A part that came whole after all is taken after all: the consumers learn it by its row.
+    if (refused && !part) return { kind: 'refused', reason: refused };
     if (epoch.ledger.stored.has(sequence)) return this.#again(epoch, record);
     if (this.#heldBytes >= this.#bytesMax) return { kind: 'full' };
     if (!epoch.ledger.canStore([{ first: sequence, last: sequence }]) || !this.#canClose(record)) {
@@ -345,6 +346,7 @@ export class InboxCore {
     const { envelope, bytes, clock } = record;
     const { sequence } = envelope;
     epoch.ledger.store(sequence);
+    epoch.ledger.refused.delete(sequence);
     this.#touch(epoch);
     const untrue: number[] = [];
     for (const [place, gap] of record.gaps.entries()) {

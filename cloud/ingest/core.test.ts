@@ -204,6 +204,21 @@ test('a poison record is refused by name, kept, counted as a gap, and the stream
   expect(cloud.inbox.letters).toBe(1);
 });
 
+test('a dictionary part that came damaged is asked for again, and taken under its own name', () => {
+  const cloud = new Cloud();
+  const gateway = new SealingGateway(6);
+  const [page, manifest] = gateway.dictionaryRecords();
+  const poison = Uint8Array.from(manifest!.bytes);
+  poison[poison.length - 1]! ^= 0xff;
+  cloud.receive(poison);
+  const ack = cloud.send([page!, gateway.record()]);
+  expect(ack?.epochs[0]?.refused).toEqual([{ sequence: 2, reason: 'corrupt' }]);
+  expect(ack?.needed).toEqual([gateway.dictionary.manifest]);
+  expect(storedOf(cloud.send([manifest!]), gateway.epoch)).toEqual([{ first: 1, last: 3 }]);
+  expect(cloud.rows().filter((record) => record.manifest)).toHaveLength(1);
+  expect(cloud.inbox.letters).toBe(1);
+});
+
 test('a record with an alias beyond its manifest is refused, not stored to stop a consumer', () => {
   const cloud = new Cloud();
   const wide = new SealingGateway(7);

@@ -43,6 +43,8 @@ export interface Batch {
   readonly wanted: readonly EpochRanges[] | 'all';
   /** Losses of records that never reached the disk. */
   readonly dropped: readonly Loss[];
+  /** Dictionary parts the cloud lacks and nobody here can give it. */
+  readonly lostParts: readonly Hash[];
   readonly words: readonly (readonly [string, string])[];
   /** Monotonic time of the epoch, now. */
   readonly monoMs: number;
@@ -55,6 +57,7 @@ export const emptyBatch: Batch = {
   refused: [],
   wanted: [],
   dropped: [],
+  lostParts: [],
   words: [],
   monoMs: 0,
 };

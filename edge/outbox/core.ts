@@ -20,7 +20,7 @@
 // next good commit.
 import { assert, type Fault, isFault } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
-import type { Range } from '../../core/ranges.ts';
+import { type Range, RangeSet } from '../../core/ranges.ts';
 import { makeEpoch } from '../../protocols/uplink/envelope.ts';
 import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
 import {
@@ -34,6 +34,7 @@ import {
   type Opened,
   type OutboxStatus,
   type ReadResult,
+  type Refusal,
   type StoredRecord,
 } from './batch.ts';
 import { OutboxFile, type Row } from './file.ts';
@@ -47,7 +48,16 @@ import {
   openingOf,
   removeFile,
 } from './folder.ts';
-import { type EpochState, type Ledger, type Loss, notePoints, without } from './ledger.ts';
+import {
+  type EpochState,
+  type Ledger,
+  type Loss,
+  Losses,
+  notePoints,
+  within,
+  without,
+} from './ledger.ts';
+import { Parts } from './parts.ts';
 import { Room } from './room.ts';
 import { Shelf } from './shelf.ts';
 
@@ -56,6 +66,11 @@ const FILES_MIN = 32; // In a small share files are smaller, so that giving up o
 /** 32 files of 128 KB; below this the files themselves would be most of the share. */
 export const SHARE_BYTES_MIN = 4 * 1024 * 1024;
 export const ACKED_SHARE = 0.25;
+/**
+ * Epochs of which nothing is left: a new store of the cloud is told of them, and tells what it
+ * cannot have any more. 8 KB of state and 1 KB of a birth.
+ */
+export const EPOCHS_REMEMBERED = 32;
 /** outbox.ts commits at least this often: what a crash costs. */
 export const COMMIT_INTERVAL_MS = 1_000;
 /**
@@ -69,6 +84,8 @@ const PAGE_BYTES = 4096;
 export interface OutboxCoreOptions {
   readonly folder: string;
   readonly bytesMax: number;
+  /** Smaller than the share makes it, for tests in which few records are many. */
+  readonly fileBytesMax?: number;
   readonly random: Random;
   /** Stands before each durable write and may throw a Fault: for tests of slow and full disks. */
   readonly beforeWrite?: () => void;
@@ -82,14 +99,18 @@ export class OutboxCore {
   readonly #present: EpochState;
   readonly #shelf: Shelf;
   readonly #room: Room;
+  readonly #parts: Parts;
+  /** Asked for again before it was known whether it is still here. */
+  #wantedLater: EpochRanges[] = [];
   #disk: DiskState = 'ok';
   #damaged = { readings: 0, unchanged: 0 };
   #lastMonoMs = 0;
 
   private constructor(options: OutboxCoreOptions, files: FileState[], ledger: Ledger) {
     this.#options = options;
-    this.#fileBytesMax = fileBytesMaxOf(options.bytesMax);
+    this.#fileBytesMax = fileBytesMaxOf(options);
     this.#shelf = new Shelf(options.folder, files, ledger, (loss) => this.#owe(loss));
+    this.#parts = new Parts(this.#shelf, ledger, (loss) => this.#owe(loss));
     this.#ledger = ledger;
     const known = Math.max(0, ...[...ledger.epochs.keys()].map(openingOf));
     this.epoch = makeEpoch((known || newestOpening(files)) + 1, options.random);
@@ -109,9 +130,10 @@ export class OutboxCore {
    * Throws `outbox_busy` when another process has the folder, `outbox_io` when it cannot be made.
    */
   static open(options: OutboxCoreOptions): OutboxCore {
-    assert(options.bytesMax >= SHARE_BYTES_MIN, `an outbox has at least ${SHARE_BYTES_MIN} bytes`);
+    const isLarge = options.bytesMax >= SHARE_BYTES_MIN || options.fileBytesMax !== undefined;
+    assert(isLarge, `an outbox has at least ${SHARE_BYTES_MIN} bytes`);
     const files = listFiles(options.folder);
-    const logPages = logPagesOf(fileBytesMaxOf(options.bytesMax));
+    const logPages = logPagesOf(fileBytesMaxOf(options));
     const ledger = loadNewest(options.folder, files, logPages);
     const core = new OutboxCore(options, files, ledger);
     core.commit(emptyBatch); // Makes the epoch durable; when the disk is full, a later commit does.
@@ -187,19 +209,32 @@ export class OutboxCore {
     this.#reopen(batch.wanted); // First: what a new store acked meanwhile it has.
     for (const { epoch, ranges } of batch.sent) this.#noteSent(epoch, ranges);
     for (const { epoch, ranges } of batch.acked) this.#close(epoch, ranges);
-    for (const { epoch, sequence, reason } of batch.refused) {
-      const range = [{ first: sequence, last: sequence }];
-      const stored = this.#shelf.read(epoch, range, 1)[0];
-      if (stored) this.#ledger.addRefused({ epoch, sequence, reason, bytes: stored.bytes });
-      this.#close(epoch, range);
-    }
+    for (const refusal of batch.refused) this.#takeRefusal(refusal, batch.entries);
     for (const loss of batch.dropped) this.#owe(loss);
+    for (const hash of batch.lostParts) this.#parts.lose(hash);
+    this.#parts.giveUpUnresolved();
     for (const [name, value] of batch.words) this.#ledger.setWord(name, value);
     for (const { part, record } of batch.entries) {
       if (!part) continue;
       const { epoch, sequence } = record;
       this.#ledger.addPart(part.hash, { epoch, sequence, pages: part.pages });
     }
+  }
+
+  // What a refused record told of is told again by another one, and it is sent to nobody any more,
+  // lest a new store hears of the same losses twice.
+  #takeRefusal({ epoch, sequence, reason }: Refusal, entries: readonly Entry[]): void {
+    const range = [{ first: sequence, last: sequence }];
+    const isIt = ({ record }: Entry) => record.sequence === sequence && epoch === record.epoch;
+    const waiting = entries.find(isIt);
+    const row = waiting ? rowOf(waiting, 0) : this.#shelf.read(epoch, range, 1)[0];
+    this.#close(epoch, range);
+    if (!row) return;
+    this.#ledger.addRefused({ epoch, sequence, reason, bytes: row.bytes });
+    if (row.gaps.length === 0) return;
+    const losses = new Losses();
+    losses.addRow(row, false, 'damaged');
+    for (const loss of losses.all()) this.#ledger.owe(loss);
   }
 
   #noteSent(epoch: Epoch, ranges: readonly Range[]): void {
@@ -220,6 +255,7 @@ export class OutboxCore {
     this.#ledger.touch(epoch);
   }
 
+  // What was closed and has left stays closed: no damage took it, and the cloud calls it lost.
   #reopen(wanted: readonly EpochRanges[] | 'all'): void {
     const everything = [...this.#ledger.epochs.values()].map(({ epoch, closed }) => ({
       epoch,
@@ -228,8 +264,13 @@ export class OutboxCore {
     for (const { epoch, ranges } of wanted === 'all' ? everything : wanted) {
       const state = this.#ledger.epochs.get(epoch);
       if (!state) continue;
-      for (const { first, last } of ranges) state.closed.remove(first, last);
+      const here = this.#shelf.held(epoch);
+      here.add(state.next, Number.MAX_SAFE_INTEGER); // Acked, and not yet on disk.
+      const held = within(ranges, here);
+      for (const { first, last } of held) state.closed.remove(first, last);
       this.#ledger.touch(epoch);
+      const isKnown = this.#shelf.isScanned || epoch === this.epoch;
+      if (!isKnown) this.#wantedLater.push({ epoch, ranges: without(ranges, RangeSet.of(held)) });
     }
   }
 
@@ -323,8 +364,11 @@ export class OutboxCore {
   /** One bounded piece of background work; false when there is none. */
   step(): boolean {
     const didScan = this.#shelf.scanOn();
-    if (didScan && this.#shelf.isScanned) this.#forget();
-    return didScan;
+    if (!didScan || !this.#shelf.isScanned) return didScan;
+    this.#reopen(this.#wantedLater);
+    this.#wantedLater = [];
+    this.#forget();
+    return true;
   }
 
   #remove(file: FileState): void {
@@ -332,29 +376,31 @@ export class OutboxCore {
     if (this.#shelf.isScanned) this.#forget();
   }
 
-  /** Leaves behind epochs of which nothing is left, and dictionaries that nobody names. */
+  /** Leaves behind old epochs of which nothing is left, and dictionaries that nobody names. */
   #forget(): void {
     const { files } = this.#shelf;
     const debts = [...this.#ledger.debts.values()];
-    for (const epoch of [...this.#ledger.epochs.keys()]) {
-      if (epoch === this.epoch || debts.some((debt) => debt.epoch === epoch)) continue;
-      if (!files.some(({ held }) => held.has(epoch))) this.#ledger.forget(epoch);
-    }
+    const left = [...this.#ledger.epochs.keys()].filter(
+      (epoch) =>
+        epoch !== this.epoch &&
+        !debts.some((debt) => debt.epoch === epoch) &&
+        !files.some(({ held }) => held.has(epoch)),
+    );
+    left.sort((a, b) => openingOf(b) - openingOf(a));
+    for (const epoch of left.slice(EPOCHS_REMEMBERED)) this.#ledger.forget(epoch);
     const named = new Set(debts.map(({ manifest }) => manifest));
     for (const { manifests } of files) for (const hash of manifests) named.add(hash);
     this.#ledger.keepParts(named);
   }
 
   /**
-   * Every epoch of which something is here, the present one first; only it until all files are
-   * scanned.
+   * Every epoch that is remembered, the present one first, also where nothing is left; only it
+   * until all files are scanned.
    */
   held(): Held[] {
     const others = this.#shelf.isScanned ? [...this.#ledger.epochs.keys()] : [];
     const epochs = [this.epoch, ...others.filter((epoch) => epoch !== this.epoch)];
-    return epochs
-      .map((epoch) => this.#shelf.summary(epoch))
-      .filter(({ epoch, ranges }) => epoch === this.epoch || ranges.length > 0);
+    return epochs.map((epoch) => this.#shelf.summary(epoch));
   }
 
   /**
@@ -372,12 +418,10 @@ export class OutboxCore {
     return { records, absent: without(ranges, this.#shelf.held(epoch)) };
   }
 
-  /** The record of a dictionary part; undefined when it is not here or cannot be read. */
+  /** The record of a dictionary part; undefined when it is not here or does not have it whole. */
   part(hash: Hash): StoredRecord | undefined {
-    const part = this.#ledger.parts.get(hash);
-    if (!part) return undefined;
-    const { epoch, sequence } = part;
-    return this.#shelf.read(epoch, [{ first: sequence, last: sequence }], 1).map(toStored)[0];
+    const row = this.#parts.get(hash);
+    return row && toStored(row);
   }
 
   /** Marks the end as clean, unless the disk does not let us, and closes the files. */
@@ -416,13 +460,13 @@ export class OutboxCore {
   }
 }
 
-function fileBytesMaxOf(bytesMax: number): number {
-  return Math.min(FILE_BYTES_MAX, Math.floor(bytesMax / FILES_MIN));
+function fileBytesMaxOf({ bytesMax, fileBytesMax }: OutboxCoreOptions): number {
+  return fileBytesMax ?? Math.min(FILE_BYTES_MAX, Math.floor(bytesMax / FILES_MIN));
 }
 
 // The log of a small file is a quarter of it, so that the share is kept to.
 function logPagesOf(fileBytesMax: number): number {
-  return Math.min(LOG_PAGES_MAX, Math.floor(fileBytesMax / PAGE_BYTES / 4));
+  return Math.max(1, Math.min(LOG_PAGES_MAX, Math.floor(fileBytesMax / PAGE_BYTES / 4)));
 }
 
 /** An entry as it lies in a file. */

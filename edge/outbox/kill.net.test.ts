@@ -42,6 +42,7 @@ test('kill -9 at any moment loses nothing that was said to be durable', async ()
       else durable.set(epoch, Number(line));
     });
     await once(lines, 'line');
+    while (!durable.has(epoch)) await once(lines, 'line');
     await new Promise((resolve) => setTimeout(resolve, 50 + random.next() * 200));
     child.kill('SIGKILL');
     await once(child, 'close');

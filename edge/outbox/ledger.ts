@@ -250,6 +250,15 @@ export class Ledger {
     for (const id of ids) this.debts.delete(id);
   }
 
+  /** What is owed under manifests that nobody can resolve is of points that nobody can name. */
+  disown(manifests: ReadonlySet<Hash>): void {
+    for (const [id, debt] of this.debts) {
+      if (!manifests.has(debt.manifest)) continue;
+      this.debts.set(id, { ...debt, manifest: '', firstAlias: 0, points: 0 });
+      this.#dirty.add(`debt:${id}`);
+    }
+  }
+
   setWord(name: string, value: string): void {
     if (this.words.get(name) === value) return;
     this.words.set(name, value);
@@ -328,7 +337,7 @@ export class Losses {
   #losses = new Map<string, { loss: Loss; ranges: RangeSet }>();
 
   /** The row itself, and again whatever its gaps told of; told apart when the cloud may have it. */
-  addRow(row: Row, isSent: boolean): void {
+  addRow(row: Row, isSent: boolean, cause: GapCause = 'overflow'): void {
     const { epoch, manifest, firstAlias, points, taken, unchanged } = row;
     const sequences = [{ first: row.sequence, last: row.sequence }];
     const times = { fromMonoMs: row.firstMonoMs, toMonoMs: row.lastMonoMs };
@@ -337,7 +346,7 @@ export class Losses {
       {
         ...common,
         ...times,
-        cause: 'overflow',
+        cause,
         epoch,
         firstAlias,
         points,

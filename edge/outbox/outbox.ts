@@ -46,6 +46,7 @@ type News = {
   acked: EpochRanges[];
   refused: Refusal[];
   wanted: EpochRanges[] | 'all';
+  lostParts: Hash[];
   words: [string, string][];
 };
 
@@ -167,6 +168,15 @@ export class Outbox {
     const known = this.#news.wanted;
     this.#news.wanted = wanted === 'all' || known === 'all' ? 'all' : [...known, ...wanted];
     if (wanted === 'all') this.#news.acked = [];
+    this.#takeNews();
+  }
+
+  /**
+   * The cloud asked for a part that is neither here nor of the present dictionary: what can be read
+   * by nobody without it is given up, and told of.
+   */
+  partLost(hash: Hash): void {
+    this.#news.lostParts.push(hash);
     this.#takeNews();
   }
 
@@ -385,7 +395,7 @@ export async function openOutbox(
 }
 
 function noNews(): News {
-  return { sent: new Map(), acked: [], refused: [], wanted: [], words: [] };
+  return { sent: new Map(), acked: [], refused: [], wanted: [], lostParts: [], words: [] };
 }
 
 function bytesOf({ record }: Entry): number {

@@ -4,6 +4,7 @@
 import { isFault } from '../../core/fault.ts';
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
+import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Held } from './batch.ts';
 import { OutboxFile, type Row, sizeOf } from './file.ts';
@@ -11,8 +12,8 @@ import { type FileState, noteRow, removeFile, setAside } from './folder.ts';
 import { damagedLosses } from './holes.ts';
 import { type Ledger, type Loss, within, without } from './ledger.ts';
 
-const SCAN_ROWS = 512;
-const SCAN_BYTES = 1024 * 1024; // About 10 ms a step: a commit waits no longer than that.
+export const SCAN_ROWS = 512;
+export const SCAN_BYTES = 1024 * 1024; // About 10 ms a step: a commit waits no longer than that.
 
 export class Shelf {
   readonly folder: string;
@@ -105,10 +106,20 @@ export class Shelf {
     for (const row of scan?.rows ?? []) {
       noteRow(file, row);
       this.#ledger.noteRow(row);
+      this.#notePart(row);
     }
     file.scanKey = scan?.nextKey ?? null;
     if (this.isScanned) this.findLosses();
     return true;
+  }
+
+  // Where the state was damaged, the row itself tells that it is a part.
+  #notePart(row: Row): void {
+    const { epoch, sequence } = row;
+    if (this.#ledger.isPart(epoch, sequence)) return;
+    const part = partIn(row);
+    if (!part || this.#ledger.parts.has(part.hash)) return;
+    this.#ledger.addPart(part.hash, { epoch, sequence, pages: part.pages });
   }
 
   /** What should be held and is not has been damaged. */
@@ -185,5 +196,19 @@ export class Shelf {
     const held = this.held(epoch);
     const holes = RangeSet.of(without(without(lost, state.closed), held));
     for (const loss of damagedLosses(state, held, this.#row, holes)) this.#onLoss(loss);
+  }
+}
+
+/** The part a row brings, and for a manifest the pages it lists; null when it brings none. */
+export function partIn({ keep, manifest, bytes }: Row) {
+  if (keep !== 'event' || manifest !== '' || !readEnvelope(bytes).ok) return null;
+  try {
+    const { dictionaryHash: hash, body } = openRecord(bytes);
+    const { dictionary } = body;
+    if (hash === null || dictionary === null) return null;
+    return { hash, pages: dictionary.kind === 'manifest' ? dictionary.pages : null };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return null;
   }
 }

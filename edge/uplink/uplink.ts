@@ -300,7 +300,10 @@ export class Uplink {
       if (this.#isStopped) return;
       // A part that is no longer on disk is sealed again when it is of the present dictionary.
       if (record) this.#publish('event', record.bytes);
-      else if (!this.#sealer?.sealPart(hash)) this.#log.warn('uplink_part_unknown', { hash });
+      else if (!this.#sealer?.sealPart(hash)) {
+        this.#log.warn('uplink_part_lost', { hash });
+        this.#outbox.partLost(hash);
+      }
     }
   }
 

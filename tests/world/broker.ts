@@ -27,11 +27,18 @@ export interface Weather {
   /** Share of QoS 0 messages that are lost, and of QoS 1 messages that come twice. */
   loss: number;
   repeats: number;
+  /**
+   * Share of messages that are held back while later ones of their topic pass, and of QoS 1
+   * messages that come once more long after, as brokers do that take over from one another.
+   */
+  overtaken: number;
 }
 
-export const calm: Weather = { delayMinMs: 2, delayMaxMs: 10, loss: 0, repeats: 0 };
+export const calm: Weather = { delayMinMs: 2, delayMaxMs: 10, loss: 0, repeats: 0, overtaken: 0 };
 
 const CONNECT_MS = 30;
+const OVERTAKEN_MAX_MS = 3_000;
+const REPEATED_LATE_MAX_MS = 20_000;
 const SOCKET_BYTES_MAX = 256 * 1024;
 
 interface Retained {
@@ -170,6 +177,26 @@ export class SimBroker {
       if (!subscriptions.some(({ filter }) => fits(filter, topic))) continue;
       this.#deliver(connection, { topic, payload, retained: false }, qos);
     }
+    if (qos === 1 && this.#isOvertaken()) this.#repeatLate(topic, payload);
+  }
+
+  // To whoever is connected then.
+  #repeatLate(topic: string, payload: Uint8Array): void {
+    const starts = this.#starts;
+    this.#timeline.after(pickInteger(this.#random, 1_000, REPEATED_LATE_MAX_MS), () => {
+      if (starts !== this.#starts) return;
+      for (const connection of this.#connections.values()) {
+        const { subscriptions } = connection.client.options;
+        if (!subscriptions.some(({ filter }) => fits(filter, topic))) continue;
+        this.#deliver(connection, { topic, payload, retained: false }, 1);
+      }
+    });
+  }
+
+  // Nothing is drawn in calm weather.
+  #isOvertaken(): boolean {
+    const { overtaken } = this.weather;
+    return overtaken > 0 && this.#random.next() < overtaken;
   }
 
   #deliver(to: Connection, message: BrokerMessage, qos: 0 | 1): void {
@@ -180,8 +207,11 @@ export class SimBroker {
       const { nowMs } = this.#timeline;
       const sentMs = Math.max(nowMs, to.stalledUntilMs);
       const delayMs = pickInteger(this.#random, delayMinMs, delayMaxMs);
-      const atMs = Math.max(sentMs + delayMs, to.arrivals.get(message.topic) ?? 0);
-      to.arrivals.set(message.topic, atMs);
+      const isOvertaken = this.#isOvertaken();
+      const heldBackMs = isOvertaken ? pickInteger(this.#random, 0, OVERTAKEN_MAX_MS) : 0;
+      const before = to.arrivals.get(message.topic) ?? 0;
+      const atMs = Math.max(sentMs + delayMs + heldBackMs, before);
+      if (!isOvertaken) to.arrivals.set(message.topic, atMs);
       const starts = this.#starts;
       this.#timeline.at(atMs, () => {
         if (to.isOpen && !to.isHalfOpen && starts === this.#starts) to.client.receive(message);

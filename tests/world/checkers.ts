@@ -1,17 +1,22 @@
 // What must be true of every world, whatever happened in it. Each checker has a name, and a problem
 // begins with it.
 //
-//   due = taken + missed        at every poller, up to the polls under way at a kill; and due is what
+//   due = taken + missed        at every poller, up to the polls under way at a kill; and due is
+// what
 //                               the periods say.
-//   taken, to the last reading  what was on a card or in the inbox is stored, unchanged, or in a gap,
+//   taken, to the last reading  what was on a card or in the inbox is stored, unchanged, or in a
+// gap,
 //                               exactly; what a kill cost is at most what was taken since the last
 //                               commit, and a gap says so.
-//   own point, own scale        every stored value is the one its device showed at that time, in the
-//                               scale in force when it was taken; nothing is stored twice or made up.
+//   own point, own scale        every stored value is the one its device showed at that time, in
+// the
+//                               scale in force when it was taken; nothing is stored twice or made
+// up.
 //   order within an epoch       the readings of a point are sealed in the order they were taken in.
 //   current value never older   what is shown of a point never goes back; and in the end it is new.
 //   raised once                 one excursion is one alarm with one notification.
-//   nothing overlooked          a condition that held for its delay and was read all the while is an
+//   nothing overlooked          a condition that held for its delay and was read all the while is
+// an
 //                               alarm; seen live it is a page, in time.
 //   nothing invented            an alarm has an excursion behind it.
 //   history pages nobody        who is paged, is paged for what holds now.
@@ -27,7 +32,7 @@ import { engineering } from '../../core/point.ts';
 import { SCALES } from './city.ts';
 import type { PlantPoint } from './plant.ts';
 import { couldShow, isBeyondAt, NO_DATA_MS, pointKey, told } from './plant.ts';
-import type { EpochFacts, WitnessedRecord } from './witness.ts';
+import type { EpochFacts, Witness, WitnessedRecord } from './witness.ts';
 import { rawBehind } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -161,13 +166,32 @@ function checkPoller({ witness }: World, facts: EpochFacts): void {
     const what = `${name}: ${counts.taken} taken by the poller, ${taken} sealed`;
     witness.problem('taken, to the last reading', what);
   }
-  const missed = sum([...sealed.values()], ({ gaps }) =>
+  // What a record told of that is refused or given up is told again by another one.
+  const again = new Set([...facts.poisoned, ...toldOf(witness, facts, 'sealed')]);
+  const teller = [...sealed.values()].filter(({ sequence }) => !again.has(sequence));
+  const missed = sum(teller, ({ gaps }) =>
     sum(gaps, (gap) => (gap.cause === 'missed' && gap.epoch === epoch ? gap.readings : 0)),
   );
   if (missed !== counts.missed) {
     const what = `${name}: ${counts.missed} missed by the poller, ${missed} told of`;
     witness.problem('due = taken + missed', what);
   }
+}
+
+/** Sequences of an epoch that gaps give up: of all records that were sealed, or that are stored. */
+function toldOf({ epochs }: Witness, { epoch }: EpochFacts, which: 'sealed' | 'stored'): number[] {
+  const told: number[] = [];
+  for (const { sealed, stored } of epochs.values()) {
+    for (const { sequence, gaps } of sealed.values()) {
+      if (which === 'stored' && !stored.has(sequence)) continue;
+      for (const { sequences } of gaps.filter((gap) => gap.epoch === epoch)) {
+        for (const { first, last } of sequences) {
+          for (let it = first; it <= last; it++) told.push(it);
+        }
+      }
+    }
+  }
+  return told;
 }
 
 function checkOrder({ witness }: World, { sealed, gateway, epoch }: EpochFacts): void {
@@ -211,8 +235,8 @@ async function checkAccount(world: World, facts: EpochFacts, all: readonly Store
   const refused = [...(ledger?.refused.keys() ?? [])];
   const sound = refused.filter((it) => !facts.poisoned.has(it));
   if (sound.length > 0) problem(`refused though they were sound: ${few(sound)}`);
-  // What the cloud refused it tells of, also where the card it was on is gone.
-  const known = new Set([...committed, ...refused]);
+  // What was refused or given up is told of, also where the card it was on is gone.
+  const known = new Set([...committed, ...refused, ...toldOf(witness, facts, 'stored')]);
   const gone = [...known].filter((sequence) => !stored.has(sequence));
   const open = gone.filter(
     (it) => !ledger?.stored.has(it) && !ledger?.refused.has(it) && !ledger?.lost.has(it),
@@ -264,7 +288,10 @@ function checkCrash(
   const isFollowed = [...witness.epochs.values()].some(
     (it) => it.box === box && it.openedMs > endMs! && it.end === 'clean',
   );
-  if (!isFollowed || kept === 0 || !edges.has(box) || witness.wipes > 0) return;
+  // Of an epoch that never was on the card, whose disk was full all the while, the card tells
+  // nothing.
+  if (!isFollowed || facts.committed.size === 0) return;
+  if (kept === 0 || !edges.has(box) || witness.wipes > 0) return;
   if (crashes.length === 0) problem(`killed, ${lost} readings lost, and no gap says so`);
   const told = sum(crashes, ({ readings }) => readings);
   if (told > crashes.length * (Math.ceil(perMs * 3_000) + 3 * settings.length)) {
@@ -442,7 +469,10 @@ function checkExcursion(world: World, point: PlantPoint, at: number, alarms: rea
   if (at === 0 || wasSeenClear(world, point, at)) witness.problem('nothing overlooked', name);
 }
 
-/** Whether a good reading showed the point clear for its off-delay between an excursion and the one before. */
+/**
+ * Whether a good reading showed the point clear for its off-delay between an excursion and the one
+ * before.
+ */
 function wasSeenClear({ witness }: World, point: PlantPoint, at: number): boolean {
   const { toMs } = point.excursions[at - 1]!;
   const { fromMs } = point.excursions[at]!;
@@ -463,8 +493,8 @@ function wasSeenClear({ witness }: World, point: PlantPoint, at: number): boolea
 }
 
 /**
- * Whether one epoch read the point at every period of a stretch longer than its delay, and all of its
- * records of that time are in the inbox.
+ * Whether one epoch read the point at every period of a stretch longer than its delay, and all of
+ * its records of that time are in the inbox.
  */
 function isReadAllTheWhile({ witness }: World, point: PlantPoint, at: number): boolean {
   const { fromMs, toMs } = point.excursions[at]!;

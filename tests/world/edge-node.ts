@@ -1,6 +1,8 @@
 // A gateway of the world: the real agent on a simulated clock, link, broker and disk. What is on its
 // card outlives it; everything else dies with the process.
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Fault, isFault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Random } from '../../core/random.ts';
@@ -11,6 +13,7 @@ import { OutboxCore, SHARE_BYTES_MIN } from '../../edge/outbox/core.ts';
 import { Outbox } from '../../edge/outbox/outbox.ts';
 import { portOver } from '../../edge/outbox/thread.ts';
 import { RECONNECT } from '../../edge/uplink/mqtt.ts';
+import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
 import type { GatewaySetting, PlantDevice } from './plant.ts';
@@ -37,12 +40,20 @@ export interface EdgeOptions {
   readonly onDeath: (place: string) => void;
 }
 
+export interface CardImage {
+  readonly folder: string;
+  readonly held: ReadonlyMap<string, ReadonlySet<number>>;
+}
+
 /** What the disk does at present. */
 export interface Disk {
   isFull: boolean;
   /** A commit takes this long. */
   slowMs: number;
 }
+
+/** Some twelve records: with its tables such a file has 24 KB. */
+const SMALL_FILE_BYTES_MAX = 3 * 1024;
 
 const never = new Promise<never>(() => {});
 
@@ -55,14 +66,19 @@ export class EdgeNode {
   isWanted = true;
   /** So many of the next records are damaged before anybody sends or keeps them. */
   poison = 0;
+  /** The same for records that bring a part of a dictionary; and in the one copy that is sent. */
+  poisonParts = 0;
+  poisonPartsSent = 0;
+  /** Of the share of the card, from the next start on; null: more than is ever used. */
+  cardBytesMax: number | null = null;
   agent: Agent | null = null;
   facts: EpochFacts | null = null;
   life: Life;
   #core: OutboxCore | null = null;
   #link: SimLink | null = null;
   #setting: GatewaySetting;
-  /** What was on the card when it was copied: by epoch. */
-  #copied = new Map<string, ReadonlySet<number>>();
+  /** The disk was full at the end: nothing says that it was an orderly one. */
+  #isEndUnsaid = false;
 
   constructor(options: EdgeOptions, setting: GatewaySetting) {
     this.options = options;
@@ -117,7 +133,7 @@ export class EdgeNode {
             link.publish = (topic, payload, how) => {
               const isRecord = /\/(live|backfill|event)$/.test(topic);
               if (isRecord && this.facts) this.#note(this.facts, payload);
-              return publish(topic, payload, how);
+              return publish(topic, this.#onItsWay(payload), how);
             };
             return link;
           },
@@ -137,11 +153,46 @@ export class EdgeNode {
   #note(facts: EpochFacts, bytes: Uint8Array): void {
     const { witness, box } = this.options;
     const isNew = witness.sealed(facts, bytes);
-    if (!isNew || this.poison === 0 || isNew.readings.length === 0) return;
-    this.poison--;
+    if (!isNew) return;
+    if (isNew.isPart && this.poisonParts > 0) this.poisonParts--;
+    else if (isNew.readings.length + isNew.gaps.length > 0 && this.poison > 0) this.poison--;
+    else return;
     bytes[bytes.length - 1]! ^= 0x55;
     facts.poisoned.add(isNew.sequence);
     witness.say(box, `poisons ${isNew.sequence}`);
+  }
+
+  /** What arrives of a record: its copy may be damaged where the card has it whole. */
+  #onItsWay(bytes: Uint8Array): Uint8Array {
+    if (this.poisonPartsSent === 0) return bytes;
+    const reading = readEnvelope(bytes);
+    if (!reading.ok || openRecord(bytes).body.dictionary === null) return bytes;
+    this.poisonPartsSent--;
+    const { epoch, sequence } = reading.envelope;
+    this.options.witness.epochs.get(epoch)?.poisoned.add(sequence);
+    this.options.witness.say(this.name, `sends ${sequence} damaged`);
+    const copy = bytes.slice();
+    copy[copy.length - 1]! ^= 0x55;
+    return copy;
+  }
+
+  /** A bit of every dictionary part on the card flips; only while it is off. */
+  damageParts(): void {
+    const { folder, witness } = this.options;
+    this.#abandon();
+    if (!existsSync(folder)) return;
+    for (const name of readdirSync(folder).filter((it) => it.endsWith('.sqlite'))) {
+      const database = new DatabaseSync(join(folder, name));
+      const update = database.prepare('UPDATE records SET bytes = ? WHERE key = ?');
+      for (const row of database.prepare('SELECT key, bytes FROM records').all()) {
+        const bytes = (row['bytes'] as Uint8Array).slice();
+        if (!readEnvelope(bytes).ok || openRecord(bytes).body.dictionary === null) continue;
+        bytes[bytes.length - 1]! ^= 0x55;
+        update.run(bytes, row['key']!);
+        witness.say(this.name, `the part in row ${row['key']} of ${name} is damaged`);
+      }
+      database.close();
+    }
   }
 
   #sinceSync(): number {
@@ -157,9 +208,11 @@ export class EdgeNode {
   #openPort(life: Life): OutboxPort {
     const { timeline, witness, folder, entropy, gateway, box } = this.options;
     mkdirSync(folder, { recursive: true });
+    const small = this.cardBytesMax;
     const core = OutboxCore.open({
       folder,
-      bytesMax: SHARE_BYTES_MIN,
+      bytesMax: small ?? SHARE_BYTES_MIN,
+      ...(small !== null && { fileBytesMax: SMALL_FILE_BYTES_MAX }),
       random: entropy,
       beforeWrite: () => {
         life.pass('edge in commit');
@@ -196,7 +249,10 @@ export class EdgeNode {
       read: (epoch, ranges, bytesMax) => alive(() => port.read(epoch, ranges, bytesMax)),
       part: (hash) => alive(() => port.part(hash)),
       step: () => alive(() => port.step()),
-      close: () => alive(() => port.close()),
+      close: () => {
+        this.#isEndUnsaid = this.disk.isFull;
+        return alive(() => port.close());
+      },
     };
   }
 
@@ -234,7 +290,7 @@ export class EdgeNode {
     const stopped = agent.close(drainMs).then(() => {
       if (!life.isAlive) return;
       facts.counts = { ...agent.counters() };
-      facts.end = 'clean';
+      facts.end = this.#isEndUnsaid ? 'killed' : 'clean';
       facts.endMs = timeline.nowMs;
       this.agent = null;
       this.#core = null;
@@ -254,13 +310,13 @@ export class EdgeNode {
     this.#core = null;
   }
 
-  /** A copy of the card as it is now. */
-  copyCard(to: string): void {
+  /** A copy of the card as it is now, and the sequences on it by epoch. */
+  copyCard(to: string): CardImage {
     rmSync(to, { recursive: true, force: true });
     if (existsSync(this.options.folder)) cpSync(this.options.folder, to, { recursive: true });
-    this.#copied = new Map(
-      [...this.#ownEpochs()].map(({ epoch, committed }) => [epoch, new Set(committed)]),
-    );
+    const own = [...this.#ownEpochs()];
+    const held = new Map(own.map(({ epoch, committed }) => [epoch, new Set(committed)]));
+    return { folder: to, held };
   }
 
   *#ownEpochs(): Generator<EpochFacts> {
@@ -269,14 +325,14 @@ export class EdgeNode {
   }
 
   /** The card is taken out, and one with an older image is put in; only while it is off. */
-  replaceCard(image: string): void {
+  replaceCard(image: CardImage): void {
     const { folder } = this.options;
     this.#abandon();
     rmSync(folder, { recursive: true, force: true });
-    if (existsSync(image)) renameSync(image, folder);
+    if (existsSync(image.folder)) renameSync(image.folder, folder);
     for (const facts of this.#ownEpochs()) {
       facts.isCardLost = true;
-      const kept = this.#copied.get(facts.epoch);
+      const kept = image.held.get(facts.epoch);
       for (const it of [...facts.committed]) if (!kept?.has(it)) facts.committed.delete(it);
     }
   }

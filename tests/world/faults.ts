@@ -34,6 +34,10 @@ export const CLOUD_PLACES = [
 /** What a wall clock shows after a boot without battery, or with a wrong one. */
 export type BootClock = 'right' | '1970' | '2030';
 
+/** Before anybody has the record, in one copy that is sent, or on the card while nobody looks. */
+export const partDamages = ['sealed', 'sent', 'at rest'] as const;
+export type PartDamage = (typeof partDamages)[number];
+
 export type Fault =
   | { readonly kind: 'loss'; readonly forMs: number; readonly share: number }
   | { readonly kind: 'delay'; readonly forMs: number; readonly maxMs: number }
@@ -82,6 +86,21 @@ export type Fault =
       readonly setting: number;
     }
   | { readonly kind: 'poison'; readonly who: string; readonly records: number }
+  | {
+      /** With a new configuration, whose dictionary is damaged somewhere. */
+      readonly kind: 'poison-part';
+      readonly who: string;
+      readonly where: PartDamage;
+      readonly setting: number;
+    }
+  | {
+      /** A restart with room for few records, and then nobody to send them to. */
+      readonly kind: 'small-card';
+      readonly who: string;
+      readonly bytesMax: number;
+      readonly forMs: number;
+    }
+  | { readonly kind: 'reorder'; readonly forMs: number; readonly share: number }
   | {
       readonly kind: 'device';
       readonly who: string;
@@ -202,6 +221,23 @@ const draws: Draws = {
     kind: 'poison',
     who: gatewayOf(draw),
     records: pickInteger(draw.random, 1, 2),
+  }),
+  'poison-part': (draw) => ({
+    kind: 'poison-part',
+    who: gatewayOf(draw),
+    where: pick(draw.random, partDamages),
+    setting: pickInteger(draw.random, 1, 2),
+  }),
+  'small-card': (draw) => ({
+    kind: 'small-card',
+    who: gatewayOf(draw),
+    bytesMax: pick(draw.random, [40, 56, 72]) * 1024,
+    forMs: pickInteger(draw.random, 20_000, 60_000),
+  }),
+  reorder: ({ random }) => ({
+    kind: 'reorder',
+    forMs: pickInteger(random, 5_000, 40_000),
+    share: pick(random, [0.1, 0.3, 0.6]),
   }),
   device: ({ random, gateways }) => {
     const gateway = pick(random, gateways);

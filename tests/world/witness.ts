@@ -29,6 +29,8 @@ export interface WitnessedRecord {
     readonly toMs: number;
   }[];
   readonly isState: boolean;
+  /** It brings a part of a dictionary. */
+  readonly isPart: boolean;
 }
 
 /** Of the collector, in readings, at the end of a life or at the last look. */
@@ -140,7 +142,14 @@ export class Witness {
     if (!reading.ok || reading.envelope.epoch !== facts.epoch) return null;
     const { sequence, taken, unchanged } = reading.envelope;
     if (facts.sealed.has(sequence)) return null;
-    const { clock, isState, gaps, coverage, readings: columns } = openRecord(bytes).body;
+    const {
+      clock,
+      isState,
+      gaps,
+      coverage,
+      readings: columns,
+      dictionary,
+    } = openRecord(bytes).body;
     facts.offsets.add(clock.wallOffsetMs);
     const readings: WitnessedReading[] = [];
     for (let at = 0; at < (columns?.count ?? 0); at++) {
@@ -157,7 +166,8 @@ export class Witness {
         toMs: facts.openedMs + toMonoMs,
       }));
     const counts = { sequence, taken, unchanged };
-    const record = { ...counts, readings, gaps, failures, isState };
+    const isPart = dictionary !== null;
+    const record = { ...counts, readings, gaps, failures, isState, isPart };
     facts.sealed.set(sequence, record);
     return record;
   }

@@ -77,6 +77,7 @@ export class World {
   readonly #options: WorldOptions;
   readonly #restartMs = new Map<string, { readonly downMs: number; readonly boot?: BootClock }>();
   readonly #told: string[] = [];
+  #images = 0;
   #isHealed = false;
 
   constructor(seed: number, folder: string, options: WorldOptions) {
@@ -213,7 +214,7 @@ export class World {
     Object.assign(this.cloud.disk, { isFull: false, isStoreHung: false });
     for (const edge of this.edges.values()) {
       Object.assign(edge.disk, { isFull: false, slowMs: 0 });
-      edge.poison = 0;
+      Object.assign(edge, { poison: 0, poisonParts: 0, poisonPartsSent: 0 });
       edge.life.disarm();
       this.#setClock(edge);
     }
@@ -283,6 +284,10 @@ export class World {
       case 'delay':
         broker.weather.delayMaxMs = fault.maxMs;
         later(fault.forMs, () => Object.assign(broker.weather, { delayMaxMs: calm.delayMaxMs }));
+        return;
+      case 'reorder':
+        broker.weather.overtaken = fault.share;
+        later(fault.forMs, () => Object.assign(broker.weather, { overtaken: 0 }));
         return;
       case 'broker-restart':
         broker.stop();
@@ -382,14 +387,23 @@ export class World {
       case 'poison':
         edge.poison += fault.records;
         return;
+      case 'poison-part':
+        this.#poisonPart(edge, fault);
+        return;
+      case 'small-card':
+        edge.cardBytesMax = fault.bytesMax;
+        this.broker.unreachable.add(edge.name);
+        this.#restartMs.set(edge.name, { downMs: 1_000 });
+        void edge.stop(0);
+        later(fault.forMs, () => this.broker.unreachable.delete(edge.name));
+        return;
       default:
     }
   }
 
   /** The card of some time ago is put back in. */
   #oldCard(edge: EdgeNode, { afterMs, downMs }: Extract<Fault, { kind: 'old-card' }>): void {
-    const image = join(this.folder, `${edge.name}.image`);
-    edge.copyCard(image);
+    const image = edge.copyCard(join(this.folder, `${edge.name}.image-${this.#images++}`));
     this.timeline.after(afterMs, () => {
       if (this.#isHealed || !edge.isWanted) return;
       this.#restartMs.set(edge.name, { downMs });
@@ -424,6 +438,16 @@ export class World {
     this.edges.delete(twin.name);
   }
 
+  /** The dictionary changes; what is on the card is damaged when it is off for that. */
+  #poisonPart(edge: EdgeNode, fault: Extract<Fault, { kind: 'poison-part' }>): void {
+    if (!edge.isWanted) return;
+    const { who, where, setting } = fault;
+    if (where === 'sealed') edge.poisonParts += PARTS_POISONED;
+    if (where === 'sent') edge.poisonPartsSent += PARTS_POISONED;
+    this.#reconfigure(edge, { kind: 'reconfigure', who, how: 'kill', setting });
+    if (where === 'at rest') edge.damageParts();
+  }
+
   #reconfigure(edge: EdgeNode, fault: Extract<Fault, { kind: 'reconfigure' }>): void {
     const gateway = this.city.find(({ id }) => id === fault.who);
     const setting = gateway?.settings[fault.setting];
@@ -434,6 +458,9 @@ export class World {
     else void edge.stop(0);
   }
 }
+
+/** A page and the manifest that lists it. */
+const PARTS_POISONED = 2;
 
 const OPEN_RECORDS_MAX = 6;
 
