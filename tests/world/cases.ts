@@ -144,4 +144,30 @@ export const cases: readonly Case[] = [
     seed: 1183,
     kinds: firstKinds,
   },
+  {
+    claim:
+      'a dictionary that was sealed damaged is sealed again, and nothing waits for it for ever',
+    seed: 2,
+    kinds: ['poison-part'],
+  },
+  {
+    claim: 'what was acked and has left is said to be lost with the store, and not to be damaged',
+    seed: 5,
+    kinds: ['poison', 'full-disk', 'small-card', 'wiped-store', 'old-card'],
+  },
+  {
+    claim: 'an epoch of which nothing is left is named to a store that never heard of it',
+    seed: 107,
+    kinds: ['poison-part', 'wiped-store', 'outage', 'reconfigure', 'kill-edge'],
+  },
+  {
+    claim: 'what a refused record told of is told again, once',
+    seed: 1057,
+    kinds: ['poison', 'full-disk', 'small-card', 'wiped-store', 'old-card', 'device'],
+  },
+  {
+    claim: 'a dictionary that came damaged and then whole is known to all who follow the inbox',
+    seed: 1056,
+    kinds: ['poison-part', 'wiped-store', 'outage', 'reconfigure', 'kill-edge', 'full-disk'],
+  },
 ];
