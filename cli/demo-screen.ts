@@ -103,8 +103,13 @@ export class Screen {
   account(account: Account, wrong: readonly string[]): void {
     this.#account = account;
     this.#leavePage();
-    const { alarms, steps: _steps, failed: _failed, restarts: _restarts, ...sums } = account;
+    const { alarms, crashed, epochsEnded, due, taken, missed, stored, unchanged } = account;
+    const { givenUp, served } = account;
+    const sums = { due, taken, missed, stored, unchanged, givenUp, served };
     this.#output.note(this.#say('demo-account', sums));
+    if (epochsEnded > 0) {
+      this.#output.note(this.#say('demo-crashed', { count: epochsEnded, readings: crashed }));
+    }
     this.#output.note(this.#say('demo-alarm-account', alarms));
     this.#output.note(
       wrong.length === 0
@@ -154,13 +159,16 @@ export class Screen {
       const at = (ms: number) => (ms / 1000).toFixed(2);
       const values = {
         by: 'desk',
-        read: at(read),
         received: at(received),
         raised: at(raised),
         sent: at(sent),
         confirmed: at(confirmed),
       };
-      this.#tell(this.#paint('green', `  ${this.#say('demo-confirmed', values)}`));
+      const text =
+        read === null
+          ? this.#say('demo-confirmed-unwatched', values)
+          : this.#say('demo-confirmed', { ...values, read: at(read) });
+      this.#tell(this.#paint('green', `  ${text}`));
     }
   }
 

@@ -24,6 +24,8 @@ interface Summary {
   readonly stored: number;
   readonly served: number;
   readonly restarts: number;
+  readonly crashed: number;
+  readonly epochsEnded: number;
   readonly alarms: {
     readonly raised: number;
     readonly accepted: number;
@@ -101,5 +103,21 @@ test('the cloud killed in the middle loses nothing, and the same data goes on', 
   expect([summary.missed, summary.givenUp]).toEqual([0, 0]);
   expect(summary.alarms.confirmed).toBe(summary.alarms.raised);
   expect(summary.alarms.raised).toBeGreaterThanOrEqual(1);
+  expect(status).toBe(0);
+}, 120_000);
+
+test('a gateway killed in the middle is told as a gap, and the account is in order', async () => {
+  let killed = 0;
+  const { status, summary, said } = await demo(45, (line) => {
+    const pid = /^gw-gas\s+process (\d+)/.exec(line)?.[1];
+    if (pid && killed++ === 0) setTimeout(() => process.kill(Number(pid), 'SIGKILL'), 12_000);
+  });
+  expect([summary.restarts, summary.epochsEnded]).toEqual([1, 1]);
+  balances(summary);
+  expect(summary.crashed).toBeGreaterThan(0);
+  expect([summary.missed, summary.givenUp]).toEqual([0, summary.crashed]);
+  expect(said).toContain('the account balances');
+  // What nobody watched at its register has no time of reading.
+  expect(said).not.toContain('read 0.00 s');
   expect(status).toBe(0);
 }, 120_000);

@@ -98,6 +98,14 @@ export const cliMessages = {
     en: 'confirmed by {by}: read {read} s after the register changed, delay over {raised} s, in the cloud {received} s, sent {sent} s, confirmed {confirmed} s',
     zh: '{by} 已确认：寄存器变化后 {read} 秒读取，{raised} 秒延时结束，{received} 秒到云端，{sent} 秒发送，{confirmed} 秒确认',
   },
+  'demo-confirmed-unwatched': {
+    en: 'confirmed by {by}: since the first reading beyond the limit, delay over {raised} s, in the cloud {received} s, sent {sent} s, confirmed {confirmed} s',
+    zh: '{by} 已确认：自首个越限读数起，{raised} 秒延时结束，{received} 秒到云端，{sent} 秒发送，{confirmed} 秒确认',
+  },
+  'demo-crashed': {
+    en: 'gateways killed and started again: {count}; lost from memory and told as gaps, estimated: {readings}; what they took is counted by the store',
+    zh: '被终止后重新启动的网关：{count}；内存中丢失并以缺口记录（估计值）：{readings}；其已采数由存储统计',
+  },
   'demo-stop-hint': { en: 'Ctrl-C ends it; nothing is lost', zh: '按 Ctrl-C 结束；不会丢失数据' },
   'demo-draining': { en: 'collecting stopped; draining', zh: '已停止采集；正在排空' },
   'demo-account': {
