@@ -100,7 +100,7 @@ function statistics({ line, served }: SimBus) {
 async function runLine(given: Given, output: Output): Promise<number> {
   const signal = stopSignal();
   const plan = planOf(given);
-  using bus = startBus(preciseClock, plan, loadProfile);
+  using bus = startBus(preciseClock, plan, loadProfile, systemClock);
   await using server = await LineServer.open(bus, plan.endpoints);
   const shared = plan.faults.filter(({ kind }) => faultKinds[kind].on === 'both');
   const stopFaults = playFaults(systemClock, shared, (now) => {

@@ -42,6 +42,8 @@ export interface BusOptions {
   readonly stations: readonly BusStation[];
   readonly seed: number;
   readonly faults?: readonly SimulatedFault[];
+  /** For waits that need not be precise. */
+  readonly parts?: Clock;
 }
 
 export class SimBus implements Disposable {
@@ -63,7 +65,7 @@ export class SimBus implements Disposable {
   constructor(clock: Clock, options: BusOptions) {
     this.#clock = clock;
     this.#options = options;
-    this.line = new SimLine(clock, options.settings);
+    this.line = new SimLine(clock, options.settings, options.parts);
     this.#devices = options.stations.flatMap(({ unit, bank }) => {
       if (!(bank instanceof SimulatedDevice)) return [];
       return [{ unit, device: new FaultyDevice(clock, this.#random('device', unit), bank) }];

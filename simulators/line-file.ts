@@ -129,6 +129,7 @@ export function startBus(
   clock: Clock,
   plan: LinePlan,
   load: (reference: string) => Profile,
+  parts: Clock = clock,
 ): SimBus {
   const profiles = new Map<string, Profile>();
   const stations = plan.stations.map(({ unit, profile: reference, set, turnaroundMs }) => {
@@ -139,5 +140,5 @@ export function startBus(
     return { unit, bank, turnaroundMs };
   });
   const { settings, framing, seed, faults } = plan;
-  return new SimBus(clock, { settings, framing, stations, seed, faults });
+  return new SimBus(clock, { settings, framing, stations, seed, faults, parts });
 }

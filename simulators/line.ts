@@ -25,7 +25,9 @@ import type { Damage } from './transceiver.ts';
 import { LineMaster, SAME_MS, Transceiver } from './transceiver.ts';
 import { bitMs, characterBits, characterMs } from './uart.ts';
 
-/** Long frames are handed over in parts that are this long on the line. */
+/**
+ * Long frames are handed over in parts that are this long on the line, the last half as long more.
+ */
 const PART_MS = 10;
 /** Levels are kept this long: two characters of 12 bits at 300 baud. */
 const KEPT_MS = 100;
@@ -57,6 +59,8 @@ interface Run {
 interface LineEvent {
   readonly atMs: number;
   readonly act: () => void;
+  /** Nothing depends on when a part in the middle of a frame is handed over. */
+  readonly isPart: boolean;
 }
 
 export interface MasterOptions {
@@ -71,6 +75,7 @@ export class SimLine {
   /** Frames, or what somebody took for one, since the beginning. */
   frames = 0;
   readonly #clock: Clock;
+  readonly #parts: Clock;
   readonly #ends = new Set<Transceiver>();
   readonly #masters = new Set<LineMaster>();
   #runs: Run[] = [];
@@ -80,8 +85,13 @@ export class SimLine {
   #disarm = () => {};
   readonly #timingErrors = new Float64Array(TIMED_FRAMES_MAX);
 
-  constructor(clock: Clock, settings: LineSettings) {
+  /**
+   * `parts` waits for the parts of long frames: a clock that is precise at a cost need not be
+   * bothered with them.
+   */
+  constructor(clock: Clock, settings: LineSettings, parts: Clock = clock) {
     this.#clock = clock;
+    this.#parts = parts;
     this.settings = settings;
   }
 
@@ -134,7 +144,11 @@ export class SimLine {
 
   /** Calls `act` at a computed time, in order with what happens on the line; returns a cancel. */
   at(atMs: number, act: () => void): () => void {
-    const event = { atMs, act };
+    return this.#plan({ atMs, act, isPart: false });
+  }
+
+  #plan(event: LineEvent): () => void {
+    const { atMs } = event;
     let low = 0;
     let high = this.#events.length;
     while (low < high) {
@@ -208,13 +222,16 @@ export class SimLine {
     const each = characterMs(run.settings);
     const more = Math.max(1, Math.floor(PART_MS / each));
     const characters = run.bytes.length;
-    const next = Math.min(characters, run.heard + more);
-    const atMs = next === characters ? run.endMs : run.startMs + next * each;
-    this.at(atMs, () => {
+    // What would be left is handed over with its end: no part comes shortly before it.
+    const isLast = run.heard + 1.5 * more >= characters;
+    const next = isLast ? characters : run.heard + more;
+    const atMs = isLast ? run.endMs : run.startMs + next * each;
+    const act = () => {
       if (run.heard < next || characters === 0) this.#hand(run, next, atMs);
-      if (next < characters) this.#planPart(run);
-      else this.#complete(run);
-    });
+      if (isLast) this.#complete(run);
+      else this.#planPart(run);
+    };
+    this.#plan({ atMs, act, isPart: !isLast });
   }
 
   /**
@@ -339,7 +356,8 @@ export class SimLine {
     this.#disarm = () => {};
     this.#armedMs = next?.atMs ?? Number.NaN;
     if (!next) return;
-    this.#disarm = this.#clock.after(next.atMs - this.#clock.monoMs(), () => {
+    const clock = next.isPart ? this.#parts : this.#clock;
+    this.#disarm = clock.after(next.atMs - this.#clock.monoMs(), () => {
       this.#armedMs = Number.NaN;
       this.#catchUp();
     });
