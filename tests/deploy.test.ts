@@ -146,6 +146,7 @@ test('every command the examples and deploy/README.md tell a person to type is o
   for (const path of [
     'examples/cloud.yaml',
     'examples/gateway.yaml',
+    'examples/gateway-serial.yaml',
     'docker-compose.yml',
     'deploy/README.md',
   ]) {

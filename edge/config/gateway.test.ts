@@ -298,3 +298,11 @@ test('the example in examples/gateway.yaml is right', () => {
   expect(config.insecure).toEqual([]);
   expect(config.devices).toHaveLength(3);
 });
+
+test('the example in examples/gateway-serial.yaml is right, and shows a link of each kind in the field', () => {
+  const path = new URL('../../examples/gateway-serial.yaml', import.meta.url);
+  const config = parseGateway(readFileSync(path), 'examples/gateway-serial.yaml', profiles);
+  expect(config.warnings).toEqual([]);
+  expect(config.insecure).toEqual([]);
+  expect(config.links.map(({ kind }) => kind)).toEqual(['serial', 'tcp-server', 'tcp']);
+});

@@ -1,7 +1,6 @@
 // The links of a gateway file: how bytes get to the devices, each kind with what it needs. A bus
 // has one owner, so two links may not lead to one place, under whatever name.
-
-import { fromHex } from '../../core/bytes.ts';
+import { fromHex, hex } from '../../core/bytes.ts';
 import { durationMs } from '../../core/duration.ts';
 import { assert } from '../../core/fault.ts';
 import { isLoopback } from '../../core/host.ts';
@@ -198,7 +197,7 @@ function checkIdentities(links: GatewaySource['links'], problems: Problems): voi
     if (link.kind !== 'tcp-server') continue;
     const { host, port } = listenOf(link);
     const place = `${host}:${port}`;
-    const text = latin1.decode(packetBytes(link.identity));
+    const text = hex(packetBytes(link.identity));
     const other = seen.find(
       (each) => each.place === place && (each.text.startsWith(text) || text.startsWith(each.text)),
     );
@@ -207,8 +206,6 @@ function checkIdentities(links: GatewaySource['links'], problems: Problems): voi
     seen.push({ id, place, text });
   }
 }
-
-const latin1 = new TextDecoder('latin1');
 
 /** Checked before: a file with problems has no configuration. */
 export function readLink(id: string, link: LinkSource, source: GatewaySource): LinkConfig {

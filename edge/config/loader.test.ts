@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -69,4 +69,22 @@ test('a secret that is missing, empty, or written into the file is refused where
 test('a file that is not there is a fault with a code', () => {
   const missing = () => loadGateway(join(folder, 'none.yaml'), { environment: {} });
   expect(missing).toThrow(expect.objectContaining({ code: 'file_not_found' }));
+});
+
+test('two names of one serial port are one bus; a port that is not plugged in is no finding', () => {
+  putSecret('s3cret');
+  const [device, byId] = [join(folder, 'ttyUSB0'), join(folder, 'by-id')];
+  writeFileSync(device, '');
+  symlinkSync(device, byId);
+  const path = join(folder, 'gateway.yaml');
+  const withPorts = (a: string, b: string) => {
+    const link = (port: string) => `{ protocol: modbus, kind: serial, port: ${port} }`;
+    const links = `links:\n  a: ${link(a)}\n  b: ${link(b)}\n`;
+    writeFileSync(path, text('${secret:cloud}').replace('links: {}\n', links));
+    return codes(() => loadGateway(path, { environment: {} }));
+  };
+  expect(withPorts(device, byId)).toContain('same-port');
+  expect(withPorts(device, device)).toContain('same-endpoint');
+  expect(withPorts(device, device)).not.toContain('same-port');
+  expect(withPorts(device, join(folder, 'another'))).toEqual([]);
 });

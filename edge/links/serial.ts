@@ -8,10 +8,10 @@
 // A port that vanishes (a USB adapter pulled) ends the link. Its name is resolved at each opening,
 //   so an adapter that comes back under a name that stays is found again.
 import type { Stats } from 'node:fs';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { SerialPort } from 'serialport';
+import { isatty, ReadStream } from 'node:tty';
 import { Fault, systemDetail } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Link } from '../../protocols/driver.ts';
@@ -43,14 +43,16 @@ export class SerialPorts {
     const { port, settings } = target;
     const { device, status } = await this.#usable(port);
     this.#held.add(device);
-    let opened: SerialPort;
+    const release = () => this.#held.delete(device);
+    let link: Link;
     try {
-      opened = await openPort(device, target, status);
+      const opened = await openPort(device, target, status);
+      const fd = await descriptorOf(device, port, opened);
+      link = linkOver(opened, fd, port, settings, release);
     } catch (error) {
-      this.#held.delete(device);
+      release();
       throw error;
     }
-    const link = linkOver(opened, port, settings, () => this.#held.delete(device));
     if (!signal.aborted) return link;
     link.close();
     throw new Fault('link_closed', 'never', bilingual('link-told-to-stop', { name: port }));
@@ -82,51 +84,68 @@ export class SerialPorts {
   }
 }
 
+/** What the library makes of a port, as far as it is used here. */
+interface OpenPort {
+  getBaudRate(): Promise<{ readonly baudRate: number }>;
+  set(options: PortLines): Promise<void>;
+  /** Throws away what was not sent yet. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface PortLines {
+  readonly brk: boolean;
+  readonly cts: boolean;
+  readonly dsr: boolean;
+  readonly dtr: boolean;
+  readonly rts: boolean;
+  readonly lowLatency: boolean;
+}
+
 async function openPort(
   device: string,
   { port: name, settings }: SerialTarget,
   status: Stats,
-): Promise<SerialPort> {
-  const { SerialPort: Port } = await import('serialport');
+): Promise<OpenPort> {
+  const { SerialPort } = await import('serialport');
   const { bitsPerSecond, dataBits, parity, stopBits } = settings;
-  const port = new Port({
-    path: device,
-    baudRate: bitsPerSecond,
-    dataBits,
-    parity: parityNames[parity],
-    stopBits,
-    lock: true,
-    autoOpen: false,
-  });
-  await new Promise<void>((resolve, reject) => {
-    port.open((error) => {
-      if (!error) return resolve();
-      const owner = lockOwner(device, status);
+  const port: OpenPort = await SerialPort.binding
+    .open({
+      path: device,
+      baudRate: bitsPerSecond,
+      dataBits,
+      parity: parityNames[parity],
+      stopBits,
+      lock: true,
+    })
+    .catch((error: Error) => {
       const values = { port: name, settings: lineSettingsText(settings), why: error.message };
       const detail = bilingual('link-port-not-opened', values);
-      reject(new Fault(owner ? 'link_port_taken' : 'link_port_unfit', 'later', detail, error));
+      // A terminal that can be opened and still was refused is locked; who has it may be hidden.
+      const isTaken = lockOwner(device, status) !== undefined || isTerminal(device);
+      throw new Fault(isTaken ? 'link_port_taken' : 'link_port_unfit', 'later', detail, error);
     });
-  });
-  const actual = await port.port?.getBaudRate();
-  const deviation = Math.abs((actual?.baudRate ?? bitsPerSecond) / bitsPerSecond - 1);
-  if (deviation > BAUD_DEVIATION_MAX) {
-    await new Promise<void>((resolve) => port.close(() => resolve()));
-    const values = { port: name, asked: bitsPerSecond, actual: actual?.baudRate ?? 0 };
-    const detail = bilingual('link-port-other-speed', values);
-    throw new Fault('link_port_settings', 'later', detail);
+  const { baudRate } = await port.getBaudRate();
+  if (Math.abs(baudRate / bitsPerSecond - 1) > BAUD_DEVIATION_MAX) {
+    await port.close();
+    const values = { port: name, asked: bitsPerSecond, actual: baudRate };
+    throw new Fault('link_port_settings', 'later', bilingual('link-port-other-speed', values));
   }
-  hurry(port);
+  // Adapters gather bytes for up to 16 ms before they hand them over, unless told not to. Those
+  // that cannot be told are as slow as they are.
+  const lines = { brk: false, cts: false, dsr: false, dtr: true, rts: true };
+  await port.set({ ...lines, lowLatency: true }).catch(() => false);
   return port;
 }
 
-/**
- * Adapters gather bytes for up to 16 ms before they hand them over, unless told not to. Those that
- * cannot be told are as slow as they are.
- */
-function hurry(port: SerialPort): void {
-  const lines = { brk: false, cts: false, dsr: false, dtr: true, rts: true };
-  const told = port.port?.set({ ...lines, lowLatency: true });
-  told?.catch(() => false);
+async function descriptorOf(device: string, name: string, port: OpenPort): Promise<number> {
+  try {
+    // Without waiting for a carrier; the library had it ignored.
+    return openSync(device, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+  } catch (error) {
+    await port.close();
+    throw new Fault('link_port_unfit', 'later', systemDetail(name, error), error);
+  }
 }
 
 /**
@@ -145,7 +164,27 @@ function lockOwner(device: string, { dev, ino }: Stats): string | undefined {
   const [pid = ''] = textOf(`/var/lock/LCK..${basename(device)}`)
     .trim()
     .split(/\s+/);
-  return /^\d+$/.test(pid) && textOf(`/proc/${pid}/comm`) !== '' ? pid : undefined;
+  return /^\d+$/.test(pid) && isRunning(Number(pid)) ? pid : undefined;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // Somebody else's.
+  }
+}
+
+function isTerminal(device: string): boolean {
+  try {
+    const fd = openSync(device, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    const is = isatty(fd);
+    closeSync(fd);
+    return is;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EBUSY'; // Taken for itself alone.
+  }
 }
 
 /**
@@ -161,22 +200,24 @@ function textOf(path: string): string {
 }
 
 function linkOver(
-  port: SerialPort,
+  port: OpenPort,
+  fd: number,
   name: string,
   settings: LineSettings,
   onReleased: () => void,
 ): Link {
+  const stream = new ReadStream(fd);
   let isOpen = true;
   const link: Link = {
     pace: paceOf(settings),
     send: (bytes) => {
       if (!isOpen) return;
-      if (port.writableLength + bytes.length > SEND_BYTES_MAX) {
-        const values = { port: name, bytes: port.writableLength };
+      if (stream.writableLength + bytes.length > SEND_BYTES_MAX) {
+        const values = { port: name, bytes: stream.writableLength };
         end(new Fault('link_stalled', 'later', bilingual('link-port-stuck', values)));
         return;
       }
-      port.write(bytes);
+      stream.write(bytes);
     },
     onBytes: () => {},
     onClose: () => {},
@@ -185,20 +226,26 @@ function linkOver(
   const end = (why: Fault | null) => {
     if (!isOpen) return;
     isOpen = false;
-    if (port.isOpen) {
-      // Closing waits for what was not sent yet; nobody wants it any more.
-      port.flush(() => port.close(onReleased));
-    } else onReleased();
+    stream.destroy();
+    closeSync(fd); // The runtime read a terminal over a copy of it, and has closed that.
+    void release(port).then(onReleased);
     link.onClose(why);
   };
-  const vanished = (error: Error | null) => {
+  const vanished = (error?: Error) => {
     const detail = bilingual('link-port-gone', { port: name });
-    end(new Fault('link_port_vanished', 'later', detail, error ?? undefined));
+    end(new Fault('link_port_vanished', 'later', detail, error));
   };
-  port.on('data', (bytes: Uint8Array) => {
+  stream.on('data', (bytes) => {
     if (isOpen) link.onBytes(bytes);
   });
-  port.on('error', vanished);
-  port.on('close', vanished);
+  stream.on('error', vanished);
+  stream.on('end', () => vanished());
   return link;
+}
+
+/** Closing waits for what was not sent yet; nobody wants it any more. */
+async function release(port: OpenPort): Promise<void> {
+  const nothing = () => {}; // Of a port that is gone there is nothing to throw away.
+  await port.flush().catch(nothing);
+  await port.close().catch(nothing);
 }

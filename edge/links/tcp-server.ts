@@ -83,6 +83,11 @@ export class DialInServer {
     return typeof address === 'object' && address ? address.port : null;
   }
 
+  /** Connections that have not said who they are. */
+  get unregistered(): number {
+    return this.#unregistered.size;
+  }
+
   /**
    * The link to a unit that has dialed in or does so within `waitMs`. Rejects with a fault:
    * `link_not_dialed_in` may be tried again at once.
