@@ -170,7 +170,8 @@ function unitOf(point: PointSource, path: Path, context: AuxiliaryContext): Auxi
     }
     return { unit: entry, factor: entry === expected ? 1 : null, offset: 0 };
   });
-  if (![...fits.values()].some(({ factor }) => factor !== null)) {
+  const isReadable = address === undefined || isWhole(address);
+  if (isReadable && ![...fits.values()].some(({ factor }) => factor !== null)) {
     const known = Object.values(source.map).map((entry) =>
       typeof entry === 'string' ? entry : entry.unit,
     );

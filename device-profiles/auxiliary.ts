@@ -124,6 +124,8 @@ const MA_FAULT_LOW = (3.6 - 4) / 16;
 const MA_UNDER = (3.8 - 4) / 16;
 const MA_OVER = (20.5 - 4) / 16;
 const MA_FAULT_HIGH = (21 - 4) / 16;
+/** Of a part of a span: no converter resolves a billionth. */
+const ROUNDING = 1e-9;
 
 /** `raw` is what the driver brought for `auxiliary.asked`. */
 export function settle(
@@ -238,8 +240,10 @@ function fitOf(fits: ReadonlyMap<number, UnitFit>, { value, quality }: Read): Un
 
 function signalOf({ zero, full }: { zero: number; full: number }, raw: Value): QualityCode {
   const part = (Number(raw) - zero) / (full - zero);
-  if (part < MA_FAULT_LOW || part > MA_FAULT_HIGH) return SENSOR_FAULT;
-  return part < MA_UNDER || part > MA_OVER ? UNCERTAIN_RANGE : GOOD;
+  const isBelow = (limit: number) => part < limit - ROUNDING;
+  const isAbove = (limit: number) => part > limit + ROUNDING;
+  if (isBelow(MA_FAULT_LOW) || isAbove(MA_FAULT_HIGH)) return SENSOR_FAULT;
+  return isBelow(MA_UNDER) || isAbove(MA_OVER) ? UNCERTAIN_RANGE : GOOD;
 }
 
 // --- The other way, for a simulated device ---

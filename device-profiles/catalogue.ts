@@ -7,6 +7,7 @@ import { renderFinding } from '../core/problems.ts';
 import type { Language } from '../core/text/text.ts';
 import { say } from '../core/text/text.ts';
 import { unitSymbol } from '../core/units.ts';
+import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import { deviceKinds, statuses } from './format.ts';
 import { listProfiles, loadProfile, profileFile, readProfileFile } from './loader.ts';
 import type { Profile, ProfilePoint } from './profile.ts';
@@ -62,9 +63,10 @@ export function profileShow(reference: string, language: Language): string {
   ].join('\n');
 }
 
-function pointLine({ id, definition, address }: ProfilePoint, language: Language): string {
+function pointLine(point: ProfilePoint, language: Language): string {
+  const { id, definition, address } = point;
   const { name, range, unit, class: pointClass, periodMs } = definition;
-  return say(language, 'profile-point-line', {
+  const line = say(language, 'profile-point-line', {
     id,
     title: name[language],
     poll: durationText(periodMs),
@@ -78,6 +80,25 @@ function pointLine({ id, definition, address }: ProfilePoint, language: Language
         })
       : '',
   });
+  return [line, ...asideLines(point, language)].join('');
+}
+
+/** What is read or done beside the value. */
+function asideLines({ auxiliary }: ProfilePoint, language: Language): string[] {
+  if (!auxiliary) return [];
+  const { mode, unit, scale, order, signal, before } = auxiliary;
+  const where = ({ address: { table, address } }: { readonly address: ModbusAddress }) => ({
+    where: `${table} ${address}`,
+  });
+  const wait = durationText(before?.waitMs ?? 0);
+  return [
+    ...(mode ? [say(language, 'profile-mode', { mode: mode.point })] : []),
+    ...(unit ? [say(language, 'profile-unit-from', where(unit))] : []),
+    ...(scale ? [say(language, 'profile-scale-from', where(scale))] : []),
+    ...(order ? [say(language, 'profile-order-from', where(order))] : []),
+    ...(signal ? [say(language, 'profile-signal')] : []),
+    ...(before ? [say(language, 'profile-before', { wait, trigger: before.id })] : []),
+  ];
 }
 
 function ruleLine(point: ProfilePoint, rule: RuleProposal, language: Language): string {

@@ -12,6 +12,7 @@ import type { Answers, DeviceHandle, Plan } from '../../protocols/driver.ts';
 import { ModbusConnection, modbus } from '../../protocols/modbus/driver.ts';
 import { Deframer, encodeFrame } from '../../protocols/modbus/tcp-frames.ts';
 import { SimulatedDevice } from '../../simulators/device.ts';
+import type { RegisterBank } from '../../simulators/modbus-answer.ts';
 import { answerRequest } from '../../simulators/modbus-answer.ts';
 import { Attendance, SETTINGS_MS } from './attendance.ts';
 import type { CollectedPoint } from './normalise.ts';
@@ -53,6 +54,8 @@ class Bench {
   /** Request PDUs in hex, with the time they came. */
   asked: { readonly atMs: number; readonly pdu: string }[] = [];
   isSilent = (_pdu: string): boolean => false;
+  /** What it says to function 43/14. */
+  identification: ReadonlyMap<number, string> | null = null;
 
   constructor(profile: Profile, driver?: DeviceHandle<unknown>) {
     this.device = new SimulatedDevice(profile);
@@ -73,7 +76,7 @@ class Bench {
           // A read of no registers: only some sensors know it.
           const answer = /^03....0000$/.test(pdu)
             ? Uint8Array.of(3, 0)
-            : answerRequest(this.device, bytes, start, end);
+            : answerRequest(this.#bank(), bytes, start, end);
           this.link.onBytes(encodeFrame(transaction, unit, answer));
         },
         garbage: () => expect.unreachable('the driver sends frames only'),
@@ -82,6 +85,15 @@ class Bench {
       driver ?? (connection.device(options) as DeviceHandle<unknown>),
     );
     this.plan = this.handle.plan(addresses);
+  }
+
+  #bank(): RegisterBank {
+    if (!this.identification) return this.device;
+    return {
+      read: (...asked) => this.device.read(...asked),
+      write: (...asked) => this.device.write(...asked),
+      identification: this.identification,
+    };
   }
 
   async poll(): Promise<Answers> {
@@ -282,14 +294,43 @@ test('who the device is, is asked once after it answered, told when it is anothe
   expect(other.attendance.likeness).toBe('match');
 });
 
+test('a device that tells its names is known by them; one that does not is neither', async () => {
+  const text = plainText.replace(
+    'points:',
+    'identify: [{ device_id: { vendor: "^ACME" } }]\npoints:',
+  );
+  const likeness = async (names: [number, string][] | null) => {
+    const bench = new Bench(parseProfile(text, 'plain.yaml'));
+    bench.identification = names && new Map(names);
+    await bench.poll();
+    await bench.poll();
+    expect(bench.asked[0]?.pdu).toBe('2b0e0100');
+    return bench.attendance.likeness;
+  };
+  expect(
+    await likeness([
+      [0, 'ACME Ltd'],
+      [1, 'P'],
+      [2, '1.0'],
+    ]),
+  ).toBe('match');
+  expect(
+    await likeness([
+      [0, 'Other'],
+      [1, 'P'],
+      [2, '1.0'],
+    ]),
+  ).toBe('other');
+  expect(await likeness(null)).toBe('unknown');
+});
+
 test('a device that needs nothing of all this gets the driver’s own handle', () => {
   const driver = { plan: () => null, poll: () => null } as never;
-  const { handle } = new Bench(plain, driver);
+  const { handle } = new Bench(parseProfile(plainText, 'plain.yaml'), driver);
   expect(handle).toBe(driver);
 });
 
-const plain = parseProfile(
-  `version: 1
+const plainText = `version: 1
 profile:
   id: acme/plain
   revision: "1.0.0"
@@ -301,6 +342,4 @@ profile:
 protocol: modbus
 points:
   p: { title: { en: P, zh: 点 }, read: { table: holding, address: 0, type: uint16 } }
-`,
-  'plain.yaml',
-);
+`;

@@ -52,10 +52,11 @@ export function widened(
   for (let before = 0; before <= more; before++) {
     const block = { start: start - before, end: end + more - before };
     if (block.start < 0 || block.end > 0x10000) continue;
-    const touches = device.limits.forbidden.some(
-      ({ table: on, from, to }) =>
-        on === table && ((from < start && to >= block.start) || (to >= end && from < block.end)),
-    );
+    const meets = (first: number, after: number) =>
+      device.limits.forbidden.some(
+        ({ table: on, from, to }) => first < after && on === table && from < after && to >= first,
+      );
+    const touches = meets(block.start, start) || meets(end, block.end);
     if (!touches) return block;
   }
   return undefined;
