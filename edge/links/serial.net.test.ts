@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Fault } from '../../core/fault.ts';
 import type { Link } from '../../protocols/driver.ts';
@@ -266,6 +267,49 @@ test.skipIf(!socat)('whatever becomes of a link, no descriptor is left open', as
   await vanish();
   await end;
   await expect.poll(() => openFiles(device)).toBe(0);
+});
+
+const module = new URL('./serial.ts', import.meta.url).href;
+
+/** What a program of its own prints; as nobody in particular where we may choose. */
+function printed(program: string, args: readonly string[] = [], isNobody = false): string {
+  const user = isNobody && process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const all = ['--input-type=module', '--eval', program, ...args];
+  return execFileSync(process.execPath, all, { encoding: 'utf8', ...user }).trim();
+}
+
+test.skipIf(!socat)('a port that we may not use is told apart from one that is taken', async () => {
+  const { a } = await pair();
+  const device = realpathSync(a);
+  chmodSync(device, 0o000);
+  chmodSync(dirname(a), 0o755);
+  const program = `
+    const { SerialPorts } = await import('${module}');
+    const settings = { bitsPerSecond: 9600, dataBits: 8, parity: 'N', stopBits: 1 };
+    const target = { port: process.argv[1], settings };
+    const opening = new SerialPorts().open(target, new AbortController().signal);
+    await opening.then(() => console.log('open'), ({ code }) => console.log(code));
+  `;
+  expect(printed(program, [a], true)).toBe('link_port_denied');
+});
+
+test('the native library is loaded with the first port, not before', () => {
+  const program = `
+    await import('${new URL('./links.ts', import.meta.url).href}');
+    const { sharedObjects } = process.report.getReport();
+    console.log(sharedObjects.filter((path) => path.includes('serialport')).length);
+  `;
+  expect(printed(program)).toBe('0');
+  const port =
+    "new SerialPorts().open({ port: '/dev/null', settings }, new AbortController().signal)";
+  const opening = `
+    const { SerialPorts } = await import('${module}');
+    const settings = { bitsPerSecond: 9600, dataBits: 8, parity: 'N', stopBits: 1 };
+    await ${port}.catch(() => {});
+    const { sharedObjects } = process.report.getReport();
+    console.log(sharedObjects.filter((path) => path.includes('serialport')).length);
+  `;
+  expect(printed(opening)).toBe('1'); // Or this test would show nothing.
 });
 
 /** How often this process has the file open; one that is gone counts too. */
