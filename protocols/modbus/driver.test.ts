@@ -8,13 +8,10 @@ import { driverContract, TestLink } from '../driver.contract.ts';
 import type { Answers, Pace } from '../driver.ts';
 import { protocolNamed, protocols } from '../registry.ts';
 import type { Framing, ModbusAddress, Table } from './address.ts';
-import { AsciiDeframer, encodeAsciiFrame } from './ascii-frames.ts';
 import { ModbusConnection, modbus } from './driver.ts';
-import type { LineSink } from './line-frames.ts';
 import { BISECT_REQUESTS_MAX, RECHECK_MS } from './poll.ts';
-import { encodeRtuFrame, RtuDeframer, requestLength } from './rtu-frames.ts';
-import type { FrameSink } from './tcp-frames.ts';
-import { Deframer, encodeFrame } from './tcp-frames.ts';
+import { encodeFrame } from './tcp-frames.ts';
+import { devicesSide } from './wire.contract.ts';
 
 /** Registers show address + generation × 1000; coils are the parity of that. */
 function bankOf(generation: number): RegisterBank {
@@ -31,25 +28,9 @@ function bankOf(generation: number): RegisterBank {
 
 /** The device's side of a connection: frames in, frames out. */
 function serve(bankFor: (generation: number) => RegisterBank, framing: Framing = 'tcp') {
-  const deframer = framing === 'ascii' ? new AsciiDeframer() : new RtuDeframer(requestLength);
-  const tcp = new Deframer();
-  return (sent: Uint8Array, generation: number): Uint8Array[] => {
-    const answers: Uint8Array[] = [];
-    const answer = (bytes: Uint8Array, start: number, end: number) =>
-      answerRequest(bankFor(generation), bytes, start, end);
-    const garbage = () => expect.unreachable('the driver sends frames only');
-    if (framing === 'tcp') {
-      const frame: FrameSink['frame'] = (transaction, unit, ...pdu) =>
-        void answers.push(encodeFrame(transaction, unit, answer(...pdu)));
-      tcp.push(sent, { frame, garbage });
-    } else {
-      const encode = framing === 'rtu' ? encodeRtuFrame : encodeAsciiFrame;
-      const frame: LineSink['frame'] = (unit, ...pdu) =>
-        void answers.push(encode(unit, answer(...pdu)));
-      deframer.push(sent, { frame, garbage });
-    }
-    return answers;
-  };
+  const side = devicesSide(framing);
+  return (sent: Uint8Array, generation: number): Uint8Array[] =>
+    side(sent, (pdu) => answerRequest(bankFor(generation), pdu, 0, pdu.length));
 }
 
 const subjects: readonly { framing: Framing; inFlightMax: number; pace?: Pace }[] = [

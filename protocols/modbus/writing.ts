@@ -42,17 +42,12 @@ export async function write(
   const many = asMany(request);
   const { lessons } = lane;
   const isMany = writes === 'multiple' || (lessons.manyOnly >> request.function) & 1;
-  const first = await send(many && isMany ? many : request, lane, carrier, signal);
-  if (!many || isMany || first.exception !== ILLEGAL_FUNCTION || signal.aborted) return first;
-  const second = await send(many, lane, carrier, signal);
-  if (!second.fault) lessons.manyOnly |= 1 << request.function;
-  return { fault: second.fault, lineMs: first.lineMs + second.lineMs };
-}
-
-async function send(request: Request, lane: Lane, carrier: Carrier, signal: AbortSignal) {
-  const pdu = encodeRequest(request);
-  const { fault, lineMs, exception } = await ask(pdu, lane, carrier, signal, FIRST);
-  return { fault, lineMs, exception };
+  const send = (one: Request) => ask(encodeRequest(one), lane, carrier, signal, FIRST);
+  const { fault, lineMs, exception } = await send(many && isMany ? many : request);
+  if (!many || isMany || exception !== ILLEGAL_FUNCTION) return { fault, lineMs };
+  const again = await send(many);
+  if (!again.fault) lessons.manyOnly |= 1 << request.function;
+  return { fault: again.fault, lineMs: lineMs + again.lineMs };
 }
 
 /** Undefined where the point cannot show the value; a float shows the nearest it has. */
