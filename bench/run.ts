@@ -12,6 +12,7 @@ import { edgeThroughput } from './edge-throughput.ts';
 import { modbusRequest } from './modbus-request.ts';
 import { payload } from './payload.ts';
 import { pollJitter } from './poll-jitter.ts';
+import { rtuLine } from './rtu-line.ts';
 import { scatteredMaps } from './scattered-maps.ts';
 
 const sets: Readonly<Record<string, readonly Bench[]>> = {
@@ -26,7 +27,7 @@ const sets: Readonly<Record<string, readonly Bench[]>> = {
     cloudThroughput,
     alarmLatency,
   ],
-  modbus: [modbusRequest, scatteredMaps],
+  modbus: [rtuLine, modbusRequest, scatteredMaps],
 };
 
 const usage = () => {
