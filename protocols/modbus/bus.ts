@@ -395,6 +395,7 @@ export class Bus implements Conversation, LineSink {
     this.#readyMs = never;
     while (!this.#exchange.isOpen) {
       const ticket = this.#choose();
+      if (!ticket) this.#heldBackMs = -1;
       if (!ticket || !this.#isSilent()) return;
       const lane = ticket.lane!;
       const owed = lane.lessons.owed!;
