@@ -123,6 +123,7 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
     assert(plan instanceof ModbusPlan && !plan.isRunning, 'a plan is polled by one at a time');
     const cost = this.#conversation.cost(lane);
     const drift = cost.requestMs / plan.requestMs;
+    plan.requestMsNow = cost.requestMs;
     if (plan.isStale || drift > this.#driftMax || drift * this.#driftMax < 1) plan.cut(cost);
     return new Promise((resolve) => {
       const abort = () => {

@@ -87,9 +87,10 @@ export class ModbusPlan implements Plan {
   turn = 0;
   isStale = false;
   isRunning = false;
-  /** What a request cost when the cuts were made. */
+  /** What a request cost when the cuts were made, and what it costs by now. */
   requestMs = 0;
-  lineMs = 0;
+  requestMsNow = 0;
+  #registersMs = 0;
   refused = 0;
   readonly walls: Uint8Array;
   readonly device: ModbusDevice;
@@ -118,6 +119,10 @@ export class ModbusPlan implements Plan {
 
   get requests(): number {
     return this.cuts.length;
+  }
+
+  get lineMs(): number {
+    return this.cuts.length * this.requestMsNow + this.#registersMs;
   }
 
   /** Takes over what was learned of the same points; nothing when they are others. */
@@ -151,7 +156,8 @@ export class ModbusPlan implements Plan {
     this.turn = 0;
     this.isStale = false;
     this.requestMs = cost.requestMs;
-    this.lineMs = cuts.reduce((sum, { pdu }) => sum + lineMsOf(pdu, cost), 0);
+    this.requestMsNow = cost.requestMs;
+    this.#registersMs = cuts.reduce((sum, { pdu }) => sum + registersMsOf(pdu, cost), 0);
   }
 
   #cutRun(first: number, after: number, cost: PlanCost, cuts: Cut[]): void {
@@ -171,7 +177,6 @@ function costOn(code: number, { requestMs, registerMs }: PlanCost): PlanCost {
   return { requestMs, registerMs: code <= 2 ? registerMs / BITS_A_REGISTER : registerMs };
 }
 
-function lineMsOf(pdu: Uint8Array, cost: PlanCost): number {
-  const { requestMs, registerMs } = costOn(pdu[0]!, cost);
-  return requestMs + ((pdu[3]! << 8) | pdu[4]!) * registerMs;
+function registersMsOf(pdu: Uint8Array, cost: PlanCost): number {
+  return ((pdu[3]! << 8) | pdu[4]!) * costOn(pdu[0]!, cost).registerMs;
 }
