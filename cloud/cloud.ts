@@ -24,7 +24,7 @@ import type { Broker, ServerStats } from './broker/broker.ts';
 import { openBroker } from './broker/broker.ts';
 import type { CloudConfig } from './config.ts';
 import { Current } from './current.ts';
-import { Follower } from './follow.ts';
+import { Follower, type FollowState } from './follow.ts';
 import { InboxReader } from './inbox/reader.ts';
 import type { GatewayPresence, Ingest, IngestStats } from './ingest/ingest.ts';
 import { openIngest } from './ingest/ingest.ts';
@@ -130,6 +130,7 @@ export async function runCloud(
       drainMs = forMs;
       await api.close();
       await ingest.close();
+      follower.stop();
       await follower.idle();
       stopping.abort();
       await running;
@@ -229,7 +230,7 @@ class Watch {
   readonly #ground: Ground;
   readonly #parts: Watched;
   readonly #presence = new Map<string, GatewayPresence>();
-  readonly #state: Record<string, string> = { ingest: 'ok', store: 'ok' };
+  readonly #state: Record<string, string> = { ingest: 'ok', alarms: 'ok', store: 'ok' };
   #isAsking = false;
 
   constructor(ground: Ground, parts: Watched) {
@@ -250,26 +251,32 @@ class Watch {
 
   /** The list of gateways changed: broker and ingest must know. */
   gateways(): void {
-    const { registry, broker, ingest, alarms } = this.#parts;
+    const { registry, broker, ingest, follower } = this.#parts;
     const list = registry.gateways();
     broker?.setCredentials(registry.credentials());
     ingest.setGateways(new Map(list.map(({ id, area }) => [id, area])));
     const nowMs = this.#ground.clock.wallMs();
     for (const { id } of list) {
-      if (!this.#presence.has(id)) alarms.presence(id, false, nowMs);
+      if (!this.#presence.has(id)) follower.presence(id, false, nowMs);
     }
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#ground;
-    const { registry, alarms, follower } = this.#parts;
+    const { registry, follower } = this.#parts;
     while (!signal.aborted) {
       if (registry.changedElsewhere()) this.gateways();
-      follower.tell(alarms.tick(clock.wallMs()));
+      follower.tick(clock.wallMs());
+      this.#alarms(follower.state);
       // Not waited for: a thread that is slow to answer must not hold up what is due by the clock.
       if (!this.#isAsking) void this.#ask();
       await clock.sleep(TICK_MS, signal);
     }
+  }
+
+  #alarms(state: FollowState): void {
+    if (this.#state['alarms'] !== state) this.#ground.log.warn('alarms_state', { state });
+    this.#state['alarms'] = state;
   }
 
   // A thread that has ended answers no more; that it has is told by itself.
@@ -314,7 +321,7 @@ class Watch {
 
   #listen(): void {
     const { clock, log } = this.#ground;
-    const { registry, broker, ingest, store, alarms, follower, stream } = this.#parts;
+    const { registry, broker, ingest, store, follower, stream } = this.#parts;
     ingest.onCommitted = (row) => {
       follower.committed(row);
       store.notify(row);
@@ -332,7 +339,7 @@ class Watch {
       for (const change of changes) {
         const before = this.#presence.get(change.gateway);
         this.#presence.set(change.gateway, change);
-        follower.tell(alarms.presence(change.gateway, change.online, clock.wallMs()));
+        follower.presence(change.gateway, change.online, clock.wallMs());
         if (before?.online === change.online) continue;
         const { gateway, online } = change;
         log.info(online ? 'gateway_online' : 'gateway_offline', { gateway });

@@ -2,6 +2,10 @@
 // decoded, evaluated and journalled in one transaction with the cursor; then shown (current values,
 // live stream); then notify is woken; then the inbox is told that the rows may leave. A crash
 // between any two repeats work and changes nothing.
+//
+// A disk without room for the alarms ends nothing: what the batch did is undone, the rows wait in
+// the inbox, and it is tried again each second; so is what is due by the clock, and what the broker
+// said of a gateway.
 import type { Clock } from '../core/clock.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import type { AlarmConsumer } from './alarms/consumer.ts';
@@ -11,6 +15,7 @@ import { valueObject } from './api/routes.ts';
 import type { EventStream } from './api/stream.ts';
 import type { Current } from './current.ts';
 import type { DecodedReadings, DecodedRecord, SeriesEntry } from './inbox/decoded.ts';
+import { isFull } from './inbox/file.ts';
 import type { InboxReader } from './inbox/reader.ts';
 
 /**
@@ -18,6 +23,11 @@ import type { InboxReader } from './inbox/reader.ts';
  * the deliveries of notify wait at most, also while a backlog comes in.
  */
 const BATCH_BYTES_MAX = 64 * 1024;
+
+/** A full disk is asked again after this long. */
+const FULL_RETRY_MS = 1_000;
+
+export type FollowState = 'ok' | 'disk_full';
 
 export interface FollowOptions {
   readonly reader: InboxReader;
@@ -37,6 +47,10 @@ export class Follower {
   readonly #records: Counter;
   readonly #readings: Counter;
   #known = 0;
+  /** What the broker said of gateways and the alarms have not taken. */
+  readonly #unheard = new Map<string, { readonly online: boolean; readonly sinceMs: number }>();
+  readonly #stopping = new AbortController();
+  readonly #full = new Set<string>();
   #isRunning = false;
   #running: Promise<void> = Promise.resolve();
 
@@ -66,11 +80,66 @@ export class Follower {
     return this.#running;
   }
 
+  /** Of the disk that the alarms are on. */
+  get state(): FollowState {
+    return this.#full.size > 0 ? 'disk_full' : 'ok';
+  }
+
   async #run(): Promise<void> {
-    while (this.step() > 0) {
+    const { signal } = this.#stopping;
+    for (;;) {
+      let records = 0;
+      const isDone = this.#onDisk('rows', () => {
+        records = this.step();
+      });
+      if (isDone ? records === 0 : signal.aborted) return;
       // Between batches the API, timers and confirmations have their turn.
-      await this.#clock.sleep(0, new AbortController().signal);
+      await this.#clock.sleep(isDone ? 0 : FULL_RETRY_MS, signal);
     }
+  }
+
+  /** False when the disk had no room: then nothing was done. */
+  #onDisk(what: 'rows' | 'clock' | 'presence', work: () => void): boolean {
+    try {
+      work();
+      this.#full.delete(what);
+      return true;
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#full.add(what);
+      return false;
+    }
+  }
+
+  /** Once a second: what is due by the clock, and what a full disk kept back. */
+  tick(nowMs: number): void {
+    this.#hear();
+    this.#onDisk('clock', () => this.#told(this.#options.alarms.tick(nowMs)));
+  }
+
+  /** What the broker knows of a gateway's connection, each time it changes. */
+  presence(gateway: string, online: boolean, sinceMs: number): void {
+    this.#unheard.set(gateway, { online, sinceMs });
+    this.#hear();
+  }
+
+  #hear(): void {
+    for (const [gateway, { online, sinceMs }] of this.#unheard) {
+      const take = () => this.#told(this.#options.alarms.presence(gateway, online, sinceMs));
+      if (!this.#onDisk('presence', take)) return;
+      this.#unheard.delete(gateway);
+    }
+  }
+
+  #told(events: readonly AlarmEvent[]): void {
+    if (events.length === 0) return;
+    this.tell(events);
+    this.#options.onAlarms();
+  }
+
+  /** Waits for room no more; what is left waits in the inbox. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   /**
@@ -94,7 +163,7 @@ export class Follower {
 
   /** One batch; returns how many records it had. */
   step(): number {
-    const { reader, alarms, current, onPassed, onAlarms } = this.#options;
+    const { reader, alarms, current, onPassed } = this.#options;
     const rows = reader.rowsAfter(alarms.cursor, BATCH_BYTES_MAX);
     if (rows.length === 0) return 0;
     const records = rows.map((row) => reader.decode(row));
@@ -108,10 +177,7 @@ export class Follower {
       this.#readings.add(record.readings?.count ?? 0);
       if (record.readings && !record.isState) this.#publish(record, record.readings);
     }
-    if (events.length > 0) {
-      this.tell(events);
-      onAlarms();
-    }
+    this.#told(events);
     onPassed(alarms.cursor);
     return rows.length;
   }

@@ -125,6 +125,31 @@ test('queued, sent, accepted and confirmed are four things with four times', asy
   ]);
 });
 
+test('what the disk had no room for is not taken for done: the next is told as soon as there is room', async () => {
+  const second = new Desk(confirmed);
+  const setup = open({ first: new Desk(accepted), second });
+  const transact = setup.tables.transact.bind(setup.tables);
+  let isFull = false;
+  setup.tables.transact = (work) =>
+    transact(() => {
+      const result = work();
+      const full = { code: 'ERR_SQLITE_ERROR', errcode: 13 };
+      if (isFull) throw Object.assign(new Error('database or disk is full'), full);
+      return result;
+    });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(59_000);
+  isFull = true;
+  await setup.clock.advance(10_000);
+  expect(ledger(setup)).toEqual(['a.raised first accepted']);
+  expect(second.sent).toEqual([]);
+  isFull = false;
+  await setup.clock.advance(2_000);
+  expect(second.sent).toEqual(['a.raised']);
+  expect(ledger(setup)).toEqual(['a.raised first undelivered', 'a.raised second confirmed']);
+});
+
 test('what nobody confirms in a minute is undelivered, and the next in the chain is told under the same id', async () => {
   const first = new Desk(accepted);
   const second = new Desk(confirmed);

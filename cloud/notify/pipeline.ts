@@ -24,8 +24,7 @@ import type { Alarm, AlarmTables, Outgoing } from '../alarms/tables.ts';
 import type { DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
 import type { Delivery, Notifier, Outcome } from './notifier.ts';
 import { deliveryId } from './notifier.ts';
-import type { Route } from './route.ts';
-import { fits, NOBODY } from './route.ts';
+import { firstOf, fits, NOBODY, type Planned, type Route } from './route.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
@@ -56,13 +55,6 @@ interface Open {
   isSending: boolean;
 }
 
-interface Planned {
-  readonly receiver: string;
-  readonly route: string;
-  readonly step: number;
-  readonly why: string | null;
-}
-
 export class Pipeline {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -71,6 +63,7 @@ export class Pipeline {
   readonly #open = new Map<number, Open>();
   readonly #gone: Set<string>;
   readonly #counters: Record<'sent' | 'accepted' | 'confirmed' | 'undelivered' | 'failed', Counter>;
+  #following: (() => void)[] | null = null;
   #wake = new AbortController();
 
   constructor(clock: Clock, log: Log, metrics: Metrics, random: Random, options: PipelineOptions) {
@@ -108,9 +101,11 @@ export class Pipeline {
     const waiting = tables.outgoing(TAKE_MAX);
     const last = waiting.at(-1);
     if (!last) return 0;
-    const added = tables.transact(() => {
-      const entries = waiting.flatMap((notification) =>
-        this.#record(notification, this.#silence(notification, this.#route(notification))),
+    const added = this.#transact(() => {
+      const entries = waiting.flatMap((it) =>
+        this.#silence(it, this.#route(it)).flatMap((plan) =>
+          this.#add(it.transition, it.alarm, plan, it.atMs),
+        ),
       );
       tables.dropOutgoing(last.seq);
       return entries;
@@ -129,22 +124,29 @@ export class Pipeline {
     const sends = new Set<Promise<void>>();
     while (!signal.aborted) {
       this.#wake = new AbortController();
-      this.#guarded(() => {
-        while (this.take() > 0);
-        this.tick();
-      });
-      for (const delivery of this.due()) {
-        const send = this.attempt(delivery, signal)
-          .catch((error: unknown) => this.#stumble(delivery, error))
-          .finally(() => {
-            sends.delete(send);
-            this.wake();
-          });
-        sends.add(send);
+      for (const send of this.round(signal)) {
+        const ended = send.finally(() => {
+          sends.delete(ended);
+          this.wake();
+        });
+        sends.add(ended);
       }
       await this.#clock.sleep(this.#pauseMs(), AbortSignal.any([signal, this.#wake.signal]));
     }
     await Promise.all(sends);
+  }
+
+  /** Takes what is queued, escalates, begins what is to be sent; each send ends for itself. */
+  round(signal: AbortSignal): readonly Promise<void>[] {
+    try {
+      while (this.take() > 0);
+      this.tick();
+    } catch (error) {
+      this.#stumble({ number: 0, receiver: '' }, error);
+    }
+    return this.due().map((delivery) =>
+      this.attempt(delivery, signal).catch((error: unknown) => this.#stumble(delivery, error)),
+    );
   }
 
   /** What is to be sent now, level 1 first; at most SENDS_PER_RECEIVER_MAX under way a receiver. */
@@ -223,7 +225,7 @@ export class Pipeline {
     const sent = entries.filter(({ delivery }) => delivery.sentMs !== null);
     if (sent.length === 0) return 'unknown';
     if (sent.every(({ delivery }) => delivery.state === 'confirmed')) return 'already';
-    this.#options.tables.transact(() => {
+    this.#transact(() => {
       for (const entry of entries) {
         if (entry.delivery.state === 'confirmed') continue;
         if (entry.delivery.sentMs !== null) this.#close(this.#confirmed(entry.delivery, by, atMs));
@@ -238,7 +240,7 @@ export class Pipeline {
   /** Somebody has it (acknowledged at the desk): nobody further is told that it was raised. */
   handled(occurrence: string, by: string): void {
     const why = `acknowledged by ${by}`;
-    this.#options.tables.transact(() => {
+    this.#transact(() => {
       for (const { delivery, isOpen } of this.#options.ledger.of(
         deliveryId(occurrence, 'raised'),
       )) {
@@ -261,33 +263,21 @@ export class Pipeline {
 
   // Who is told. The end of an alarm is told to those who were told of its beginning.
   #route({ transition, alarm }: Outgoing): Planned[] {
-    if (transition === 'cleared') {
-      return this.#options.ledger
-        .of(deliveryId(alarm.occurrence, 'raised'))
-        .filter(({ delivery: { receiver, state } }) => receiver !== NOBODY && state !== 'silenced')
-        .map(({ delivery: { receiver, route, step } }) => ({ receiver, route, step, why: null }));
-    }
-    const planned = this.#options.routes
-      .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
-      .map(({ id, chain }) => ({ receiver: chain[0]!, route: id, step: 0, why: null }));
-    return planned.length > 0
-      ? planned
-      : [{ receiver: NOBODY, route: '', step: 0, why: 'no route' }];
+    const { ledger, routes } = this.#options;
+    if (transition === 'raised') return firstOf(routes, alarm);
+    return ledger
+      .of(deliveryId(alarm.occurrence, 'raised'))
+      .filter(({ delivery: { receiver, state } }) => receiver !== NOBODY && state !== 'silenced')
+      .map(({ delivery: { receiver, route, step } }) => ({ receiver, route, step, why: null }));
   }
 
-  #silence({ alarm, transition }: Outgoing, planned: readonly Planned[]): Planned[] {
-    const silences =
-      transition === 'raised' ? this.#options.ledger.silences(this.#clock.wallMs()) : [];
+  #silence({ alarm, transition }: Outgoing, planned: readonly Planned[]): readonly Planned[] {
+    if (transition !== 'raised') return planned;
+    const silences = this.#options.ledger.silences(this.#clock.wallMs());
     const silence = silences.find(({ match }) => fits(match, alarm));
-    return planned.map((plan) => {
-      if (silence) return { ...plan, why: `silenced by ${silence.who}: ${silence.reason}` };
-      return plan;
-    });
-  }
-
-  // Into the ledger, which has room for one row an id and receiver.
-  #record({ transition, alarm, atMs }: Outgoing, planned: readonly Planned[]): Entry[] {
-    return planned.flatMap((plan) => this.#add(transition, alarm, plan, atMs));
+    if (!silence) return planned;
+    const why = `silenced by ${silence.who}: ${silence.reason}`;
+    return planned.map((plan) => ({ ...plan, why }));
   }
 
   // Part of the caller's transaction, who admits the entries after it. A receiver that is gone
@@ -398,7 +388,7 @@ export class Pipeline {
     };
     const nextMs = open.entry.nextMs ?? (isRepeated ? nowMs : null);
     const confirmByMs = isRepeated ? nowMs + this.#options.confirmWithinMs : null;
-    const told = this.#options.tables.transact(() => {
+    const told = this.#transact(() => {
       this.#set(open, undelivered, nextMs, confirmByMs);
       return this.#passOn(delivery);
     });
@@ -410,7 +400,7 @@ export class Pipeline {
     const { id, receiver } = delivery;
     this.#counters.failed.add();
     this.#log.warn('notify_failed', { id, receiver, why: quoted(why) });
-    const told = this.#options.tables.transact(() => {
+    const told = this.#transact(() => {
       this.#close({ ...delivery, state: 'failed', why });
       // Somebody else is told at once: no confirmation can come of this one.
       return confirmByMs === null ? [] : this.#passOn(delivery);
@@ -426,14 +416,6 @@ export class Pipeline {
     if (open) open.nextMonoMs = this.#clock.monoMs() + RETRY.firstMs;
   }
 
-  #guarded(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#stumble({ number: 0, receiver: '' }, error);
-    }
-  }
-
   #confirmed(delivery: Delivery, by: string, atMs: number): Delivery {
     this.#counters.confirmed.add();
     return { ...delivery, state: 'confirmed', confirmedMs: atMs, confirmedBy: by, why: null };
@@ -446,18 +428,36 @@ export class Pipeline {
     confirmByMs: number | null = open.entry.confirmByMs,
   ): void {
     const isOpen = nextMs !== null || confirmByMs !== null;
-    const entry: Entry = { delivery, isOpen, nextMs, confirmByMs };
-    this.#options.ledger.update(entry);
-    if (isOpen) this.#watch(entry, open);
-    else this.#open.delete(delivery.number);
-    this.#tell(entry);
+    this.#write({ delivery, isOpen, nextMs, confirmByMs }, open);
   }
 
   #close(delivery: Delivery): void {
-    const entry: Entry = { delivery, isOpen: false, nextMs: null, confirmByMs: null };
+    this.#write({ delivery, isOpen: false, nextMs: null, confirmByMs: null });
+  }
+
+  // Memory follows the disk: what is part of a transaction waits until that is through.
+  #write(entry: Entry, open?: Open): void {
     this.#options.ledger.update(entry);
-    this.#open.delete(delivery.number);
-    this.#tell(entry);
+    const follow = () => {
+      if (entry.isOpen) this.#watch(entry, open);
+      else this.#open.delete(entry.delivery.number);
+      this.#tell(entry);
+    };
+    if (this.#following) this.#following.push(follow);
+    else follow();
+  }
+
+  #transact<Result>(work: () => Result): Result {
+    const following: (() => void)[] = [];
+    this.#following = following;
+    let result: Result;
+    try {
+      result = this.#options.tables.transact(work);
+    } finally {
+      this.#following = null;
+    }
+    for (const follow of following) follow();
+    return result;
   }
 
   #watch(entry: Entry, known?: Open): void {

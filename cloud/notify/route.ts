@@ -33,3 +33,19 @@ export function fits(match: Match, alarm: Alarm): boolean {
     (rules === undefined || rules.includes(alarm.rule))
   );
 }
+
+/** Somebody who is to be told: the place in the route's chain, and why not when they are not. */
+export interface Planned {
+  readonly receiver: string;
+  readonly route: string;
+  readonly step: number;
+  readonly why: string | null;
+}
+
+/** Of each route that fits the first of its chain; nobody when none does. */
+export function firstOf(routes: readonly Route[], alarm: Alarm): Planned[] {
+  const planned = routes
+    .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
+    .map(({ id, chain }) => ({ receiver: chain[0]!, route: id, step: 0, why: null }));
+  return planned.length > 0 ? planned : [{ receiver: NOBODY, route: '', step: 0, why: 'no route' }];
+}

@@ -15,6 +15,7 @@ import { isId } from '../../core/point.ts';
 import type { Random } from '../../core/random.ts';
 import { bilingual } from '../../core/text/text.ts';
 import { type MosquittoGateway, mosquittoPassword } from '../broker/mosquitto.ts';
+import { isFull } from '../inbox/file.ts';
 
 const FORMAT_VERSION = 1;
 
@@ -203,13 +204,18 @@ export class Registry {
     return Number(row?.['value'] ?? 0);
   }
 
+  /** On a disk without room the number stays behind; the next one is as good. */
   set storeRow(row: number) {
-    this.database
-      .prepare(
-        `INSERT INTO meta (key, value) VALUES ('store_row', ?)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
-      )
-      .run(String(row));
+    try {
+      this.database
+        .prepare(
+          `INSERT INTO meta (key, value) VALUES ('store_row', ?)
+           ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+        )
+        .run(String(row));
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
   }
 
   close(): void {

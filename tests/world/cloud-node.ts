@@ -59,13 +59,16 @@ export interface CloudOptions {
 
 export interface CloudDisk {
   isFull: boolean;
+  /** The disk of the registry: alarms, journal, deliveries. */
+  isRegistryFull: boolean;
   /** The store neither takes nor refuses anything. */
   isStoreHung: boolean;
 }
 
 /** SQLite's word for a disk without room. */
 function diskFull(): Error {
-  return Object.assign(new Error('database or disk is full'), { errcode: 13 });
+  const what = { code: 'ERR_SQLITE_ERROR', errcode: 13 };
+  return Object.assign(new Error('database or disk is full'), what);
 }
 
 /** The inbox with places to die at, and a disk that may be full. */
@@ -106,13 +109,14 @@ class WorldAlarms extends AlarmConsumer {
   onRecords: (records: readonly DecodedRecord[]) => void = () => {};
   onEvents: (events: readonly AlarmEvent[]) => void = () => {};
 
-  arm(life: Life): void {
+  arm(life: Life, disk: CloudDisk): void {
     this.life = life;
     const transact = this.tables.transact.bind(this.tables);
     this.tables.transact = (work) =>
       transact(() => {
         const result = work();
         life.pass('cloud before journal commit');
+        if (disk.isRegistryFull) throw diskFull();
         return result;
       });
   }
@@ -138,10 +142,30 @@ class WorldAlarms extends AlarmConsumer {
   }
 }
 
+/** The deliveries on the same disk; what is not part of a transaction is one by itself. */
+class WorldLedger extends Ledger {
+  disk!: CloudDisk;
+
+  override update(entry: Parameters<Ledger['update']>[0]): void {
+    if (this.disk.isRegistryFull) throw diskFull();
+    super.update(entry);
+  }
+}
+
+class WorldPipeline extends Pipeline {
+  life!: Life;
+
+  override take(): number {
+    const taken = super.take();
+    if (taken > 0) this.life.pass('cloud after take');
+    return taken;
+  }
+}
+
 export class CloudNode {
   readonly options: CloudOptions;
   readonly wall: WallClock = { errorMs: 0 };
-  readonly disk: CloudDisk = { isFull: false, isStoreHung: false };
+  readonly disk: CloudDisk = { isFull: false, isRegistryFull: false, isStoreHung: false };
   isWanted = true;
   store = new MemoryStore();
   life: Life;
@@ -239,7 +263,7 @@ export class Parts {
     this.#clock = new NodeClock(timeline, life, cloud.wall, timeline.nowMs - 5_000);
     this.#registry = new Registry(random, join(folder, 'registry'));
     this.alarms = new WorldAlarms(this.#registry.database);
-    this.alarms.arm(life);
+    this.alarms.arm(life, cloud.disk);
     this.alarms.onEvents = (events) => this.#heard(events);
     const rowsAbove = Math.max(this.alarms.cursor, this.#registry.storeRow);
     const path = join(folder, 'inbox', 'inbox.sqlite');
@@ -252,7 +276,7 @@ export class Parts {
     this.#storeReader = mutant.reader(new InboxReader(path));
     this.series = new Map(this.reader.entries().map((entry) => [entry.series, entry]));
     this.#ingest = this.#openIngest();
-    this.ledger = new Ledger(this.#registry.database);
+    this.ledger = Object.assign(new WorldLedger(this.#registry.database), { disk: cloud.disk });
     this.pipeline = this.#openPipeline(receivers(desk, timeline, life));
     this.alarms.onRecords = (records) => {
       for (const record of records) this.#say(`evaluates ${summary(record)}`);
@@ -276,7 +300,9 @@ export class Parts {
     this.#follower.restore(storeRow);
     this.#pass('alarms', this.alarms.cursor);
     const nowMs = this.#clock.wallMs();
-    for (const gateway of this.#cloud.options.gateways) this.alarms.presence(gateway, false, nowMs);
+    for (const gateway of this.#cloud.options.gateways) {
+      this.#follower.presence(gateway, false, nowMs);
+    }
     this.#committed(this.reader.newestRow);
     this.link.start();
     this.#tick();
@@ -299,8 +325,7 @@ export class Parts {
       onCommitted: (lastRow) => this.#committed(lastRow),
       onPresence: (changes) => {
         const nowMs = this.#clock.wallMs();
-        for (const { gateway, online } of changes) this.alarms.presence(gateway, online, nowMs);
-        this.#notify();
+        for (const { gateway, online } of changes) this.#follower.presence(gateway, online, nowMs);
       },
       onClone: ({ gateway, kind }) => {
         witness.clones++;
@@ -314,14 +339,21 @@ export class Parts {
 
   #openPipeline(notifiers: ReadonlyMap<string, Notifier>): Pipeline {
     const log = this.#log();
-    return new Pipeline(this.#clock, log, new Metrics(), this.#cloud.options.random, {
-      tables: this.alarms.tables,
-      ledger: this.ledger,
-      receivers: notifiers,
-      routes: [{ id: 'all', match: {}, chain: [...notifiers.keys()] }],
-      confirmWithinMs: CONFIRM_WITHIN_MS,
-      onChange: () => {},
-    });
+    const pipeline = new WorldPipeline(
+      this.#clock,
+      log,
+      new Metrics(),
+      this.#cloud.options.random,
+      {
+        tables: this.alarms.tables,
+        ledger: this.ledger,
+        receivers: notifiers,
+        routes: [{ id: 'all', match: {}, chain: [...notifiers.keys()] }],
+        confirmWithinMs: CONFIRM_WITHIN_MS,
+        onChange: () => {},
+      },
+    );
+    return Object.assign(pipeline, { life: this.#life });
   }
 
   #openFollower(): Follower {
@@ -366,7 +398,7 @@ export class Parts {
       reader: this.#storeReader,
       onPassed: (row) => {
         life.pass('cloud after store');
-        this.#registry.storeRow = row;
+        if (!disk.isRegistryFull) this.#registry.storeRow = row;
         this.#pass('store', row);
       },
       onMissing: (first, last) => this.#say(`rows ${first}-${last} are missing`),
@@ -403,8 +435,7 @@ export class Parts {
 
   #tick(): void {
     this.#send(this.#ingest.tick());
-    const events = this.alarms.tick(this.#clock.wallMs());
-    this.#follower.tell(events);
+    this.#follower.tick(this.#clock.wallMs());
     this.#notify();
     this.#clock.after(TICK_MS, () => this.#tick());
   }
@@ -438,14 +469,9 @@ export class Parts {
   }
 
   #pump(): void {
-    while (this.pipeline.take() > 0) this.#life.pass('cloud after take');
-    this.pipeline.tick();
     const signal = new AbortController().signal;
-    for (const delivery of this.pipeline.due()) {
-      void this.pipeline
-        .attempt(delivery, signal)
-        .then(() => this.#notify())
-        .catch((error: unknown) => this.#failed(error));
+    for (const send of this.pipeline.round(signal)) {
+      void send.then(() => this.#notify()).catch((error: unknown) => this.#failed(error));
     }
   }
 

@@ -70,6 +70,7 @@ export type Fault =
     }
   | { readonly kind: 'full-disk'; readonly who: string; readonly forMs: number }
   | { readonly kind: 'full-cloud-disk'; readonly forMs: number }
+  | { readonly kind: 'full-registry-disk'; readonly forMs: number }
   | { readonly kind: 'store-hung'; readonly forMs: number }
   | {
       readonly kind: 'old-card';
@@ -233,6 +234,10 @@ const draws: Draws = {
     who: gatewayOf(draw),
     bytesMax: pick(draw.random, [40, 56, 72]) * 1024,
     forMs: pickInteger(draw.random, 20_000, 60_000),
+  }),
+  'full-registry-disk': ({ random }) => ({
+    kind: 'full-registry-disk',
+    forMs: pickInteger(random, 2_000, 40_000),
   }),
   reorder: ({ random }) => ({
     kind: 'reorder',

@@ -211,7 +211,7 @@ export class World {
     for (const edge of [...this.edges.values()]) {
       if (edge.name !== edge.options.gateway) this.#endTwin(edge);
     }
-    Object.assign(this.cloud.disk, { isFull: false, isStoreHung: false });
+    Object.assign(this.cloud.disk, { isFull: false, isRegistryFull: false, isStoreHung: false });
     for (const edge of this.edges.values()) {
       Object.assign(edge.disk, { isFull: false, slowMs: 0 });
       Object.assign(edge, { poison: 0, poisonParts: 0, poisonPartsSent: 0 });
@@ -310,6 +310,10 @@ export class World {
       case 'full-cloud-disk':
         this.cloud.disk.isFull = true;
         later(fault.forMs, () => Object.assign(this.cloud.disk, { isFull: false }));
+        return;
+      case 'full-registry-disk':
+        this.cloud.disk.isRegistryFull = true;
+        later(fault.forMs, () => Object.assign(this.cloud.disk, { isRegistryFull: false }));
         return;
       case 'store-hung':
         this.cloud.disk.isStoreHung = true;
