@@ -60,7 +60,7 @@ export class SimulatedDevice implements RegisterBank {
       }
     }
     for (const point of profile.points) {
-      const initial = initialOf(point);
+      const initial = initialOf(point, profile.points);
       if (initial !== null) this.set(point.id, initial);
     }
   }
@@ -193,8 +193,11 @@ function tableBank(
   };
 }
 
-function initialOf({ definition, states }: ProfilePoint): SimulatedValue | null {
-  const [state] = states.keys();
+function initialOf(point: ProfilePoint, all: readonly ProfilePoint[]): SimulatedValue | null {
+  const { id, definition, states } = point;
+  const mode = all.find(({ auxiliary }) => auxiliary?.mode?.point === id)?.auxiliary?.mode;
+  // A device starts in service, whatever its first state is.
+  const state = [...states.keys()].find((raw) => mode?.states.get(Number(raw)) !== false);
   if (state !== undefined) return state;
   if (definition.type === 'boolean') return false;
   if (definition.type === 'text') return null; // Registers of 0 are an empty text.
