@@ -18,6 +18,7 @@
 //   nothing overlooked          a condition that held for its delay and was read all the while is
 // an
 //                               alarm; seen live it is a page, in time.
+//   paged in time, times are true   see times.ts.
 //   nothing invented            an alarm has an excursion behind it.
 //   history pages nobody        who is paged, is paged for what holds now.
 //   state is true               when all is calm, an alarm is active where its condition holds.
@@ -32,7 +33,10 @@ import { engineering } from '../../core/point.ts';
 import { SCALES } from './city.ts';
 import type { PlantPoint } from './plant.ts';
 import { couldShow, isBeyondAt, NO_DATA_MS, pointKey, told } from './plant.ts';
+
+import { checkBegan, checkPaged, isTrueLabel, labelOf } from './times.ts';
 import type { EpochFacts, Witness, WitnessedRecord } from './witness.ts';
+
 import { rawBehind } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -327,7 +331,7 @@ async function checkReadings(world: World, store: Store): Promise<void> {
   }
 }
 
-type Expected = Map<string, { readonly value: number | null; readonly facts: EpochFacts }>;
+type Expected = Map<string, { readonly value: number | null; readonly labelMs: number }>;
 
 /** By point, then by epoch and time. */
 function expectedReadings({ witness }: World): Map<string, Expected> {
@@ -341,7 +345,7 @@ function expectedReadings({ witness }: World): Map<string, Expected> {
         const of = expected.get(key) ?? new Map();
         expected.set(key, of);
         const value = raw === null ? null : engineering(raw, setting.scale, 0);
-        of.set(`${facts.epoch} ${monoMs}`, { value, facts });
+        of.set(`${facts.epoch} ${monoMs}`, { value, labelMs: labelOf(facts, record, monoMs) });
         const atMs = facts.openedMs + monoMs;
         if (raw !== null && !couldShow(setting.point, raw, atMs)) {
           const { code, atMs: tickMs } = told(raw);
@@ -360,7 +364,7 @@ function checkSeries(
   readings: StoredReadings,
   expected: Expected,
 ) {
-  const { count, epochs, epochAt, monoMs, values } = readings;
+  const { count, epochs, epochAt, monoMs, atMs, values } = readings;
   let doubled = 0;
   for (let at = 0; at < count; at++) {
     const name = `${epochs[epochAt[at]!]} ${monoMs[at]}`;
@@ -369,6 +373,9 @@ function checkSeries(
     else if (!Object.is(known.value ?? Number.NaN, values[at]!)) {
       const what = `${key} ${name} is ${values[at]} and was ${known.value}`;
       witness.problem('own point, own scale', what);
+    } else if (!isTrueLabel(atMs[at]!, known.labelMs)) {
+      const what = `${key} ${name} is labelled ${atMs[at]}, not ${known.labelMs}`;
+      witness.problem('times are true', what);
     }
     expected.delete(name);
   }
@@ -423,6 +430,7 @@ function checkAlarms(world: World): void {
       witness.problem('nothing invented', what);
       continue;
     }
+    checkBegan(world, alarm, point, atMs!);
     const key = `${alarm.key} ${at}`;
     byExcursion.set(key, [...(byExcursion.get(key) ?? []), alarm]);
   }
@@ -430,13 +438,14 @@ function checkAlarms(world: World): void {
     if (!point.hasRule || witness.twins.has(point.gateway)) continue;
     point.excursions.forEach((_, at) => {
       checkExcursion(world, point, at, byExcursion.get(`${pointKey(point)} ${at}`) ?? []);
+      checkPaged(world, point, at);
     });
   }
   checkHistory(world, alarms, points);
 }
 
 /** Beginnings that are no reading's: where a rule changed, or history was joined. */
-function labelled({ witness }: World, { beganMs }: Alarm, point: PlantPoint): number | null {
+export function labelled({ witness }: World, { beganMs }: Alarm, point: PlantPoint): number | null {
   for (const { gateway, offsets, openedMs, endMs } of witness.epochs.values()) {
     if (gateway !== point.gateway) continue;
     for (const offsetMs of offsets) {
@@ -449,7 +458,7 @@ function labelled({ witness }: World, { beganMs }: Alarm, point: PlantPoint): nu
 }
 
 /** Place of the excursion that was on, or had been a moment before an answer came. */
-function excursionAt({ excursions, periodMs }: PlantPoint, atMs: number): number {
+export function excursionAt({ excursions, periodMs }: PlantPoint, atMs: number): number {
   return excursions.findIndex(
     ({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs + 2 * periodMs + 2_000,
   );
@@ -473,7 +482,7 @@ function checkExcursion(world: World, point: PlantPoint, at: number, alarms: rea
  * Whether a good reading showed the point clear for its off-delay between an excursion and the one
  * before.
  */
-function wasSeenClear({ witness }: World, point: PlantPoint, at: number): boolean {
+export function wasSeenClear({ witness }: World, point: PlantPoint, at: number): boolean {
   const { toMs } = point.excursions[at - 1]!;
   const { fromMs } = point.excursions[at]!;
   const needMs = point.offDelayMs + 3 * point.periodMs;
@@ -513,9 +522,23 @@ function isReadAllTheWhile({ witness }: World, point: PlantPoint, at: number): b
 }
 
 /** History from before a change of configuration may be in other units than the rules are. */
-function isInOldTerms(epochs: Iterable<EpochFacts>, point: PlantPoint, fromMs: number): boolean {
+export function isInOldTerms(
+  epochs: Iterable<EpochFacts>,
+  point: PlantPoint,
+  fromMs: number,
+): boolean {
   const own = [...epochs].filter(({ gateway }) => gateway === point.gateway);
   return own.some(({ openedMs, setting }) => openedMs > fromMs && setting !== own[0]!.setting);
+}
+
+/** One epoch read the point at every period from a time to another, as far as it can tell. */
+export function wasReadThrough(
+  { sealed, openedMs }: EpochFacts,
+  point: PlantPoint,
+  fromMs: number,
+  toMs: number,
+): boolean {
+  return !hasTrouble(sealed, point, openedMs, fromMs, toMs);
 }
 
 /** A bad reading or a missed poll of any point of the gateway in or shortly before the time. */
@@ -571,7 +594,9 @@ function checkHistory(
   points: ReadonlyMap<string, PlantPoint>,
 ): void {
   const byName = new Map(alarms.map((alarm) => [alarm.occurrence, alarm]));
-  for (const { occurrence, atMs, newest } of witness.raised) {
+  for (const { occurrence, atMs, newest, isFirstHeard } of witness.raised) {
+    // How old the first is that a cloud hears after it lost its store, nobody can tell it.
+    if (isFirstHeard) continue;
     const alarm = byName.get(occurrence);
     const point = alarm && points.get(alarm.key);
     if (!alarm || !point || alarm.rule !== 'high' || !newest || newest.isBeyond) continue;

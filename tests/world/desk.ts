@@ -71,9 +71,13 @@ export class Desk {
     }
   }
 
-  noteRaised({ key, occurrence }: Alarm): void {
+  noteRaised({ key, occurrence, gateway }: Alarm): void {
+    const { nowMs } = this.#timeline;
     const newest = this.#newest.get(key) ?? null;
-    this.#witness.raised.push({ occurrence, atMs: this.#timeline.nowMs, newest });
+    const own = [...this.#witness.epochs.values()].filter((it) => it.gateway === gateway);
+    const isNews = own.some(({ heardMs }) => heardMs !== null && nowMs - heardMs < 1_000);
+    const isFirstHeard = isNews && this.#witness.wipes > 0;
+    this.#witness.raised.push({ occurrence, key, isFirstHeard, atMs: nowMs, newest });
   }
 
   page({ id, receiver }: Delivery): Page {

@@ -2,7 +2,7 @@
 // is a way such systems have really been built.
 import type { AlarmConsumer } from '../../cloud/alarms/consumer.ts';
 import type { InboxCore } from '../../cloud/inbox/core.ts';
-import type { DecodedRecord, SeriesEntry } from '../../cloud/inbox/decoded.ts';
+import type { DecodedRecord, Dictionary, SeriesEntry } from '../../cloud/inbox/decoded.ts';
 import type { InboxReader } from '../../cloud/inbox/reader.ts';
 import type { Store } from '../../cloud/store/store.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -157,6 +157,56 @@ const laneTrusted = (): Mutant => ({
   },
 });
 
+const PAGE_LATE_MS = 25_000;
+
+/** A page is withheld for a while, against alarms that come and go. */
+const pageWithheld = (): Mutant => ({
+  ...healthy,
+  name: 'page withheld',
+  alarms: (alarms) => {
+    const apply = alarms.apply.bind(alarms);
+    const later = (entry: SeriesEntry): SeriesEntry => {
+      const rules = entry.definition.rules.map((rule) => ({
+        ...rule,
+        onDelayMs: rule.onDelayMs + PAGE_LATE_MS,
+      }));
+      return { ...entry, definition: { ...entry.definition, rules } };
+    };
+    const slow = (dictionary: Dictionary): Dictionary => ({
+      ...dictionary,
+      entries: dictionary.entries.map(later),
+    });
+    alarms.apply = (records, nowMs) => {
+      const slowed = records.map((record) => ({
+        ...record,
+        manifest: record.manifest && slow(record.manifest),
+        ...(record.dictionary && { dictionary: slow(record.dictionary) }),
+      }));
+      return apply(slowed, nowMs);
+    };
+    return alarms;
+  },
+});
+
+/** Labels are made with the clock of the epoch that a gateway had first. */
+const labelOfFirstEpoch = (): Mutant => ({
+  ...healthy,
+  name: 'label taken from the wrong epoch',
+  reader: (reader) => {
+    const decode = reader.decode.bind(reader);
+    const offsets = new Map<string, number>();
+    reader.decode = (row) => {
+      const record = decode(row);
+      const offsetMs = offsets.get(row.gateway) ?? record.clock.wallOffsetMs;
+      if (!row.note) offsets.set(row.gateway, offsetMs);
+      if (!record.readings) return record;
+      const atMs = record.readings.monoMs.map((monoMs) => monoMs + offsetMs);
+      return { ...record, readings: { ...record.readings, atMs } };
+    };
+    return reader;
+  },
+});
+
 /** Made anew for each world: some of them remember. */
 export const mutants: readonly (() => Mutant)[] = [
   ackBeforeCommit,
@@ -165,4 +215,6 @@ export const mutants: readonly (() => Mutant)[] = [
   latestBirth,
   wallWatermark,
   laneTrusted,
+  pageWithheld,
+  labelOfFirstEpoch,
 ];

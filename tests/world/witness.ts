@@ -6,7 +6,7 @@ import { isBad } from '../../core/quality.ts';
 import type { Entry } from '../../edge/outbox/batch.ts';
 import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import type { Epoch, Gap } from '../../protocols/uplink/record.ts';
-import type { GatewaySetting, PlantPoint, PointSetting } from './plant.ts';
+import type { GatewaySetting, PlantPoint, PointSetting, Span } from './plant.ts';
 import { pointsOf, told } from './plant.ts';
 
 export interface WitnessedReading {
@@ -31,6 +31,10 @@ export interface WitnessedRecord {
   readonly isState: boolean;
   /** It brings a part of a dictionary. */
   readonly isPart: boolean;
+  /** What its clock said when it was sealed. */
+  readonly clock: { readonly offsetMs: number; readonly isUnknown: boolean };
+  /** Monotonic times at which its epoch learned the time, as it tells. */
+  readonly learnedMonoMs: readonly number[];
 }
 
 /** Of the collector, in readings, at the end of a life or at the last look. */
@@ -60,6 +64,8 @@ export class EpochFacts {
   /** Labels its clock has given: wall minus monotonic time. */
   readonly offsets = new Set<number>();
   lastCommitMs: number;
+  /** When the present inbox of the cloud took its first record. */
+  heardMs: number | null = null;
   endMs: number | null = null;
   end: 'clean' | 'killed' | null = null;
   counts: PollerCounts = { due: 0, taken: 0, missed: 0 };
@@ -94,6 +100,9 @@ export interface Page {
 
 export interface Raised {
   readonly occurrence: string;
+  readonly key: string;
+  /** By a cloud that had lost its store, from the first it heard of the gateway again. */
+  readonly isFirstHeard: boolean;
   readonly atMs: number;
   /** Of the newest reading of its point that the alarms had: when it was true, and whether beyond. */
   readonly newest: { readonly atMs: number; readonly isBeyond: boolean } | null;
@@ -107,6 +116,8 @@ export class Witness {
   /** By point: the newest value that was shown as current, by the tick in it. */
   readonly shown = new Map<string, number>();
   readonly twins = new Set<string>();
+  /** When something was wrong, whoever it concerned. */
+  readonly faults: Span[] = [];
   clones = 0;
   wipes = 0;
   readonly trace: string[] = [];
@@ -122,6 +133,10 @@ export class Witness {
     if (!this.#isVerbose) return;
     const seconds = (this.#nowMs() / 1000).toFixed(3).padStart(9);
     this.trace.push(`${seconds} ${who.padEnd(8)} ${what}`);
+  }
+
+  faulty(forMs: number): void {
+    this.faults.push({ fromMs: this.#nowMs(), toMs: this.#nowMs() + forMs });
   }
 
   problem(checker: string, what: string): void {
@@ -144,6 +159,7 @@ export class Witness {
     if (facts.sealed.has(sequence)) return null;
     const {
       clock,
+      clockSteps,
       isState,
       gaps,
       coverage,
@@ -167,7 +183,12 @@ export class Witness {
       }));
     const counts = { sequence, taken, unchanged };
     const isPart = dictionary !== null;
-    const record = { ...counts, readings, gaps, failures, isState, isPart };
+    const stamp = { offsetMs: clock.wallOffsetMs, isUnknown: clock.state === 'unknown' };
+    const learnedMonoMs = clockSteps
+      .filter(({ state }) => state !== 'unknown')
+      .map(({ monoMs }) => monoMs);
+    const told = { readings, gaps, failures, isState, isPart, clock: stamp, learnedMonoMs };
+    const record = { ...counts, ...told };
     facts.sealed.set(sequence, record);
     return record;
   }
@@ -179,12 +200,17 @@ export class Witness {
 
   /** The cloud's inbox has it on disk. */
   stored(epoch: Epoch, sequence: number): void {
-    this.epochs.get(epoch)?.stored.add(sequence);
+    const facts = this.epochs.get(epoch);
+    facts?.stored.add(sequence);
+    if (facts) facts.heardMs ??= this.#nowMs();
   }
 
   storeWiped(): void {
     this.wipes++;
-    for (const facts of this.epochs.values()) facts.stored.clear();
+    for (const facts of this.epochs.values()) {
+      facts.stored.clear();
+      facts.heardMs = null;
+    }
     this.shown.clear();
   }
 }

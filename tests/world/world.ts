@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pickInteger, type Random, seededRandom } from '../../core/random.ts';
+import { KEEPALIVE_SECONDS } from '../../protocols/uplink/topics.ts';
 import { calm, SimBroker } from './broker.ts';
 import { checkAfter, checkSettled, checkShown } from './checkers.ts';
 import { buildCity, type CityGateway, SCALES } from './city.ts';
@@ -143,6 +144,7 @@ export class World {
   #reviveEdge(edge: EdgeNode): void {
     if (!edge.isWanted) return;
     const { downMs, boot = 'right' } = this.#restartMs.get(edge.name) ?? { downMs: 2_000 };
+    this.witness.faulty(downMs);
     this.timeline.after(downMs, () => {
       if (!edge.isWanted || edge.life.isAlive) return;
       this.#bootClock(edge, boot);
@@ -169,6 +171,7 @@ export class World {
   #reviveCloud(): void {
     if (!this.cloud.isWanted) return;
     const { downMs } = this.#restartMs.get('cloud') ?? { downMs: 2_000 };
+    this.witness.faulty(downMs);
     this.timeline.after(downMs, () => {
       if (this.cloud.isWanted) void this.cloud.start();
     });
@@ -270,6 +273,7 @@ export class World {
 
   #strike(fault: Fault): void {
     this.witness.say('world', JSON.stringify(fault));
+    this.witness.faulty(lengthOf(fault));
     const { timeline, broker } = this;
     const later = (ms: number, undo: () => void) =>
       timeline.after(ms, () => {
@@ -411,6 +415,7 @@ export class World {
     this.timeline.after(afterMs, () => {
       if (this.#isHealed || !edge.isWanted) return;
       this.#restartMs.set(edge.name, { downMs });
+      this.witness.faulty(downMs);
       edge.isWanted = false;
       edge.kill();
       edge.replaceCard(image);
@@ -465,6 +470,12 @@ export class World {
 
 /** A page and the manifest that lists it. */
 const PARTS_POISONED = 2;
+
+/** A connection that is half open ends with the keepalive; other faults last or are moments. */
+function lengthOf(fault: Fault): number {
+  if (fault.kind === 'half-open') return 2 * KEEPALIVE_SECONDS * 1000;
+  return 'forMs' in fault ? fault.forMs : 'downMs' in fault ? fault.downMs : 0;
+}
 
 const OPEN_RECORDS_MAX = 6;
 
