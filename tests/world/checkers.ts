@@ -142,7 +142,7 @@ export async function checkAfter(world: World): Promise<void> {
 }
 
 function checkPoller({ witness }: World, facts: EpochFacts): void {
-  const { counts, end, endMs, settings, openedMs, gateway, epoch, sealed } = facts;
+  const { counts, end, endMs, stoppedMs, settings, openedMs, gateway, epoch, sealed } = facts;
   if (end === null || endMs === null) return;
   const name = `${gateway} ${epoch}`;
   const running = counts.due - counts.taken - counts.missed;
@@ -154,7 +154,7 @@ function checkPoller({ witness }: World, facts: EpochFacts): void {
       `${name}: ${due} due, ${taken} taken, ${missed} missed`,
     );
   }
-  const ranMs = endMs - openedMs;
+  const ranMs = (stoppedMs ?? endMs) - openedMs;
   const byPeriod = settings.reduce((sum, { point }) => sum + ranMs / point.periodMs, 0);
   if (counts.due > byPeriod + 2 * settings.length || counts.due < byPeriod - 3 * settings.length) {
     if (ranMs > 1_000) {

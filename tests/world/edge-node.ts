@@ -287,6 +287,7 @@ export class EdgeNode {
     const { agent, facts, life } = this;
     if (!agent || !facts) return;
     const { timeline } = this.options;
+    facts.stoppedMs = timeline.nowMs;
     const stopped = agent.close(drainMs).then(() => {
       if (!life.isAlive) return;
       facts.counts = { ...agent.counters() };

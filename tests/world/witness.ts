@@ -67,6 +67,8 @@ export class EpochFacts {
   /** When the present inbox of the cloud took its first record. */
   heardMs: number | null = null;
   endMs: number | null = null;
+  /** When it was told to end in order: from then on nothing more is due. */
+  stoppedMs: number | null = null;
   end: 'clean' | 'killed' | null = null;
   counts: PollerCounts = { due: 0, taken: 0, missed: 0 };
   /** What was on its card only is gone with the card. */
