@@ -27,6 +27,9 @@ const BATCH_BYTES_MAX = 64 * 1024;
 /** A full disk is asked again after this long. */
 const FULL_RETRY_MS = 1_000;
 
+/** Dictionaries remembered as met; beyond it they are looked through once more. */
+const MET_MAX = 10_000;
+
 export type FollowState = 'ok' | 'disk_full';
 
 export interface FollowOptions {
@@ -51,6 +54,8 @@ export class Follower {
   readonly #unheard = new Map<string, { readonly online: boolean; readonly sinceMs: number }>();
   readonly #stopping = new AbortController();
   readonly #full = new Set<string>();
+  /** Gateways and the dictionaries that records of them went by. */
+  readonly #met = new Set<string>();
   #isRunning = false;
   #running: Promise<void> = Promise.resolve();
 
@@ -169,9 +174,7 @@ export class Follower {
     const records = rows.map((row) => reader.decode(row));
     const events = alarms.apply(records, this.#clock.wallMs());
     for (const record of records) {
-      for (const entry of record.manifest?.entries ?? []) {
-        this.#options.series.set(entry.series, entry);
-      }
+      this.#define(record);
       current.apply(record, (epoch) => alarms.orderOf(record.row.gateway, epoch));
       this.#records.add();
       this.#readings.add(record.readings?.count ?? 0);
@@ -180,6 +183,19 @@ export class Follower {
     this.#told(events);
     onPassed(alarms.cursor);
     return rows.length;
+  }
+
+  // By the record that brings a dictionary; where none did, by the first that goes by it.
+  #define({ row, manifest, dictionary }: DecodedRecord): void {
+    const { series } = this.#options;
+    for (const entry of manifest?.entries ?? []) series.set(entry.series, entry);
+    const key = `${row.gateway} ${dictionary?.hash}`;
+    if (!dictionary || this.#met.has(key)) return;
+    if (this.#met.size >= MET_MAX) this.#met.clear();
+    this.#met.add(key);
+    for (const entry of dictionary.entries) {
+      if (!series.has(entry.series)) series.set(entry.series, entry);
+    }
   }
 
   /** Alarm events, however they came about, on the live stream. */

@@ -66,9 +66,10 @@ export function batchOf(given: readonly DecodedRecord[], catalogue: Catalogue): 
     (record) => record.row.note || catalogue.take(sourceOf(record, catalogue), record.row.sequence),
   );
   const relabels: Relabel[] = [];
-  for (const { row, clock, clockSteps, manifest } of records) {
+  for (const { row, clock, clockSteps, manifest, dictionary } of records) {
     const { order } = catalogue.source(row.gateway, row.epoch, clock.state === 'unknown');
     for (const entry of manifest?.entries ?? []) catalogue.define(entry, order, row.sequence);
+    if (dictionary) catalogue.meet(row.gateway, dictionary, order, row.sequence);
     for (const step of clockSteps) {
       const relabel = catalogue.step(row.gateway, row.epoch, step);
       if (relabel) relabels.push(relabel);

@@ -7,7 +7,7 @@ import { RangeSet } from '../../core/ranges.ts';
 import type { ClockStep, Epoch } from '../../protocols/uplink/record.ts';
 import type { EpochLine, HeardRow } from '../epochs.ts';
 import { hear, lineOf, newLine, orderOf } from '../epochs.ts';
-import type { SeriesEntry } from '../inbox/decoded.ts';
+import type { Dictionary, SeriesEntry } from '../inbox/decoded.ts';
 
 /** One epoch, once for what it took while its clock was unknown and once for the rest. */
 export interface Source {
@@ -64,6 +64,9 @@ export interface Added {
   readonly special: readonly number[];
 }
 
+/** Dictionaries remembered as met; beyond it they are looked through once more. */
+const MET_MAX = 10_000;
+
 interface Applied {
   /** With the number of the source. */
   readonly applied: readonly (Range & { readonly source: number })[];
@@ -84,6 +87,8 @@ export class Catalogue {
   readonly #setsBySeries = new Map<number, number[]>();
   readonly #stepsByEpoch = new Map<string, KnownStep[]>();
   readonly #definitions = new Map<number, Definition>();
+  /** Gateways and the dictionaries that records of them went by. */
+  readonly #met = new Set<string>();
   readonly #applied = new Map<string, RangeSet>();
   readonly #special = new Set<number>();
   #added = nothingAdded();
@@ -223,6 +228,20 @@ export class Catalogue {
     const definition = { entry, order, sequence };
     this.#definitions.set(entry.series, definition);
     this.#added.series.push(definition);
+  }
+
+  /**
+   * Defines what no record brought: a gateway whose dictionary was known by its hash, or came
+   * damaged first, has readings before it has a definition.
+   */
+  meet(gateway: string, { hash, entries }: Dictionary, order: number, sequence: number): void {
+    const key = `${gateway} ${hash}`;
+    if (this.#met.has(key)) return;
+    if (this.#met.size >= MET_MAX) this.#met.clear();
+    this.#met.add(key);
+    for (const entry of entries) {
+      if (!this.#definitions.has(entry.series)) this.define(entry, order, sequence);
+    }
   }
 
   entry(series: number): SeriesEntry | undefined {

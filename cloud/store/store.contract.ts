@@ -654,6 +654,20 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
       });
     });
 
+    test('a series that no record defined is known by the first reading of its dictionary', async () => {
+      const entries = [entryOf(2), entryOf(1, 'text')];
+      const dictionary = { hash: 'cd'.repeat(16), entries };
+      const first = { ...recordOf({ row: 1, readings: [[2, 5, 1.5]] }), dictionary };
+      await bench.store.apply([first], 1);
+      // What is known already is not changed by a record that only goes by a dictionary.
+      const other = { hash: 'ef'.repeat(16), entries: [entryOf(2, 'number', 500)] };
+      const next = { ...recordOf({ row: 2, readings: [[2, 6, 2.5]] }), dictionary: other };
+      await bench.store.apply([next], 2);
+      await atEveryAge(async () => {
+        expect(await bench.store.series()).toEqual([entryOf(1, 'text'), entryOf(2)]);
+      });
+    });
+
     test('buckets equal a plain computation over the readings, whatever they are', async () => {
       const reading = fc.record({
         monoMs: fc.integer({ min: 0, max: 5000 }),
