@@ -98,6 +98,14 @@ devices:
   expect(rendered(text)).toContain('did you mean honeywell/sensepoint-xcd?');
 });
 
+test('a link named like something every object has is unknown', () => {
+  for (const name of ['constructor', 'valueof', 'tostring']) {
+    expect(wrong(`${head}${device(`id: g1, link: ${name}`)}`)).toContainEqual(
+      expect.stringContaining('unknown-link'),
+    );
+  }
+});
+
 test('unknown keys, wrong forms and missing keys are shown where they are, with what was meant', () => {
   const text = fine.replace('area: east, ', '').replace('id: gas-1', 'id: Gas 1, pol: 5s');
   expect(wrong(text)).toEqual(['2:1 missing-key', '8:48 not-an-id', '8:55 unknown-key']);

@@ -164,7 +164,7 @@ function readDevices(
     if (ids.has(device.id))
       problems.add([...path, 'id'], 'duplicate-device', { device: device.id });
     ids.add(device.id);
-    const link = source.links[device.link];
+    const link = Object.hasOwn(source.links, device.link) && source.links[device.link];
     if (!link) {
       unknownLink(device, Object.keys(source.links), [...path, 'link'], problems);
       return;

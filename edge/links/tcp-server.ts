@@ -20,6 +20,7 @@ import { bilingual } from '../../core/text/text.ts';
 import type { Link, Pace } from '../../protocols/driver.ts';
 import type { AnswerBytes } from './heartbeat.ts';
 import { HeartbeatFilter } from './heartbeat.ts';
+import { unitNamed } from './registration.ts';
 import type { EndableLink } from './tcp.ts';
 import { KEEPALIVE_AFTER_MS, linkOver } from './tcp.ts';
 
@@ -149,7 +150,7 @@ export class DialInServer {
       this.#refuse(socket, 'silent', `does not register in ${seconds} s: ${shown(said)}`);
     });
     const onData = (bytes: Uint8Array) => {
-      const unit = this.#named(said, bytes);
+      const unit = unitNamed(this.#units.values(), said, bytes);
       if (unit === 'more') {
         said = Uint8Array.of(...said, ...bytes); // Shorter than the longest identity.
         return;
@@ -166,23 +167,6 @@ export class DialInServer {
     };
     socket.on('data', onData);
     socket.on('close', onLeft);
-  }
-
-  /**
-   * Whose packet `said` and `bytes` begin with; null when nobody's, `more` when it may become one.
-   */
-  #named(said: Uint8Array, bytes: Uint8Array): Unit | 'more' | null {
-    let result: 'more' | null = null;
-    const have = said.length + bytes.length;
-    const byteAt = (at: number) => (at < said.length ? said[at] : bytes[at - said.length]);
-    for (const unit of this.#units.values()) {
-      const { identity } = unit;
-      const length = Math.min(have, identity.length);
-      if (!identity.subarray(0, length).every((byte, at) => byte === byteAt(at))) continue;
-      if (length === identity.length) return unit;
-      result = 'more';
-    }
-    return result;
   }
 
   #refuse(socket: Socket, result: Result, why: string): void {

@@ -604,3 +604,12 @@ describe('a late answer', () => {
     expect(second.value).toBe(222);
   });
 });
+
+test('who is told of the close and cancels the others settles none of them twice', () => {
+  const bench = new Bench();
+  const asks = Array.from({ length: 4 }, () => bench.submit());
+  for (const ask of asks)
+    ask.after = () => asks.forEach((other) => void bench.bus.cancel(other, 1));
+  bench.close();
+  expect(asks.map(({ outcomes }) => outcomes.length)).toEqual([1, 1, 1, 1]);
+});

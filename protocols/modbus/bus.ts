@@ -246,7 +246,10 @@ export class Bus implements Conversation, LineSink {
       this.#settle(exchange.ticket, 'no_connection', nowMs);
     }
     exchange.isOpen = false;
-    for (const ticket of this.#queue.splice(0)) this.#settle(ticket, 'no_connection', nowMs);
+    for (const ticket of this.#queue.splice(0)) {
+      // Who was told of one may have cancelled the next.
+      if (ticket.state !== 'idle') this.#settle(ticket, 'no_connection', nowMs);
+    }
   }
 
   // --- LineSink ---

@@ -1,9 +1,8 @@
 // That a plan costs what the best of all plans costs, tried on random maps: a property of the suite,
-// and a longer run of the same claim.
-//
-//   node protocols/modbus/planner.fuzz.ts [maps] [seed]
+// and a fuzz target with the same claim.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { FuzzTarget } from '../../tests/fuzz/target.ts';
 import type { PlanCost, PlanLimits, Span } from './planner.ts';
 import { inPlanOrder, partition } from './planner.ts';
 
@@ -74,27 +73,51 @@ const maps = fc.record({
   cost: fc.record({ requestMs: fc.integer({ min: 0, max: 30 }), registerMs: fc.nat(4) }),
 });
 
-/** Throws with the smallest map for which it is not so. */
-export function provePlans(numRuns: number, seed: number): void {
-  fc.assert(
-    fc.property(maps, ({ spans, limits, cost }) => {
-      const sorted = [...spans].sort(inPlanOrder(limits));
-      const begins = partition(sorted, new Uint8Array(sorted.length), limits, cost);
-      assert.equal(begins[0], 0);
-      const parts = begins.map((begin, at) => {
-        const group = sorted.slice(begin, begins[at + 1] ?? sorted.length);
-        return costOf(group, limits, cost);
-      });
-      assert(!parts.includes(null), 'a request breaks a rule');
-      const total = parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
-      assert.equal(total, bruteForce(sorted, limits, cost));
-    }),
-    { numRuns, seed },
-  );
+interface DeviceMap {
+  readonly spans: readonly Span[];
+  readonly limits: PlanLimits;
+  readonly cost: PlanCost;
 }
 
-if (import.meta.main) {
-  const [maps = '100000', seed = '1'] = process.argv.slice(2);
-  provePlans(Number(maps), Number(seed));
-  console.log(`${maps} maps: no plan costs less`);
+function provePlan({ spans, limits, cost }: DeviceMap): void {
+  const sorted = [...spans].sort(inPlanOrder(limits));
+  const begins = partition(sorted, new Uint8Array(sorted.length), limits, cost);
+  assert.equal(begins[0], 0);
+  const parts = begins.map((begin, at) => {
+    const group = sorted.slice(begin, begins[at + 1] ?? sorted.length);
+    return costOf(group, limits, cost);
+  });
+  assert(!parts.includes(null), 'a request breaks a rule');
+  const total = parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
+  assert.equal(total, bruteForce(sorted, limits, cost));
 }
+
+/** Throws with the smallest map for which it is not so. */
+export function provePlans(numRuns: number, seed: number): void {
+  fc.assert(fc.property(maps, provePlan), { numRuns, seed });
+}
+
+export const planner: FuzzTarget = {
+  name: 'modbus-planner',
+  about: 'device maps: no plan costs less, and none breaks a rule',
+  runs: 100_000,
+  swallow: (draw) => {
+    const list = <Each>(min: number, max: number, each: () => Each) =>
+      Array.from({ length: draw.integer(min, max) }, each);
+    provePlan({
+      spans: list(1, 7, () => {
+        const start = draw.integer(0, 40);
+        return { start, end: start + draw.integer(1, 12) };
+      }),
+      limits: {
+        max: draw.integer(4, 40),
+        forbidden: list(0, 2, () => {
+          const from = draw.integer(0, 50);
+          return { from, to: from + draw.integer(0, 3) };
+        }),
+        readAcrossGaps: draw.oneIn(2),
+      },
+      cost: { requestMs: draw.integer(0, 30), registerMs: draw.integer(0, 4) },
+    });
+  },
+};

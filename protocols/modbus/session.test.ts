@@ -411,3 +411,13 @@ test('whatever is sent, received, waited for or closed: every request is settled
     }),
   );
 });
+
+test('who is told of the close and cancels the others settles none of them twice', () => {
+  const bench = new Bench();
+  const reads = Array.from({ length: 4 }, () => bench.submit());
+  for (const read of reads) {
+    read.after = () => reads.forEach((other) => void bench.transactions.cancel(other, 1));
+  }
+  bench.transactions.close(1, null);
+  expect(reads.map(({ outcomes }) => outcomes.length)).toEqual([1, 1, 1, 1]);
+});

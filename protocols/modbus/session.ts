@@ -200,10 +200,11 @@ export class Transactions implements Conversation, FrameSink {
     this.#outBytes = 0;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const ticket of waiting) this.#settle(ticket, 'no_connection', nowMs);
-    for (const lane of this.#lanes) {
-      lane.inFlight = 0;
-      for (const ticket of lane.queue.splice(0)) this.#settle(ticket, 'no_connection', nowMs);
+    const queued = this.#lanes.flatMap((lane) => lane.queue.splice(0));
+    for (const lane of this.#lanes) lane.inFlight = 0;
+    // Who is told of one may have cancelled the next.
+    for (const ticket of [...waiting, ...queued]) {
+      if (ticket.state !== 'idle') this.#settle(ticket, 'no_connection', nowMs);
     }
   }
 
