@@ -641,6 +641,25 @@ test('an excursion after a restart does not take the name of one that was rising
   ]);
 });
 
+test('an excursion taken live for the rest of one that had ended before a restart is raised when that is known', () => {
+  const { consumer } = open([high({ onDelayMs: 5000, offDelayMs: 4000 })]);
+  const next = '2-00000000000000bb';
+  const start = record({ sequence: 2, readings: [[1, 0, 12]], covered: [[1], 0, 0] });
+  const held = record({ sequence: 3, covered: [[1], 1000, 9000] });
+  const first = record({ sequence: 1, epoch: next, readings: [[1, 1000, 5]] });
+  const again = record({ sequence: 2, epoch: next, readings: [[1, 4000, 13]] });
+  const on = record({ sequence: 3, epoch: next, covered: [[1], 4001, 60_000] });
+  const back = { sequence: 4, lane: 'backfill', readings: [[1, 10_000, 5]] } as const;
+  const after = { sequence: 5, lane: 'backfill', covered: [[1], 11_000, 30_000] } as const;
+  consumer.apply([start, held, first, again, on, record(back), record(after)], WALL);
+  expect(paged(consumer)).toHaveLength(1);
+  consumer.tick(WALL + 200_000);
+  expect(ofLimits(consumer)).toMatchObject([
+    { beganMs: WALL + 4000, raisedMs: WALL + 9000, clearedMs: null, isHistorical: false },
+    { beganMs: WALL, clearedMs: WALL + 14_000 },
+  ]);
+});
+
 test('a stretch of history goes on where the one before it ended, whatever live evaluation made of it', () => {
   const { consumer } = open([high({ onDelayMs: 5000, offDelayMs: 4000 })]);
   const reading = (sequence: number, monoMs: number, value: number) =>

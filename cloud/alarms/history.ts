@@ -17,19 +17,21 @@
 //     moved back;
 //   - an alarm from before the stretch that had ended in it is cleared with its true time, and the
 //     excursion that followed it, if it still holds, is an alarm of its own.
-// Of what came live while a stretch was open only the first clear value is kept, not every sample:
-// an end after the stretch is exact to the off-delay, and an excursion that flickered meanwhile is
-// one.
+// Of what came live while a stretch was open only the first clear value is kept, and since when it
+// is beyond, not every sample: an end after the stretch is exact to the off-delay, and an excursion
+// that flickered meanwhile is one.
 
 import { occurrenceName } from '../../core/alarm/digest.ts';
-import type { Evaluation, Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
-import { FRESH, isClear, step } from '../../core/alarm/evaluate.ts';
+import type { Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
+import { FRESH, step } from '../../core/alarm/evaluate.ts';
 import { change } from '../../core/alarm/state.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import { brief, MACHINE } from './occurrences.ts';
 import type { Rules } from './rules.ts';
+import type { Late, Moment, Stretch } from './stretch.ts';
+import { blankStretch, followedBy, handOver, noteLive, stretchFrom } from './stretch.ts';
 import type { Alarm, AlarmTables } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
@@ -44,48 +46,6 @@ export const STRETCH_IDLE_MS = 60_000;
 export const STRETCHES_MAX = 12;
 /** Of a stretch, 150 characters each; at one more the older half is taken as it is. */
 export const WAITING_MAX = 256;
-
-/** An input as long as a record before its own is missing. */
-interface Waiting {
-  readonly sequence: number;
-  readonly input: LateInput;
-}
-
-type LateInput = Exclude<Input, { kind: 'passed' }>;
-
-/** Something late and the record that brought it. */
-export interface Late {
-  readonly input: LateInput;
-  readonly sequence: number;
-}
-
-interface Moment {
-  readonly epoch: Epoch;
-  readonly monoMs: number;
-  readonly atMs: number;
-}
-
-interface Stretch {
-  readonly epoch: Epoch;
-  readonly fromMonoMs: number;
-  /** First live time after it; null for a stretch that runs to the end of its epoch. */
-  readonly untilMonoMs: number | null;
-  /** The first thing known after the stretch. */
-  end: Sample | null;
-  /** By rule. */
-  states: Record<string, Evaluation>;
-  /** Something of it was evaluated: `states` are no longer those of its beginning. */
-  isBegun: boolean;
-  /** Occurrences from before the stretch that ended in it: by rule, when. */
-  ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
-  /** First live sample, from the end on, at which the rule's alarm would end: by rule. */
-  cleared: Record<string, Moment>;
-  /** In the order of sequence, then of coming. */
-  waiting: Waiting[];
-  heardMs: number;
-  /** The newest missing sequence when that was the reason; null for a hole in time. */
-  readonly missing: number | null;
-}
 
 export interface Jump {
   /** Before the jump; the verdicts of the watches are those before it too. */
@@ -156,7 +116,7 @@ export class History {
    * what they bring lies before this sample.
    */
   begin(watched: Watched, first: Sample, source: Source): void {
-    this.#add(watched, unknown(first.epoch, first, source.receivedMs), source);
+    this.#add(watched, blankStretch(first.epoch, first, source.receivedMs), source);
   }
 
   /**
@@ -169,7 +129,7 @@ export class History {
     let kept = this.#find(watched, input.epoch, monoMs);
     // Coverage alone ends delays that run; without a stretch there are none.
     if (!kept && input.kind === 'covered') return;
-    kept ??= this.#add(watched, unknown(input.epoch, present, source.receivedMs), source);
+    kept ??= this.#add(watched, blankStretch(input.epoch, present, source.receivedMs), source);
     const { stretch } = kept;
     stretch.heardMs = source.receivedMs;
     this.#dirty.add(kept);
@@ -216,14 +176,8 @@ export class History {
     for (const kept of this.#bySeries.get(watched.row.series) ?? []) {
       const { stretch } = kept;
       if (stretch.end === null) stretch.end = sample;
-      for (const { subject } of watched.watches) {
-        const { rule } = subject;
-        if (rule.id in stretch.cleared || isSilent(sample.quality)) continue;
-        const { value } = sample;
-        const clears = rule.kind === 'no-data' || (value !== null && isClear(rule, value));
-        if (!clears) continue;
-        const { epoch, monoMs, atMs } = sample;
-        stretch.cleared[rule.id] = { epoch, monoMs, atMs };
+      if (!isSilent(sample.quality)) {
+        for (const { subject } of watched.watches) noteLive(stretch, subject.rule, sample);
       }
       this.#dirty.add(kept);
     }
@@ -342,7 +296,7 @@ export class History {
     const { id, offDelayMs } = watch.subject.rule;
     this.#rise(watch, last, stretch);
     const ended = stretch.ended[id];
-    if (ended) this.#endBefore(watch, ended, last, source);
+    if (ended) this.#endBefore(watch, ended, last, stretch, source);
     const isTaken = next !== undefined && handOver(stretch, last, next, id);
     const { occurrence } = last;
     const cleared = stretch.cleared[id];
@@ -427,6 +381,7 @@ export class History {
     watch: Watch,
     { occurrence, atMs }: { readonly occurrence: string; readonly atMs: number },
     last: Verdict,
+    { risen }: Stretch,
     source: Source,
   ): void {
     const before = this.#tables.get(occurrence);
@@ -444,42 +399,11 @@ export class History {
       watch.isProvisional = true;
       watch.verdict = { ...watch.verdict, occurrence: last.occurrence, first: last.first };
     } else {
-      watch.verdict = last;
+      // Live evaluation took what rose since for the rest of what is over now.
+      const first = last.phase === 'rising' ? undefined : risen[watch.subject.rule.id];
+      const since = first && { sinceMonoMs: first.monoMs, sinceAtMs: first.atMs, heldMonoMs: -1 };
+      watch.verdict = since ? { phase: 'rising', ...since, first, occurrence: null } : last;
     }
     this.#series.keep(watch);
   }
-}
-
-// The stretch after this one in its epoch, where nothing of it has been evaluated yet.
-function followedBy({ end, epoch }: Stretch, others: readonly Kept[]): Kept | undefined {
-  if (end?.epoch !== epoch) return undefined;
-  const [next] = others
-    .filter(({ stretch: it }) => it.epoch === epoch && it.fromMonoMs >= end.monoMs)
-    .sort((a, b) => a.stretch.fromMonoMs - b.stretch.fromMonoMs);
-  return next?.stretch.isBegun === false ? next : undefined;
-}
-
-// The state from which the next stretch is evaluated was live evaluation's, which jumped over this
-// one: what was found here goes on there, unless a clear value lies between the two. True when so.
-function handOver({ end, cleared }: Stretch, last: Verdict, next: Stretch, rule: string): boolean {
-  const state = next.states[rule];
-  const clear = cleared[rule];
-  const isAdjacent = next.fromMonoMs === end?.monoMs;
-  const isBetween = clear !== undefined && clear.monoMs <= next.fromMonoMs;
-  if (!state || (isBetween && !isAdjacent)) return false;
-  next.states[rule] = { ...state, verdict: last };
-  return true;
-}
-
-type Beginning = Pick<Stretch, 'epoch' | 'fromMonoMs' | 'untilMonoMs' | 'end' | 'missing'>;
-
-function stretchFrom(beginning: Beginning, states: Stretch['states'], heardMs: number): Stretch {
-  const nothing = { ended: {}, cleared: {}, waiting: [], isBegun: false };
-  return { ...beginning, ...nothing, states, heardMs };
-}
-
-function unknown(epoch: Epoch, present: Sample | null, heardMs: number): Stretch {
-  const untilMonoMs = present?.epoch === epoch ? present.monoMs : null;
-  const span = { epoch, fromMonoMs: -1, untilMonoMs, end: present, missing: null };
-  return stretchFrom(span, {}, heardMs);
 }

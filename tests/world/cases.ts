@@ -32,6 +32,34 @@ const firstKinds: readonly FaultKind[] = [
   'receiver',
 ];
 
+/** And then, before the next were added. */
+const secondKinds: readonly FaultKind[] = [
+  'loss',
+  'delay',
+  'broker-restart',
+  'cut',
+  'half-open',
+  'stall',
+  'outage',
+  'kill-edge',
+  'kill-cloud',
+  'clock-step',
+  'slow-disk',
+  'full-disk',
+  'full-cloud-disk',
+  'store-hung',
+  'old-card',
+  'twin',
+  'wiped-store',
+  'reconfigure',
+  'poison',
+  'poison-part',
+  'small-card',
+  'reorder',
+  'device',
+  'receiver',
+];
+
 export const cases: readonly Case[] = [
   {
     claim: 'a backlog that comes behind newer records is evaluated in its own order',
@@ -169,5 +197,10 @@ export const cases: readonly Case[] = [
     claim: 'a dictionary that came damaged and then whole is known to all who follow the inbox',
     seed: 1056,
     kinds: ['poison-part', 'wiped-store', 'outage', 'reconfigure', 'kill-edge', 'full-disk'],
+  },
+  {
+    claim: 'what rose while the end of the excursion before it was on its way is an alarm then',
+    seed: 994,
+    kinds: secondKinds,
   },
 ];

@@ -1,0 +1,108 @@
+// A stretch of history: what live evaluation jumped over, from the state before it to the first
+// thing known after it, and what came live since. Values, and what is decided by them alone; what
+// they mean for alarms is in history.ts. A stretch is JSON.
+import type { Evaluation, First, Input, Sample, Verdict } from '../../core/alarm/evaluate.ts';
+import { isBeyond, isClear } from '../../core/alarm/evaluate.ts';
+import type { Rule } from '../../core/alarm/rule.ts';
+import type { Epoch } from '../../protocols/uplink/record.ts';
+
+/** An input as long as a record before its own is missing. */
+interface Waiting {
+  readonly sequence: number;
+  readonly input: LateInput;
+}
+
+export type LateInput = Exclude<Input, { kind: 'passed' }>;
+
+/** Something late and the record that brought it. */
+export interface Late {
+  readonly input: LateInput;
+  readonly sequence: number;
+}
+
+export interface Moment {
+  readonly epoch: Epoch;
+  readonly monoMs: number;
+  readonly atMs: number;
+}
+
+export interface Stretch {
+  readonly epoch: Epoch;
+  readonly fromMonoMs: number;
+  /** First live time after it; null for a stretch that runs to the end of its epoch. */
+  readonly untilMonoMs: number | null;
+  /** The first thing known after the stretch. */
+  end: Sample | null;
+  /** By rule. */
+  states: Record<string, Evaluation>;
+  /** Something of it was evaluated: `states` are no longer those of its beginning. */
+  isBegun: boolean;
+  /** Occurrences from before the stretch that ended in it: by rule, when. */
+  ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
+  /** First live sample, from the end on, at which the rule's alarm would end: by rule. */
+  cleared: Record<string, Moment>;
+  /** First live sample beyond that nothing has cleared since, after the end: by rule. */
+  risen: Record<string, First>;
+  /** In the order of sequence, then of coming. */
+  waiting: Waiting[];
+  heardMs: number;
+  /** The newest missing sequence when that was the reason; null for a hole in time. */
+  readonly missing: number | null;
+}
+
+/** A live sample from the end on: the first that clears the rule, and since when it is beyond. */
+export function noteLive({ cleared, risen }: Stretch, rule: Rule, sample: Sample): void {
+  const { epoch, monoMs, atMs, value } = sample;
+  if (rule.kind === 'no-data' || (value !== null && isClear(rule, value))) {
+    cleared[rule.id] ??= { epoch, monoMs, atMs };
+    delete risen[rule.id];
+  } else if (value !== null && isBeyond(rule, value)) {
+    risen[rule.id] ??= { epoch, monoMs, atMs, value };
+  }
+}
+
+// The stretch after this one in its epoch, where nothing of it has been evaluated yet.
+export function followedBy<Holder extends { readonly stretch: Stretch }>(
+  { end, epoch }: Stretch,
+  others: readonly Holder[],
+): Holder | undefined {
+  if (end?.epoch !== epoch) return undefined;
+  const [next] = others
+    .filter(({ stretch: it }) => it.epoch === epoch && it.fromMonoMs >= end.monoMs)
+    .sort((a, b) => a.stretch.fromMonoMs - b.stretch.fromMonoMs);
+  return next?.stretch.isBegun === false ? next : undefined;
+}
+
+// The state from which the next stretch is evaluated was live evaluation's, which jumped over this
+// one: what was found here goes on there, unless a clear value lies between the two. True when so.
+export function handOver(
+  { end, cleared }: Stretch,
+  last: Verdict,
+  next: Stretch,
+  rule: string,
+): boolean {
+  const state = next.states[rule];
+  const clear = cleared[rule];
+  const isAdjacent = next.fromMonoMs === end?.monoMs;
+  const isBetween = clear !== undefined && clear.monoMs <= next.fromMonoMs;
+  if (!state || (isBetween && !isAdjacent)) return false;
+  next.states[rule] = { ...state, verdict: last };
+  return true;
+}
+
+type Beginning = Pick<Stretch, 'epoch' | 'fromMonoMs' | 'untilMonoMs' | 'end' | 'missing'>;
+
+export function stretchFrom(
+  beginning: Beginning,
+  states: Stretch['states'],
+  heardMs: number,
+): Stretch {
+  const nothing = { ended: {}, cleared: {}, risen: {}, waiting: [], isBegun: false };
+  return { ...beginning, ...nothing, states, heardMs };
+}
+
+export function blankStretch(epoch: Epoch, present: Sample | null, heardMs: number): Stretch {
+  const untilMonoMs = present?.epoch === epoch ? present.monoMs : null;
+  const span = { epoch, fromMonoMs: -1, untilMonoMs, end: present, missing: null };
+  return stretchFrom(span, {}, heardMs);
+}
