@@ -20,7 +20,7 @@ export interface GatewaySite {
   readonly pointClass?: PointClass;
 }
 
-const PROFILE = 'bench/registers';
+export const PROFILE = 'bench/registers';
 
 export function gatewayText(site: GatewaySite): string {
   const { id, area, brokerUrl, folder, outboxSize, ports, periodMs } = site;
@@ -47,7 +47,12 @@ export function gatewayText(site: GatewaySite): string {
   });
 }
 
-function profileText({ registers, limit, pointClass = 'trend' }: GatewaySite): string {
+/** The profile of a device of registers in a row. */
+export function profileText({
+  registers,
+  limit,
+  pointClass = 'trend',
+}: Pick<GatewaySite, 'registers' | 'limit' | 'pointClass'>): string {
   const high = { raise: limit, clear: (limit ?? 0) - 10, delay: '0s', level: 2 };
   const points = Array.from({ length: registers }, (_, address) => [
     `r${address}`,

@@ -9,6 +9,7 @@ import { edgeMemory } from './edge-memory.ts';
 import { edgeStart } from './edge-start.ts';
 import { edgeSteady } from './edge-steady.ts';
 import { edgeThroughput } from './edge-throughput.ts';
+import { fairBus } from './fair-bus.ts';
 import { modbusRequest } from './modbus-request.ts';
 import { payload } from './payload.ts';
 import { pollJitter } from './poll-jitter.ts';
@@ -27,7 +28,7 @@ const sets: Readonly<Record<string, readonly Bench[]>> = {
     cloudThroughput,
     alarmLatency,
   ],
-  modbus: [rtuLine, modbusRequest, scatteredMaps],
+  modbus: [rtuLine, modbusRequest, scatteredMaps, fairBus],
 };
 
 const usage = () => {

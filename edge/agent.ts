@@ -197,6 +197,7 @@ export class Agent implements AsyncDisposable {
         id: each.id,
         protocol: each.protocol,
         line: each.line,
+        answerMs: each.answerMs,
         open: (signal) => borders.openLink(each, signal),
       })),
       devices,

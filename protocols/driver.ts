@@ -25,6 +25,8 @@ export interface Pace {
 export interface Link {
   /** Of the serial line at its end, also behind a converter; absent where nothing paces bytes. */
   readonly pace?: Pace;
+  /** What a device behind it takes to answer until that is known better; absent: by protocol. */
+  readonly answerMs?: number;
   /** Queues bytes to be sent in order; silently nothing once closed (onClose has told). */
   send(bytes: Uint8Array): void;
   /** At most one listener each; set before the first byte is sent. */

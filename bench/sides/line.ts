@@ -1,7 +1,10 @@
-// A simulated serial line with one device on it, in a process of its own: characters take their
-// time, and the device answers after its turnaround.
+// A simulated serial line with devices on it, in a process of its own: characters take their time,
+// and each device answers after its turnaround. It notes when each was asked.
+
+import { Problems } from '../../core/problems.ts';
 import { lineSettings } from '../../protocols/line-settings.ts';
 import { SimBus } from '../../simulators/bus.ts';
+import { parseFault } from '../../simulators/faults.ts';
 import { LineServer } from '../../simulators/line-server.ts';
 import { preciseClock } from '../../simulators/precise-clock.ts';
 import { serve } from '../side.ts';
@@ -11,22 +14,35 @@ export interface LineSideSettings {
   readonly serial: string;
   readonly turnaroundMs: number;
   readonly socket: string;
+  /** From unit 1 on; 1 when left out. */
+  readonly units?: number;
 }
 
-serve(async ({ serial, turnaroundMs, socket }: LineSideSettings) => {
+serve(async ({ serial, turnaroundMs, socket, units = 1 }: LineSideSettings) => {
   const settings = lineSettings(serial);
   if (!settings) throw new Error(`${serial} is no setting of a line`);
-  const bank = {
-    read: (_table: string, address: number, count: number) =>
-      Uint16Array.from({ length: count }, (_, at) => address + at),
-    write: () => 0,
-  };
-  const bus = new SimBus(preciseClock, {
-    ...{ settings, seed: 1, stations: [{ unit: 1, bank, turnaroundMs }] },
+  const arrivals: number[][] = Array.from({ length: units }, () => []);
+  const stations = arrivals.map((notes, at) => {
+    const read = (_table: string, address: number, count: number) => {
+      if (units > 1) notes.push(preciseClock.monoMs());
+      return Uint16Array.from({ length: count }, (_, place) => address + place);
+    };
+    return { unit: at + 1, bank: { read, write: () => 0 }, turnaroundMs };
   });
+  const bus = new SimBus(preciseClock, { settings, seed: 1, stations });
   const server = await LineServer.open(bus, [{ kind: 'sim', path: socket }]);
   return {
     timing: () => bus.line.timingErrorMs,
+    /** Of each unit since the last call, where there are several. */
+    arrivals: () => arrivals.map((notes) => notes.splice(0)),
+    /** As text: KIND[=VALUE][:UNITS]; those before no longer show. */
+    faults: (texts: readonly string[]) => {
+      const problems = new Problems('faults');
+      const context = { on: 'line', settings } as const;
+      const faults = texts.map((text) => parseFault(text, context, [], problems)!);
+      problems.throwIfAny();
+      bus.faults = faults;
+    },
     end: async () => {
       await server.close();
       bus[Symbol.dispose]();

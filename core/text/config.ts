@@ -415,6 +415,22 @@ export const configMessages = {
     en: 'the link {link} cannot keep up: {requests} requests a second at {answerMs} ms each, {inFlight} at a time, need {busyMs} ms of every 1000; poll less often or split the link',
     zh: '链路 {link} 来不及采集：每秒 {requests} 个请求，每个 {answerMs} 毫秒，并发 {inFlight}，每 1000 毫秒需要 {busyMs} 毫秒；请降低采集频率或拆分链路',
   },
+  'link-busy': {
+    en: 'the link {link} is taken {percent} % of the time: {requests} requests a second at {answerMs} ms each, {inFlight} at a time, need {busyMs} ms of every 1000; up to 60 % devices that are well keep their periods beside one that does not answer',
+    zh: '链路 {link} 占用率为 {percent}%：每秒 {requests} 个请求，每个 {answerMs} 毫秒，并发 {inFlight}，每 1000 毫秒需要 {busyMs} 毫秒；不超过 60% 时，即使有设备无应答，正常设备也能保持采集周期',
+  },
+  'line-overloaded': {
+    en: 'the line {link} cannot keep its periods: {requests} requests a second, which are {bytes} characters with their pauses at {baud} baud and {bits} bits each ({bytesMs} ms), and {answerMs} ms until each answer, need {busyMs} ms of every 1000; poll less often, set a higher speed, or put devices on another line',
+    zh: '线路 {link} 无法保持采集周期：每秒 {requests} 个请求，连同间隔共 {bytes} 个字符（{baud} 波特，每字符 {bits} 位，{bytesMs} 毫秒），每个应答还需等待 {answerMs} 毫秒，合计每 1000 毫秒需要 {busyMs} 毫秒；请降低采集频率、提高波特率或把设备分到另一条线路',
+  },
+  'line-busy': {
+    en: 'the line {link} is taken {percent} % of the time: {requests} requests a second, which are {bytes} characters with their pauses at {baud} baud and {bits} bits each ({bytesMs} ms), and {answerMs} ms until each answer, need {busyMs} ms of every 1000; up to 60 % devices that are well keep their periods beside one that does not answer',
+    zh: '线路 {link} 占用率为 {percent}%：每秒 {requests} 个请求，连同间隔共 {bytes} 个字符（{baud} 波特，每字符 {bits} 位，{bytesMs} 毫秒），每个应答还需等待 {answerMs} 毫秒，合计每 1000 毫秒需要 {busyMs} 毫秒；不超过 60% 时，即使有设备无应答，正常设备也能保持采集周期',
+  },
+  'line-long-request': {
+    en: 'on the line {link} one request of {device} takes {requestMs} ms, more than a tenth of the {periodMs} ms after which {other} is due: its polls come late by so much now and then; give {device} a smaller limits.maxRegisters, set a higher speed, or poll {other} less often',
+    zh: '线路 {link} 上，{device} 的一个请求占用 {requestMs} 毫秒，超过 {other} 采集周期 {periodMs} 毫秒的十分之一：后者的采集有时会相应推迟；请为 {device} 减小 limits.maxRegisters、提高波特率或降低 {other} 的采集频率',
+  },
   'duplicate-device': {
     en: 'the device id {device} is used a second time',
     zh: '设备标识 {device} 重复使用',

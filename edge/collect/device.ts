@@ -1,24 +1,23 @@
-// One device: its groups of points, whether it is worth asking, and what its polls bring.
+// One device: its groups of points, and what their polls bring.
 //
 // Every due poll ends in exactly one of two ways: taken (a report with a place for every point, be
 // it bad) or missed (the one before was still running or has just ended, or the outbox pushes back
-// and the group is trend only). So due = taken + missed + running, in readings, at any moment.
-import { backoffMs } from '../../core/backoff.ts';
+// and the group is trend only). So due = taken + missed + running, in readings, at any moment. A
+// poll that waits for its turn on the line is running.
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
-import type { QualityCode } from '../../core/quality.ts';
-import { qualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
-import type { Answers, DeviceHandle, Plan, Session } from '../../protocols/driver.ts';
+import type { Answers, Session } from '../../protocols/driver.ts';
 import type { Sink } from '../sink.ts';
+import { Asker } from './asker.ts';
 import type { Habits } from './attendance.ts';
 import { Attendance } from './attendance.ts';
 import type { Health } from './health.ts';
-import { healthStep, healthy } from './health.ts';
 import type { Line } from './line.ts';
 import type { CollectedPoint } from './normalise.ts';
-import { Normaliser, unanswered } from './normalise.ts';
+import { Normaliser } from './normalise.ts';
+import type { Turn } from './schedule.ts';
 
 /** Points of one device with one period: a run of the manifest's list. */
 export interface Group {
@@ -38,12 +37,6 @@ export interface CollectedDevice {
   /** What its profile says of it beside its points; absent: nothing. */
   readonly habits?: Habits;
 }
-
-/**
- * A probe is one request. With a time-out of 1 s and 45 s between probes on average, a device that
- * stays away costs its line 2 %.
- */
-export const PROBE_BACKOFF = { firstMs: 2000, maxMs: 60_000, jitter: 0.5 } as const;
 
 /** Missed polls in a row are told as one, at the latest after this long. */
 export const MISSED_HOLD_MS = 10_000;
@@ -85,12 +78,6 @@ interface GroupState {
   missed: { polls: number; fromMonoMs: number; toMonoMs: number } | null;
 }
 
-interface Asked {
-  readonly handle: DeviceHandle<unknown>;
-  readonly plans: readonly Plan[];
-  readonly probes: readonly Plan[];
-}
-
 export interface DeviceLoopOptions {
   readonly device: CollectedDevice;
   readonly line: Line;
@@ -104,19 +91,13 @@ export interface DeviceLoopOptions {
 
 export class DeviceLoop {
   readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #log: Log;
   readonly #options: DeviceLoopOptions;
-  readonly #groups: readonly GroupState[];
+  readonly #asker: Asker;
   /** Whether what is set in the device fits its profile, over all sessions. */
   readonly attendance: Attendance;
+  readonly #groups: readonly GroupState[];
   readonly #counters: Readonly<Record<keyof Totals, Counter>>;
   readonly totals = noTotals();
-  #health: Health = healthy;
-  #asked: Asked | null = null;
-  #logged: 'up' | 'down' | null = null;
-  /** What the points of a device are that is not asked because it does not answer. */
-  #quality: QualityCode = qualityCode('bad', 'timeout');
 
   constructor(
     clock: Clock,
@@ -126,11 +107,8 @@ export class DeviceLoop {
     options: DeviceLoopOptions,
   ) {
     this.#clock = clock;
-    this.#random = random;
-    this.#log = log;
     this.#options = options;
     const { device, reportAll } = options;
-    this.attendance = new Attendance(clock, log, device);
     this.#groups = device.groups.map((group) => ({
       group,
       normaliser: new Normaliser({ ...group, reportAll }),
@@ -140,9 +118,9 @@ export class DeviceLoop {
       missed: null,
     }));
     this.#counters = countersOf(metrics, device.id);
-    metrics.observe('edge_device_up', 'Whether the device answers', { device: device.id }, () =>
-      this.#logged === 'up' ? 1 : 0,
-    );
+    this.attendance = new Attendance(clock, log, device);
+    const { attendance } = this;
+    this.#asker = new Asker(clock, random, log, metrics, { ...options, attendance });
   }
 
   get device(): CollectedDevice {
@@ -150,35 +128,49 @@ export class DeviceLoop {
   }
 
   get health(): Health {
-    return this.#health;
+    return this.#asker.health;
   }
 
   /** Null before the first answer or failure. */
   get isUp(): boolean | null {
-    return this.#logged === null ? null : this.#logged === 'up';
+    return this.#asker.isUp;
   }
 
-  /** A new session stands: plans are made for it, and a device given up is asked once more. */
+  get isOverBudget(): boolean {
+    return this.#asker.isOverBudget;
+  }
+
+  /** A new session stands. */
   opened(session: Session<unknown, unknown>): void {
-    const { device } = this.#options;
-    const handle = this.attendance.attend(session.device(device.options));
-    const before = this.#asked;
-    this.#asked = {
-      handle,
-      plans: device.groups.map(({ addresses }, at) => handle.plan(addresses, before?.plans[at])),
-      probes: device.groups.map(({ addresses }, at) =>
-        handle.plan(addresses.slice(0, 1), before?.probes[at]),
-      ),
-    };
-    this.#health = healthStep(this.#health, { kind: 'reopened', monoMs: this.#clock.monoMs() });
+    this.#asker.opened(session);
+  }
+
+  /**
+   * What a poll of each group takes of a line it shares, by its plan; 0 where no session stands
+   * yet, and for a device that is alone.
+   */
+  get lineMs(): readonly number[] {
+    const { isShared } = this.#options.line.turns;
+    return this.#asker.claims.map(({ plannedMs }) => (isShared ? plannedMs : 0));
+  }
+
+  /** When the group is due first; each turn says when it is due next. */
+  expect(at: number, nextMonoMs: number): void {
+    this.#asker.claims[at]!.nextMonoMs = nextMonoMs;
+  }
+
+  /** Resolves when nothing of the device is under way. */
+  settled(): Promise<void> {
+    return this.#asker.settled();
   }
 
   refresh(): void {
     for (const { normaliser } of this.#groups) normaliser.refresh();
   }
 
-  /** A group is due; `passed` earlier due times went by unseen. Resolves when the poll is taken. */
-  async due(at: number, dueMonoMs: number, passed: number): Promise<void> {
+  /** A group is due. Resolves when the poll is taken. */
+  async due(at: number, { dueMonoMs, passed, nextMonoMs }: Turn): Promise<void> {
+    this.expect(at, nextMonoMs);
     const state = this.#groups[at]!;
     const { periodMs, points } = state.group;
     this.#count('due', (passed + 1) * points.length);
@@ -191,7 +183,7 @@ export class DeviceLoop {
     }
     state.isRunning = true;
     try {
-      const answers = await this.#ask(at, state.group);
+      const answers = await this.#asker.ask(at, dueMonoMs);
       this.#report(state, answers, dueMonoMs);
     } finally {
       state.isRunning = false;
@@ -202,62 +194,6 @@ export class DeviceLoop {
   /** Tells what is still untold; nothing may be running. */
   flush(): void {
     for (const state of this.#groups) this.#tellMissed(state);
-  }
-
-  async #ask(at: number, { points }: Group): Promise<Answers> {
-    const { line, signal } = this.#options;
-    const now = this.#clock.monoMs();
-    const { session } = line;
-    if (!session || !this.#asked) return unanswered(points.length, line.quality, now);
-    const before = this.#health;
-    this.#health = healthStep(before, { kind: 'due', monoMs: now });
-    const isProbe = this.#health.kind === 'probing' && before.kind === 'degraded';
-    if (this.#health.kind !== 'up' && !isProbe) {
-      return unanswered(points.length, this.#quality, now);
-    }
-    const { handle, plans, probes } = this.#asked;
-    if (isProbe) {
-      const probe = await handle.poll(probes[at]!, signal);
-      if (!this.#judge(probe, session)) {
-        return unanswered(points.length, probe.qualities[0]!, this.#clock.monoMs());
-      }
-    }
-    const answers = await handle.poll(plans[at]!, signal);
-    this.#judge(answers, session);
-    return answers;
-  }
-
-  /** Learns from what came back; true when the device answered. */
-  #judge(answers: Answers, session: Session<unknown, unknown>): boolean {
-    const { line, signal, onSilent } = this.#options;
-    // Nothing was asked, because the device had refused all of it before: no news.
-    if (answers.requests === 0 && !answers.fault) return true;
-    if (answers.requests > answers.failures) {
-      this.#health = healthStep(this.#health, { kind: 'answered' });
-      line.answered();
-      this.#transition('up', answers);
-      return true;
-    }
-    // When the link went down or collecting ends, the silence says nothing about the device.
-    if (line.session !== session || signal.aborted) return false;
-    this.#health = healthStep(this.#health, {
-      kind: 'failed',
-      monoMs: this.#clock.monoMs(),
-      delayMs: (attempt) => backoffMs(this.#random, attempt, PROBE_BACKOFF),
-    });
-    this.#quality = answers.qualities[0] ?? this.#quality;
-    if (this.#health.kind === 'up') return false;
-    this.#transition('down', answers);
-    onSilent();
-    return false;
-  }
-
-  #transition(to: 'up' | 'down', { fault }: Answers): void {
-    if (this.#logged === to) return;
-    this.#logged = to;
-    const fields = { device: this.device.id, link: this.device.link };
-    if (to === 'up') this.#log.info('device_up', fields);
-    else this.#log.warn('device_down', { ...fields, code: fault?.code });
   }
 
   #report(state: GroupState, answers: Answers, dueMonoMs: number): void {

@@ -10,11 +10,12 @@ import type { Clock } from '../../core/clock.ts';
 import { Fault, isFault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { quoted } from '../../core/log.ts';
-import type { Metrics } from '../../core/metrics.ts';
+import type { Labels, Metrics } from '../../core/metrics.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { qualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
 import type { Link, Protocol, Session } from '../../protocols/driver.ts';
+import { Turns } from './turns.ts';
 
 /** A gateway in a manhole waits for a device that restarts, not the other way round. */
 export const LINK_BACKOFF = { firstMs: 500, maxMs: 30_000, jitter: 0.5 } as const;
@@ -29,6 +30,8 @@ export interface LineOptions {
   readonly protocol: Protocol;
   /** Of the link, as the protocol read it. */
   readonly line: unknown;
+  /** What devices behind it take to answer, until they were heard. */
+  readonly answerMs?: number;
   /** Rejects with a fault when the link cannot be opened now. */
   open(signal: AbortSignal): Promise<Link>;
   /** A new session stands. */
@@ -42,6 +45,8 @@ export class Line {
   readonly #options: LineOptions;
   readonly #reopened;
   readonly #stopping = new AbortController();
+  /** Whose turn it is. */
+  readonly turns: Turns;
   #session: Session<unknown, unknown> | null = null;
   #state: LineState = 'waiting';
   #attempt = 0;
@@ -57,11 +62,13 @@ export class Line {
     this.#random = random;
     this.#log = log;
     this.#options = options;
+    this.turns = new Turns(clock);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.tried = promise;
     this.#haveTried = resolve;
     const labels = { link: options.id };
     this.#reopened = metrics.counter('edge_link_opens_total', 'Times the link was opened', labels);
+    observeTime(metrics, labels, this.turns);
     metrics.observe('edge_link_up', 'Whether devices answer over the link', labels, () =>
       this.#logged === 'up' ? 1 : 0,
     );
@@ -145,8 +152,9 @@ export class Line {
   /** Resolves when the link has ended, whoever ended it. */
   #serve(link: Link): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const watched = watch(link, (why) => {
+    const watched = watch(link, this.#options.answerMs, (why) => {
       this.#session = null;
+      this.turns.clear();
       // Ended from our side although nobody stops it: the session no longer trusts what comes in.
       const isExplained = this.#fault !== null || this.#stopping.signal.aborted;
       if (why) this.#down(why);
@@ -177,9 +185,14 @@ export class Line {
 }
 
 /** The link as its session sees it: the session is told of the end first, then `onClosed`. */
-function watch(link: Link, onClosed: (why: Fault | null) => void): Link {
+function watch(
+  link: Link,
+  answerMs: number | undefined,
+  onClosed: (why: Fault | null) => void,
+): Link {
   const watched: Link = {
     ...(link.pace ? { pace: link.pace } : {}),
+    ...(answerMs === undefined ? {} : { answerMs }),
     send: (bytes) => link.send(bytes),
     close: () => link.close(),
     onBytes: () => {},
@@ -191,4 +204,20 @@ function watch(link: Link, onClosed: (why: Fault | null) => void): Link {
     onClosed(why);
   };
   return watched;
+}
+
+function observeTime(metrics: Metrics, labels: Labels, turns: Turns): void {
+  const { time } = turns;
+  const gauges: readonly (readonly [string, string, () => number])[] = [
+    ['load_ratio', 'Share of the last minute it was taken', () => time.share()],
+    ['probes_ratio', 'Of that, for what was not answered', () => time.share('sick')],
+    ['planned_ratio', 'Share of its time all polls take when well', () => turns.planned],
+    ['taken_milliseconds', 'Time it was taken since the start', () => time.totalMs()],
+    ['probes_milliseconds', 'Of that, for what was not answered', () => time.totalMs('sick')],
+    ['devices_degraded', 'Devices without answer, only probed', () => turns.degraded],
+    ['devices_over_budget', 'Devices beyond their line time', () => turns.overBudget],
+  ];
+  for (const [name, help, read] of gauges) {
+    metrics.observe(`edge_line_${name}`, help, labels, read);
+  }
 }

@@ -22,6 +22,8 @@ export interface CollectedLink {
   readonly protocol: Protocol;
   /** What the protocol read of the link: framing and the like. */
   readonly line?: unknown;
+  /** What devices behind it take to answer, until they were heard. */
+  readonly answerMs?: number;
   open(signal: AbortSignal): Promise<Link>;
 }
 
@@ -38,12 +40,21 @@ export interface LinkReport {
   readonly state: string;
   /** Code of what keeps it from being up. */
   readonly fault: string | null;
+  /** Percent of the last minute in which it was taken, and of that for devices without answer. */
+  readonly loadPercent: number;
+  readonly probesPercent: number;
+  /** What the plans of all its devices take when all is well. */
+  readonly plannedPercent: number;
+  readonly devicesDegraded: number;
+  readonly devicesOverBudget: number;
 }
 
 export interface DeviceReport {
   readonly id: string;
   readonly link: string;
   readonly state: 'unknown' | 'up' | 'down';
+  /** It takes more of its line than it has, and is asked more seldom for it. */
+  readonly overBudget: boolean;
   readonly totals: Readonly<Totals>;
   /** Whether it looks like its profile. */
   readonly likeness: Likeness;
@@ -83,6 +94,7 @@ export class Collector {
         id: link.id,
         protocol: link.protocol,
         line: link.line,
+        ...(link.answerMs === undefined ? {} : { answerMs: link.answerMs }),
         open: (signal) => link.open(signal),
         onOpen: (session) => {
           for (const loop of behind) loop.opened(session);
@@ -122,14 +134,19 @@ export class Collector {
     const places = this.#loops.flatMap((loop) =>
       loop.device.groups.map((group, at) => ({ loop, group, at })),
     );
-    const slots = places.map(({ loop, group }) => ({
+    const slots = places.map(({ loop, group, at }) => ({
       link: loop.device.link,
       periodMs: group.periodMs,
       rank: group.points.some(({ definition }) => definition.class === 'life-safety') ? 0 : 1,
+      costMs: loop.lineMs[at]!,
     }));
-    this.#wait(new Schedule(this.#clock.monoMs(), slots), ({ slot, dueMonoMs, passed }) => {
-      const { loop, at } = places[slot]!;
-      const poll = loop.due(at, dueMonoMs, passed);
+    const schedule = new Schedule(this.#clock.monoMs(), slots);
+    places.forEach(({ loop, at }, slot) => {
+      loop.expect(at, schedule.dueMonoMs(slot));
+    });
+    this.#wait(schedule, (turn) => {
+      const { loop, at } = places[turn.slot]!;
+      const poll = loop.due(at, turn);
       this.#running.add(poll);
       void poll.finally(() => this.#running.delete(poll));
     });
@@ -152,6 +169,7 @@ export class Collector {
     this.#ending.abort();
     await Promise.all([...this.#lines.values()].map((line) => line.close()));
     await running;
+    await Promise.all(this.#loops.map((loop) => loop.settled()));
     waiting.abort();
     for (const loop of this.#loops) loop.flush();
   }
@@ -165,18 +183,24 @@ export class Collector {
   }
 
   links(): LinkReport[] {
-    return [...this.#lines].map(([id, { state, fault }]) => ({
+    return [...this.#lines].map(([id, { state, fault, turns }]) => ({
       id,
       state,
       fault: fault?.code ?? null,
+      loadPercent: percent(turns.time.share()),
+      probesPercent: percent(turns.time.share('sick')),
+      plannedPercent: percent(turns.planned),
+      devicesDegraded: turns.degraded,
+      devicesOverBudget: turns.overBudget,
     }));
   }
 
   devices(): DeviceReport[] {
-    return this.#loops.map(({ device, isUp, totals, attendance }) => ({
+    return this.#loops.map(({ device, isUp, isOverBudget, totals, attendance }) => ({
       id: device.id,
       link: device.link,
       state: isUp === null ? 'unknown' : isUp ? 'up' : 'down',
+      overBudget: isOverBudget,
       totals: { ...totals },
       likeness: attendance.likeness,
       unfit: Object.fromEntries(attendance.complaints),
@@ -192,4 +216,9 @@ export class Collector {
       this.#wait(schedule, onTurn);
     });
   }
+}
+
+/** With one place behind the point: a probe of 1 s in a minute is 1.7 %. */
+function percent(share: number): number {
+  return Math.round(share * 1000) / 10;
 }

@@ -8,6 +8,7 @@ const slotsArbitrary = fc.array(
     link: fc.constantFrom('a', 'b', 'c'),
     periodMs: fc.constantFrom(100, 1000, 1500, 5000, 30_000),
     rank: fc.constantFrom(0, 1),
+    costMs: fc.constantFrom(0, 0, 20, 90),
   }),
   { minLength: 1, maxLength: 60 },
 );
@@ -22,6 +23,7 @@ test('the polls of a link never bunch: any window of a period carries its share 
           link: 'bus',
           periodMs: 1000,
           rank: 1,
+          costMs: 0,
         }));
         const windowMs = 1000 / parts;
         const at = phases(slots);
@@ -39,6 +41,7 @@ test('devices each on a link of their own are spread over the period as well', (
     link: `link-${at}`,
     periodMs: 1000,
     rank: 1,
+    costMs: 0,
   }));
   const tenths = new Array<number>(10).fill(0);
   for (const ms of phases(slots)) tenths[Math.floor(ms / 100)]!++;
@@ -78,20 +81,63 @@ test('however seldom somebody looks, no due time is forgotten and none is handed
 });
 
 test('a group read once an hour is read soon after the start, and then at its rate', () => {
-  const hour = { link: 'a', periodMs: 3_600_000, rank: 1 };
+  const hour = { link: 'a', periodMs: 3_600_000, rank: 1, costMs: 0 };
   const schedule = new Schedule(0, [hour, hour]);
   const [, phaseMs] = phases([hour, hour]);
-  expect(schedule.take(0)).toEqual({ slot: 0, dueMonoMs: 0, passed: 0 });
+  expect(schedule.take(0)).toMatchObject({ slot: 0, dueMonoMs: 0, passed: 0 });
   expect(schedule.nextMonoMs).toBeLessThan(FIRST_WITHIN_MS);
   expect(schedule.take(FIRST_WITHIN_MS)).toMatchObject({ slot: 1, passed: 0 });
-  expect(schedule.take(phaseMs!)).toEqual({ slot: 1, dueMonoMs: phaseMs, passed: 0 });
+  expect(schedule.take(phaseMs!)).toEqual({
+    ...{ slot: 1, dueMonoMs: phaseMs, passed: 0, nextMonoMs: phaseMs! + 3_600_000 },
+  });
 });
 
 test('of two groups due together the one with life-safety points goes first', () => {
   const slots: Slot[] = [
-    { link: 'a', periodMs: 1000, rank: 1 },
-    { link: 'a', periodMs: 2000, rank: 0 },
+    { link: 'a', periodMs: 1000, rank: 1, costMs: 0 },
+    { link: 'a', periodMs: 2000, rank: 0, costMs: 0 },
   ];
   const schedule = new Schedule(0, slots);
   expect([schedule.take(0)?.slot, schedule.take(0)?.slot, schedule.take(0)]).toEqual([1, 0, null]);
+});
+
+test('polls of a line never meet where their periods are multiples and 60 % of it are taken', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0.1, max: 0.6, noNaN: true }),
+      fc.array(fc.record({ costMs: fc.double({ min: 10, max: 60, noNaN: true }) }), {
+        minLength: 1,
+        maxLength: 30,
+      }),
+      (load, costs) => {
+        const totalMs = costs.reduce((sum, { costMs }) => sum + costMs, 0);
+        const periodMs = Math.ceil(totalMs / load);
+        const slots = costs.map(({ costMs }) => ({ link: 'bus', periodMs, rank: 1, costMs }));
+        const inOrder = phases(slots)
+          .map((atMs, slot) => ({ atMs, endMs: atMs + slots[slot]!.costMs }))
+          .sort((a, b) => a.atMs - b.atMs);
+        for (let at = 1; at < inOrder.length; at++) {
+          expect(inOrder[at]!.atMs).toBeGreaterThanOrEqual(inOrder[at - 1]!.endMs);
+        }
+        expect(inOrder.at(-1)!.endMs).toBeLessThanOrEqual(inOrder[0]!.atMs + periodMs);
+      },
+    ),
+  );
+});
+
+test('a slow class stands in the gaps of a fast one for ever', () => {
+  const slot = (periodMs: number, costMs: number) => ({ link: 'bus', periodMs, rank: 1, costMs });
+  const slots = [
+    ...[1000, 1000, 1000].map((periodMs) => slot(periodMs, 90)),
+    ...[2000, 5000, 10_000, 10_000].map((periodMs) => slot(periodMs, 150)),
+  ];
+  const phase = phases(slots);
+  const busy = slots.flatMap(({ periodMs, costMs }, at) => {
+    const polls = Array.from({ length: 60_000 / periodMs }, (_, k) => phase[at]! + k * periodMs);
+    return polls.map((atMs) => ({ atMs, endMs: atMs + costMs }));
+  });
+  busy.sort((a, b) => a.atMs - b.atMs);
+  for (let at = 1; at < busy.length; at++) {
+    expect(busy[at]!.atMs).toBeGreaterThanOrEqual(busy[at - 1]!.endMs);
+  }
 });

@@ -263,6 +263,41 @@ test('listening beyond this machine is allowed only in writing, and is said at e
   expect(insecure.map(({ en }) => en)).toEqual([expect.stringContaining('0.0.0.0:7000')]);
 });
 
+const onLine = (serial: string, more: string, poll: string) => {
+  const link = `a: { protocol: modbus, kind: serial, port: /dev/serial/by-id/x, serial: ${serial}${more} }`;
+  const units = [1, 2, 3, 4].map((unit) =>
+    device(`id: g${unit}, link: a, unit: ${unit}, poll: ${poll}`),
+  );
+  return `${head.replace(/a: \{.*\}/, link)}${units.join('\n')}`;
+};
+
+test('a bus that cannot keep its periods is refused with the arithmetic: requests, characters, time', () => {
+  const text = onLine('1200-8E1', '', '400ms');
+  expect(wrong(text)).toEqual(['5:3 line-overloaded']);
+  const said = rendered(text);
+  expect(said).toMatch(
+    /requests a second, which are \d+ characters .* at 1200 baud and 11 bits each/,
+  );
+  expect(said).toMatch(/and 10 ms until each answer, need \d{4,5} ms of every 1000/);
+  expect(wrong(onLine('115200-8E1', '', '400ms'))).toEqual([]);
+});
+
+test('the time a device takes to answer counts, and from 60 % on there is a warning', () => {
+  const warned = (more: string, poll: string) =>
+    parse(onLine('9600-8N1', more, poll))
+      .warnings.map(({ code }) => code)
+      .filter((code) => code.startsWith('line'));
+  expect(warned('', '2s')).toEqual([]);
+  expect(warned(', answer: 300ms', '2s')).toEqual(['line-busy']);
+  expect(wrong(onLine('9600-8N1', ', answer: 600ms', '2s'))).toContain('5:3 line-overloaded');
+});
+
+test('a request that holds up a faster device for more than a tenth of its period is warned about', () => {
+  const fast = device('id: g9, link: a, unit: 9, set: { points.gas.poll: 300ms }');
+  const text = `${onLine('9600-8N1', '', '10s')}${fast}`;
+  expect(parse(text).warnings.map(({ code }) => code)).toContain('line-long-request');
+});
+
 test('an outbox too small to be one is refused', () => {
   expect(wrong(fine.replace('links:', 'outbox: { size: 1MiB }\nlinks:'))).toEqual([
     '4:17 outbox-too-small',

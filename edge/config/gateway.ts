@@ -182,7 +182,7 @@ function readDevices(
     devices.push(read);
     for (const { points } of read.groups) firstAlias += points.length;
   });
-  checkLineTime(source.links, devices, protocolOf, problems);
+  checkLineTime(source.links, devices, problems);
   return devices;
 }
 

@@ -35,8 +35,8 @@ import {
   RANK_PLAIN,
   REGISTER_MS,
   REQUEST_MS_MIN,
-  TURNAROUND_MS_FIRST,
   timeoutOf,
+  turnaroundOf,
 } from './conversation.ts';
 import { Echo } from './echo.ts';
 import type { LineDeframer, LineFrames, LineSink } from './line-frames.ts';
@@ -157,9 +157,9 @@ export class Bus implements Conversation, LineSink {
     return { options, queue: [], lessons, inFlight: 0, readyMs: 0, takenMs: 0 };
   }
 
-  cost({ options, lessons }: Lane): PlanCost {
-    const turnaroundMs = lessons.turnaroundMs === 0 ? TURNAROUND_MS_FIRST : lessons.turnaroundMs;
-    const pauseMs = Math.max(this.#silenceMs, options.minGapMs);
+  cost(lane: Lane): PlanCost {
+    const turnaroundMs = turnaroundOf(lane);
+    const pauseMs = Math.max(this.#silenceMs, lane.options.minGapMs);
     if (this.#characterMs === 0) {
       const requestMs = Math.max(REQUEST_MS_MIN, turnaroundMs) + pauseMs;
       return { requestMs, registerMs: REGISTER_MS };

@@ -91,6 +91,8 @@ export interface LaneOptions {
   readonly timeoutMs: number;
   readonly inFlightMax: number;
   readonly minGapMs: number;
+  /** What it takes to answer until that was seen; TURNAROUND_MS_FIRST when left out. */
+  readonly answerMs?: number;
   /** Of requests nobody asked for; without limits when left out. */
   readonly probes?: ProbeLimits;
 }
@@ -158,6 +160,11 @@ export const TURNAROUND_MS_FIRST = 10;
 export const REQUEST_MS_MIN = 1;
 /** Two bytes through a small device's stack; the line itself takes 0.2 µs at 100 Mbit/s. */
 export const REGISTER_MS = 0.01;
+
+/** Of a device, as far as it is known. */
+export function turnaroundOf({ options, lessons }: Lane): number {
+  return lessons.turnaroundMs || (options.answerMs ?? TURNAROUND_MS_FIRST);
+}
 
 export function learnTurnaround(lessons: Lessons, tookMs: number): void {
   const { turnaroundMs } = lessons;

@@ -81,7 +81,11 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
       return mayShare(address, address + count, limitsOf(options, table));
     };
     const probes = { mayRead, readAcrossGaps };
-    const lane = conversation.lane({ unit, timeoutMs, inFlightMax, minGapMs, probes });
+    const { answerMs } = this.#link;
+    const lane = conversation.lane({
+      ...{ unit, timeoutMs, inFlightMax, minGapMs, probes },
+      ...(answerMs === undefined ? {} : { answerMs }),
+    });
     const carrier = this.#carrier();
     const isMultiple = options.writes === 'multiple';
     return {

@@ -40,8 +40,8 @@ import {
   RANK_PLAIN,
   REGISTER_MS,
   REQUEST_MS_MIN,
-  TURNAROUND_MS_FIRST,
   timeoutOf,
+  turnaroundOf,
 } from './conversation.ts';
 import type { PlanCost } from './planner.ts';
 import type { FrameSink } from './tcp-frames.ts';
@@ -114,9 +114,8 @@ export class Transactions implements Conversation, FrameSink {
     return lane;
   }
 
-  cost({ options, lessons }: Lane): PlanCost {
-    const turnaroundMs = lessons.turnaroundMs === 0 ? TURNAROUND_MS_FIRST : lessons.turnaroundMs;
-    const requestMs = Math.max(REQUEST_MS_MIN, turnaroundMs) + options.minGapMs;
+  cost(lane: Lane): PlanCost {
+    const requestMs = Math.max(REQUEST_MS_MIN, turnaroundOf(lane)) + lane.options.minGapMs;
     return { requestMs, registerMs: REGISTER_MS };
   }
 

@@ -177,6 +177,7 @@ export function gatewayConfig(
       port: 502,
       connectTimeoutMs: TIMEOUT_MS,
       line: undefined,
+      answerMs: 10,
       pace: null,
       backup: null,
     })),
