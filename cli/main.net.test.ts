@@ -133,3 +133,42 @@ test('a cloud that is not there is said so, exit 9', () => {
   expect(status).toBe(9);
   expect(stderr).toContain('lifeline explain cli_unreachable');
 });
+
+test('a register table becomes a profile file once; an existing file is never overwritten', () => {
+  const table = file('map.csv', 'Register,Name,Type,Unit,Scale\n40001,Level,INT16,m,0.001\n');
+  const out = join(folder, 'acme', 'wl10.yaml');
+  const args = ['profile', 'new', 'ACME/WL10', '--from', table, '--out', out];
+  const unsaid = lifeline(...args);
+  expect(unsaid.status).toBe(3);
+  expect(unsaid.stderr).toContain('!A2 (Register): error[table-base-needed]');
+  const made = lifeline(...args, '--base', '40001', '--json');
+  expect(made.status, made.stderr).toBe(0);
+  const { written, points, findings } = JSON.parse(made.stdout);
+  expect(written).toBe(out);
+  expect(points).toMatchObject([{ id: 'level', row: 2, table: 'holding', address: 0 }]);
+  expect(findings.map(({ code }: { code: string }) => code)).toContain('table-source-missing');
+  expect(lifeline('profile', 'check', out).status).toBe(0);
+  expect(lifeline('profile', 'test', out).status).toBe(0);
+  expect(lifeline('profile', 'show', out).stdout).toContain('holding 0 int16');
+  const again = lifeline(...args, '--base', '40001');
+  expect(again.status).toBe(8);
+  expect(again.stderr).toContain('profile_exists');
+  expect(lifeline(...args, '--base', '7').status).toBe(2);
+  expect(lifeline(...args, '--kind', 'level').stderr).toContain('level-transmitter');
+  const chinese = lifeline(...args, '--lang', 'zh');
+  expect(chinese.stderr).toContain('请用 --base 说明');
+});
+
+test('show, check and test of profiles answer programs as well, and wrong names with near ones', () => {
+  const shown = JSON.parse(lifeline('profile', 'show', 'geokon/3810a', '--json').stdout);
+  expect(shown.triggers[0]).toMatchObject({ id: 'measure', waitMs: 1000 });
+  const checked = JSON.parse(lifeline('profile', 'check', 'keller/series-30', '--json').stdout);
+  expect(checked).toMatchObject({ errors: 0, failed: false });
+  const [run] = JSON.parse(lifeline('profile', 'test', 'keller/series-30', '--json').stdout);
+  expect(run.results[0].failures).toEqual([]);
+  for (const verb of ['show', 'check', 'test']) {
+    const wrong = lifeline('profile', verb, 'keler/series-30');
+    expect(wrong.status, verb).toBe(4);
+    expect(wrong.stderr, verb).toContain('did you mean keller/series-30?');
+  }
+});

@@ -153,6 +153,7 @@ const exits: Partial<Record<FaultCode, number>> = {
   notify_secret: exit.invalid,
   notify_url: exit.invalid,
   outbox_busy: exit.conflict,
+  profile_exists: exit.conflict,
   profile_revision: exit.notFound,
   profile_unknown: exit.notFound,
   profile_unreadable: exit.invalid,

@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { renderFinding } from '../core/problems.ts';
+import type { Language } from '../core/text/text.ts';
 import {
   libraryFindings,
   profileCheck,
   profileList,
+  profileObject,
   profileShow,
   profileTest,
+  renderChecks,
   renderTests,
 } from './catalogue.ts';
 import { profileJsonSchema } from './format.ts';
@@ -64,20 +67,25 @@ test('a profile is found by name and revision; a wrong name is answered with a n
   expect(code('keller/series-30@1@2')).toMatch(/^profile_unknown/);
 });
 
+function checked(references: readonly string[], language: Language) {
+  const report = profileCheck(references);
+  return { text: renderChecks(report, language), failed: report.failed };
+}
+
 test('a check shows the line itself, and fails on errors only', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'profiles-'));
   try {
     const file = join(folder, 'bad.yaml');
     const good = readFileSync(profileFile('keller/series-30'), 'utf8');
     await writeFile(file, good.replace('clear: 1.5', 'clear: 1.3'));
-    const { text, failed } = profileCheck([file], 'en');
+    const { text, failed } = checked([file], 'en');
     expect(failed).toBe(true);
     expect(text).toMatch(/bad\.yaml:\d+:16: error\[alarm-never-clears\]: low is raised at 1\.4/);
     expect(text).toContain(
       ' |         clear: 1.3\n     |                ^\n     = clear must be above',
     );
-    expect(profileCheck([profileFile('keller/series-30')], 'zh').text).toContain('没有问题');
-    expect(() => profileCheck([join(folder, 'none.yaml')], 'en')).toThrow('there is no such file');
+    expect(checked([profileFile('keller/series-30')], 'zh').text).toContain('没有问题');
+    expect(() => profileCheck([join(folder, 'none.yaml')])).toThrow('there is no such file');
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -89,6 +97,39 @@ test('the list and the pages read in both languages', () => {
   const page = profileShow('honeywell/sensepoint-xcd', 'zh');
   expect(page).toContain('依据 GB/T 50493-2019');
   expect(page).toContain('可燃气体浓度超高：达到或高于 50 %LEL，1 级，持续 2s');
+});
+
+test('a page says all that stands beside a value, and what is a default', () => {
+  const xcd = profileShow('honeywell/sensepoint-xcd', 'en');
+  expect(xcd).toContain('counts while mode says so (holding 6 uint16)');
+  expect(xcd).toMatch(/unit checked in holding 10 uint16: 1 = mg\/m³, .*5 = %LEL/);
+  expect(xcd).toMatch(/2 = warming up \(not in service\)/);
+  expect(xcd).toContain('known by holding 0 uint8-hi = 37');
+  expect(profileShow('qdy/qdy30a', 'en')).toContain('scale from holding 3 uint16 (decimals)');
+  expect(profileShow('vega/vegapuls-60', 'en')).toMatch(/word order from .* 0 = ABCD, 1 = CDAB/);
+  expect(profileShow('geokon/3810a', 'en')).toMatch(
+    /trigger measure: write 1 to holding 280, then/,
+  );
+  expect(profileShow('vaisala/wxt530', 'zh')).toContain('首个请求可能没有应答');
+  expect(xcd).toContain('from 1101, level 3, after 0s (default: delay, off_delay)');
+});
+
+test('a profile for programs has everything the file says, and nothing that JSON cannot say', () => {
+  expect(profileObject('geokon/3810a')).toMatchObject({
+    id: 'geokon/3810a',
+    triggers: [{ id: 'measure', start: { kind: 'write', address: 0x0118 }, waitMs: 1000 }],
+  });
+  for (const id of listProfiles()) {
+    const text = JSON.stringify(profileObject(id));
+    expect((JSON.parse(text) as { points: unknown[] }).points.length).toBeGreaterThan(0);
+  }
+});
+
+test('a model may be named where a file is wanted, and a wrong one has a near one', () => {
+  expect(checked(['keller/series-30'], 'en').failed).toBe(false);
+  expect(() => profileCheck(['keler/series-30'])).toThrow(/did you mean keller\/series-30/);
+  expect(() => profileTest(['keler/series-30'])).toThrow(/did you mean keller\/series-30/);
+  expect(profileTest([profileFile('keller/series-30')])[0]?.profile).toBe('keller/series-30');
 });
 
 test('the example of the guide is a right profile, and its tests pass', () => {

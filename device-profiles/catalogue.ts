@@ -1,17 +1,16 @@
 // What `lifeline profile …` says: the library as a list, one profile as a page, checks and tests of
 // profile files. Text and data come back; printing is the command line's.
-import type { RuleProposal } from '../core/alarm/rule.ts';
 import { durationText } from '../core/duration.ts';
 import type { Finding } from '../core/problems.ts';
 import { renderFinding } from '../core/problems.ts';
 import type { Language } from '../core/text/text.ts';
 import { say } from '../core/text/text.ts';
 import { unitSymbol } from '../core/units.ts';
-import type { ModbusAddress } from '../protocols/modbus/address.ts';
-import { deviceKinds, statuses } from './format.ts';
+import { addressText, deviceTexts, ruleText, valueTexts } from './described.ts';
+import { deviceKinds, PROFILE_ID_PATTERN, statuses } from './format.ts';
 import { listProfiles, loadProfile, profileFile, readProfileFile } from './loader.ts';
 import type { Profile, ProfilePoint } from './profile.ts';
-import { checkProfile } from './profile.ts';
+import { checkProfile, parseProfile } from './profile.ts';
 import type { TestResult } from './vectors.ts';
 import { runProfileTests } from './vectors.ts';
 
@@ -40,38 +39,54 @@ export function profileList(language: Language): string {
   return [...lines, say(language, 'profile-count', { count: ids.length })].join('\n');
 }
 
+/** A profile of the library, or of a file that is named; throws what `loadProfile` throws. */
+export function openProfile(reference: string): Profile {
+  if (!isFile(reference)) return loadProfile(reference);
+  return parseProfile(readProfileFile(reference), reference);
+}
+
+function isFile(reference: string): boolean {
+  return /\.ya?ml$/.test(reference);
+}
+
 /** A page about one profile; throws what `loadProfile` throws. */
 export function profileShow(reference: string, language: Language): string {
-  const profile = loadProfile(reference);
+  const profile = openProfile(reference);
   const { source } = profile;
   const status = statuses[source.status][language];
   const rules = profile.points.flatMap((point) =>
-    point.definition.rules.map((rule) => `  ${ruleLine(point, rule, language)}`),
+    point.definition.rules.map((rule) => `  ${ruleText(point, rule, language)}`),
   );
+  const device = deviceTexts(profile, language);
   const caveats = [...profile.caveats, ...profile.points.flatMap(({ caveat }) => caveat ?? [])];
   return [
     `${profile.id}@${profile.revision}  ${profile.title[language]}`,
+    deviceKinds[profile.kind][language],
     say(language, 'profile-models', { models: profile.models.join(', ') }),
     say(language, 'profile-source', { document: source.document, status }),
     ...(source.link ? [say(language, 'profile-link', { link: source.link })] : []),
     '',
     say(language, 'profile-points'),
-    ...profile.points.map((point) => `  ${pointLine(point, language)}`),
+    ...profile.points.flatMap((point) => pointLines(point, language)),
+    ...(device.length ? ['', say(language, 'profile-device')] : []),
+    ...device.map((line) => `  ${line}`),
     ...(rules.length ? ['', say(language, 'profile-rules'), ...rules] : []),
     ...(caveats.length ? ['', say(language, 'profile-caveats')] : []),
     ...caveats.map((caveat) => `  ${caveat[language]}`),
+    '',
+    say(language, 'profile-tests', { count: profile.tests.length }),
   ].join('\n');
 }
 
-function pointLine(point: ProfilePoint, language: Language): string {
-  const { id, definition, address } = point;
+function pointLines(point: ProfilePoint, language: Language): string[] {
+  const { id, definition } = point;
   const { name, range, unit, class: pointClass, periodMs } = definition;
   const line = say(language, 'profile-point-line', {
     id,
     title: name[language],
     poll: durationText(periodMs),
     class: pointClass,
-    where: `${address.table} ${address.address} ${address.type}`,
+    where: addressText(point.address),
     range: range
       ? say(language, 'profile-range', {
           min: range[0],
@@ -80,79 +95,67 @@ function pointLine(point: ProfilePoint, language: Language): string {
         })
       : '',
   });
-  return [line, ...asideLines(point, language)].join('');
+  return [`  ${line}`, ...valueTexts(point, language).map((text) => `      ${text}`)];
 }
 
-/** What is read or done beside the value. */
-function asideLines({ auxiliary }: ProfilePoint, language: Language): string[] {
-  if (!auxiliary) return [];
-  const { mode, unit, scale, order, signal, before } = auxiliary;
-  const where = ({ address: { table, address } }: { readonly address: ModbusAddress }) => ({
-    where: `${table} ${address}`,
+/**
+ * One profile for programs: what `parseProfile` made of it, maps as objects and patterns as texts.
+ */
+export function profileObject(reference: string): unknown {
+  return JSON.parse(JSON.stringify(openProfile(reference), (_key, value: unknown) => plain(value)));
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Map) return Object.fromEntries(value);
+  if (value instanceof RegExp) return value.source;
+  // A number JSON has, as one; beyond 2^53 it is a text.
+  return typeof value === 'bigint' ? `${value}` : value;
+}
+
+export interface CheckReport {
+  readonly files: readonly {
+    readonly file: string;
+    readonly findings: readonly Finding[];
+    /** Found beyond those that are listed. */
+    readonly beyond: number;
+  }[];
+  readonly errors: number;
+  readonly warnings: number;
+  readonly failed: boolean;
+}
+
+/** Everything there is to say about some files, or models of the library. */
+export function profileCheck(references: readonly string[]): CheckReport {
+  const files = references.map((reference) => {
+    const file = fileOf(reference);
+    const { problems } = checkProfile(readProfileFile(file), file);
+    return { file, findings: problems.findings, beyond: problems.beyond };
   });
-  const wait = durationText(before?.waitMs ?? 0);
-  return [
-    ...(mode ? [say(language, 'profile-mode', { mode: mode.point })] : []),
-    ...(unit ? [say(language, 'profile-unit-from', where(unit))] : []),
-    ...(scale ? [say(language, 'profile-scale-from', where(scale))] : []),
-    ...(order ? [say(language, 'profile-order-from', where(order))] : []),
-    ...(signal ? [say(language, 'profile-signal')] : []),
-    ...(before ? [say(language, 'profile-before', { wait, trigger: before.id })] : []),
-  ];
+  const all = files.flatMap(({ findings }) => findings);
+  const errors = all.filter(({ severity }) => severity === 'error').length;
+  return { files, errors, warnings: all.length - errors, failed: errors > 0 };
 }
 
-function ruleLine(point: ProfilePoint, rule: RuleProposal, language: Language): string {
-  const title = rule.title[language];
-  const norm = point.norms[rule.id];
-  const remarks = norm ? [say(language, 'profile-norm', { norm })] : [];
-  const parts = point.defaults?.[rule.id] ?? [];
-  if (parts.includes('rule')) remarks.push(say(language, 'profile-default'));
-  else if (parts.length) {
-    remarks.push(say(language, 'profile-default-parts', { parts: parts.join(', ') }));
-  }
-  const after = remarks.length ? ` (${remarks.join('; ')})` : '';
-  if (rule.kind === 'no-data') {
-    const values = { title, after: durationText(rule.silentMs), level: rule.level };
-    return say(language, 'profile-silent', values) + after;
-  }
-  if (rule.kind === 'state') {
-    const names = rule.states.map((state) => {
-      const isFlag = point.definition.type === 'boolean';
-      return point.states.get(isFlag ? state === 1 : state)?.[language] ?? `${state}`;
-    });
-    const states = names.join(language === 'zh' ? '、' : ', ');
-    const values = { title, states, level: rule.level, delay: durationText(rule.onDelayMs) };
-    return say(language, 'profile-state', values) + after;
-  }
-  const isHigh = rule.side === 'high' || rule.side === 'high-high';
-  const values = {
-    title,
-    limit: rule.limit,
-    unit: unitSymbol(point.definition.unit, language),
-    level: rule.level,
-    delay: durationText(rule.onDelayMs),
-  };
-  return say(language, isHigh ? 'profile-limit-high' : 'profile-limit-low', values) + after;
+/**
+ * A model that is named where a file is wanted stands for its file; a wrong name has a near one.
+ */
+function fileOf(reference: string): string {
+  if (isFile(reference) || !PROFILE_ID_PATTERN.test(reference)) return reference;
+  const known = listProfiles();
+  if (!known.includes(reference)) loadProfile(reference); // Throws, and says which is near.
+  return profileFile(reference);
 }
 
-/** Everything there is to say about some files, each finding with its line below it. */
-export function profileCheck(files: readonly string[], language: Language): Outcome {
-  const blocks: string[] = [];
-  let errors = 0;
-  let warnings = 0;
-  for (const file of files) {
-    const source = readProfileFile(file);
-    const { problems } = checkProfile(source, file);
-    const text = new TextDecoder().decode(source);
-    for (const finding of problems.findings) {
-      if (finding.severity === 'error') errors++;
-      else warnings++;
-      blocks.push(renderFinding(finding, language, text));
-    }
-    if (problems.findings.length === 0) blocks.push(say(language, 'profile-fine', { file }));
-  }
-  blocks.push(say(language, 'profile-checked', { files: files.length, errors, warnings }));
-  return { text: blocks.join('\n'), failed: errors > 0 };
+/** Each finding with its line below it. */
+export function renderChecks(report: CheckReport, language: Language): string {
+  const { files, errors, warnings } = report;
+  const blocks = files.flatMap(({ file, findings }) => {
+    if (findings.length === 0) return [say(language, 'profile-fine', { file })];
+    const text = new TextDecoder().decode(readProfileFile(file));
+    return findings.map((finding) => renderFinding(finding, language, text));
+  });
+  const count = { files: files.length, errors, warnings };
+  return [...blocks, say(language, 'profile-checked', count)].join('\n');
 }
 
 export interface ProfileTestRun {
@@ -160,11 +163,14 @@ export interface ProfileTestRun {
   readonly results: readonly TestResult[];
 }
 
-/** Runs the tests of profiles, of all when none is named; throws what `loadProfile` throws. */
+/**
+ * Runs the tests of profiles, models or files, of all models when none is named; throws what
+ * `loadProfile` throws.
+ */
 export function profileTest(references: readonly string[]): readonly ProfileTestRun[] {
   const wanted = references.length ? references : listProfiles();
   return wanted.map((reference) => {
-    const profile: Profile = loadProfile(reference);
+    const profile = openProfile(reference);
     return { profile: profile.id, results: runProfileTests(profile) };
   });
 }

@@ -18,6 +18,7 @@ import {
   defaultPolls,
   deviceKinds,
   identifyForm,
+  PLACEHOLDER,
   POINTS_MAX,
   pointForm,
   testForm,
@@ -62,6 +63,7 @@ export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSour
   const context = { points: parsed, addresses, triggers, device, problems, keyPlace };
   const auxiliaries = auxiliariesOf(context);
   const ids = points.map(([id]) => id);
+  checkPlaceholders(root, problems);
   checkTests(root['tests'], { ids, addresses, auxiliaries, keyPlace, problems });
   return {
     addresses,
@@ -69,6 +71,21 @@ export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSour
     triggers: [...triggers.values()],
     identify: identifications(root['identify'], device, problems),
   };
+}
+
+/** What a draft left for whoever reads the manual. */
+function checkPlaceholders(root: Readonly<Record<string, unknown>>, problems: Problems): void {
+  const isLeft = (text: unknown) => typeof text === 'string' && text.startsWith(PLACEHOLDER);
+  const source = members(members(root['profile'])['source']);
+  const severity = 'warning';
+  if (isLeft(source['document'])) {
+    problems.add(['profile', 'source', 'document'], 'placeholder-left', {}, { severity });
+  }
+  (Array.isArray(root['tests']) ? root['tests'] : []).forEach((test: unknown, at) => {
+    if (isLeft(members(test)['name'])) {
+      problems.add(['tests', at, 'name'], 'placeholder-left', {}, { severity });
+    }
+  });
 }
 
 /** Of a head that is wrong, what a number of no known kind gets. */

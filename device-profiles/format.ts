@@ -17,6 +17,12 @@ const key = (code: MessageKey) => code;
 /** `vendor/model`, as the folders and files under device-profiles are named. */
 export const PROFILE_ID_PATTERN = /^[a-z0-9-]{1,32}\/[a-z0-9-]{1,32}$/;
 
+/**
+ * How a text begins that still waits for what the manual says: a warning of `profile check`, and no
+ * profile of the library has one.
+ */
+export const PLACEHOLDER = 'PLACEHOLDER';
+
 /** A dictionary page of 64 KB holds about 300 points; no device model comes near. */
 export const POINTS_MAX = 256;
 

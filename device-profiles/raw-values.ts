@@ -16,13 +16,13 @@ export function valueTypeOf(address: ModbusAddress, scale: number, offset: numbe
   return isFloat(type) || scale !== 1 || offset !== 0 ? 'number' : 'integer';
 }
 
-interface Limits {
+export interface Limits {
   readonly min: bigint;
   readonly max: bigint;
 }
 
 /** What the decoder can return for whole numbers; null for what is no number. */
-function limitsOf({ type, width, bits }: ModbusAddress): Limits | null {
+export function wholeLimitsOf({ type, width, bits }: ModbusAddress): Limits | null {
   if (bits) return { min: 0n, max: BigInt(bits.mask >>> bits.shift) };
   const size = BigInt(type.startsWith('uint8') || type.startsWith('int8') ? 8 : 16 * width);
   if (type.startsWith('uint')) return { min: 0n, max: (1n << size) - 1n };
@@ -42,7 +42,7 @@ function limitsOf({ type, width, bits }: ModbusAddress): Limits | null {
  */
 export function rawOf(text: string, address: ModbusAddress): number | bigint | undefined {
   if (isFloat(address.type)) return rawFloat(text, address.type);
-  const limits = limitsOf(address);
+  const limits = wholeLimitsOf(address);
   if (!limits || text === 'nan' || text.includes('.')) return undefined;
   let raw = BigInt(text);
   if (text.startsWith('0x')) {

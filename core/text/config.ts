@@ -282,12 +282,12 @@ export const configMessages = {
     zh: '建议报警（默认值，以云端设定为准）',
   },
   'profile-limit-high': {
-    en: '{title}: from {limit} {unit}, level {level}, after {delay}',
-    zh: '{title}：达到或高于 {limit} {unit}，{level} 级，持续 {delay}',
+    en: '{title}: from {limit}, level {level}, after {delay}',
+    zh: '{title}：达到或高于 {limit}，{level} 级，持续 {delay}',
   },
   'profile-limit-low': {
-    en: '{title}: {limit} {unit} or lower, level {level}, after {delay}',
-    zh: '{title}：达到或低于 {limit} {unit}，{level} 级，持续 {delay}',
+    en: '{title}: {limit} or lower, level {level}, after {delay}',
+    zh: '{title}：达到或低于 {limit}，{level} 级，持续 {delay}',
   },
   'profile-silent': {
     en: '{title}: no good reading for {after}, level {level}',

@@ -94,12 +94,56 @@ export const profileMessages = {
   },
   'profile-default': { en: 'default', zh: '默认' },
   'profile-default-parts': { en: 'default: {parts}', zh: '默认值：{parts}' },
-  'profile-mode': { en: '; counts while {mode} says so', zh: '；以 {mode} 为准' },
-  'profile-unit-from': { en: '; unit checked in {where}', zh: '；单位取自 {where} 核对' },
-  'profile-scale-from': { en: '; scale from {where}', zh: '；比例取自 {where}' },
-  'profile-order-from': { en: '; word order from {where}', zh: '；字序取自 {where}' },
-  'profile-before': { en: '; read {wait} after {trigger}', zh: '；{trigger} 后 {wait} 读取' },
-  'profile-signal': { en: '; 4-20 mA, NE 43', zh: '；4-20 mA，NE 43' },
+  'profile-scaling': {
+    en: 'value = raw x {scale} + {offset}',
+    zh: '值 = 原始值 × {scale} + {offset}',
+  },
+  'profile-mode': {
+    en: 'counts while {mode} says so ({where})',
+    zh: '是否有效以 {mode} 为准（{where}）',
+  },
+  'profile-unit-from': {
+    en: 'unit checked in {where}: {list}',
+    zh: '单位按 {where} 核对：{list}',
+  },
+  'profile-scale-from': {
+    en: 'scale from {where} ({kind})',
+    zh: '比例取自 {where}（{kind}）',
+  },
+  'profile-order-from': {
+    en: 'word order from {where}: {list}',
+    zh: '字序取自 {where}：{list}',
+  },
+  'profile-before': {
+    en: 'read {wait} after the trigger {trigger}',
+    zh: '触发 {trigger} 后等待 {wait} 再读取',
+  },
+  'profile-signal': {
+    en: '4-20 mA from raw {zero} to {full}; below 3.6 and above 21 mA bad, below 3.8 and above 20.5 mA uncertain (NAMUR NE 43)',
+    zh: '4-20 mA，对应原始值 {zero} 到 {full}；低于 3.6 或高于 21 mA 无效，低于 3.8 或高于 20.5 mA 可疑（NAMUR NE 43）',
+  },
+  'profile-states': { en: 'states: {list}', zh: '状态：{list}' },
+  'profile-out-of-service': { en: 'not in service', zh: '未投运' },
+  'profile-invalid': { en: 'no measurement: {list}', zh: '非测量值：{list}' },
+  'profile-device': { en: 'The device', zh: '设备' },
+  'profile-settings': { en: 'settings: {list}', zh: '设置：{list}' },
+  'profile-wakes': {
+    en: 'when nothing was asked for {after}, the first request may go unanswered and is sent again',
+    zh: '超过 {after} 未询问时，首个请求可能没有应答，会再发一次',
+  },
+  'profile-trigger': {
+    en: 'trigger {trigger}: {start}, then wait {wait}',
+    zh: '触发 {trigger}：{start}，然后等待 {wait}',
+  },
+  'profile-trigger-stop': { en: '; afterwards {stop}', zh: '；读完后{stop}' },
+  'profile-step-read': { en: 'read {what} of {where}', zh: '读取 {where} 的 {what} 个寄存器' },
+  'profile-step-write': { en: 'write {what} to {where}', zh: '向 {where} 写入 {what}' },
+  'profile-identify': { en: 'known by {where} = {equals}', zh: '识别：{where} = {equals}' },
+  'profile-identify-id': {
+    en: 'known by its device identification (function 43/14): {patterns}',
+    zh: '识别：设备标识（功能码 43/14）{patterns}',
+  },
+  'profile-tests': { en: '{count} tests in the file', zh: '文件自带 {count} 个测试' },
 } as const satisfies Record<string, Bilingual>;
 
 export const profileFaults = {} as const satisfies Record<string, FaultText>;

@@ -12,6 +12,7 @@ import { profileFaults, profileMessages } from './profiles.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
 import { simulatorFaults, simulatorMessages } from './simulators.ts';
 import { systemFaults, systemMessages } from './system.ts';
+import { tableFaults, tableMessages } from './tables.ts';
 
 export const languages = ['en', 'zh'] as const;
 export type Language = (typeof languages)[number];
@@ -40,6 +41,7 @@ export const messages = {
   ...protocolMessages,
   ...simulatorMessages,
   ...systemMessages,
+  ...tableMessages,
 } as const satisfies Record<string, Bilingual>;
 
 export const faults = {
@@ -55,6 +57,7 @@ export const faults = {
   ...protocolFaults,
   ...simulatorFaults,
   ...systemFaults,
+  ...tableFaults,
 } as const satisfies Record<string, FaultText>;
 
 export type MessageKey = keyof typeof messages;

@@ -1,0 +1,155 @@
+// Parts of a profile in words, in one language: for `profile show` and for the generated pages.
+import type { RuleProposal } from '../core/alarm/rule.ts';
+import { durationText } from '../core/duration.ts';
+import type { Language, MessageKey } from '../core/text/text.ts';
+import { say } from '../core/text/text.ts';
+import { unitSymbol } from '../core/units.ts';
+import type { ModbusAddress } from '../protocols/modbus/address.ts';
+import type { ModbusStep } from '../protocols/modbus/step.ts';
+import type { Profile, ProfilePoint } from './profile.ts';
+
+/** `holding 2 float32 CDAB`, with bit or length where there is one. */
+export function addressText({ table, address, type, order, width, bit, bits }: ModbusAddress) {
+  const isOne = table === 'coil' || table === 'discrete';
+  return [
+    `${table} ${address}`,
+    ...(isOne ? [] : [type]),
+    ...((width > 1 || order !== 'ABCD') && !isOne && type !== 'string' ? [order] : []),
+    ...(type === 'string' ? [`x ${width}`] : []),
+    ...(bit === null ? [] : [`bit ${bit}`]),
+    ...(bits === null ? [] : [`& 0x${bits.mask.toString(16)} >> ${bits.shift}`]),
+  ].join(' ');
+}
+
+/** What makes a value of the raw one, and what stands beside it; one line each. */
+export function valueTexts(point: ProfilePoint, language: Language): string[] {
+  const { auxiliary, definition, invalid, states } = point;
+  const { scale, offset } = auxiliary?.scaling ?? definition;
+  const comma = language === 'zh' ? '，' : ', ';
+  const list = (entries: readonly string[]) => entries.join(comma);
+  const stateNames = [...states].map(([raw, text]) => {
+    const isOut = point.definition.rules.some(
+      (rule) =>
+        rule.kind === 'state' && rule.id === 'not-in-service' && rule.states.includes(Number(raw)),
+    );
+    const out = isOut ? ` (${say(language, 'profile-out-of-service')})` : '';
+    return `${raw} = ${text[language]}${out}`;
+  });
+  const codes = [...invalid].map(([raw, reason]) => `${rawText(raw)} = ${reason}`);
+  return [
+    ...(scale === 1 && offset === 0 ? [] : [say(language, 'profile-scaling', { scale, offset })]),
+    ...asideTexts(point, language),
+    ...(stateNames.length ? [say(language, 'profile-states', { list: list(stateNames) })] : []),
+    ...(codes.length ? [say(language, 'profile-invalid', { list: list(codes) })] : []),
+  ];
+}
+
+function rawText(raw: number | bigint): string {
+  return Number.isNaN(raw) ? 'nan' : `${raw}`;
+}
+
+function asideTexts({ auxiliary, definition }: ProfilePoint, language: Language): string[] {
+  if (!auxiliary) return [];
+  const { mode, unit, scale, order, signal, before } = auxiliary;
+  const where = ({ address }: { readonly address: ModbusAddress }) => addressText(address);
+  const units = [...(unit?.fits ?? [])].map(([raw, fit]) => {
+    const isOurs = fit.unit === definition.unit && fit.factor === 1;
+    const turned =
+      fit.factor === null || isOurs
+        ? ''
+        : ` x ${fit.factor}${fit.offset ? ` + ${fit.offset}` : ''}`;
+    return `${raw} = ${unitSymbol(fit.unit, language) || fit.unit}${turned}`;
+  });
+  const orders = [...(order?.orders ?? [])].map(([raw, name]) => `${raw} = ${name}`);
+  const list = (texts: readonly string[]) => texts.join(language === 'zh' ? '，' : ', ');
+  const wait = durationText(before?.waitMs ?? 0);
+  return [
+    ...(mode ? [say(language, 'profile-mode', { mode: mode.point, where: where(mode) })] : []),
+    ...(unit
+      ? [say(language, 'profile-unit-from', { where: where(unit), list: list(units) })]
+      : []),
+    ...(scale
+      ? [say(language, 'profile-scale-from', { where: where(scale), kind: scale.kind })]
+      : []),
+    ...(order
+      ? [say(language, 'profile-order-from', { where: where(order), list: list(orders) })]
+      : []),
+    ...(signal ? [say(language, 'profile-signal', { ...signal })] : []),
+    ...(before ? [say(language, 'profile-before', { wait, trigger: before.id })] : []),
+  ];
+}
+
+/** What there is to know of the device as a whole; one line each, none for a plain device. */
+export function deviceTexts(profile: Profile, language: Language): string[] {
+  const { device, wakesAfterMs, triggers, identify } = profile;
+  const settings = Object.entries(device).map(([key, value]) => `${key}: ${settingText(value)}`);
+  return [
+    ...(settings.length ? [say(language, 'profile-settings', { list: settings.join('; ') })] : []),
+    ...(wakesAfterMs === null
+      ? []
+      : [say(language, 'profile-wakes', { after: durationText(wakesAfterMs) })]),
+    ...triggers.map(({ id, start, waitMs, stop }) => {
+      const values = { trigger: id, start: stepText(start, language), wait: durationText(waitMs) };
+      const line = say(language, 'profile-trigger', values);
+      return stop
+        ? line + say(language, 'profile-trigger-stop', { stop: stepText(stop, language) })
+        : line;
+    }),
+    ...identify.map((way) => {
+      if (way.kind === 'register') {
+        const values = { where: addressText(way.address), equals: `${way.equals}` };
+        return say(language, 'profile-identify', values);
+      }
+      const patterns = [way.vendor, way.product].map((pattern) => pattern?.source ?? '*');
+      return say(language, 'profile-identify-id', { patterns: patterns.join(' ') });
+    }),
+  ];
+}
+
+function settingText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(settingText).join(', ');
+  if (typeof value !== 'object' || value === null) return `${value}`;
+  const parts = Object.entries(value).map(([key, inner]) => `${key} ${settingText(inner)}`);
+  return `{ ${parts.join(', ')} }`;
+}
+
+function stepText(step: ModbusStep, language: Language): string {
+  const { kind, table, address } = step;
+  const key: MessageKey & ('profile-step-read' | 'profile-step-write') = `profile-step-${kind}`;
+  const what = step.kind === 'read' ? `${step.count}` : step.values.join(' ') || '-';
+  return say(language, key, { where: `${table} ${address}`, what });
+}
+
+/** A proposed alarm: its limit, how urgent, since when, and where that comes from. */
+export function ruleText(point: ProfilePoint, rule: RuleProposal, language: Language): string {
+  const title = rule.title[language];
+  const norm = point.norms[rule.id];
+  const remarks = norm ? [say(language, 'profile-norm', { norm })] : [];
+  const parts = point.defaults?.[rule.id] ?? [];
+  if (parts.includes('rule')) remarks.push(say(language, 'profile-default'));
+  else if (parts.length) {
+    remarks.push(say(language, 'profile-default-parts', { parts: parts.join(', ') }));
+  }
+  const after = remarks.length ? ` (${remarks.join('; ')})` : '';
+  if (rule.kind === 'no-data') {
+    const values = { title, after: durationText(rule.silentMs), level: rule.level };
+    return say(language, 'profile-silent', values) + after;
+  }
+  if (rule.kind === 'state') {
+    const names = rule.states.map((state) => {
+      const isFlag = point.definition.type === 'boolean';
+      return point.states.get(isFlag ? state === 1 : state)?.[language] ?? `${state}`;
+    });
+    const states = names.join(language === 'zh' ? '、' : ', ');
+    const values = { title, states, level: rule.level, delay: durationText(rule.onDelayMs) };
+    return say(language, 'profile-state', values) + after;
+  }
+  const isHigh = rule.side === 'high' || rule.side === 'high-high';
+  const values = {
+    title,
+    limit: `${rule.limit} ${unitSymbol(point.definition.unit, language)}`.trim(),
+    level: rule.level,
+    delay: durationText(rule.onDelayMs),
+  };
+  return say(language, isHigh ? 'profile-limit-high' : 'profile-limit-low', values) + after;
+}
