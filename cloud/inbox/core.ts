@@ -349,10 +349,12 @@ export class InboxCore {
     epoch.ledger.refused.delete(sequence);
     this.#touch(epoch);
     const untrue: number[] = [];
+    const partial: number[] = [];
     for (const [place, gap] of record.gaps.entries()) {
       if (gap.sequences.length === 0) continue;
       const closed = this.#epoch(record.gateway, gap.epoch, record.receivedMs);
       if (closed.ledger.hasAll(gap.sequences)) untrue.push(place);
+      else if (closed.ledger.hasAny(gap.sequences)) partial.push(place);
       for (const { first, last } of gap.sequences) closed.ledger.store(first, last);
       this.#touch(closed);
     }
@@ -367,7 +369,8 @@ export class InboxCore {
     const slot = sequence % CHECKSUMS_KEPT;
     this.#sql.upsertChecksum.run(epoch.id, slot, sequence, record.checksum);
     const lane = lanes.indexOf(record.lane);
-    const note = untrue.length > 0 ? JSON.stringify(untrue) : null;
+    const isTold = untrue.length + partial.length > 0;
+    const note = isTold ? JSON.stringify({ untrue, partial }) : null;
     return this.#insert(record.area, epoch, sequence, lane, record.receivedMs, bytes, note);
   }
 

@@ -23,6 +23,11 @@ export interface InboxRow {
    * lost, then given up by the edge. They are dropped, or their readings would count twice.
    */
   readonly untrueGaps?: readonly number[];
+  /**
+   * Places of gaps that give up some of what is closed already, as two cards with one backlog do:
+   * how many of their readings count twice nobody knows, so they are estimates.
+   */
+  readonly partialGaps?: readonly number[];
 }
 
 /** Records that will not come: refused by the cloud, or lost with an earlier store. */

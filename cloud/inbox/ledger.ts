@@ -57,6 +57,15 @@ export class EpochLedger {
     return ranges.length > 0 && ranges.every(isStored);
   }
 
+  /** Whether any sequence of the ranges is stored. */
+  hasAny(ranges: readonly Range[]): boolean {
+    const size = ({ first, last }: Range) => last - first + 1;
+    return ranges.some((range) => {
+      const missing = this.stored.missing(range.first, range.last);
+      return missing.reduce((sum, it) => sum + size(it), 0) < size(range);
+    });
+  }
+
   /** Of the ranges, what is neither stored nor refused nor lost. */
   open(ranges: readonly Range[]): Range[] {
     const closed = RangeSet.of([...this.stored.toArray(), ...this.lost.toArray()]);

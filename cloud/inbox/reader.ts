@@ -32,7 +32,21 @@ import { type ResolvedManifest, SeriesIndex } from './series.ts';
 const ROWS_MAX = 4_096;
 
 /** As the note column holds it: a gap of the cloud's own, or the places of untrue gaps. */
-type RowNote = InboxNote | number[];
+/** What the cloud found itself, or what it knows of the gaps in a record; once a list of untrue ones. */
+type RowNote = InboxNote | NotedGaps | readonly number[];
+
+interface NotedGaps {
+  readonly untrue: readonly number[];
+  readonly partial: readonly number[];
+}
+
+function noted(note: RowNote): Pick<InboxRow, 'note' | 'untrueGaps' | 'partialGaps'> {
+  if (isList(note)) return { untrueGaps: note };
+  if (!('untrue' in note)) return { note };
+  return { untrueGaps: note.untrue, partialGaps: note.partial };
+}
+
+const isList = (note: RowNote): note is readonly number[] => Array.isArray(note);
 
 interface ScaledManifest extends ResolvedManifest {
   readonly scale: Float64Array;
@@ -111,7 +125,7 @@ export class InboxReader {
         lane: lanes[Number(raw['lane'])] ?? 'backfill',
         receivedMs: Number(raw['received_ms']),
         bytes: content,
-        ...(note && (Array.isArray(note) ? { untrueGaps: note } : { note })),
+        ...(note && noted(note)),
       });
     }
     return found;
@@ -130,6 +144,7 @@ export class InboxReader {
       readings: body.readings && decodeReadings(body.readings, manifest, body.clock),
       coverage: body.coverage.map((entry) => decodeCoverage(entry, manifest, body.clock)),
       gaps: body.gaps
+        .map((gap, place) => (row.partialGaps?.includes(place) ? { ...gap, estimated: true } : gap))
         .filter((_gap, place) => !row.untrueGaps?.includes(place))
         .map((gap) => this.#gap(gap, row, manifest, body.clock)),
       clockSteps: body.clockSteps,

@@ -237,11 +237,11 @@ export class OutboxCore {
     for (const loss of losses.all()) this.#ledger.owe(loss);
   }
 
+  // Also what is closed: when it is read it was asked for again, whether or not that is here yet.
   #noteSent(epoch: Epoch, ranges: readonly Range[]): void {
     const state = this.#ledger.epochs.get(epoch);
     if (!state) return;
-    const open = without(without(ranges, state.closed), state.givenUp);
-    for (const { first, last } of open) state.sent.add(first, last);
+    for (const { first, last } of without(ranges, state.givenUp)) state.sent.add(first, last);
     this.#ledger.touch(epoch);
   }
 

@@ -356,7 +356,10 @@ export class Losses {
       },
       isSent ? 'apart' : 'together',
     );
-    for (const gap of row.gaps) this.add({ ...common, ...gap, unchanged: 0 });
+    // What stood apart stays apart: the cloud may have that record, and tells it by its sequence.
+    for (const gap of row.gaps) {
+      this.add({ ...common, ...gap, unchanged: 0 }, isSingle(gap.sequences) ? 'apart' : 'together');
+    }
   }
 
   add(loss: Loss, how: 'apart' | 'together' = 'together'): void {
@@ -378,6 +381,10 @@ export class Losses {
       sequences: ranges.toArray(),
     }));
   }
+}
+
+function isSingle([range, ...more]: readonly Range[]): boolean {
+  return range !== undefined && range.first === range.last && more.length === 0;
 }
 
 function merged(a: Loss, b: Loss): Loss {

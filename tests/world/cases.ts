@@ -60,6 +60,9 @@ const secondKinds: readonly FaultKind[] = [
   'receiver',
 ];
 
+/** With a full registry as well. */
+const thirdKinds: readonly FaultKind[] = secondKinds.toSpliced(21, 0, 'full-registry-disk');
+
 export const cases: readonly Case[] = [
   {
     claim: 'a backlog that comes behind newer records is evaluated in its own order',
@@ -202,5 +205,20 @@ export const cases: readonly Case[] = [
     claim: 'what rose while the end of the excursion before it was on its way is an alarm then',
     seed: 994,
     kinds: secondKinds,
+  },
+  {
+    claim: 'what is read for a new store while its asking is not on disk yet counts as sent',
+    seed: 426,
+    kinds: thirdKinds,
+  },
+  {
+    claim: 'two cards with one backlog tell of it twice, the second time as an estimate',
+    seed: 220,
+    kinds: thirdKinds,
+  },
+  {
+    claim: 'a loss that the cloud may know better stays apart when its own record has to go',
+    seed: 1137,
+    kinds: thirdKinds,
   },
 ];

@@ -248,15 +248,21 @@ async function checkAccount(world: World, facts: EpochFacts, all: readonly Store
   if (open.length > 0) problem(`nobody has ${open.length} committed records: ${few(open)}`);
   const lost = gone.filter((it) => ledger?.lost.has(it));
   if (lost.length > 0 && witness.wipes === 0) problem(`lost without a lost store: ${few(lost)}`);
+  const losses = gaps.filter(({ cause }) => cause !== 'missed' && cause !== 'crash');
+  const readingsOf = ({ readings }: StoredGap) => readings;
   const givenUp = sum(
-    gaps.filter(({ cause, estimated }) => cause !== 'missed' && !estimated),
-    ({ readings }) => readings,
+    losses.filter(({ estimated }) => !estimated),
+    readingsOf,
   );
   const expectedGivenUp = sum(
     gone.filter((it) => !lost.includes(it)).flatMap((it) => sealed.get(it) ?? []),
     ({ taken }) => taken,
   );
-  if (givenUp !== expectedGivenUp) {
+  // Two cards with one backlog give it up twice: what the second says is an estimate where it is
+  // not all the same.
+  const isTwice = facts.isCardLost || witness.twins.has(gateway);
+  const most = isTwice ? sum(losses, readingsOf) : givenUp;
+  if (givenUp > expectedGivenUp || expectedGivenUp > most) {
     problem(`${givenUp} given up by gaps, ${expectedGivenUp} in records that are not stored`);
   }
   if (facts.isCardLost || end === null || endMs === null) return;
@@ -486,8 +492,11 @@ export function wasSeenClear({ witness }: World, point: PlantPoint, at: number):
   const { toMs } = point.excursions[at - 1]!;
   const { fromMs } = point.excursions[at]!;
   const needMs = point.offDelayMs + 3 * point.periodMs;
-  for (const { gateway, sealed, openedMs, endMs } of witness.epochs.values()) {
+  for (const { gateway, sealed, stored, openedMs, endMs } of witness.epochs.values()) {
     if (gateway !== point.gateway) continue;
+    // What was given up or lost nobody saw.
+    const isWhole = [...sealed.keys()].every((sequence) => stored.has(sequence));
+    if (!isWhole) continue;
     for (const { readings } of sealed.values()) {
       for (const { setting, monoMs, raw } of readings) {
         if (setting.point !== point || raw === null || told(raw).isBeyond) continue;
