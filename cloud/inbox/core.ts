@@ -40,10 +40,7 @@ import { SeriesBook } from './series.ts';
 export const CHECKSUMS_KEPT = 4_096;
 /** Epochs of one gateway whose checksums are kept; an older one is long acked. */
 const CHECKSUM_EPOCHS_KEPT = 8;
-/**
- * Rows deleted in one commit: some 10 ms, so that leaving rows never hold up the taking of new
- * ones.
- */
+/** Rows deleted in one commit: some 10 ms, so that those that leave hold up no new ones. */
 const TRIM_ROWS_MAX = 4_096;
 /** What a row costs beside its bytes. */
 const ROW_BYTES = 64;
@@ -369,8 +366,7 @@ export class InboxCore {
     const slot = sequence % CHECKSUMS_KEPT;
     this.#sql.upsertChecksum.run(epoch.id, slot, sequence, record.checksum);
     const lane = lanes.indexOf(record.lane);
-    const isTold = untrue.length + partial.length > 0;
-    const note = isTold ? JSON.stringify({ untrue, partial }) : null;
+    const note = untrue.length + partial.length > 0 ? JSON.stringify({ untrue, partial }) : null;
     return this.#insert(record.area, epoch, sequence, lane, record.receivedMs, bytes, note);
   }
 

@@ -32,7 +32,7 @@ import { type ResolvedManifest, SeriesIndex } from './series.ts';
 const ROWS_MAX = 4_096;
 
 /** As the note column holds it: a gap of the cloud's own, or the places of untrue gaps. */
-/** What the cloud found itself, or what it knows of the gaps in a record; once a list of untrue ones. */
+/** What the cloud found itself, or knows of the gaps in a record; once a list of untrue ones. */
 type RowNote = InboxNote | NotedGaps | readonly number[];
 
 interface NotedGaps {
