@@ -29,14 +29,20 @@ export interface Link {
   readonly answerMs?: number;
   /** Queues bytes to be sent in order; silently nothing once closed (onClose has told). */
   send(bytes: Uint8Array): void;
-  /** At most one listener each; set before the first byte is sent. */
+  /**
+   * At most one listener each; set before the first byte is sent. The bytes are valid only during
+   * the call.
+   */
   onBytes: (bytes: Uint8Array) => void;
   /** Called once; the fault says why, null after our own close. */
   onClose: (why: Fault | null) => void;
   close(): void;
 }
 
-/** What one poll of a plan brought: one place a point of the plan, in its order. */
+/**
+ * What one poll of a plan brought: one place a point of the plan, in its order. The lists are the
+ * plan's: whoever polled may change them, and copies what must outlive the plan's next poll.
+ */
 export interface Answers {
   /** Raw: decoded, not yet scaled; null where the quality is bad. */
   readonly values: Value[];

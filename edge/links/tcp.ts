@@ -28,6 +28,13 @@ export type SocketPlace =
 export const SEND_BYTES_MAX = 64 * 1024;
 assert(247 * 16 * 12 < SEND_BYTES_MAX, 'a full bus behind one socket fits');
 
+/**
+ * Read at once: more than sixteen full answers of Modbus TCP (260 bytes each), so that what came
+ * together is seen together. What is more is read in further pieces.
+ */
+const READ_BYTES = 8 * 1024;
+assert(16 * 260 < READ_BYTES, 'a full window of answers is read at once');
+
 /** A peer that lost its power says nothing; the probes of the kernel notice it without traffic. */
 export const KEEPALIVE_AFTER_MS = 10_000;
 
@@ -43,7 +50,10 @@ export async function openTcpLink(
   return linkOver(socket, name, pace);
 }
 
-/** As openTcpLink; `name` is how messages call the other end. */
+/**
+ * As openTcpLink; `name` is how messages call the other end. The bytes of the socket's `data` are
+ * valid only during the call.
+ */
 export function openSocket(
   clock: Clock,
   place: SocketPlace,
@@ -52,7 +62,15 @@ export function openSocket(
   signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ ...place, noDelay: true });
+    // One buffer for all that is read: left alone, the runtime makes one of 64 KB for each read.
+    const onread = {
+      buffer: Buffer.allocUnsafe(READ_BYTES),
+      callback: (bytes: number, into: Uint8Array) => {
+        socket.emit('data', into.subarray(0, bytes));
+        return true;
+      },
+    };
+    const socket = connect({ ...place, noDelay: true, onread });
     const settle = () => {
       cancelTimeout();
       signal.removeEventListener('abort', onAbort);

@@ -127,6 +127,23 @@ const range = (from: number, to: number) =>
 const bad = (answers: Answers) =>
   answers.qualities.flatMap((code, at) => (code === 0 ? [] : [[at, qualityOf(code)!.reason]]));
 
+test('what the poller did to the lists of a poll is not in those of the next', async () => {
+  const field = new Field();
+  const device = field.device();
+  const plan = device.plan([...range(20, 39).reverse(), ...range(0, 9)]);
+  const first = await field.poll(device, plan);
+  const [values, qualities] = [[...first.values], [...first.qualities]];
+  for (const list of [first.values, first.qualities, first.atMonoMs]) {
+    list.fill(99);
+    list.length = 3;
+  }
+  const { clock } = field;
+  await clock.advance(50);
+  const second = await field.poll(device, plan);
+  expect([second.values, second.qualities]).toEqual([values, qualities]);
+  expect(second.atMonoMs).toEqual(values.map(() => clock.monoMs()));
+});
+
 describe('a refused point', () => {
   test('is found by halving within one poll, and costs its neighbours nothing', async () => {
     const field = new Field();

@@ -1,5 +1,8 @@
 // A plan: points cut into requests, and what the device taught about them: points it refused, and
 // walls, which are places where it refuses a gap or a length. Both outlive a connection.
+import type { QualityCode } from '../../core/quality.ts';
+import { GOOD } from '../../core/quality.ts';
+import type { Value } from '../../core/reading.ts';
 import type { Plan } from '../driver.ts';
 import type { ModbusAddress, ModbusDevice } from './address.ts';
 import { tables } from './address.ts';
@@ -31,6 +34,21 @@ export interface Item extends Span {
   readonly kind: Kind;
   /** 0 while the device answers for it; else it was refused, and when to look again. */
   recheckMs: number;
+}
+
+/**
+ * For each item, how many from it on are alike: of its kind, with addresses and places that follow
+ * one another. They are decoded in one go.
+ */
+function runsOf(items: readonly Item[]): Uint32Array {
+  const runs = new Uint32Array(items.length);
+  for (let at = items.length - 1; at >= 0; at--) {
+    const { kind, point, start } = items[at]!;
+    const next = items[at + 1];
+    const isAlike = next?.kind === kind && next.point === point + 1 && next.start === start + 1;
+    runs[at] = isAlike ? runs[at + 1]! + 1 : 1;
+  }
+  return runs;
 }
 
 /** One request and the run of items it reads. */
@@ -82,6 +100,14 @@ export interface Bisect {
 export class ModbusPlan implements Plan {
   readonly points: number;
   readonly items: readonly Item[];
+  readonly runs: Uint32Array;
+  /**
+   * What its polls bring, one place a point; the next poll writes over it. Thousands of points are
+   * read many times a second: places made anew for each poll would leave the processor's caches.
+   */
+  readonly values: Value[];
+  readonly qualities: QualityCode[];
+  readonly atMonoMs: number[];
   cuts: readonly Cut[] = [];
   /** Where the next poll begins. */
   turn = 0;
@@ -114,6 +140,10 @@ export class ModbusPlan implements Plan {
         .filter(({ address }) => address.table === table)
         .sort(inPlanOrder(limitsOf(device, table))),
     );
+    this.runs = runsOf(this.items);
+    this.values = Array.from(addresses, () => null);
+    this.qualities = Array.from(addresses, () => GOOD);
+    this.atMonoMs = Array.from(addresses, () => Number.NEGATIVE_INFINITY);
     this.walls = new Uint8Array(this.items.length);
   }
 

@@ -86,10 +86,10 @@ export class Poll {
     this.#done = done;
     this.#urgency = urgency;
     this.#begun = plan.turn;
-    // Not filled: each place is written once, and the count below proves it.
-    this.#values = new Array<Value>(plan.points);
-    this.#qualities = new Array<QualityCode>(plan.points);
-    this.#atMonoMs = new Array<number>(plan.points);
+    // Each place is written once, and the count below proves it.
+    this.#values = plan.values;
+    this.#qualities = plan.qualities;
+    this.#atMonoMs = plan.atMonoMs;
     this.#unanswered = plan.points;
   }
 
@@ -179,32 +179,61 @@ export class Poll {
 
   // The hot path: every register of every poll goes through here.
   #answered(cut: Cut, bytes: Uint8Array, data: number, nowMs: number): void {
-    const { items } = this.#plan;
+    const { items, runs } = this.#plan;
+    const { first, after, start } = cut;
+    let at = first;
+    while (at < after) {
+      const item = items[at]!;
+      const end = Math.min(after, at + runs[at]!);
+      const offset = item.start - start;
+      if (item.kind === 'plain') {
+        this.#registers(item.point, end - at, bytes, data + 2 * offset, nowMs);
+      } else if (item.kind === 'bit') {
+        this.#bits(item.point, end - at, bytes, data, offset, nowMs);
+      } else {
+        for (let other = at; other < end; other++) {
+          const { address, point } = items[other]!;
+          const value = decodeBytes(address, bytes, data + 2 * (address.address - start));
+          const quality = qualityOfDecoded(value);
+          this.#values[point] = quality === GOOD ? value! : null;
+          this.#qualities[point] = quality;
+          this.#atMonoMs[point] = nowMs;
+        }
+      }
+      at = end;
+    }
+    this.#unanswered -= after - first;
+    if (cut.place >= 0) return;
+    if (cut.bisect) this.#closeBisect(cut.bisect);
+    else this.#accept(items[first]!);
+  }
+
+  #registers(from: number, count: number, bytes: Uint8Array, high: number, nowMs: number): void {
     const values = this.#values;
     const qualities = this.#qualities;
     const atMonoMs = this.#atMonoMs;
-    for (let at = cut.first; at < cut.after; at++) {
-      const item = items[at]!;
-      const { point } = item;
-      const offset = item.start - cut.start;
-      atMonoMs[point] = nowMs;
-      qualities[point] = GOOD;
-      if (item.kind === 'plain') {
-        const low = data + 2 * offset + 1;
-        values[point] = (bytes[low - 1]! << 8) | bytes[low]!;
-      } else if (item.kind === 'bit') {
-        values[point] = ((bytes[data + (offset >> 3)]! >> (offset & 7)) & 1) === 1;
-      } else {
-        const value = decodeBytes(item.address, bytes, data + 2 * offset);
-        const quality = qualityOfDecoded(value);
-        values[point] = quality === GOOD ? value! : null;
-        qualities[point] = quality;
-      }
+    for (let place = 0; place < count; place++) {
+      const at = high + 2 * place;
+      values[from + place] = (bytes[at]! << 8) | bytes[at + 1]!;
+      qualities[from + place] = GOOD;
+      atMonoMs[from + place] = nowMs;
     }
-    this.#unanswered -= cut.after - cut.first;
-    if (cut.place >= 0) return;
-    if (cut.bisect) this.#closeBisect(cut.bisect);
-    else this.#accept(items[cut.first]!);
+  }
+
+  #bits(
+    from: number,
+    count: number,
+    bytes: Uint8Array,
+    data: number,
+    offset: number,
+    nowMs: number,
+  ): void {
+    for (let place = 0; place < count; place++) {
+      const at = offset + place;
+      this.#values[from + place] = ((bytes[data + (at >> 3)]! >> (at & 7)) & 1) === 1;
+      this.#qualities[from + place] = GOOD;
+      this.#atMonoMs[from + place] = nowMs;
+    }
   }
 
   #exception(cut: Cut, code: number, nowMs: number): void {
