@@ -221,4 +221,9 @@ export const cases: readonly Case[] = [
     seed: 1137,
     kinds: thirdKinds,
   },
+  {
+    claim: 'a point that a configuration left out is beyond anew when it is back',
+    seed: 336,
+    kinds: thirdKinds,
+  },
 ];

@@ -475,7 +475,15 @@ function checkExcursion(world: World, point: PlantPoint, at: number, alarms: rea
   const span = point.excursions[at]!;
   const name = `${pointKey(point)} beyond from ${span.fromMs} to ${span.toMs}`;
   const paged = alarms.filter(({ isHistorical }) => !isHistorical);
-  if (paged.length > 1 && witness.wipes === 0) {
+  // A configuration that left the point out ended the alarm; back in, it is beyond anew.
+  const leftOut = [...witness.epochs.values()].filter(
+    ({ gateway, settings, openedMs }) =>
+      gateway === point.gateway &&
+      !settings.some((it) => it.point === point) &&
+      openedMs >= span.fromMs &&
+      openedMs < span.toMs,
+  );
+  if (paged.length > 1 + leftOut.length && witness.wipes === 0) {
     const names = paged.map(({ occurrence }) => occurrence.slice(0, 8)).join(' ');
     witness.problem('raised once', `${name}: ${names}`);
   }
