@@ -24,7 +24,7 @@ export const profiles: FuzzTarget = {
   about: 'device profiles',
   swallow: (draw) => {
     if (all.length === 0) readLibrary();
-    const text = brokenYaml(draw, draw.oneIn(8) ? all : short);
+    const text = brokenYaml(draw, draw.oneIn(16) ? all : short);
     const { profile, problems } = checkProfile(text, 'fuzz.yaml');
     assert.equal(profile === undefined, problems.failed);
     assert(problems.findings.length <= FINDINGS_MAX);

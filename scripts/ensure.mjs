@@ -32,6 +32,7 @@ const programs = {
   mosquitto: 'mosquitto',
   protoc: 'protobuf-compiler',
   socat: 'socat',
+  mbpoll: 'mbpoll',
   gcc: 'gcc',
 };
 const files = {

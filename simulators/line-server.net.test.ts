@@ -4,7 +4,6 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import modbusSerial from 'modbus-serial';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
@@ -260,30 +259,6 @@ test.skipIf(!socat)('modbus-serial reads over a pseudo-terminal and may come aga
     expect((await client.readHoldingRegisters(0x100, 2)).buffer.readFloatBE(0)).toBe(unit);
     await new Promise<void>((resolve) => client.close(() => resolve()));
   }
-});
-
-const python = '/usr/bin/python3';
-const peer = fileURLToPath(new URL('fixtures/pymodbus_line.py', import.meta.url));
-const hasPymodbus = ['pymodbus', 'serial'].every((name) =>
-  existsSync(`/usr/lib/python3/dist-packages/${name}`),
-);
-
-test.skipIf(!socat || (!hasPymodbus && process.env['CI'] !== 'true')).each([
-  ['rtu', '115200-8N1'],
-  ['ascii', '115200-7E1'],
-] as const)('pymodbus reads %s over a pseudo-terminal', async (framing, serial) => {
-  using bus = busOf({ framing, serial });
-  const path = join(folder, 'tty');
-  await using _server = await serve(bus, `pty:${path}`);
-  const child = spawn(python, [peer, path, framing, '1', '3'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let told = '';
-  child.stdout.on('data', (bytes: Buffer) => {
-    told += bytes.toString();
-  });
-  const [code] = (await once(child, 'close')) as [number];
-  expect([code, JSON.parse(told)]).toEqual([0, { 1: [0x3f80, 0, 0, 0], 3: [0x4040, 0, 0, 0] }]);
 });
 
 test.skipIf(!socat)('a pseudo-terminal where none can be is told, and nothing stays', async () => {

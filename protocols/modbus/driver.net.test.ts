@@ -1,10 +1,9 @@
 // The driver over real sockets: against our server with every fault it has, and against servers
 // nobody here wrote.
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
-import { ServerTCP } from 'modbus-serial';
-import { afterAll, describe, expect, test } from 'vitest';
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import { Problems } from '../../core/problems.ts';
@@ -13,18 +12,13 @@ import type { Value } from '../../core/reading.ts';
 import type { AnswerFault } from '../../simulators/faults.ts';
 import type { RegisterBank } from '../../simulators/modbus-answer.ts';
 import { ModbusServer } from '../../simulators/modbus-server.ts';
+import { REGISTERS, UNIT } from '../../tests/interop/exchanges.ts';
+import { modbusSerialPeer } from '../../tests/interop/modbus-serial-peer.ts';
+import { libmodbus, pymodbus } from '../../tests/interop/peers.ts';
 import type { Answers, DeviceHandle, Link } from '../driver.ts';
 import type { ModbusAddress } from './address.ts';
 import { noCounts } from './conversation.ts';
 import { ModbusConnection, modbus } from './driver.ts';
-import type { Foreign } from './foreign.contract.ts';
-import {
-  FOREIGN_SIZE,
-  FOREIGN_UNIT,
-  libmodbus,
-  pymodbus,
-  serveForeign,
-} from './foreign.contract.ts';
 
 class SocketLink implements Link {
   onBytes: (bytes: Uint8Array) => void = () => {};
@@ -51,15 +45,6 @@ class SocketLink implements Link {
   close(): void {
     this.#socket.destroy();
   }
-}
-
-/** For a server that takes port 0 for its default. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function address(raw: unknown): ModbusAddress {
@@ -94,7 +79,7 @@ class Reader implements Disposable {
 }
 
 const foreignMap: readonly { raw: unknown; value: Value }[] = [
-  ...Array.from({ length: FOREIGN_SIZE }, (_, at) => ({
+  ...Array.from({ length: REGISTERS }, (_, at) => ({
     raw: { table: 'holding', address: at, type: 'uint16' },
     value: (at * 257) & 0xffff,
   })),
@@ -102,7 +87,7 @@ const foreignMap: readonly { raw: unknown; value: Value }[] = [
     raw: { table: 'input', address: at * 2, type: 'uint32', order: 'CDAB' },
     value: 60_000 + at * 2 + (60_001 + at * 2) * 65_536,
   })),
-  ...Array.from({ length: FOREIGN_SIZE }, (_, at) => ({
+  ...Array.from({ length: REGISTERS }, (_, at) => ({
     raw: { table: 'coil', address: at },
     value: at % 3 === 0,
   })),
@@ -114,7 +99,7 @@ const foreignMap: readonly { raw: unknown; value: Value }[] = [
 
 /** All tables whole, then one point beyond the map, which the server refuses and we isolate. */
 async function readForeign(port: number): Promise<void> {
-  using reader = await Reader.open(port, { unit: FOREIGN_UNIT, inFlightMax: 4, timeoutMs: 5_000 });
+  using reader = await Reader.open(port, { unit: UNIT, inFlightMax: 4, timeoutMs: 5_000 });
   const answers = await reader.read(foreignMap.map(({ raw }) => address(raw)));
   expect(answers.fault).toBeNull();
   expect(answers.values).toEqual(foreignMap.map(({ value }) => value));
@@ -128,38 +113,15 @@ async function readForeign(port: number): Promise<void> {
   expect(reader.connection.counts).toEqual(noCounts());
 }
 
-const foreigners = [pymodbus(), libmodbus()].filter((peer): peer is Foreign => peer !== null);
-afterAll(() => foreigners.forEach((peer) => void peer.remove()));
+const foreigners = [modbusSerialPeer, pymodbus(), libmodbus()].filter((peer) => peer !== null);
 
 describe('servers nobody here wrote', () => {
   test.each(foreigners)('$name is read right, and what it refuses is isolated', async (peer) => {
-    const { port, end } = await serveForeign(peer);
+    const { port, end } = await peer.serve('tcp', '');
     try {
-      await readForeign(port);
+      await readForeign(port!);
     } finally {
       await end();
-    }
-  });
-
-  test('modbus-serial is read right, and what it refuses is isolated', async () => {
-    const within = (at: number) => {
-      if (at < FOREIGN_SIZE) return at;
-      throw Object.assign(new RangeError('beyond'), { modbusErrorCode: 2 });
-    };
-    const vector = {
-      getCoil: (at: number) => within(at) % 3 === 0,
-      getDiscreteInput: (at: number) => within(at) % 2 === 1,
-      getHoldingRegister: (at: number) => (within(at) * 257) & 0xffff,
-      getInputRegister: (at: number) => (60_000 + within(at)) & 0xffff,
-    };
-    const port = await freePort();
-    const server = new ServerTCP(vector, { host: '127.0.0.1', port, unitID: FOREIGN_UNIT });
-    const failure = once(server, 'serverError').then(([error]) => Promise.reject(error as Error));
-    await Promise.race([once(server, 'initialized'), failure]);
-    try {
-      await readForeign(port);
-    } finally {
-      await new Promise<void>((resolve) => server.close(() => resolve()));
     }
   });
 });
