@@ -81,6 +81,12 @@ function checkPlaceholders(root: Readonly<Record<string, unknown>>, problems: Pr
   if (isLeft(source['document'])) {
     problems.add(['profile', 'source', 'document'], 'placeholder-left', {}, { severity });
   }
+  for (const [id, point] of Object.entries(members(root['points']))) {
+    for (const [language, title] of Object.entries(members(members(point)['title']))) {
+      const path = ['points', id, 'title', language];
+      if (isLeft(title)) problems.add(path, 'placeholder-left', {}, { severity });
+    }
+  }
   (Array.isArray(root['tests']) ? root['tests'] : []).forEach((test: unknown, at) => {
     if (isLeft(members(test)['name'])) {
       problems.add(['tests', at, 'name'], 'placeholder-left', {}, { severity });

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { renderFinding } from '../core/problems.ts';
 import type { DraftOptions } from './draft.ts';
 import { draftProfile, profileIdOf } from './draft.ts';
+import { libraryFolder } from './loader.ts';
 import type { Base } from './manual-address.ts';
 import { bases, manualAddress, modiconAddress, wireAddress } from './manual-address.ts';
 import { checkProfile } from './profile.ts';
@@ -298,6 +301,74 @@ test('an address in Modicon notation leads back to the wire', () => {
       expect(wireAddress(manual!, 40001)).toEqual({ table, address });
     }),
   );
+});
+
+test('what only a remark says of unit and scale is taken, and told', () => {
+  const draft = draftOf(
+    `表 4 通讯地址表（只读部分）,,,,,
+地址,名称,长度,读写,数据类型,备注
+0014H,A相电压,1,R,UINT16,"保留1位小数，单位0.1V"
+0017H-0019H,保留,3,,,
+001EH,A相有功功率,2,R,INT32,单位W
+地址,名称,长度,读写,数据类型,备注
+003EH,正向有功电能,2,R,INT32,"单位0.01kWh，
+一次侧"
+1000H,清电能,1,W,UINT16,写1清零
+0060H,开关状态,1,R,位,
+第 12 页 共 40 页,,,,,
+`,
+    { base: 0 },
+  );
+  expect(lines(draft)).toEqual([
+    'phase-a-voltage: holding 20 uint16 ABCD x0.1 V',
+    'phase-a-active-power: holding 30 int32 ABCD x1 W',
+    'forward-active-energy: holding 62 int32 ABCD x0.01 kW.h',
+    'switch-status: holding 96 bool ABCD x1 1',
+  ]);
+  const seen = told(draft);
+  for (const cell of ['table-unit-remark F3', 'table-row-reserved A4', 'table-row-heading A6']) {
+    expect(seen).toContain(cell);
+  }
+  expect(seen).toContain('table-bool-no-bit E9');
+  expect(seen).toContain('table-row-write-only A8');
+});
+
+test('a manual that calls its registers offsets, and repeats its headings, is understood', () => {
+  const draft = draftOf(
+    `Measured variables with function codes 0x03 and 0x04,,,,,
+Offset,Number of registers,Name,Format,Unit,Value range,Access
+1,2,Voltage L1-N,Float,V,-,R
+37,2,Power factor L1,Float,-,0 … 1,R
+Offset,Number of registers,Name,Format,Unit,Value range,Access
+,,Equipment Manual,,,,87
+801,4,Active energy import tariff 1,Double,Wh,Overflow 1.0e+12,R
+`,
+    { base: 0, table: 'holding' },
+  );
+  expect(lines(draft)).toEqual([
+    'voltage-l1-n: holding 1 float32 ABCD x1 V',
+    'power-factor-l1: holding 37 float32 ABCD x1 1 0,1',
+    'active-energy-import-tariff-1: holding 801 float64 ABCD x1 W.h',
+  ]);
+  expect(draft.yaml).toContain('title: { en: Voltage L1-N, zh: 电压 L1-N }');
+  expect(told(draft)).not.toContain('table-title-zh C3');
+});
+
+test('a title that is not known in both languages is a placeholder that the check names', () => {
+  const draft = draftOf('name,address\nFrobnication,0\n');
+  expect(draft.yaml).toContain('title: { en: Frobnication, zh: "PLACEHOLDER: Frobnication" }');
+  const { problems } = checkProfile(draft.yaml!, 'draft.yaml');
+  expect(problems.findings.map(({ path }) => path.join('.'))).toContain(
+    'points.frobnication.title.zh',
+  );
+});
+
+test('the tables of the guide are drafted without an error, by the commands beside them', () => {
+  const guide = readFileSync(join(libraryFolder(), '..', 'docs', 'profiles.md'), 'utf8');
+  const tables = [...guide.matchAll(/```csv\n([\s\S]*?)```/g)].map(([, table]) => table ?? '');
+  const bases = [...guide.matchAll(/profile new .* --base (\d+)/g)].map(([, base]) => base ?? '');
+  expect(bases).toEqual(['40001', '40001']);
+  expect(tables.map((table) => lines(draftOf(table, { base: 40001 })).length)).toEqual([5, 5]);
 });
 
 const headings = fc.shuffledSubarray(

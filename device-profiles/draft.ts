@@ -224,7 +224,7 @@ function titleOf(text: string): Bilingual {
 }
 
 function pointLines(point: TablePoint, language: Language): string[] {
-  const { address, order, title, untranslated, range, scale, offset, unit, states } = point;
+  const { address, order, title, range, scale, offset, unit, states } = point;
   const { table, type, bit, width } = address;
   const read = [
     `table: ${table}`,
@@ -238,7 +238,7 @@ function pointLines(point: TablePoint, language: Language): string[] {
   const isLifeSafety = unit === '%{LEL}';
   return [
     `  ${point.id}:`,
-    `    title: ${inBoth(title)}${untranslated ? ` # ${PLACEHOLDER}: ${untranslated}` : ''}`,
+    `    title: ${inBoth(title)}`,
     `    read: { ${read.join(', ')} } ${manual}`,
     ...(scale === 1 ? [] : [`    scale: ${scale}`]),
     ...(offset === 0 ? [] : [`    offset: ${offset}`]),

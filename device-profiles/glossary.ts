@@ -3,12 +3,12 @@
 
 const words: readonly (readonly [zh: string, en: string])[] = [
   ['瞬时', 'instantaneous'],
-  ['累计', 'total'],
-  ['累积', 'total'],
   ['正向', 'forward'],
   ['反向', 'reverse'],
   ['净', 'net'],
   ['总', 'total'],
+  ['累计', 'total'],
+  ['累积', 'total'],
   ['流量', 'flow'],
   ['流速', 'velocity'],
   ['液位', 'level'],
@@ -31,6 +31,19 @@ const words: readonly (readonly [zh: string, en: string])[] = [
   ['有功', 'active'],
   ['无功', 'reactive'],
   ['视在', 'apparent'],
+  ['功率因数', 'power factor'],
+  ['正向', 'import'],
+  ['反向', 'export'],
+  ['费率', 'tariff'],
+  ['电网', 'line'],
+  ['环境', 'ambient'],
+  ['平均', 'average'],
+  ['最大', 'maximum'],
+  ['最小', 'minimum'],
+  ['介质', 'medium'],
+  ['传感器', 'sensor'],
+  ['气体', 'gas'],
+  ['露点', 'dew point'],
   ['因数', 'factor'],
   ['电能', 'energy'],
   ['电度', 'energy'],
@@ -90,6 +103,7 @@ const words: readonly (readonly [zh: string, en: string])[] = [
   ['高限', 'high limit'],
   ['低限', 'low limit'],
   ['正常', 'normal'],
+  ['开关', 'switch'],
   ['关', 'off'],
   ['开', 'on'],
   ['停止', 'stopped'],
@@ -127,10 +141,11 @@ export function chineseOf(en: string): string | undefined {
     const word = words
       .filter(([, known]) => `${rest} `.startsWith(`${known.toLowerCase()} `))
       .sort(([, a], [, b]) => b.length - a.length)[0];
-    const number = /^[0-9]+(?= |$)/.exec(rest)?.[0];
+    // L1, L1-N, 2: names that are the same in both.
+    const number = /^[a-z]?[0-9]+(-[a-z0-9]+)?(?= |$)/.exec(rest)?.[0];
     if (!word && !number) return undefined;
-    parts.push(word ? word[0] : number!);
+    parts.push(word ? word[0] : ` ${number!.toUpperCase()} `);
     rest = rest.slice(word ? word[1].length : number!.length).trim();
   }
-  return parts.join('') || undefined;
+  return parts.join('').replaceAll(/\s+/g, ' ').trim() || undefined;
 }

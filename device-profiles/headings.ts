@@ -163,6 +163,12 @@ function columnsIn(row: readonly string[], headingRow: number): Columns {
       byRole.set(role, at + 1);
     } else if (heading !== '') unused.push(at + 1);
   });
+  const offset = byRole.get('offset');
+  if (!byRole.has('address') && offset !== undefined) {
+    // Some manuals call the register its offset.
+    byRole.set('address', offset);
+    byRole.delete('offset');
+  }
   const remark = byRole.get('remark');
   const hasName = (['name', 'nameEn', 'nameZh', 'id'] as const).some((role) => byRole.has(role));
   if (!hasName && remark !== undefined) {

@@ -21,6 +21,7 @@ import {
   statesOf,
   typeOf,
   unitInName,
+  unitInRemark,
   unitOf,
 } from './spellings.ts';
 import type { Row } from './table-row.ts';
@@ -141,7 +142,7 @@ export function scalingOf(row: Row, isNumber: boolean): Scaling {
   const told = unitText ? (unitOf(unitText) ?? scaledUnitOf(unitText)) : undefined;
   const inRange = spanOf(row.text('range'))?.rest;
   const found: (UnitFound & { readonly scale?: number }) | undefined =
-    told ?? inName?.unit ?? (inRange ? unitOf(inRange) : undefined);
+    told ?? inName?.unit ?? (inRange ? unitOf(inRange) : undefined) ?? remarkUnit(row);
   if (unitText && !told) tellUnknownUnit(row, unitText);
   const unit = found?.unit ?? '1';
   const factor = found?.factor ?? 1;
@@ -160,6 +161,15 @@ export function scalingOf(row: Row, isNumber: boolean): Scaling {
     ...{ scale: shortest(scale * factor), offset: shortest((offset ?? 0) * factor), unit, factor },
     ...{ name, isRead, notes: told === undefined && unitText ? [unitText] : [] },
   };
+}
+
+function remarkUnit(row: Row) {
+  const found = row.text('unit') ? undefined : unitInRemark(row.text('remark'));
+  if (found) {
+    const values = { unit: found.unit, scale: found.scale, found: row.text('remark') };
+    row.findings.remark(row.at('remark'), 'table-unit-remark', values);
+  }
+  return found;
 }
 
 function tellUnknownUnit(row: Row, found: string): void {

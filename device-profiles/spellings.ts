@@ -247,6 +247,14 @@ export function scaledUnitOf(text: string): (UnitFound & { readonly scale: numbe
   return turnedUnit ? { ...turnedUnit, scale: shortest(1 / Number(after[2])) } : undefined;
 }
 
+/** `单位0.1V`, `unit: kPa` in a remark. */
+export function unitInRemark(text: string): (UnitFound & { readonly scale: number }) | undefined {
+  const found = /(?:单位|\bunits?\b)\s*[:=为是]?\s*([^\s,;。、]{1,12})/i.exec(plainText(text))?.[1];
+  if (!found) return undefined;
+  const unit = unitOf(found);
+  return unit ? { ...unit, scale: 1 } : scaledUnitOf(found);
+}
+
 /** `Pressure (MPa)`, `温度[℃]`, `Flow, m3/h`: the unit in a name, and the name without it. */
 export function unitInName(
   name: string,

@@ -192,6 +192,8 @@ function pointOf(row: Row, context: Context): TablePoint | undefined {
   const found = isOne || bit !== null ? flag : typeIn(row, manual.count);
   if (!found) return undefined;
   const isFlag = found.type === 'bool';
+  if (isFlag && !isOne && bit === null)
+    row.findings.remark(row.at('type'), 'table-bool-no-bit', {});
   const problems = new Problems('');
   const address = parseAddress(
     {

@@ -2,14 +2,13 @@
 import { isId } from '../core/point.ts';
 import { TITLE_MAX } from '../core/schema.ts';
 import type { Bilingual } from '../core/text/text.ts';
+import { PLACEHOLDER } from './format.ts';
 import { chineseOf, englishOf } from './glossary.ts';
 import type { Row } from './table-row.ts';
 
 export interface Named {
   readonly id: string;
   readonly title: Bilingual;
-  /** The language the title was not given in and not known: both show the same text. */
-  readonly untranslated: 'en' | 'zh' | null;
 }
 
 const ID_CHARACTERS_MAX = 40;
@@ -29,8 +28,10 @@ export function namesOf(row: Row, address: string, ids: Set<string>, name: strin
   const given = slug(row.text('id')) || slug(known.en ?? '') || `r-${slug(address)}`;
   return {
     id: unique(given, ids),
-    title: { en: cut(known.en || fallback), zh: cut(known.zh || fallback) },
-    untranslated,
+    title: {
+      en: cut(known.en || `${PLACEHOLDER}: ${fallback}`),
+      zh: cut(known.zh || `${PLACEHOLDER}: ${fallback}`),
+    },
   };
 }
 

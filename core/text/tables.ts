@@ -106,6 +106,10 @@ export const tableMessages = {
     en: '{count} registers do not hold a value of type {type}',
     zh: '{count} 个寄存器与类型 {type} 不符',
   },
+  'table-bool-no-bit': {
+    en: 'which bit of the register is not said; true when any bit is set (write 40003.2 for bit 2)',
+    zh: '未说明是寄存器的哪一位；按任一位为 1 即为真处理（第 2 位请写 40003.2）',
+  },
   'table-string-length': {
     en: 'a text needs the number of its registers, in a column "length" or as 40001-40008',
     zh: '字符串需要给出寄存器数量：写在“长度”列，或写成 40001-40008',
@@ -136,6 +140,10 @@ export const tableMessages = {
   'table-scale-remark': {
     en: 'scale {scale} taken from the remark “{found}”',
     zh: '系数 {scale} 取自备注“{found}”',
+  },
+  'table-unit-remark': {
+    en: 'unit {unit} and scale {scale} taken from the remark “{found}”',
+    zh: '单位 {unit}、系数 {scale} 取自备注“{found}”',
   },
   'table-unit-unknown': {
     en: '{found} is no unit that is known; left out',
@@ -173,12 +181,12 @@ export const tableMessages = {
 
   // Names and the head.
   'table-title-en': {
-    en: 'no English name known; the Chinese one stands for both, marked in the file',
-    zh: '没有英文名称；暂用中文名称，已在文件中标出',
+    en: 'no English name known; it is marked PLACEHOLDER in the file',
+    zh: '没有英文名称；文件中以 PLACEHOLDER 标出',
   },
   'table-title-zh': {
-    en: 'no Chinese name known; the English one stands for both, marked in the file',
-    zh: '没有中文名称；暂用英文名称，已在文件中标出',
+    en: 'no Chinese name known; it is marked PLACEHOLDER in the file',
+    zh: '没有中文名称；文件中以 PLACEHOLDER 标出',
   },
   'table-kind-guessed': {
     en: 'kind of device {kind} guessed from the units; else say --kind',
