@@ -25,6 +25,7 @@ const stillClock: Clock = {
   monoMs: () => 0,
   sleep: () => Promise.resolve(),
   after: () => () => {},
+  afterPrecisely: () => () => {},
 };
 
 function stillLink(pace: Pace | undefined, answerMs: number): Link {

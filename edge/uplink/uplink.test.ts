@@ -53,6 +53,7 @@ class LifeClock implements Clock {
   wallMs = () => this.#clock.wallMs();
   monoMs = () => this.#clock.monoMs();
   after = (ms: number, fn: () => void) => this.#clock.after(ms, () => this.isDead || fn());
+  afterPrecisely = this.after;
   sleep = (ms: number): Promise<void> => new Promise((resolve) => this.after(ms, resolve));
 }
 

@@ -27,6 +27,14 @@ import { write } from './writing.ts';
 const DRIFT_MAX = 4;
 const DRIFT_PACED_MAX = 1.5;
 
+/**
+ * Above 19,200 baud a frame of 125 registers takes no more than 75 ms, and the silence behind it
+ * 1.75 ms at any speed: a timer that ends half a millisecond late costs 1.5 % of a line of 115,200.
+ * Only waits this short are such silences.
+ */
+const PRECISE_BAUD_MIN = 19_200;
+const PRECISE_MS_MAX = 2;
+
 const plainTcp: ModbusLine = { framing: 'tcp', echo: false };
 
 export const modbus: Protocol<ModbusAddress, ModbusDevice, ModbusLine> = {
@@ -43,6 +51,7 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
   readonly #link: Link;
   readonly #conversation: Conversation;
   readonly #driftMax: number;
+  readonly #isFastLine: boolean;
   #cancelTimer: () => void = () => {};
   #timerMs = Number.POSITIVE_INFINITY;
 
@@ -50,6 +59,7 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
     const { pace } = link;
     this.#clock = clock;
     this.#link = link;
+    this.#isFastLine = pace !== undefined && pace.bitsPerSecond > PRECISE_BAUD_MIN;
     this.#driftMax = pace ? DRIFT_PACED_MAX : DRIFT_MAX;
     const effects = {
       send: (bytes: Uint8Array) => link.send(bytes),
@@ -159,10 +169,15 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
     this.#cancelTimer();
     this.#timerMs = wakeMs;
     if (wakeMs === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#clock.after(wakeMs - this.#clock.monoMs(), () => {
+    const waitMs = wakeMs - this.#clock.monoMs();
+    const wake = () => {
       this.#timerMs = Number.POSITIVE_INFINITY;
       this.#conversation.tick(this.#clock.monoMs());
       this.#arm();
-    });
+    };
+    const isPrecise = this.#isFastLine && waitMs <= PRECISE_MS_MAX;
+    this.#cancelTimer = isPrecise
+      ? this.#clock.afterPrecisely(waitMs, wake)
+      : this.#clock.after(waitMs, wake);
   }
 }

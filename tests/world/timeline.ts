@@ -197,6 +197,10 @@ export class NodeClock implements Clock {
     return this.#timeline.after(Math.max(0, ms), () => this.#life.run(fn));
   }
 
+  afterPrecisely(ms: number, fn: () => void): () => void {
+    return this.after(ms, fn);
+  }
+
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve();
