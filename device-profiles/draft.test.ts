@@ -279,6 +279,15 @@ test('what a manual still must say is a warning of the check, so no library take
   ]);
   const named = draftOf(western, { base: 40001, source: 'Manual WL10 issue C, page 4' });
   expect(named.yaml).toContain('document: "Manual WL10 issue C, page 4"');
+  for (const text of ['', '|', ' ', '"quoted": #', '雷达|', 'x'.repeat(500)]) {
+    const options = {
+      base: 40001,
+      title: text,
+      source: text,
+      name: `ACME/${'W'.repeat(32)}`,
+    } as const;
+    expect(profileOf(draftOf(western, options)).points.length).toBe(6);
+  }
 });
 
 test('a name as people write it gives an id, or none', () => {
@@ -418,6 +427,80 @@ test('whatever the table, the draft passes its check and its tests, or findings 
     }),
     { numRuns: 2_000 },
   );
+});
+
+const sane = fc.record({
+  name: fc.constantFrom(
+    'Level',
+    '温度',
+    'Flow (m3/h)',
+    '瞬时流量',
+    'X-1',
+    'Größe',
+    '"Total" flow',
+    '- a: b #',
+  ),
+  type: fc.constantFrom(
+    'INT16',
+    'UINT16',
+    'UDINT',
+    '浮点',
+    'DOUBLE',
+    'BCD16',
+    'BOOL',
+    'S16',
+    'float32 CDAB',
+    '字',
+    'INT64',
+  ),
+  unit: fc.constantFrom('', '℃', 'MPa', '%LEL', 'MWh', 'ug/m3', '0.1V', 'fish', 'rpm', 'm³'),
+  scale: fc.constantFrom('', '0.1', '/100', 'x0.001', '10', '1e-2', '0.01'),
+  offset: fc.constantFrom('', '-40', '0.5', '100'),
+  range: fc.constantFrom(
+    '',
+    '0-100',
+    '-40～125',
+    '0:off 1:on',
+    '0 … 1.6 MPa',
+    '±10',
+    '0-65535',
+    'see text',
+  ),
+  remark: fc.oneof(
+    fc.constantFrom('', '扩大10倍', '单位0.1V', '低字在前'),
+    fc.string({ maxLength: 8 }),
+  ),
+  gap: fc.integer({ min: 0, max: 30 }),
+});
+
+test('most sane tables are drafted, and every draft passes its check and its tests', () => {
+  let drafted = 0;
+  fc.assert(
+    fc.property(
+      fc.array(sane, { minLength: 1, maxLength: 12 }),
+      fc.constantFrom<Base>(0, 40001),
+      (rows, base) => {
+        let address = 0;
+        const body = rows.map(({ gap, name, type, unit, scale, offset, range, remark }) => {
+          address += gap;
+          const shown = base === 0 ? `${address}` : `${40001 + address}`;
+          address += 4;
+          const row = [name, shown, type, unit, scale, offset, range, remark];
+          return row.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(',');
+        });
+        const head = 'name,address,type,unit,scale,offset,range,remark';
+        const draft = draftOf([head, ...body].join('\n'), { base });
+        if (draft.yaml === null) {
+          expect(told(draft, 'error').length).toBeGreaterThan(0);
+          return;
+        }
+        drafted++;
+        expect(profileOf(draft).points.length).toBe(draft.points.length);
+      },
+    ),
+    { numRuns: 400 },
+  );
+  expect(drafted).toBeGreaterThan(100);
 });
 
 test('whatever the bytes, there is an answer', () => {

@@ -133,6 +133,9 @@ interface Drafting {
   readonly findings: TableFindings;
 }
 
+/** As the format has it. */
+const DOCUMENT_MAX = 300;
+
 /** The text, when the profile in it is right; else the errors are told at their cells. */
 function drafted(drafting: Drafting): string | null {
   const { points, findings, options } = drafting;
@@ -189,10 +192,10 @@ function headOf({ id, points, file, options, findings, columns }: Drafting): str
     const column = byRole.get('unit') ?? byRole.get('name') ?? 1;
     findings.remark({ row, column }, 'table-kind-guessed', { kind });
   }
-  if (!source) findings.remark(null, 'table-source-missing', {});
-  const both = titleOf(title ?? `${vendor} ${model}`);
+  if (!source?.trim()) findings.remark(null, 'table-source-missing', {});
+  const both = titleOf(title?.replaceAll('|', '').trim() ? title : `${vendor} ${model}`);
   const counted = base === null ? '' : `, --base ${base}`;
-  const document = source ?? `${PLACEHOLDER}: ${say(language, 'draft-source')}`;
+  const document = source?.trim() || `${PLACEHOLDER}: ${say(language, 'draft-source')}`;
   return [
     '# yaml-language-server: $schema=../profile.schema.json',
     note('draft-head', {
@@ -208,7 +211,7 @@ function headOf({ id, points, file, options, findings, columns }: Drafting): str
     `  models: [${quoted(model.slice(0, 80))}]`,
     `  title: ${inBoth(both)}`,
     '  source:',
-    `    document: ${quoted(cut(document))}`,
+    `    document: ${quoted(document.slice(0, DOCUMENT_MAX))}`,
     `    status: community ${note('draft-status', {})}`,
     '',
     'protocol: modbus',
