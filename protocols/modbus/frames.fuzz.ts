@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { crc16Modbus } from '../../core/bytes.ts';
 import type { Draw } from '../../tests/fuzz/draw.ts';
+import { joined } from '../../tests/fuzz/draw.ts';
 import type { FuzzTarget } from '../../tests/fuzz/target.ts';
 import { ASCII_FRAME_BYTES_MAX, AsciiDeframer, encodeAsciiFrame } from './ascii-frames.ts';
 import { answerPdus, requestPdus } from './codec.fuzz.ts';
@@ -127,12 +128,13 @@ function rtuTarget(
     assert.equal(bytes + around + deframer.garbageBytes + deframer.heldBytes, pushed);
     assert(deframer.heldBytes <= RTU_FRAME_BYTES_MAX, `${deframer.heldBytes} bytes held`);
     // A frame of noise is one in 65,536: what was delivered stands in what came, check and all.
-    const text = parts.map((part) => part.join()).join();
+    const text = `,${joined(parts).join()},`;
     for (const frame of frames) {
       const [unit, pdu] = frame.split(' ');
       const whole = Uint8Array.from(`${unit},${pdu}`.split(','), Number);
       const crc = crc16Modbus(whole);
-      assert(text.includes([...whole, crc & 0xff, crc >> 8].join()), `${frame} was never sent`);
+      const sent = `,${[...whole, crc & 0xff, crc >> 8].join()},`;
+      assert(text.includes(sent), `${frame} was never sent`);
     }
     deframer.flush({ frame: () => assert.fail('a flush delivers nothing'), garbage: () => {} });
     assert.equal(deframer.heldBytes, 0);
