@@ -20,6 +20,7 @@ import { fillBilingual } from '../core/text/text.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { deadLettersVerb } from './dead-letters.ts';
 import { readText, writableFolder } from './files.ts';
+import { checkFile } from './findings.ts';
 import { makeLog } from './log.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
@@ -185,12 +186,14 @@ async function secret(given: Given, output: Output): Promise<number> {
 
 async function check(given: Given, output: Output): Promise<number> {
   const [file] = given.words as [string];
-  const config = loadCloud(file, process.env);
   const gateway = given.text('as');
   if (gateway === undefined) {
-    output.print(output.say('cli-file-good', { file }));
-    return exit.done;
+    return checkFile(output, file, () => {
+      loadCloud(file, process.env);
+      return { findings: [], beyond: 0 };
+    });
   }
+  const config = loadCloud(file, process.env);
   const secretFile = given.text('secret-file');
   if (!secretFile) throw new UsageError('check FILE --as GATEWAY --secret-file FILE');
   const known = withRegistryOf(config, (registry) => registry.gateways());

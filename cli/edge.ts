@@ -1,12 +1,12 @@
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../core/clock.ts';
-import { renderFinding } from '../core/problems.ts';
 import { systemRandom } from '../core/random.ts';
 import { unitSymbol } from '../core/units.ts';
 import { runAgent } from '../edge/agent.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { writableFolder } from './files.ts';
+import { checkFile } from './findings.ts';
 import { makeLog } from './log.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit } from './verb.ts';
@@ -44,13 +44,13 @@ async function run(given: Given, output: Output): Promise<number> {
 
 async function check(given: Given, output: Output): Promise<number> {
   const [file] = given.words as [string];
-  const { config } = loadGateway(file, { environment: process.env });
-  for (const finding of config.warnings) output.note(renderFinding(finding, output.language));
-  for (const what of config.insecure) {
-    output.note(output.say('cli-insecure', { what: what[output.language] }));
-  }
-  output.print(output.say('cli-file-good', { file }));
-  return exit.done;
+  return checkFile(output, file, () => {
+    const { config } = loadGateway(file, { environment: process.env });
+    for (const what of config.insecure) {
+      output.note(output.say('cli-insecure', { what: what[output.language] }));
+    }
+    return { findings: config.warnings, beyond: config.warningsBeyond };
+  });
 }
 
 async function points(given: Given, output: Output): Promise<number> {

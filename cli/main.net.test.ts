@@ -55,6 +55,33 @@ test('a wrong word is answered with the near one, exit 2', () => {
   expect(lifeline('explain', '--nonsense').status).toBe(2);
 });
 
+const gatewayText = `version: 1
+gateway: { id: gw-1, area: east, name: { en: One, zh: 一号 } }
+cloud: { url: "mqtt://127.0.0.1:1883", credentials: "\${env:PATH}" }
+links: {}
+devices: []
+`;
+
+test('a check shows the lines, counts what it does not list, and calls warnings warnings', () => {
+  const good = file('good.yaml', gatewayText);
+  expect(lifeline('edge', 'check', good).stdout).toContain('no findings');
+  const link = '{ a: { protocol: modbus, kind: tcp, host: 10.0.0.1 } }';
+  const unused = file('unused.yaml', gatewayText.replace('{}', link));
+  const warned = lifeline('edge', 'check', unused);
+  expect(warned).toMatchObject({ status: 0, stdout: `${unused}: 1 warning\n` });
+  expect(warned.stderr).toContain('   4 | links: { a:');
+  const keys = Array.from({ length: 130 }, (_, at) => `x${at}: 1\n`).join('');
+  const wrong = file('wrong.yaml', gatewayText + keys);
+  for (const word of ['edge', 'cloud']) {
+    const { status, stderr } = lifeline(word, 'check', wrong);
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/and \d+ more/);
+  }
+  expect(lifeline('edge', 'run', wrong).stderr).toContain('and 30 more');
+  const { findings, beyond } = JSON.parse(lifeline('edge', 'check', wrong, '--json').stdout);
+  expect([findings.length, beyond]).toEqual([100, 30]);
+});
+
 test('every error code is explained; an unknown one exits 4', () => {
   const { status, stdout } = lifeline('explain', 'api_forbidden');
   expect(status).toBe(0);

@@ -1,8 +1,9 @@
 // `lifeline WORD VERB …`: finds the verb, prints help and errors the same way for all of them. Each
 // word is a module loaded only when it is used, so `lifeline version` does not load a database.
 import { Fault, type FaultCode, isFault, systemDetail } from '../core/fault.ts';
-import { didYouMean, InvalidInput, renderFinding } from '../core/problems.ts';
+import { didYouMean, InvalidInput } from '../core/problems.ts';
 import { languageOf, languages } from '../core/text/text.ts';
+import { noteFindings } from './findings.ts';
 import type { Output, Verb } from './verb.ts';
 import { exit, makeOutput, parse, UsageError } from './verb.ts';
 
@@ -102,8 +103,10 @@ function report(output: Output, error: unknown, word: string): number {
     return exit.usage;
   }
   if (error instanceof InvalidInput) {
-    for (const finding of error.findings) output.note(renderFinding(finding, output.language));
-    output.note(output.say('cli-findings', { count: error.findings.length }));
+    const { findings, beyond } = error;
+    if (output.json) output.print(JSON.stringify({ findings, beyond }));
+    noteFindings(output, error);
+    output.note(output.say('cli-findings', { count: findings.length + beyond }));
     return exit.invalid;
   }
   const fault = isFault(error) ? error : systemFault(error);

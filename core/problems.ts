@@ -26,17 +26,22 @@ export interface Finding {
 
 /**
  * More findings than this are counted, not listed: a wrong file type is one mistake, not thousands.
+ * At the limit the code with the most of them gives way, so that one mistake made a thousand times
+ * does not hide another.
  */
 export const FINDINGS_MAX = 100;
 
 /** Thrown at the border when what came in is wrong; carries every finding. */
 export class InvalidInput extends Error {
   readonly findings: readonly Finding[];
+  /** How many were found and are not listed. */
+  readonly beyond: number;
 
-  constructor(findings: readonly Finding[]) {
+  constructor(findings: readonly Finding[], beyond = 0) {
     super(findings.map((finding) => renderFinding(finding, 'en')).join('\n'));
     this.name = 'InvalidInput';
     this.findings = findings;
+    this.beyond = beyond;
   }
 }
 
@@ -45,6 +50,7 @@ export class Problems {
   readonly #locate: (path: Path) => Place | null;
   readonly #findings: Finding[] = [];
   #beyond = 0;
+  #failed = false;
 
   /** `locate` turns a path into a position of the text it came from. */
   constructor(file: string, locate: (path: Path) => Place | null = () => null) {
@@ -62,11 +68,7 @@ export class Problems {
       readonly severity?: 'error' | 'warning';
     } = {},
   ): void {
-    if (this.#findings.length >= FINDINGS_MAX) {
-      this.#beyond++;
-      return;
-    }
-    this.#findings.push({
+    this.#keep({
       code,
       file: this.#file,
       path,
@@ -79,12 +81,20 @@ export class Problems {
 
   /** A finding of another text, shown at the place in this one that brought it. */
   adopt({ code, message, help, severity }: Finding, path: Path): void {
+    const place = this.#locate(path);
+    this.#keep({ code, file: this.#file, path, place, message, help, severity });
+  }
+
+  #keep(finding: Finding): void {
+    if (finding.severity === 'error') this.#failed = true;
     if (this.#findings.length >= FINDINGS_MAX) {
       this.#beyond++;
-      return;
+      const most = mostFrequent(this.#findings);
+      const own = this.#findings.filter(({ code }) => code === finding.code).length;
+      if (own + 1 >= most.count) return;
+      this.#findings.splice(most.last, 1);
     }
-    const place = this.#locate(path);
-    this.#findings.push({ code, file: this.#file, path, place, message, help, severity });
+    this.#findings.push(finding);
   }
 
   get findings(): readonly Finding[] {
@@ -97,12 +107,20 @@ export class Problems {
   }
 
   get failed(): boolean {
-    return this.#findings.some(({ severity }) => severity === 'error');
+    return this.#failed;
   }
 
   throwIfAny(): void {
-    if (this.failed) throw new InvalidInput(this.#findings);
+    if (this.failed) throw new InvalidInput(this.#findings, this.#beyond);
   }
+}
+
+/** Of the code that occurs most often: how often, and where it occurs last. */
+function mostFrequent(findings: readonly Finding[]): { count: number; last: number } {
+  const counts = new Map<string, number>();
+  for (const { code } of findings) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const count = Math.max(...counts.values());
+  return { count, last: findings.findLastIndex(({ code }) => counts.get(code) === count) };
 }
 
 /** Longer lines are cut where they are shown below a finding. */

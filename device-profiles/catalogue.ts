@@ -149,10 +149,11 @@ function fileOf(reference: string): string {
 /** Each finding with its line below it. */
 export function renderChecks(report: CheckReport, language: Language): string {
   const { files, errors, warnings } = report;
-  const blocks = files.flatMap(({ file, findings }) => {
+  const blocks = files.flatMap(({ file, findings, beyond }) => {
     if (findings.length === 0) return [say(language, 'profile-fine', { file })];
     const text = new TextDecoder().decode(readProfileFile(file));
-    return findings.map((finding) => renderFinding(finding, language, text));
+    const more = beyond > 0 ? [say(language, 'cli-findings-beyond', { count: beyond })] : [];
+    return [...findings.map((finding) => renderFinding(finding, language, text)), ...more];
   });
   const count = { files: files.length, errors, warnings };
   return [...blocks, say(language, 'profile-checked', count)].join('\n');

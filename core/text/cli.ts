@@ -38,9 +38,19 @@ export const cliMessages = {
   'cli-usage': { en: 'usage: {detail}', zh: '用法：{detail}' },
   'cli-see-help': { en: 'see: lifeline {word} --help', zh: '参见：lifeline {word} --help' },
   'cli-findings': {
-    en: '{count} finding(s); nothing was started',
+    en: 'findings: {count}; nothing was started',
     zh: '共 {count} 处问题；未启动任何程序',
   },
+  'cli-findings-beyond': {
+    en: '… and {count} more that are not listed',
+    zh: '……另有 {count} 处未列出',
+  },
+  'cli-file-wrong': {
+    en: '{file}: findings: {count}',
+    zh: '{file}：共 {count} 处问题',
+  },
+  'cli-file-one-warning': { en: '{file}: 1 warning', zh: '{file}：1 条警告' },
+  'cli-file-warnings': { en: '{file}: {count} warnings', zh: '{file}：{count} 条警告' },
   'cli-explain': { en: 'more: lifeline explain {code}', zh: '详情：lifeline explain {code}' },
   'cli-unknown-code': { en: 'there is no code {code}', zh: '没有代码 {code}' },
   'cli-cause': { en: 'cause: ', zh: '原因：' },
@@ -63,10 +73,6 @@ export const cliMessages = {
   'cli-acknowledged': { en: '{id} acknowledged by {by}', zh: '{id} 已由 {by} 确认' },
   'cli-no-letters': { en: 'no dead letters', zh: '没有死信' },
   'cli-no-alarms': { en: 'no alarms', zh: '没有报警' },
-  'cli-lag-warning': {
-    en: 'values are {seconds} s old',
-    zh: '数值已过 {seconds} 秒',
-  },
   'demo-title': { en: 'Lifeline demo city', zh: 'Lifeline 演示城市' },
   'demo-processes': { en: 'processes', zh: '进程' },
   'demo-readings': { en: 'live readings', zh: '实时读数' },
@@ -118,7 +124,6 @@ export const cliMessages = {
   },
   'demo-balanced': { en: 'the account balances', zh: '账目平衡' },
   'demo-unbalanced': { en: 'NOT IN ORDER: {why}', zh: '账目不平：{why}' },
-  'demo-gas-well': { en: 'Methane in well {number}', zh: '{number} 号井甲烷' },
 } as const satisfies Record<string, Bilingual>;
 
 export const cliFaults = {

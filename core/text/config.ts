@@ -297,7 +297,7 @@ export const configMessages = {
   'profile-caveats': { en: 'Good to know', zh: '注意事项' },
   'profile-fine': { en: '{file}: no problems', zh: '{file}：没有问题' },
   'profile-checked': {
-    en: '{files} files: {errors} errors, {warnings} warnings',
+    en: 'files: {files}, errors: {errors}, warnings: {warnings}',
     zh: '{files} 个文件：{errors} 个错误，{warnings} 个警告',
   },
   'profile-test-passed': { en: 'passed  {profile}: {test}', zh: '通过  {profile}：{test}' },

@@ -55,6 +55,8 @@ export interface GatewayConfig {
   /** What is not protected although it leaves this machine; said at every start. */
   readonly insecure: readonly Bilingual[];
   readonly warnings: readonly Finding[];
+  /** How many warnings there are beside those. */
+  readonly warningsBeyond: number;
 }
 
 const OUTBOX_FOLDER_DEFAULT = 'outbox';
@@ -77,7 +79,7 @@ export function parseGateway(
   profiles: Profiles,
 ): GatewayConfig {
   const { value, problems } = readDocument(text, file, gatewayForm);
-  if (!value) throw new InvalidInput(problems.findings);
+  if (!value) throw new InvalidInput(problems.findings, problems.beyond);
   const listening = checkLinks(value, problems);
   const insecure = [...checkProtection(value, problems), ...distinct(listening)];
   const outboxBytes = sizeBytes(value.outbox?.size ?? OUTBOX_SIZE_DEFAULT);
@@ -86,7 +88,7 @@ export function parseGateway(
   }
   const devices = readDevices(value, problems, profiles);
   const findings = [...problems.findings].sort(byPlace);
-  if (problems.failed) throw new InvalidInput(findings);
+  if (problems.failed) throw new InvalidInput(findings, problems.beyond);
   const { gateway, cloud, outbox = {}, status = {}, links } = value;
   return deepFreeze<GatewayConfig>({
     gateway: { ...gateway, position: gateway.position ?? null, labels: gateway.labels ?? {} },
@@ -107,6 +109,7 @@ export function parseGateway(
     hash: configurationHash(text),
     insecure,
     warnings: findings,
+    warningsBeyond: problems.beyond,
   });
 }
 

@@ -55,10 +55,10 @@ export function loadGateway(path: string, { environment, profiles }: LoadOptions
   const text = readGatewayFile(path);
   const { problems, value } = readDocument(text, path, gatewayForm);
   const reference = value && secretReference(value.cloud.credentials);
-  const before = problems.findings.length;
+  const before = new Set(problems.findings);
   const secret = reference && readSecret(reference, dirname(path), environment, problems);
   if (value) checkPorts(value, problems);
-  const found = problems.findings.slice(before);
+  const found = problems.findings.filter((finding) => !before.has(finding));
   const config = parsed(text, path, profiles ?? packagedProfiles(), found);
   if (problems.failed || secret === undefined) throw new InvalidInput(found);
   return { config: { ...config, warnings: [...config.warnings, ...found] }, secret };
@@ -74,7 +74,7 @@ function parsed(
     return parseGateway(text, path, profiles);
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
-    throw new InvalidInput([...error.findings, ...found]);
+    throw new InvalidInput([...error.findings, ...found], error.beyond);
   }
 }
 

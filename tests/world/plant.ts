@@ -186,6 +186,7 @@ export function gatewayConfig(
     hash: '0'.repeat(32),
     insecure: [],
     warnings: [],
+    warningsBeyond: 0,
   };
 }
 
