@@ -439,6 +439,10 @@ export const configMessages = {
     en: 'devices {device} and {other} are both unit {unit} of the link {link}',
     zh: '设备 {device} 和 {other} 都是链路 {link} 上的站号 {unit}',
   },
+  'broadcast-unit': {
+    en: 'unit 0 on the bus {link} is every device at once: none answers, {device} cannot be polled',
+    zh: '总线 {link} 上的站号 0 是广播地址：没有设备应答，无法轮询 {device}',
+  },
   'unknown-profile': {
     en: 'no profile {profile} is installed',
     zh: '未安装设备描述 {profile}',

@@ -4,7 +4,10 @@
 //   doubles to LINK_BACKOFF.maxMs and starts over only when a device has answered: a peer that
 //   accepts and hangs up costs no more than one that refuses. A fault that says `now` has waited
 //   already, for a unit that dials in: it does not double the wait.
-// - Up is logged at the first answer, down once; what happens between moves a counter.
+// - Up is logged at the first answer, down once for each cause: when the code changes it is said
+//   again, as somebody who looks for a taken port should not read it of a silent bus. That a link
+//   can be opened again is said after it could not be. What repeats moves a counter; as every try
+//   waits for the back-off, there are at most two lines for each.
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Fault, isFault } from '../../core/fault.ts';
@@ -14,6 +17,7 @@ import type { Labels, Metrics } from '../../core/metrics.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { qualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
+import type { FaultCode } from '../../core/text/text.ts';
 import type { Link, Protocol, Session } from '../../protocols/driver.ts';
 import { Turns } from './turns.ts';
 
@@ -52,6 +56,9 @@ export class Line {
   #attempt = 0;
   #logged: 'up' | 'down' | null = null;
   #fault: Fault | null = null;
+  /** What was logged last as the cause; null since it was open. */
+  #cause: FaultCode | null = null;
+  #isBarred = false;
   #task: Promise<void> = Promise.resolve();
   /** Resolves when the first attempt to open has succeeded or failed. */
   readonly tried: Promise<void>;
@@ -104,6 +111,7 @@ export class Line {
     if (!this.#session) return;
     this.#attempt = 0;
     this.#fault = null;
+    this.#cause = null;
     if (this.#logged === 'up') return;
     this.#logged = 'up';
     this.#log.info('link_up', { link: this.#options.id });
@@ -144,7 +152,9 @@ export class Line {
       return await this.#options.open(signal);
     } catch (error) {
       if (!isFault(error)) throw error;
-      if (!signal.aborted) this.#down(error);
+      if (signal.aborted) return null;
+      this.#isBarred = true;
+      this.#down(error);
       return null;
     }
   }
@@ -163,6 +173,11 @@ export class Line {
     });
     this.#state = 'open';
     this.#reopened.add();
+    if (this.#isBarred) {
+      this.#isBarred = false;
+      this.#cause = null;
+      this.#log.info('link_open', { link: this.#options.id });
+    }
     this.#session = this.#options.protocol.open(this.#clock, watched, this.#options.line);
     this.#options.onOpen(this.#session);
     return promise;
@@ -174,8 +189,9 @@ export class Line {
 
   #down(why: Fault): void {
     this.#fault = why;
-    if (this.#logged === 'down') return;
     this.#logged = 'down';
+    if (this.#cause === why.code) return;
+    this.#cause = why.code;
     this.#log.warn('link_down', {
       link: this.#options.id,
       code: why.code,

@@ -388,10 +388,17 @@ test('a link behind which nobody answers is opened anew, at most every back-off'
   await stop();
 });
 
-test('an hour without the link is one line down and one line up', async () => {
+/** Event and code of what is logged. */
+function noted(): { log: Log; lines: string[] } {
   const lines: string[] = [];
-  const note = (event: string) => lines.push(event);
-  const log: Log = { ...silentLog, info: note, warn: note };
+  const note: Log['warn'] = (event, fields) => {
+    lines.push(fields?.['code'] === undefined ? event : `${event} ${fields['code']}`);
+  };
+  return { log: { ...silentLog, info: note, warn: note }, lines };
+}
+
+test('an hour without the link is one line for each cause, and one for each way back', async () => {
+  const { log, lines } = noted();
   const { clock, fake, stop } = collect(
     {
       answerMs: () => 5,
@@ -403,7 +410,37 @@ test('an hour without the link is one line down and one line up', async () => {
   await clock.advance(6000);
   fake.cut('one');
   await clock.advance(3_700_000);
-  expect(lines).toEqual(['link_up', 'device_up', 'link_down', 'link_up']);
+  expect(lines).toEqual([
+    'link_up',
+    'device_up',
+    'link_down link_lost',
+    'link_down link_refused',
+    'link_open',
+    'link_up',
+  ]);
+  await stop();
+});
+
+test('a link whose trouble changes says the new cause, and a cause that lasts is said once', async () => {
+  const { log, lines } = noted();
+  const { clock, stop } = collect(
+    {
+      answerMs: () => null,
+      openMs: (_id, monoMs) =>
+        monoMs < 600_000 || (monoMs > 1_200_000 && monoMs < 1_800_000) ? null : 1,
+    },
+    [device('a', 'one', [{ periodMs: 1000, points: 1 }])],
+    log,
+  );
+  await clock.advance(2_400_000);
+  expect(lines.filter((line) => line.startsWith('link'))).toEqual([
+    'link_down link_refused',
+    'link_open',
+    'link_down link_silent',
+    'link_down link_refused',
+    'link_open',
+    'link_down link_silent',
+  ]);
   await stop();
 });
 

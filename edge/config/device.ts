@@ -54,7 +54,6 @@ export function readDevice(
     problems.add([...path, 'profile'], 'profile-other-protocol', values);
     return undefined;
   }
-  const profile = effectiveProfile(found, setup, problems, profiles);
   const options = protocol.parseDevice(
     {
       ...found.device,
@@ -66,6 +65,8 @@ export function readDevice(
     source.settings ? [...path, 'settings'] : path,
     problems,
   );
+  const isRead = options !== undefined;
+  const profile = effectiveProfile(found, setup, isRead, problems, profiles);
   if (!profile || options === undefined) return undefined;
   return {
     id: source.id,
@@ -106,20 +107,24 @@ function loadProfile(
   }
 }
 
+/** `isRead`: the protocol takes the settings; else it has said why not. */
 function effectiveProfile(
   profile: Profile,
-  { source, path, effective }: DeviceSetup,
+  setup: DeviceSetup,
+  isRead: boolean,
   problems: Problems,
   profiles: Profiles,
 ): Profile | undefined {
+  const { source, path, effective } = setup;
   const settings = Object.entries(source.set ?? {});
-  if (!settings.length && !source.poll) return profile;
-  const key = JSON.stringify([profile.id, source.poll, settings]);
+  if (!settings.length && !source.poll && !source.settings) return profile;
+  const key = JSON.stringify([profile.id, source.poll, settings, source.settings]);
   const known = effective.get(key);
   if (known) return known;
   const text = profiles.text(profile.id);
   const raw = structuredClone(readDocument(text, profile.id, profileForm).raw) as RawProfile;
   delete raw['tests']; // They say what the profile is without the site.
+  if (source.settings) raw['device'] = { ...profile.device, ...source.settings };
   let isKnown = true;
   if (source.poll) for (const point of Object.values(raw.points)) point['poll'] = source.poll;
   for (const [setting, value] of settings) {
@@ -139,7 +144,7 @@ function effectiveProfile(
   const ofProfile = found.length ? checkProfile(text, profile.id).problems.findings : [];
   const before = new Set(ofProfile.map(keyOf));
   const fresh = found.filter((finding) => !before.has(keyOf(finding)));
-  for (const finding of fresh) problems.adopt(finding, settingOf(finding, source, path));
+  adoptAll(fresh, setup, isRead, problems);
   if (!isKnown || !checked.profile) return undefined;
   if (fresh.length === 0) effective.set(key, checked.profile);
   return checked.profile;
@@ -159,6 +164,42 @@ function put(raw: Record<string, unknown>, path: readonly string[], value: unkno
   const next = typeof inner === 'object' && inner !== null ? inner : {};
   raw[key] = next;
   put(next as Record<string, unknown>, rest, value);
+}
+
+/** Limits of a device are every point's: the first that does not fit stands for the others. */
+function adoptAll(
+  findings: readonly Finding[],
+  { source, path }: DeviceSetup,
+  isRead: boolean,
+  problems: Problems,
+): void {
+  const seen = new Set<string>();
+  for (const finding of findings) {
+    const at = protocolSettingOf(finding, source);
+    if (!at) problems.adopt(finding, settingOf(finding, source, path));
+    else if (finding.path[0] === 'device') {
+      if (isRead) problems.adopt(finding, [...path, ...at]);
+    } else if (!seen.has(finding.code)) {
+      seen.add(finding.code);
+      const where = finding.path.join('.');
+      const { en, zh } = finding.message;
+      const message = { en: `${where}: ${en}`, zh: `${where}：${zh}` };
+      problems.adopt({ ...finding, message }, [...path, ...at]);
+    }
+  }
+}
+
+const limitsBeyond = new Map<string, string>([
+  ['point-beyond-block', 'maxRegisters'],
+  ['block-forbidden', 'minRegisters'],
+]);
+
+/** Undefined where no setting of the protocol brought it. */
+function protocolSettingOf({ code, path }: Finding, { settings }: DeviceSource): Path | undefined {
+  if (!settings) return undefined;
+  if (path[0] === 'device') return ['settings', ...path.slice(1)];
+  const limit = limitsBeyond.get(code);
+  return limit && settings['limits'] !== undefined ? ['settings', 'limits', limit] : undefined;
 }
 
 /** Where the setting stands whose path has most in common with that of the finding. */

@@ -311,6 +311,31 @@ test('settings of the protocol are checked by the protocol', () => {
   expect(wrong(unit)).toHaveLength(1);
 });
 
+test('limits of a site within which a value cannot be read are refused at the limit, once', () => {
+  const keller = (settings: string) =>
+    `${head}  - { id: g1, link: a, profile: keller/series-30@1, settings: { ${settings} } }\n` +
+    device('id: g2, link: b');
+  const narrow = keller('limits: { maxRegisters: 1 }');
+  expect(wrong(narrow)).toEqual(['8:89 point-beyond-block']);
+  expect(rendered(narrow)).toMatch(/points\.\w+\.read: the value takes 2 registers/);
+  expect(wrong(keller('limits: { maxRegisters: 2 }'))).toEqual([]);
+  const forbidden =
+    '[{ table: holding, from: 0, to: 0xff }, { table: holding, from: 0x104, to: 0x1ff }]';
+  const wide = keller(`limits: { minRegisters: 8, forbidden: ${forbidden} }`);
+  expect(wrong(wide)).toEqual(['8:89 block-forbidden']);
+  expect(wrong(keller('unit: 900'))).toHaveLength(1);
+});
+
+test('unit 0 is nobody on a bus, also behind a converter, and a unit like others on Modbus TCP', () => {
+  const on = (framing: string) =>
+    fine
+      .replace('10.0.0.1', `10.0.0.1, framing: ${framing}`)
+      .replace('link: a', 'link: a, unit: 0');
+  expect(wrong(on('rtu'))).toEqual([expect.stringMatching(/^8:\d+ broadcast-unit$/)]);
+  expect(wrong(on('ascii'))).toHaveLength(1);
+  expect(wrong(on('tcp'))).toEqual([]);
+});
+
 test('what leaves the machine unprotected is allowed only in writing, and is said at every start', () => {
   const url = fine.replace('mqtt://127.0.0.1:1883', 'mqtt://10.0.0.9:1883, insecure: true');
   expect(parse(url).insecure.map(({ en }) => en)).toEqual([expect.stringContaining('10.0.0.9')]);

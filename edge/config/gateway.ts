@@ -21,7 +21,7 @@ import { readDevice } from './device.ts';
 import type { DeviceSource, GatewaySource } from './format.ts';
 import { gatewayForm } from './format.ts';
 import type { LinkConfig } from './link.ts';
-import { checkLinks, protocolOf, readLink } from './link.ts';
+import { checkLinks, framingOf, protocolOf, readLink } from './link.ts';
 
 export type SecretReference =
   | { readonly kind: 'file'; readonly name: string }
@@ -178,6 +178,9 @@ function readDevices(
       const values = { device: device.id, other, unit, link: device.link };
       problems.add([...path, device.unit === undefined ? 'id' : 'unit'], 'same-address', values);
     } else addresses.set(`${device.link} ${unit}`, device.id);
+    if (unit === 0 && framingOf(link) !== 'tcp') {
+      problems.add([...path, 'unit'], 'broadcast-unit', { device: device.id, link: device.link });
+    }
     const protocol = protocolOf(link);
     const setup = { source: device, path, unit, link, protocol, firstAlias, effective };
     const read = readDevice(setup, problems, profiles);

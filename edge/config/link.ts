@@ -90,10 +90,15 @@ export function paceOfLink(link: LinkSource): Pace | undefined {
   return text === undefined ? undefined : paceOf(settingsOf(text));
 }
 
+/** How frames lie on a link; anything but `tcp` is a bus, on which unit 0 is everybody. */
+export function framingOf(link: LinkSource): string {
+  return link.framing ?? framingDefaults[link.kind];
+}
+
 /** What the protocol reads of a link: undefined, and problems, when it does not take it. */
 export function lineOfLink(link: LinkSource, path: Path, problems: Problems): unknown {
   const echo = link.kind === 'serial' || link.kind === 'sim' ? link.echo : undefined;
-  const framing = link.framing ?? framingDefaults[link.kind];
+  const framing = framingOf(link);
   const raw = { framing, ...(echo === undefined ? {} : { echo }) };
   return protocolOf(link).parseLine(raw, path, problems);
 }
@@ -111,7 +116,7 @@ export function checkLinks({ links, devices }: GatewaySource, problems: Problems
       else taken.set(place, id);
     }
     const line = lineOfLink(link, path, problems);
-    const framing = link.framing ?? framingDefaults[link.kind];
+    const framing = framingOf(link);
     if ((inFlightOf(link) ?? 1) > 1 && framing !== 'tcp') {
       problems.add([...path, 'in_flight'], 'in-flight-on-line', { framing });
     }
