@@ -91,7 +91,7 @@ async function measured(
  * Puts the main thread of a process ahead of others' on this machine, so that what else runs here
  * weighs less; false where that takes more rights. Threads behind it keep their place.
  */
-function goAhead(pid: number): boolean {
+export function goAhead(pid: number): boolean {
   try {
     setPriority(pid, constants.priority.PRIORITY_HIGHEST);
     return true;
