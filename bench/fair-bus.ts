@@ -24,7 +24,6 @@ const SETTLE_MS = 20_000;
 interface Line {
   readonly loadPercent: number;
   readonly plannedPercent: number;
-  readonly probesPercent: number;
   readonly devicesDegraded: number;
 }
 
@@ -48,10 +47,12 @@ async function measured(bed: Bed, sick: number, calmMs?: number): Promise<number
   // The second, the third and the fourth.
   const units = Array.from({ length: sick }, (_, at) => at + 2);
   if (sick > 0) await line.ask('faults', [`silence:${units.join('+')}`]);
+  const sickMs = performance.now();
   await sleep(SETTLE_MS);
   await line.ask('arrivals'); // Those of the settling are not wanted.
   await sleep(bed.pick(60_000, 15_000));
   const arrivals = await line.ask<number[][]>('arrivals');
+  const probesMs = await edge.ask<number>('probesMs');
   const state = await edge.ask<Line>('line');
   const { p99: simulatorLateP99Ms } = await line.ask<{ readonly p99: number }>('timing');
   const apart = arrivals
@@ -76,7 +77,7 @@ async function measured(bed: Bed, sick: number, calmMs?: number): Promise<number
   });
   bed.report({
     name: `probes, ${sick} of ${UNITS} silent`,
-    value: state.probesPercent / 100,
+    value: probesMs / (performance.now() - sickMs),
     unit: 'of the line',
     target: '<= 0.05',
     with: { ...about, degraded: state.devicesDegraded },

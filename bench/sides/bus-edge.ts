@@ -50,7 +50,11 @@ serve(async (settings: BusEdgeSettings) => {
   collector.start();
   return {
     line: () => collector.links()[0],
-    totals: () => collector.totals(),
+    /** Time of the line that went to devices without answer, since the start. */
+    probesMs: () => {
+      const metric = /^edge_line_probes_milliseconds\{[^}]*\} (\S+)$/m;
+      return Number(metric.exec(metrics.render())?.[1] ?? 0);
+    },
     end: () => collector.stop(2_000),
   };
 });
