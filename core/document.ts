@@ -243,15 +243,16 @@ function report(checked: Checked, issue: Issue, above: Path): void {
     ...issue.path.map((part) => (typeof part === 'number' ? part : `${String(part)}`)),
   ];
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(schema, path);
+    const known = keysAt(schema, path, raw);
     for (const key of issue.keys) {
       const below = [...path, key];
       const word = didYouMean(key, known);
-      const help = word
-        ? bilingual('help-did-you-mean', { word })
-        : known.length
-          ? bilingual('help-one-of', { list: known.join(', ') })
-          : null;
+      const help =
+        word && word !== key
+          ? bilingual('help-did-you-mean', { word })
+          : known.length
+            ? bilingual('help-one-of', { list: known.join(', ') })
+            : null;
       const place = placeOf(parsed, below, 'key');
       problems.add(below, 'unknown-key', { key }, help ? { help, place } : { place });
     }
@@ -397,10 +398,14 @@ function valueAt(raw: unknown, path: Path): unknown {
   return value;
 }
 
-/** The keys the schema knows at a path, over all branches of the unions on the way. */
-function keysAt(schema: core.$ZodType, path: Path): string[] {
-  let schemas = opened(schema);
-  for (const part of path) {
+/**
+ * The keys the schema knows at a path, over all branches of the unions on the way; of a union that
+ * says by a key which branch is meant, those of that branch.
+ */
+function keysAt(schema: core.$ZodType, path: Path, raw: unknown): string[] {
+  let schemas = opened(schema, raw);
+  for (const [at, part] of path.entries()) {
+    const below = valueAt(raw, path.slice(0, at + 1));
     schemas = schemas.flatMap((def) => {
       const inner =
         def.type === 'object'
@@ -412,7 +417,7 @@ function keysAt(schema: core.$ZodType, path: Path): string[] {
               : def.type === 'tuple'
                 ? def.items[Number(part)]
                 : undefined;
-      return inner ? opened(inner) : [];
+      return inner ? opened(inner, below) : [];
     });
   }
   return [
@@ -422,8 +427,8 @@ function keysAt(schema: core.$ZodType, path: Path): string[] {
 
 type Def = core.$ZodTypes['_zod']['def'];
 
-/** What a schema is below its wrappings. */
-function opened(schema: core.$ZodType): Def[] {
+/** What a schema is below its wrappings, for a value where its kind is told by one of its keys. */
+function opened(schema: core.$ZodType, value: unknown): Def[] {
   const def = (schema as core.$ZodTypes)._zod.def;
   switch (def.type) {
     case 'optional':
@@ -431,10 +436,28 @@ function opened(schema: core.$ZodType): Def[] {
     case 'default':
     case 'prefault':
     case 'readonly':
-      return opened(def.innerType);
+      return opened(def.innerType, value);
     case 'union':
-      return def.options.flatMap(opened);
+      return meantBranches(def.options, discriminatorOf(def), value).flatMap((option) =>
+        opened(option, value),
+      );
     default:
       return [def];
   }
+}
+
+function discriminatorOf(def: Def): string | null {
+  return 'discriminator' in def && typeof def.discriminator === 'string' ? def.discriminator : null;
+}
+
+function meantBranches(
+  options: readonly core.$ZodType[],
+  discriminator: string | null,
+  value: unknown,
+): readonly core.$ZodType[] {
+  const kind = discriminator === null ? undefined : valueAt(value, [discriminator]);
+  const meant = options.filter((option) =>
+    option._zod.propValues?.[discriminator ?? '']?.has(kind as never),
+  );
+  return meant.length > 0 ? meant : options;
 }

@@ -80,7 +80,8 @@ export class Problems {
   }
 
   /** A finding of another text, shown at the place in this one that brought it. */
-  adopt({ code, message, help, severity }: Finding, path: Path): void {
+  adopt(finding: Pick<Finding, 'code' | 'message' | 'help' | 'severity'>, path: Path): void {
+    const { code, message, help, severity } = finding;
     const place = this.#locate(path);
     this.#keep({ code, file: this.#file, path, place, message, help, severity });
   }

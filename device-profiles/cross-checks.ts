@@ -143,10 +143,10 @@ function checkPoint(point: PointSource, kind: DeviceKind, path: Path, problems: 
   }
   checkOrder(limits, path, problems);
   checkDefaultUnit(point, path, problems);
-  const poll = parseDuration(point.poll ?? defaultPolls[point.class ?? 'trend']);
-  const after = alarms.no_data && parseDuration(alarms.no_data.after);
-  if (poll !== undefined && after !== undefined && after < NO_DATA_POLLS_MIN * poll) {
-    const values = { after: alarms.no_data?.after ?? '', polls: NO_DATA_POLLS_MIN };
+  const poll = point.poll ?? defaultPolls[point.class ?? 'trend'];
+  const after = alarms.no_data?.after ?? '';
+  if (isTooEarly(after, poll)) {
+    const values = { point: `${path.at(-1)}`, after, poll, polls: NO_DATA_POLLS_MIN };
     problems.add([...path, 'alarms', 'no_data', 'after'], 'no-data-too-early', values);
   }
 }
@@ -161,7 +161,14 @@ function checkDefaultUnit(point: PointSource, path: Path, problems: Problems): v
 }
 
 /** One lost answer is no silence: a device is silent after three times its period without one. */
-const NO_DATA_POLLS_MIN = 3;
+export const NO_DATA_POLLS_MIN = 3;
+
+/** Whether one lost answer would be silence; not for texts that are no durations. */
+export function isTooEarly(after: string, poll: string): boolean {
+  const [afterMs, pollMs] = [parseDuration(after), parseDuration(poll)];
+  if (afterMs === undefined || pollMs === undefined) return false;
+  return afterMs < NO_DATA_POLLS_MIN * pollMs;
+}
 
 interface CheckedLimit {
   readonly limit: LimitSource;

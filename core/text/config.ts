@@ -221,8 +221,12 @@ export const configMessages = {
     zh: '{outer} 的等级低于 {inner}；1 级最紧急',
   },
   'no-data-too-early': {
-    en: '{after} is less than {polls} times the poll period: one lost answer would be an alarm',
-    zh: '{after} 不足采集周期的 {polls} 倍：丢失一次应答就会报警',
+    en: 'no_data of the point {point}: {after} is less than {polls} times the poll period {poll}: one lost answer would be an alarm',
+    zh: '测点 {point} 的 no_data：{after} 不足采集周期 {poll} 的 {polls} 倍：丢失一次应答就会报警',
+  },
+  'no-data-stretched': {
+    en: 'no_data of the point {point}: the {after} of the profile is less than {polls} times the poll period {poll}; {stretched} is in force. To choose another, set {setting}',
+    zh: '测点 {point} 的 no_data：设备描述中的 {after} 不足采集周期 {poll} 的 {polls} 倍；按 {stretched} 生效。如需其他值，请设置 {setting}',
   },
   'not-for-kind': {
     en: '{key} means nothing for a value of kind {type}',

@@ -4,13 +4,14 @@
 // profile may not say, a site may not say either, and a limit is compared with what is in force
 // beside it. A finding of that check is shown at the setting that brought it.
 import { readDocument } from '../../core/document.ts';
-import { durationMs } from '../../core/duration.ts';
+import { durationMs, durationText } from '../../core/duration.ts';
 import { isFault } from '../../core/fault.ts';
 import type { Finding, Path, Problems } from '../../core/problems.ts';
 import { didYouMean, InvalidInput } from '../../core/problems.ts';
 import type { Bilingual } from '../../core/text/text.ts';
-import { bilingual } from '../../core/text/text.ts';
-import { profileForm } from '../../device-profiles/format.ts';
+import { bilingual, say } from '../../core/text/text.ts';
+import { isTooEarly, NO_DATA_POLLS_MIN } from '../../device-profiles/cross-checks.ts';
+import { defaultPolls, profileForm } from '../../device-profiles/format.ts';
 import type { Profile, ProfilePoint } from '../../device-profiles/profile.ts';
 import { checkProfile } from '../../device-profiles/profile.ts';
 import type { Protocol } from '../../protocols/driver.ts';
@@ -18,7 +19,7 @@ import type { Group } from '../collect/device.ts';
 import type { CollectedPoint } from '../collect/normalise.ts';
 import type { DeviceSource, LinkSource } from './format.ts';
 import type { DeviceConfig } from './gateway.ts';
-import { inFlightOf } from './link.ts';
+import { inFlightOf, timeoutMsOf } from './link.ts';
 
 /** Where profiles come from: the library of the package, or a test's own. */
 export interface Profiles {
@@ -37,7 +38,21 @@ export interface DeviceSetup {
   readonly protocol: Protocol;
   readonly firstAlias: number;
   /** Profiles with settings over them, by both: hundreds of devices are often set alike. */
-  readonly effective: Map<string, Profile>;
+  readonly effective: Map<string, EffectiveProfile>;
+}
+
+export interface EffectiveProfile {
+  readonly profile: Profile;
+  /** Told of each device that has it. */
+  readonly stretched: readonly Silence[];
+}
+
+/** A no-data alarm that polls so slow would set off; `after` is what was written. */
+interface Silence {
+  readonly point: string;
+  readonly after: string;
+  readonly poll: string;
+  readonly stretched: string;
 }
 
 /** Undefined when something is wrong with it, which then stands in the problems of the document. */
@@ -54,10 +69,11 @@ export function readDevice(
     problems.add([...path, 'profile'], 'profile-other-protocol', values);
     return undefined;
   }
+  const timeoutMs = timeoutMsOf(link);
   const options = protocol.parseDevice(
     {
       ...found.device,
-      ...(link.timeout ? { timeoutMs: durationMs(link.timeout) } : {}),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(inFlightOf(link) ? { inFlightMax: inFlightOf(link) } : {}),
       ...source.settings,
       unit,
@@ -98,13 +114,20 @@ function loadProfile(
   try {
     return profiles.load(reference);
   } catch (error) {
-    if (isFault(error)) problems.add(at, 'profile-refused', { detail: error.message });
-    else if (error instanceof InvalidInput) {
-      const first = error.findings[0]?.message.en ?? '';
-      problems.add(at, 'profile-refused', { detail: `${id}: ${first}` });
-    } else throw error;
+    const detail = isFault(error) ? error.detail : firstFinding(id, error);
+    const message = {
+      en: say('en', 'profile-refused', { detail: detail.en }),
+      zh: say('zh', 'profile-refused', { detail: detail.zh }),
+    };
+    problems.adopt({ code: 'profile-refused', message, help: null, severity: 'error' }, at);
     return undefined;
   }
+}
+
+function firstFinding(id: string, error: unknown): Bilingual {
+  if (!(error instanceof InvalidInput)) throw error;
+  const { en = '', zh = '' } = error.findings[0]?.message ?? {};
+  return { en: `${id}: ${en}`, zh: `${id}：${zh}` };
 }
 
 /** `isRead`: the protocol takes the settings; else it has said why not. */
@@ -120,7 +143,10 @@ function effectiveProfile(
   if (!settings.length && !source.poll && !source.settings) return profile;
   const key = JSON.stringify([profile.id, source.poll, settings, source.settings]);
   const known = effective.get(key);
-  if (known) return known;
+  if (known) {
+    for (const silence of known.stretched) tellStretched(silence, source, path, problems);
+    return known.profile;
+  }
   const text = profiles.text(profile.id);
   const raw = structuredClone(readDocument(text, profile.id, profileForm).raw) as RawProfile;
   delete raw['tests']; // They say what the profile is without the site.
@@ -138,6 +164,7 @@ function effectiveProfile(
       problems.add([...path, 'set', setting], 'setting-unknown-point', values, { help });
     }
   }
+  const stretched = stretchSilences(raw, source, path, problems);
   const checked = checkProfile(JSON.stringify(raw), profile.id);
   // A profile without tests is warned about; here they were taken away.
   const found = checked.problems.findings.filter(({ code }) => code !== 'point-untested');
@@ -146,8 +173,65 @@ function effectiveProfile(
   const fresh = found.filter((finding) => !before.has(keyOf(finding)));
   adoptAll(fresh, setup, isRead, problems);
   if (!isKnown || !checked.profile) return undefined;
-  if (fresh.length === 0) effective.set(key, checked.profile);
+  if (fresh.length === 0) effective.set(key, { profile: checked.profile, stretched });
   return checked.profile;
+}
+
+/**
+ * A slow poll makes the no-data alarm of a profile too early: it waits longer then, and that is
+ * said. What the file itself says is wrong instead. Both go on with what fits, so that whatever
+ * else is wrong is found as well.
+ */
+function stretchSilences(
+  raw: RawProfile,
+  source: DeviceSource,
+  path: Path,
+  problems: Problems,
+): Silence[] {
+  return Object.entries(raw.points).flatMap(([point, written]) => {
+    const silence = silenceOf(point, written as WrittenPoint);
+    if (!silence) return [];
+    put(raw, ['points', point, 'alarms', 'no_data', 'after'], silence.stretched);
+    const own = Object.keys(source.set ?? {}).find((setting) =>
+      `points.${point}.alarms.no_data.after.`.startsWith(`${setting}.`),
+    );
+    if (own === undefined) {
+      tellStretched(silence, source, path, problems);
+      return [silence];
+    }
+    const values = { ...silence, polls: NO_DATA_POLLS_MIN };
+    problems.add([...path, 'set', own], 'no-data-too-early', values);
+    return [];
+  });
+}
+
+/** As far as it is looked at; anything may stand there, as no schema saw it yet. */
+interface WrittenPoint {
+  readonly poll?: unknown;
+  readonly class?: unknown;
+  readonly alarms?: { readonly no_data?: { readonly after?: unknown } };
+}
+
+function silenceOf(point: string, written: WrittenPoint): Silence | undefined {
+  const kind = written.class ?? 'trend';
+  const presets: Readonly<Record<string, string>> = defaultPolls;
+  const poll = `${written.poll ?? presets[`${kind}`]}`;
+  const after = `${written.alarms?.no_data?.after}`;
+  if (!isTooEarly(after, poll)) return undefined;
+  return { point, after, poll, stretched: durationText(NO_DATA_POLLS_MIN * durationMs(poll)) };
+}
+
+function tellStretched(
+  silence: Silence,
+  { set = {}, poll }: DeviceSource,
+  path: Path,
+  problems: Problems,
+): void {
+  const setting = `points.${silence.point}.alarms.no_data.after`;
+  const polled = `points.${silence.point}.poll`;
+  const at = Object.hasOwn(set, polled) ? ['set', polled] : [poll ? 'poll' : 'set'];
+  const values = { ...silence, setting, polls: NO_DATA_POLLS_MIN };
+  problems.add([...path, ...at], 'no-data-stretched', values, { severity: 'warning' });
 }
 
 type RawProfile = Record<string, unknown> & { points: Record<string, Record<string, unknown>> };

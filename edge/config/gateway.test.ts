@@ -146,6 +146,44 @@ test('poll sets the period of a device, but for points with a setting of their o
   expect(devices[0]?.groups[0]?.points.map(({ definition }) => definition.point)).toEqual(['gas']);
 });
 
+test('a no-data alarm of the profile waits for slow polls, and that is said; one of the file is wrong', () => {
+  const { warnings, points } = parse(
+    `${head}${device('id: g1, link: a, poll: 10m')}${device('id: g2, link: b, poll: 10m')}`,
+  );
+  const silent = points.flatMap(({ rules }) =>
+    rules.flatMap((rule) => (rule.kind === 'no-data' ? [rule.silentMs] : [])),
+  );
+  expect(new Set(silent)).toEqual(new Set([1_800_000]));
+  const said = warnings.filter(({ code }) => code === 'no-data-stretched');
+  expect(said.map(({ path }) => path[1])).toEqual([0, 1]);
+  expect(said[0]?.message.en).toContain('points.gas.alarms.no_data.after');
+  expect(said[0]?.message.en).toContain('30m is in force');
+  const set = 'set: { points.gas.alarms.no_data.after: 1m, points.gaz.deadband: 1 }';
+  const own = `${head}${device(`id: g1, link: a, poll: 10m, ${set}`)}`;
+  expect(wrong(own).map((each) => each.split(' ')[1])).toEqual([
+    'no-data-too-early',
+    'setting-unknown-point',
+  ]);
+  expect(rendered(own)).toContain('no_data of the point gas: 1m is less than 3 times');
+});
+
+test('a profile that cannot be used is refused in the language of the reader', () => {
+  const text = `${head}${device('id: g1, link: a').replace('@1', '@7')}`;
+  let zh = '';
+  try {
+    parse(text);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    zh = error.findings.map(({ message }) => message.zh).join('\n');
+  }
+  expect(zh).toContain('已安装的版本是');
+});
+
+test('a timeout no protocol takes is told at the link, once', () => {
+  const text = linked('kind: tcp, host: 10.0.0.1, timeout: 0ms');
+  expect(wrong(text)).toEqual([expect.stringMatching(/^5:\d\d /)]);
+});
+
 test('a link that cannot carry its periods is refused with the sum', () => {
   const link = 'a: { protocol: modbus, kind: tcp, host: 10.0.0.1, answer: 300ms }';
   const text = `${head.replace(/a: \{.*\}/, link)}${device('id: g1, link: a, poll: 200ms')}`;
@@ -198,6 +236,9 @@ test('links of every kind are read, with defaults where they say nothing', () =>
 
 test('a key of another kind of link, and a kind nobody knows, are told once each', () => {
   expect(wrong(linked(`kind: serial, port: ${BY_ID}, host: 10.0.0.1`))).toHaveLength(1);
+  const help = rendered(linked(`kind: serial, port: ${BY_ID}, host: 10.0.0.1`));
+  expect(help).toMatch(/expected one of: .*\bport\b/);
+  expect(help).not.toMatch(/did you mean host|connect_timeout/);
   expect(rendered(linked('kind: sereal, port: x'))).toContain('did you mean serial?');
   expect(wrong(linked('kind: tcp'))).toEqual(['5:3 missing-key']);
 });

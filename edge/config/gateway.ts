@@ -13,10 +13,9 @@ import { didYouMean, InvalidInput } from '../../core/problems.ts';
 import { SECRET_PATTERN } from '../../core/schema.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
-import type { Profile } from '../../device-profiles/profile.ts';
 import type { CollectedDevice } from '../collect/device.ts';
 import { checkLineTime } from './arithmetic.ts';
-import type { Profiles } from './device.ts';
+import type { EffectiveProfile, Profiles } from './device.ts';
 import { readDevice } from './device.ts';
 import type { DeviceSource, GatewaySource } from './format.ts';
 import { gatewayForm } from './format.ts';
@@ -160,7 +159,7 @@ function readDevices(
   const devices: DeviceConfig[] = [];
   const ids = new Set<string>();
   const addresses = new Map<string, string>();
-  const effective = new Map<string, Profile>();
+  const effective = new Map<string, EffectiveProfile>();
   let firstAlias = 0;
   source.devices.forEach((device, at) => {
     const path = ['devices', at];

@@ -83,6 +83,21 @@ export function inFlightOf(link: LinkSource): number | undefined {
   return link.kind === 'tcp' || link.kind === 'tcp-server' ? link.in_flight : undefined;
 }
 
+/** Undefined where the file says nothing, and where the protocol does not take it. */
+export function timeoutMsOf(link: LinkSource): number | undefined {
+  if (link.timeout === undefined || timeoutProblems(link).failed) return undefined;
+  return durationMs(link.timeout);
+}
+
+// What the protocol says of a device with nothing but the timeout of its link.
+function timeoutProblems(link: LinkSource): Problems {
+  const problems = new Problems('');
+  if (link.timeout === undefined) return problems;
+  const raw = { timeoutMs: durationMs(link.timeout), unit: UNIT_DEFAULT };
+  protocolOf(link).parseDevice(raw, [], problems);
+  return problems;
+}
+
 /** Of the serial line a link leads to, undefined where it leads to none that is known. */
 export function paceOfLink(link: LinkSource): Pace | undefined {
   const isLine = link.kind === 'serial' || link.kind === 'sim';
@@ -116,6 +131,9 @@ export function checkLinks({ links, devices }: GatewaySource, problems: Problems
       else taken.set(place, id);
     }
     const line = lineOfLink(link, path, problems);
+    for (const finding of timeoutProblems(link).findings) {
+      problems.adopt(finding, [...path, 'timeout']);
+    }
     const framing = framingOf(link);
     if ((inFlightOf(link) ?? 1) > 1 && framing !== 'tcp') {
       problems.add([...path, 'in_flight'], 'in-flight-on-line', { framing });
