@@ -55,6 +55,11 @@ export class Metrics {
     this.#cell('gauge', name, help, labels).read = read;
   }
 
+  /** A counter that somebody else keeps, read when somebody asks. */
+  observeTotal(name: string, help: string, labels: Labels, read: () => number): void {
+    this.#cell('counter', name, help, labels).read = read;
+  }
+
   render(): string {
     const lines: string[] = [];
     for (const [name, { type, help, series }] of this.#families) {

@@ -143,6 +143,11 @@ export interface DeviceHandle<Address> {
 }
 
 export interface Session<Address, DeviceOptions> {
+  /**
+   * What came and was dropped since it was opened, by kind; only ever goes up. The kinds are the
+   * same for each session of a protocol, and few: they are labels. Absent where nothing is counted.
+   */
+  readonly counts?: Readonly<Record<string, number>>;
   device(options: DeviceOptions): DeviceHandle<Address>;
   /** Settles everything under way as failed with `no_connection` and closes the link. */
   close(): void;

@@ -130,6 +130,20 @@ export const protocolFaults = {
       action: '检查站号和设备供电；设备较慢时调大 timeoutMs。',
     },
   },
+  modbus_broken_answer: {
+    en: {
+      what: 'No answer came in time, but the line carried bytes that are no Modbus frame.',
+      cause:
+        'Termination or bias is missing, noise, wrong baud rate or parity, or two speak at once.',
+      action:
+        'Check termination at both ends, bias, shield and A/B; compare baud rate, parity and units.',
+    },
+    zh: {
+      what: '未在时限内收到应答，但线路上收到了不构成 Modbus 报文的字节。',
+      cause: '缺少终端电阻或偏置、线路干扰、波特率或校验位错误，或两台设备同时发送。',
+      action: '检查两端终端电阻、偏置、屏蔽和 A/B 接线；核对波特率、校验位和站号。',
+    },
+  },
   poll_aborted: {
     en: {
       what: 'Reading the device was broken off before it was complete.',

@@ -2,6 +2,7 @@
 // silent, are cut off or late, and whose late answers meet those of others on the wire.
 import { expect, test } from 'vitest';
 import { SimClock } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
 import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { Problems } from '../../core/problems.ts';
@@ -71,7 +72,12 @@ async function collect(texts: readonly string[], periodMs: number) {
     };
     return link;
   };
-  const collector = new Collector(clock, seededRandom(1), silentLog, new Metrics(), {
+  const downs: string[] = [];
+  const warn: Log['warn'] = (event, fields) => {
+    if (event === 'device_down') downs.push(`${fields?.['device']} ${fields?.['code']}`);
+  };
+  const log: Log = { ...silentLog, warn };
+  const collector = new Collector(clock, seededRandom(1), log, new Metrics(), {
     links: [
       {
         ...{ id: 'bus', protocol: modbus as never, line: { framing: 'rtu', echo: false } },
@@ -89,7 +95,7 @@ async function collect(texts: readonly string[], periodMs: number) {
   const stopped = collector.stop(2000);
   await clock.advance(5000);
   await stopped;
-  return { asked, line: line!, devices, totals: collector.totals() };
+  return { asked, downs, line: line!, devices, totals: collector.totals() };
 }
 
 /** How far from the period the requests to each well unit left at most, in periods. */
@@ -141,4 +147,11 @@ test.each(sickness)('%s: the others keep their period within a tenth', async (te
   expect(line.devicesDegraded).toBe(sick.length);
   expect(devices.filter(({ state }) => state === 'down').length).toBe(sick.length);
   expect(totals.due).toBe(totals.taken + totals.missed);
+});
+
+test('a device whose answers come broken is told from one that is off, and the line counts them', async () => {
+  const { downs, line } = await collect(['silence:2@10s', 'noise=3:3@10s'], PERIOD_MS);
+  expect(downs.sort()).toEqual(['d2 device_timeout', 'd3 modbus_broken_answer']);
+  expect(line.anomalies['garbage']).toBeGreaterThan(2);
+  expect((await collect([], PERIOD_MS)).line.anomalies['garbage']).toBe(0);
 });

@@ -48,6 +48,9 @@ export class Line {
   readonly #log: Log;
   readonly #options: LineOptions;
   readonly #reopened;
+  readonly #metrics: Metrics;
+  /** Of the sessions that ended, by kind. */
+  readonly #dropped = new Map<string, number>();
   readonly #stopping = new AbortController();
   /** Whose turn it is. */
   readonly turns: Turns;
@@ -68,6 +71,7 @@ export class Line {
     this.#clock = clock;
     this.#random = random;
     this.#log = log;
+    this.#metrics = metrics;
     this.#options = options;
     this.turns = new Turns(clock);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -93,6 +97,11 @@ export class Line {
   /** Null while there is no connection. */
   get session(): Session<unknown, unknown> | null {
     return this.#session;
+  }
+
+  /** What came over the link and was dropped since the start, by kind, over all sessions. */
+  get anomalies(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#dropped.keys()].map((kind) => [kind, this.#of(kind)]));
   }
 
   /** What a reading is that could not be asked for because there is no session. */
@@ -163,6 +172,7 @@ export class Line {
   #serve(link: Link): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const watched = watch(link, this.#options.answerMs, (why) => {
+      for (const kind of this.#dropped.keys()) this.#dropped.set(kind, this.#of(kind));
       this.#session = null;
       this.turns.clear();
       // Ended from our side although nobody stops it: the session no longer trusts what comes in.
@@ -179,8 +189,23 @@ export class Line {
       this.#log.info('link_open', { link: this.#options.id });
     }
     this.#session = this.#options.protocol.open(this.#clock, watched, this.#options.line);
+    this.#observe(this.#session);
     this.#options.onOpen(this.#session);
     return promise;
+  }
+
+  #of(kind: string): number {
+    return (this.#dropped.get(kind) ?? 0) + (this.#session?.counts?.[kind] ?? 0);
+  }
+
+  #observe({ counts = {} }: Session<unknown, unknown>): void {
+    const help = 'What came over the link and was dropped';
+    for (const kind of Object.keys(counts)) {
+      if (this.#dropped.has(kind)) continue;
+      this.#dropped.set(kind, 0);
+      const labels = { link: this.#options.id, kind };
+      this.#metrics.observeTotal('edge_link_anomalies_total', help, labels, () => this.#of(kind));
+    }
   }
 
   #distrusted(): Fault {

@@ -53,6 +53,7 @@ function fakeWorld(clock: SimClock, world: World) {
         for (const settle of settles) settle();
       };
       return {
+        counts: { garbage: 1 },
         close: () => link.close(),
         device: (options) => ({
           plan: (addresses): FakePlan => ({
@@ -368,7 +369,7 @@ test('a link that cannot be opened holds up neither the others nor the account',
 
 test('a link behind which nobody answers is opened anew, at most every back-off', async () => {
   let opens = 0;
-  const { clock, collector, stop } = collect(
+  const { clock, collector, metrics, stop } = collect(
     {
       answerMs: (_id, monoMs) => (monoMs < 300_000 ? null : 5),
       openMs: () => {
@@ -385,6 +386,11 @@ test('a link behind which nobody answers is opened anew, at most every back-off'
   await clock.advance(60_000);
   expect(collector.links()[0]).toMatchObject({ state: 'open', fault: null });
   expect(collector.devices()[0]?.state).toBe('up');
+  // Each session has dropped one: they are counted over all sessions, and told to whoever watches.
+  expect(collector.links()[0]?.anomalies).toEqual({ garbage: opens });
+  expect(metrics.render()).toContain(
+    `edge_link_anomalies_total{link="one",kind="garbage"} ${opens}`,
+  );
   await stop();
 });
 

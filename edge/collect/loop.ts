@@ -47,6 +47,8 @@ export interface LinkReport {
   readonly plannedPercent: number;
   readonly devicesDegraded: number;
   readonly devicesOverBudget: number;
+  /** What came and was dropped since the start, by kind: `garbage` is bytes that are no frame. */
+  readonly anomalies: Readonly<Record<string, number>>;
 }
 
 export interface DeviceReport {
@@ -183,7 +185,7 @@ export class Collector {
   }
 
   links(): LinkReport[] {
-    return [...this.#lines].map(([id, { state, fault, turns }]) => ({
+    return [...this.#lines].map(([id, { state, fault, turns, anomalies }]) => ({
       id,
       state,
       fault: fault?.code ?? null,
@@ -192,6 +194,7 @@ export class Collector {
       plannedPercent: percent(turns.planned),
       devicesDegraded: turns.degraded,
       devicesOverBudget: turns.overBudget,
+      anomalies,
     }));
   }
 

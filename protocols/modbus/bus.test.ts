@@ -341,6 +341,23 @@ describe('the times of the line', () => {
     expect(ask.value).toBe(7);
   });
 
+  test('a silent unit is told from one whose answers come broken, request by request', () => {
+    const bench = new Bench();
+    const broken = answer().with(4, 0x55);
+    const ask = bench.submit();
+    bench.receive(broken);
+    bench.advance(TIMEOUT_MS);
+    expect(ask.outcomes).toEqual(['broken']);
+    bench.advance(60_000); // Until nothing is owed any more.
+    const next = bench.submit();
+    bench.advance(TIMEOUT_MS);
+    expect(next.outcomes).toEqual(['timeout']);
+    bench.advance(60_000);
+    const last = bench.submit();
+    bench.receive(broken, answer(7));
+    expect([last.outcomes, last.value]).toEqual([['answered'], 7]);
+  });
+
   test('a line that never falls silent is spoken into, so that all is settled', () => {
     const bench = new Bench({}, { pace: pace(9_600) });
     bench.receive(Uint8Array.of(0xff));
@@ -350,7 +367,7 @@ describe('the times of the line', () => {
       bench.receive(Uint8Array.of(0xff));
     }
     expect(bench.sentMs).toEqual([expect.closeTo(LISTEN_MAX_MS, -1)]);
-    expect(ask.outcomes).toEqual(['timeout']);
+    expect(ask.outcomes).toEqual(['broken']);
   });
 
   test('ASCII needs no silence, and twice the characters', () => {

@@ -30,9 +30,9 @@ import type {
   Ticket,
 } from './conversation.ts';
 import {
+  goesBefore,
   learnTurnaround,
   noCounts,
-  RANK_PLAIN,
   REGISTER_MS,
   REQUEST_MS_MIN,
   timeoutOf,
@@ -89,6 +89,8 @@ interface Exchange {
   /** What came instead of an answer, for the deadline to tell. */
   instead: Outcome;
   otherUnit: number;
+  /** Bytes that were no frame, before it was sent. */
+  garbageBytes: number;
 }
 
 export class Bus implements Conversation, LineSink {
@@ -117,6 +119,7 @@ export class Bus implements Conversation, LineSink {
     sentMs: 0,
     deadlineMs: 0,
     instead: 'timeout',
+    garbageBytes: 0,
     otherUnit: 0,
   };
   readonly #echo = new Echo();
@@ -336,6 +339,7 @@ export class Bus implements Conversation, LineSink {
 
   #pastDeadline(exchange: Exchange): void {
     const { ticket, lane, isProbe, isBroadcast, instead, otherUnit, asked } = exchange;
+    const { garbageBytes } = this.#deframer;
     if (ticket && !isBroadcast) this.#owe(exchange);
     if (ticket && isProbe) lane!.lessons.owed!.unanswered(asked[0]!);
     this.#end(exchange, 0);
@@ -344,7 +348,8 @@ export class Bus implements Conversation, LineSink {
     else {
       ticket.state = 'idle';
       const code = instead === 'other_unit' ? otherUnit : 0;
-      ticket.settled(instead, code, nothing, 0, 0, this.#nowMs);
+      const isBroken = instead === 'timeout' && garbageBytes > exchange.garbageBytes;
+      ticket.settled(isBroken ? 'broken' : instead, code, nothing, 0, 0, this.#nowMs);
     }
   }
 
@@ -474,6 +479,7 @@ export class Bus implements Conversation, LineSink {
     exchange.sentMs = sentMs;
     exchange.deadlineMs = ticket.deadlineMs;
     exchange.instead = 'timeout';
+    exchange.garbageBytes = this.#deframer.garbageBytes;
     this.#heldBackMs = -1;
     this.#freeMs = sentMs + this.#silenceMs;
     this.#deframer.expect(unit, asked);
@@ -487,11 +493,4 @@ export class Bus implements Conversation, LineSink {
 function isBroadcast({ options }: Lane, asked: Uint8Array): boolean {
   const code = asked[0]!;
   return options.unit === 0 && code > 4 && code <= 22;
-}
-
-function goesBefore({ urgency }: Ticket, { urgency: other }: Ticket): boolean {
-  const rank = urgency?.rank ?? RANK_PLAIN;
-  const otherRank = other?.rank ?? RANK_PLAIN;
-  if (rank !== otherRank) return rank < otherRank;
-  return (urgency?.dueMonoMs ?? 0) < (other?.dueMonoMs ?? 0);
 }

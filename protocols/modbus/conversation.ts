@@ -13,6 +13,8 @@ export type Outcome =
   | 'answered'
   | 'exception'
   | 'timeout'
+  /** Nothing answered in time, but bytes came that are no frame. */
+  | 'broken'
   /** What came is no answer to what was asked. */
   | 'bad_response'
   /** Another unit answered in the place of the one asked. */
@@ -62,7 +64,7 @@ export abstract class Ticket {
 }
 
 /** What came and was dropped. */
-export interface Counts {
+export type Counts = {
   /** Answers to requests that were given up. */
   late: number;
   duplicate: number;
@@ -73,7 +75,7 @@ export interface Counts {
   garbage: number;
   /** Echoes that differ from what was sent. */
   collision: number;
-}
+};
 
 export const noCounts = (): Counts => ({
   late: 0,
@@ -175,4 +177,12 @@ export function learnTurnaround(lessons: Lessons, tookMs: number): void {
 export function timeoutOf({ options }: Lane, { urgency }: Ticket): number {
   const shorter = urgency?.timeoutMs;
   return shorter === undefined ? options.timeoutMs : Math.min(shorter, options.timeoutMs);
+}
+
+/** Of two requests that wait for a line. */
+export function goesBefore({ urgency }: Ticket, { urgency: other }: Ticket): boolean {
+  const rank = urgency?.rank ?? RANK_PLAIN;
+  const otherRank = other?.rank ?? RANK_PLAIN;
+  if (rank !== otherRank) return rank < otherRank;
+  return (urgency?.dueMonoMs ?? 0) < (other?.dueMonoMs ?? 0);
 }

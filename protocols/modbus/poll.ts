@@ -265,6 +265,11 @@ export class Poll {
         this.#stopBehind(cut, BAD_TIMEOUT);
         this.#noteFault('device_timeout', 'later', this.#detail(cut));
         break;
+      case 'broken':
+        this.#answerAll(cut, BAD_TIMEOUT, nowMs);
+        this.#stopBehind(cut, BAD_TIMEOUT);
+        this.#noteFault('modbus_broken_answer', 'later', this.#detail(cut));
+        break;
       case 'no_connection':
         this.#answerAll(cut, BAD_NO_CONNECTION, nowMs);
         this.#fault ??= this.#conversation.closedBy;

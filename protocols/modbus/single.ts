@@ -19,6 +19,7 @@ type Failure = Exclude<Outcome, 'answered'>;
 const qualities: Readonly<Record<Failure, QualityCode>> = {
   exception: qualityCode('bad', 'device_exception'),
   timeout: qualityCode('bad', 'timeout'),
+  broken: qualityCode('bad', 'timeout'),
   bad_response: qualityCode('bad', 'bad_response'),
   other_unit: qualityCode('bad', 'bad_response'),
   collision: qualityCode('bad', 'bad_response'),
@@ -30,6 +31,7 @@ const qualities: Readonly<Record<Failure, QualityCode>> = {
 const faultCodes = {
   exception: 'modbus_exception_other',
   timeout: 'device_timeout',
+  broken: 'modbus_broken_answer',
   bad_response: 'modbus_bad_response',
   other_unit: 'modbus_other_unit',
   collision: 'modbus_collision',
