@@ -32,7 +32,7 @@ async function make(given: Given, output: Output): Promise<number> {
   const from = given.text('from');
   if (!id) throw new UsageError(bilingual('new-bad-name', { found: name }));
   if (from === undefined) {
-    throw new UsageError(bilingual('cli-option-needs-value', { option: '--from' }));
+    throw new UsageError(bilingual('new-no-table'));
   }
   const base = given.text('base');
   const read = base === undefined ? null : baseOf(base);
@@ -66,9 +66,11 @@ function choice<Known extends string>(
 }
 
 function badOption(option: string, found: string, known: readonly string[]): UsageError {
-  const meant = didYouMean(found, known);
-  const list = meant ? `${meant} (${known.join(' ')})` : known.join(' ');
-  return new UsageError(bilingual('new-bad-option', { option, found, list }));
+  // One digit is near any other.
+  const meant = /^\d+$/.test(found) ? undefined : didYouMean(found, known);
+  const values = { option, found, list: known.join(', ') };
+  if (!meant) return new UsageError(bilingual('new-bad-option', values));
+  return new UsageError(bilingual('new-bad-option-near', { ...values, meant }));
 }
 
 /** Never writes over anything. */
@@ -78,7 +80,7 @@ function writeNew(file: string, text: string): void {
     writeFileSync(file, text, { flag: 'wx' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new Fault('profile_exists', 'never', file, error);
+    throw new Fault('profile_exists', 'never', bilingual('new-file-exists', { file }), error);
   }
 }
 

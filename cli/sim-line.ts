@@ -109,7 +109,9 @@ async function runLine(given: Given, output: Output): Promise<number> {
   const stations = plan.stations.map(({ unit, profile }) => ({ unit, profile }));
   const facts = { listen: server.addresses, stations };
   if (output.json) output.print(JSON.stringify({ event: 'ready', ...facts }));
-  const units = `${stations.length} × ${stations[0]?.profile}`;
+  const counts = new Map<string, number>();
+  for (const { profile } of stations) counts.set(profile, (counts.get(profile) ?? 0) + 1);
+  const units = [...counts].map(([profile, count]) => `${count} × ${profile}`).join(', ');
   for (const address of server.addresses) {
     output.note(output.say('cli-listening', { name: units, address }));
   }

@@ -11,7 +11,7 @@ import { hex } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
-import { quoted } from '../core/log.ts';
+import { foreign } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { AlarmConsumer } from './alarms/consumer.ts';
@@ -349,12 +349,12 @@ class Watch {
     };
     ingest.onClone = ({ gateway }) => log.error('gateway_cloned', { gateway });
     ingest.onRefused = ({ reason, topic }) =>
-      log.warn('message_refused', { reason, topic: quoted(topic) });
+      log.warn('message_refused', { reason, topic: foreign(topic) });
     ingest.onLink = ({ up, why }) => log.info(up ? 'broker_up' : 'broker_down', { why });
     if (!broker) return;
     broker.onRefused = (refused) => {
       const { reason, name, topic, size } = refused;
-      log.warn('broker_refused', { reason, client: quoted(name), topic: quoted(topic) });
+      log.warn('broker_refused', { reason, client: foreign(name), topic: foreign(topic) });
       if (size > 0) ingest.keepRefused(refused);
     };
   }

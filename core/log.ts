@@ -15,9 +15,7 @@ export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, er
 
 export const FOREIGN_TEXT_MAX = 200;
 
-/** Foreign text as it may stand in a log line: quoted, on one line, cut. */
-export function quoted(text: string): string {
-  return JSON.stringify(
-    text.length > FOREIGN_TEXT_MAX ? `${text.slice(0, FOREIGN_TEXT_MAX)}…` : text,
-  );
+/** Foreign text as it may stand in a field of the log: cut. JSON quotes it, and line ends in it. */
+export function foreign(text: string): string {
+  return text.length > FOREIGN_TEXT_MAX ? `${text.slice(0, FOREIGN_TEXT_MAX)}…` : text;
 }

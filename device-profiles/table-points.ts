@@ -3,7 +3,7 @@
 // itself is an error at its cell. Rows without an address (captions, page heads, the rest of a name
 // that was broken over two lines) are left out and named.
 import { Problems } from '../core/problems.ts';
-import { bilingual } from '../core/text/text.ts';
+import { bilingual, say } from '../core/text/text.ts';
 import type { UnitCode } from '../core/units.ts';
 import type { ModbusAddress, Table, WordOrder } from '../protocols/modbus/address.ts';
 import { parseAddress } from '../protocols/modbus/address.ts';
@@ -123,7 +123,10 @@ function baseFrom(rows: readonly Row[], isHex: boolean): Base | null {
     const wire = wireAddress(manual, base);
     return wire ? `--base ${base}: ${wire.table ?? ''} ${wire.address}`.replace(':  ', ': ') : [];
   });
-  const help = bilingual('help-table-base', { found, list: said.join('; ') });
+  const help = {
+    en: say('en', 'help-table-base', { found, list: said.join('; ') }),
+    zh: say('zh', 'help-table-base', { found, list: said.join('；') }),
+  };
   row.findings.error(row.at('address'), 'table-base-needed', { found }, help);
   return null;
 }

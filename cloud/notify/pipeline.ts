@@ -17,7 +17,7 @@ import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
-import { quoted } from '../../core/log.ts';
+import { foreign } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
 import type { Alarm, AlarmTables, Outgoing } from '../alarms/tables.ts';
@@ -201,7 +201,7 @@ export class Pipeline {
     } catch (error) {
       // A notifier's mistake must not end the path of all alarms: it is told, and tried again.
       const why = error instanceof Error ? error.message : String(error);
-      this.#log.error('notifier_broken', { receiver: delivery.receiver, why: quoted(why) });
+      this.#log.error('notifier_broken', { receiver: delivery.receiver, why: foreign(why) });
       outcome = { kind: 'retry', why: 'notifier broken', afterMs: null };
     } finally {
       cancel();
@@ -399,7 +399,7 @@ export class Pipeline {
     const { delivery, confirmByMs } = open.entry;
     const { id, receiver } = delivery;
     this.#counters.failed.add();
-    this.#log.warn('notify_failed', { id, receiver, why: quoted(why) });
+    this.#log.warn('notify_failed', { id, receiver, why: foreign(why) });
     const told = this.#transact(() => {
       this.#close({ ...delivery, state: 'failed', why });
       // Somebody else is told at once: no confirmation can come of this one.
@@ -411,7 +411,7 @@ export class Pipeline {
   // A database that cannot be written (a full disk) is met again; anything else is a mistake.
   #stumble({ number, receiver }: Pick<Delivery, 'number' | 'receiver'>, error: unknown): void {
     if (!isStorage(error)) throw error;
-    this.#log.error('notify_ledger_failed', { receiver, why: quoted(error.message) });
+    this.#log.error('notify_ledger_failed', { receiver, why: foreign(error.message) });
     const open = this.#open.get(number);
     if (open) open.nextMonoMs = this.#clock.monoMs() + RETRY.firstMs;
   }

@@ -1,6 +1,10 @@
 import type { Bilingual, FaultText } from './text.ts';
 
 export const edgeMessages = {
+  'outbox-open-elsewhere': {
+    en: '{path} is open in another process',
+    zh: '{path} 已被另一个进程打开',
+  },
   'outbox-disordered': { en: '{path}: rows out of order', zh: '{path}：记录次序错乱' },
   'link-told-to-stop': { en: '{name}: told to stop', zh: '{name}：已被要求停止' },
   'link-no-answer': { en: '{name}: no answer in {ms} ms', zh: '{name}：{ms} 毫秒内没有应答' },

@@ -269,8 +269,20 @@ export const tableMessages = {
   'page-tests': { en: 'Tested', zh: '已测试' },
   'page-test-heads': { en: 'test|registers|readings', zh: '测试|寄存器|读数' },
   'new-bad-option': {
-    en: '{option}: {found} is none of {list}',
-    zh: '{option}：{found} 不在 {list} 之中',
+    en: '{option} cannot be "{found}"; expected one of: {list}',
+    zh: '{option} 不能是“{found}”；应为其中之一：{list}',
+  },
+  'new-bad-option-near': {
+    en: '{option} cannot be "{found}"; did you mean {meant}? Expected one of: {list}',
+    zh: '{option} 不能是“{found}”；您是不是想输入 {meant}？应为其中之一：{list}',
+  },
+  'new-no-table': {
+    en: 'give --from FILE, the register table as CSV',
+    zh: '请给出 --from FILE，即 CSV 格式的寄存器表',
+  },
+  'new-file-exists': {
+    en: '{file} is there already, and is not overwritten',
+    zh: '{file} 已存在，不会覆盖',
   },
 } as const satisfies Record<string, Bilingual>;
 

@@ -404,7 +404,8 @@ export class Asker implements Member {
     this.#isOver = isOver;
     const { id, link } = this.#options.device;
     const fields = { device: id, link };
-    if (isOver) this.#log.warn('device_over_budget', { ...fields, answerMs: this.#heardMs });
+    const answerMs = Math.round(this.#heardMs);
+    if (isOver) this.#log.warn('device_over_budget', { ...fields, answerMs });
     else this.#log.info('device_within_budget', fields);
   }
 

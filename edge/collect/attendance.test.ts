@@ -183,7 +183,7 @@ test('another unit than the profile’s is told once and never a number; set rig
   expect(await bench.read('gas')).toEqual([3, GOOD]);
   expect(bench.attendance.complaints.size).toBe(0);
   expect(bench.log.lines.filter((line) => line.startsWith('device_setting'))).toEqual([
-    'device_setting_unfit unit "3 (%{vol})"',
+    'device_setting_unfit unit 3 (%{vol})',
     'device_setting_fits',
   ]);
 });
@@ -287,7 +287,7 @@ test('who the device is, is asked once after it answered, told when it is anothe
   await bench.poll();
   expect(bench.asked.some(({ pdu }) => pdu.startsWith('040000'))).toBe(false);
   expect(bench.log.lines).toHaveLength(1);
-  expect(bench.log.lines[0]).toContain('device_unlike_profile "input 0: 9');
+  expect(bench.log.lines[0]).toContain('device_unlike_profile input 0: 9');
   const other = new Bench(loadProfile('vaisala/wxt530'));
   await other.poll();
   await other.poll();

@@ -19,7 +19,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { assert } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
-import { quoted } from '../../core/log.ts';
+import { foreign } from '../../core/log.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
 import type { Aside, Complaint, Read, Trigger } from '../../device-profiles/auxiliary.ts';
@@ -108,7 +108,7 @@ export class Attendance {
     this.#complaints.set(id, complaint);
     const { what, found } = complaint;
     const expected = what === 'unit' ? auxiliary?.unit?.expected : undefined;
-    const fields = { device: this.#device.id, point: id, what, found: quoted(found) };
+    const fields = { device: this.#device.id, point: id, what, found: foreign(found) };
     this.#log.warn('device_setting_unfit', { ...fields, expected });
   }
 
@@ -118,7 +118,7 @@ export class Attendance {
     if (likeness === before || likeness === 'unknown') return;
     const fields = { device: this.#device.id };
     if (likeness === 'match') this.#log.info('device_like_profile', fields);
-    else this.#log.warn('device_unlike_profile', { ...fields, found: quoted(found) });
+    else this.#log.warn('device_unlike_profile', { ...fields, found: foreign(found) });
   }
 }
 

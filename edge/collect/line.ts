@@ -12,7 +12,7 @@ import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Fault, isFault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
-import { quoted } from '../../core/log.ts';
+import { foreign } from '../../core/log.ts';
 import type { Labels, Metrics } from '../../core/metrics.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { qualityCode } from '../../core/quality.ts';
@@ -220,7 +220,7 @@ export class Line {
     this.#log.warn('link_down', {
       link: this.#options.id,
       code: why.code,
-      why: quoted(why.message),
+      why: foreign(why.message),
     });
   }
 }

@@ -81,7 +81,10 @@ export function fileFault(error: unknown, what: string): Fault {
   const number = errorCode(error);
   if (number === null) throw error;
   if (number === SQLITE_FULL) return new Fault('outbox_full', 'later', what, error);
-  if (number === SQLITE_BUSY) return new Fault('outbox_busy', 'later', what, error);
+  if (number === SQLITE_BUSY) {
+    const detail = bilingual('outbox-open-elsewhere', { path: what });
+    return new Fault('outbox_busy', 'later', detail, error);
+  }
   const isDamage = number === SQLITE_CORRUPT || number === SQLITE_NOTADB;
   return new Fault(isDamage ? 'outbox_damaged' : 'outbox_io', 'later', what, error);
 }

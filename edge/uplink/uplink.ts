@@ -6,7 +6,7 @@
 // them.
 import type { Clock } from '../../core/clock.ts';
 import { assert, isFault } from '../../core/fault.ts';
-import { type Log, quoted } from '../../core/log.ts';
+import { foreign, type Log } from '../../core/log.ts';
 import type { Random } from '../../core/random.ts';
 import type { BrokerLink, BrokerLinkOptions } from '../../protocols/uplink/broker-link.ts';
 import { decodeAck, encodeBirth, encodeStatus } from '../../protocols/uplink/control.ts';
@@ -228,7 +228,7 @@ export class Uplink {
   }
 
   #onDown(why: string): void {
-    if (this.#isUp) this.#log.warn('uplink_down', { why: quoted(why) });
+    if (this.#isUp) this.#log.warn('uplink_down', { why: foreign(why) });
     this.#isUp = false;
     this.#session.down(this.#clock.monoMs());
   }
@@ -275,7 +275,7 @@ export class Uplink {
     const { store, wanted, stored, refused, needed } = effects;
     if (store) {
       this.#outbox.setWord('store', store.id);
-      this.#log.info('uplink_store', { store: quoted(store.id), isNew: store.isNew });
+      this.#log.info('uplink_store', { store: foreign(store.id), isNew: store.isNew });
       if (store.isNew) void this.#reopenAll();
     }
     if (wanted.length > 0) this.#outbox.wanted(wanted);
