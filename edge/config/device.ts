@@ -75,7 +75,7 @@ export function readDevice(
       ...found.device,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(inFlightOf(link) ? { inFlightMax: inFlightOf(link) } : {}),
-      ...source.settings,
+      ...laidOver(found.device, source.settings ?? {}),
       unit,
     },
     source.settings ? [...path, 'settings'] : path,
@@ -130,6 +130,21 @@ function firstFinding(id: string, error: unknown): Bilingual {
   return { en: `${id}: ${en}`, zh: `${id}：${zh}` };
 }
 
+/** Settings of a site: of a map like `limits`, what the site does not name stays the profile's. */
+function laidOver(
+  device: Readonly<Record<string, unknown>>,
+  settings: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const isMap = (value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => {
+      const under = device[name];
+      return [name, isMap(value) && isMap(under) ? Object.assign({}, under, value) : value];
+    }),
+  );
+}
+
 /** `isRead`: the protocol takes the settings; else it has said why not. */
 function effectiveProfile(
   profile: Profile,
@@ -150,7 +165,8 @@ function effectiveProfile(
   const text = profiles.text(profile.id);
   const raw = structuredClone(readDocument(text, profile.id, profileForm).raw) as RawProfile;
   delete raw['tests']; // They say what the profile is without the site.
-  if (source.settings) raw['device'] = { ...profile.device, ...source.settings };
+  if (source.settings)
+    raw['device'] = { ...profile.device, ...laidOver(profile.device, source.settings) };
   let isKnown = true;
   if (source.poll) for (const point of Object.values(raw.points)) point['poll'] = source.poll;
   for (const [setting, value] of settings) {

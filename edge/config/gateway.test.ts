@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { InvalidInput, renderFinding } from '../../core/problems.ts';
+import type { ModbusDevice } from '../../protocols/modbus/address.ts';
 import { gatewayJsonSchema } from './format.ts';
 import type { GatewayConfig } from './gateway.ts';
 import { configurationHash, parseGateway } from './gateway.ts';
@@ -350,6 +351,17 @@ test('settings of the protocol are checked by the protocol', () => {
   expect(wrong(text)).toHaveLength(1);
   const unit = `${head}${device('id: g1, link: a, unit: 250')}`;
   expect(wrong(unit)).toHaveLength(1);
+});
+
+test('a limit that a site sets leaves the other limits of the profile', () => {
+  const device =
+    '{ id: g1, link: a, profile: eastron/sdm630@1, settings: { limits: { minGapMs: 50 } } }';
+  const { devices } = parse(
+    `${head}  - ${device}\n  - { id: g2, link: b, profile: eastron/sdm630@1 }\n`,
+  );
+  const limits = devices.map(({ options }) => (options as ModbusDevice).limits);
+  expect(limits[0]).toMatchObject({ minGapMs: 50, maxRegisters: 80 });
+  expect(limits[1]).toMatchObject({ minGapMs: 0, maxRegisters: 80 });
 });
 
 test('limits of a site within which a value cannot be read are refused at the limit, once', () => {
