@@ -1,6 +1,10 @@
 // `npm run fuzz [-- NAME…] [--runs N] [--seed S] [--from N]`: tries the targets whose names begin
 // so, all without one, and prints one JSON line each on stdout. A claim that does not hold ends it
 // with the command that tries that one input again.
+//
+// A million inputs take from ten seconds (PDUs) to some minutes (conversations), and the better part
+// of an hour each for the two kinds of YAML files. Inputs are numbered, so `--from` goes on where a
+// run of the same seed was ended.
 import { parseArgs } from 'node:util';
 import type { FuzzTarget } from './target.ts';
 import { fuzz } from './target.ts';
