@@ -13,12 +13,26 @@ const row = (epoch: string, receivedMs: number, lane: Lane = 'live') => ({
 const inOrder = (line: EpochLine, epochs: readonly string[]) =>
   [...epochs].sort((a, b) => orderOf(line, a) - orderOf(line, b));
 
-test('a higher opening number is the present epoch at once, and one that was never is again', () => {
+test('a higher opening number is the present epoch at once, and what it left behind is not', () => {
   const line = newLine();
   expect(hear(line, row(named(3), 1000))).toBe(true);
   expect(hear(line, row(named(4), 1001, 'backfill'))).toBe(true);
-  expect(hear(line, row(named(3), 900_000))).toBe(false);
+  expect(hear(line, row(named(3), 2000))).toBe(false);
+  expect(hear(line, row(named(3), 900_000, 'backfill'))).toBe(false);
   expect(line.epoch).toBe(named(4));
+});
+
+test('a gateway whose twin is switched off is the present one again', () => {
+  const line = newLine();
+  const twin = named(3, 'bb');
+  hear(line, row(named(1), 0));
+  hear(line, row(named(2), 1000));
+  hear(line, row(twin, 2000));
+  hear(line, row(named(2), 30_000));
+  hear(line, row(twin, 31_000));
+  expect(hear(line, row(named(2), 31_000 + RIVAL_WAIT_MS))).toBe(false);
+  expect(hear(line, row(named(2), 31_001 + RIVAL_WAIT_MS))).toBe(true);
+  expect(inOrder(line, [named(2), twin, named(1)])).toEqual([named(1), twin, named(2)]);
 });
 
 test('a card restored from an older image is now, once the other has not been heard for a while', () => {

@@ -4,9 +4,9 @@
 // Openings of one outbox count upwards, so a higher opening number is later. A card that was
 // restored from an older image begins again with lower numbers, and what it says is true now: an
 // epoch with a number not above the present one's becomes the present one when it comes live and
-// the present one has not been heard for RIVAL_WAIT_MS. An epoch that was present before never is
-// again. While two machines of one name are switched on nobody can tell which is the gateway: the
-// one that opened last has the higher number or comes after the other's silence.
+// the present one has not been heard for RIVAL_WAIT_MS. While two machines of one name are switched
+// on nobody can tell which is the gateway: the one that opened last is the present one, and when it
+// is switched off the other one is again, by the same rule.
 //
 // So epochs that were present are in the order in which they became so. One that never was (all of
 // it came as backlog) stands right before the first later one with a higher number, and never
@@ -60,7 +60,8 @@ export function hear(line: EpochLine, { epoch, lane, receivedMs }: HeardRow): bo
   const silentMs = receivedMs - line.presentMs;
   const isAlone = lane === 'live' && (silentMs > RIVAL_WAIT_MS || silentMs < -STEP_MIN_MS);
   if (!isNext(line, epoch, isAlone)) return false;
-  if (line.epoch !== null) line.past = [...line.past, line.epoch].slice(-PAST_EPOCHS_MAX);
+  const past = line.epoch === null ? [] : [...line.past, line.epoch];
+  line.past = past.filter((it) => it !== epoch).slice(-PAST_EPOCHS_MAX);
   line.epoch = epoch;
   line.openings++;
   line.presentMs = receivedMs;
@@ -69,8 +70,8 @@ export function hear(line: EpochLine, { epoch, lane, receivedMs }: HeardRow): bo
 
 function isNext({ epoch: present, past }: EpochLine, epoch: Epoch, isAlone: boolean): boolean {
   if (present === null) return true;
-  if (past.includes(epoch)) return false;
-  return openingOf(epoch) > openingOf(present) || isAlone;
+  if (isAlone) return true;
+  return !past.includes(epoch) && openingOf(epoch) > openingOf(present);
 }
 
 /** Opening numbers have ten digits; this leaves room for 900,000 openings below 2^53. */

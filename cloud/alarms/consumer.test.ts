@@ -660,6 +660,26 @@ test('an excursion taken live for the rest of one that had ended before a restar
   ]);
 });
 
+test('an alarm from before a restart does not become one that began after it', () => {
+  const { consumer } = open([high({ onDelayMs: 5000 })]);
+  const next = '2-00000000000000bb';
+  const of = (sequence: number, monoMs: number, value: number, lane: Lane = 'backfill') => {
+    const parts = { sequence, epoch: next, lane, receivedMs: WALL + 100_000 } as const;
+    const covered = [[1], monoMs - 999, monoMs] as const;
+    return record({ ...parts, readings: [[1, monoMs, value]], covered });
+  };
+  const start = record({ sequence: 2, readings: [[1, 0, 12]], covered: [[1], 0, 0] });
+  const held = record({ sequence: 3, covered: [[1], 1000, 9000] });
+  consumer.apply([start, held, of(9, 9000, 12, 'live')], WALL);
+  const late = [of(1, 1000, 5), ...[2, 3, 4, 5, 6, 7, 8].map((it) => of(it, it * 1000, 12))];
+  consumer.apply([...late, of(10, 10_000, 12, 'live')], WALL);
+  expect(ofLimits(consumer)).toMatchObject([
+    { beganMs: WALL + 2000, raisedMs: WALL + 7000, clearedMs: null, isHistorical: false },
+    { beganMs: WALL, raisedMs: WALL + 5000, isHistorical: false },
+  ]);
+  expect(ofLimits(consumer)[1]!.clearedMs).not.toBeNull();
+});
+
 test('a stretch of history goes on where the one before it ended, whatever live evaluation made of it', () => {
   const { consumer } = open([high({ onDelayMs: 5000, offDelayMs: 4000 })]);
   const reading = (sequence: number, monoMs: number, value: number) =>

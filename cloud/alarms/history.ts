@@ -31,7 +31,7 @@ import type { Occurrences, Source } from './occurrences.ts';
 import { brief, MACHINE } from './occurrences.ts';
 import type { Rules } from './rules.ts';
 import type { Late, Moment, Stretch } from './stretch.ts';
-import { blankStretch, followedBy, handOver, noteLive, stretchFrom } from './stretch.ts';
+import { blankStretch, followedBy, handOver, noteLate, noteLive, stretchFrom } from './stretch.ts';
 import type { Alarm, AlarmTables } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
@@ -252,6 +252,8 @@ export class History {
 
   #step({ watched, stretch }: Kept, input: Input, source: Source): void {
     stretch.isBegun = true;
+    if (input.kind === 'sample')
+      for (const { subject } of watched.watches) noteLate(stretch, subject.rule, input);
     for (const watch of watched.watches) {
       const { id } = watch.subject.rule;
       const [after, transitions] = step(watch.subject, stretch.states[id] ?? FRESH, input);
@@ -304,14 +306,17 @@ export class History {
     if (occurrence === null || occurrence === watch.condition.occurrence) return;
     const historical = this.#tables.get(occurrence);
     if (!historical?.isHistorical || historical.clearedMs !== null) return;
+    const { beganMs, raisedMs } = historical;
     const live = this.#rest(watch, stretch, occurrence);
-    if (live) {
-      const { beganMs, raisedMs } = historical;
+    // One from before a clear value in the stretch had ended, though nothing live showed it.
+    const isRest = live !== null && !(stretch.wasClear[id] && this.#isBefore(watch, last, stretch));
+    if (isRest) {
       this.#tables.remove(occurrence);
       this.#moveBack(live, { beganMs, raisedMs }, source);
     } else if (cleared) {
       if (!isTaken) this.#occurrences.clear(historical, cleared.atMs + offDelayMs, source);
     } else {
+      if (live) this.#occurrences.end(watch, beganMs, { ...source, isLive: true });
       watch.verdict = last;
       watch.condition = change(watch.condition, { kind: 'begins', occurrence })[0];
       watch.isProvisional = true;
@@ -363,6 +368,15 @@ export class History {
     const { active, occurrence } = watch.condition;
     const isSame = active && stretch.cleared[rule.id] === undefined;
     return isSame && occurrence !== null ? this.#tables.get(occurrence) : null;
+  }
+
+  // Whether the live alarm began before the excursion that history has found.
+  #isBefore({ verdict, watched }: Watch, last: Verdict, { end }: Stretch): boolean {
+    const { first } = verdict;
+    if (first === null || last.first === null) return false;
+    if (first.epoch === last.first.epoch) return first.monoMs < last.first.monoMs;
+    const present = this.#rules.epochOf(watched.row.gateway)?.epoch;
+    return first.epoch !== end?.epoch && first.epoch !== present;
   }
 
   #moveBack(

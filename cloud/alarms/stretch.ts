@@ -4,6 +4,7 @@
 import type { Evaluation, First, Input, Sample, Verdict } from '../../core/alarm/evaluate.ts';
 import { isBeyond, isClear } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
+import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 
 /** An input as long as a record before its own is missing. */
@@ -39,6 +40,8 @@ export interface Stretch {
   isBegun: boolean;
   /** Occurrences from before the stretch that ended in it: by rule, when. */
   ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
+  /** A sample of it, or of those before that it goes on from, was on the good side: by rule. */
+  wasClear: Record<string, true>;
   /** First live sample, from the end on, at which the rule's alarm would end: by rule. */
   cleared: Record<string, Moment>;
   /** First live sample beyond that nothing has cleared since, after the end: by rule. */
@@ -48,6 +51,12 @@ export interface Stretch {
   heardMs: number;
   /** The newest missing sequence when that was the reason; null for a hole in time. */
   readonly missing: number | null;
+}
+
+/** A sample inside. */
+export function noteLate({ wasClear }: Stretch, rule: Rule, { value, quality }: Sample): void {
+  if (rule.kind === 'no-data' || value === null || isSilent(quality)) return;
+  if (isClear(rule, value)) wasClear[rule.id] = true;
 }
 
 /** A live sample from the end on: the first that clears the rule, and since when it is beyond. */
@@ -76,7 +85,7 @@ export function followedBy<Holder extends { readonly stretch: Stretch }>(
 // The state from which the next stretch is evaluated was live evaluation's, which jumped over this
 // one: what was found here goes on there, unless a clear value lies between the two. True when so.
 export function handOver(
-  { end, cleared }: Stretch,
+  { end, cleared, wasClear }: Stretch,
   last: Verdict,
   next: Stretch,
   rule: string,
@@ -87,6 +96,7 @@ export function handOver(
   const isBetween = clear !== undefined && clear.monoMs <= next.fromMonoMs;
   if (!state || (isBetween && !isAdjacent)) return false;
   next.states[rule] = { ...state, verdict: last };
+  if (wasClear[rule]) next.wasClear[rule] = true;
   return true;
 }
 
@@ -97,7 +107,7 @@ export function stretchFrom(
   states: Stretch['states'],
   heardMs: number,
 ): Stretch {
-  const nothing = { ended: {}, cleared: {}, risen: {}, waiting: [], isBegun: false };
+  const nothing = { ended: {}, wasClear: {}, cleared: {}, risen: {}, waiting: [], isBegun: false };
   return { ...beginning, ...nothing, states, heardMs };
 }
 

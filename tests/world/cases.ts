@@ -226,4 +226,14 @@ export const cases: readonly Case[] = [
     seed: 336,
     kinds: thirdKinds,
   },
+  {
+    claim: 'an alarm from before a restart does not become one that began after it',
+    seed: 1524,
+    kinds: secondKinds,
+  },
+  {
+    claim: 'a gateway whose twin is switched off is now again, and its alarms are',
+    seed: 67,
+    kinds: ['twin'],
+  },
 ];

@@ -25,6 +25,7 @@
 //   told or shown               what was raised is confirmed, or shown as not.
 //   windows never stall         see world.ts: when faults are over, everything drains.
 import { createHash } from 'node:crypto';
+import { STRETCH_IDLE_MS } from '../../cloud/alarms/history.ts';
 import type { Alarm } from '../../cloud/alarms/tables.ts';
 import type { DecodedRecord } from '../../cloud/inbox/decoded.ts';
 import { deliveryId } from '../../cloud/notify/notifier.ts';
@@ -55,14 +56,15 @@ function pointsOf(world: World): ReadonlyMap<string, PlantPoint> {
 
 /** After each batch that was shown: nothing went back. */
 export function checkShown(world: World, _records: readonly DecodedRecord[]): void {
-  const { witness, cloud } = world;
+  const { witness, cloud, timeline } = world;
+  const { nowMs } = timeline;
   const { current, series } = cloud.parts;
   const points = pointsOf(world);
   for (const [number, { gateway, definition }] of series) {
     const key = `${gateway}/${definition.device}/${definition.point}`;
     const point = points.get(key);
     const value = current.get(number)?.value;
-    if (!point || typeof value !== 'number' || witness.twins.has(gateway)) continue;
+    if (!point || typeof value !== 'number' || witness.hadTwin(gateway, nowMs)) continue;
     const raw = rawBehind(point, value, SCALES);
     if (raw === null) {
       witness.problem('own point, own scale', `${key} is shown as ${value}`);
@@ -86,7 +88,7 @@ export function checkSettled(world: World): void {
   const alarms = cloud.parts.alarms.list({ state: 'all', limit: 1_000 });
   for (const edge of edges.values()) {
     const { gateway } = edge.options;
-    if (witness.twins.has(gateway) || !edge.isRunning) continue;
+    if (witness.hadTwin(gateway, nowMs) || !edge.isRunning) continue;
     for (const { points } of edge.setting.groups) {
       for (const { point } of points) {
         const key = pointKey(point);
@@ -441,8 +443,9 @@ function checkAlarms(world: World): void {
     byExcursion.set(key, [...(byExcursion.get(key) ?? []), alarm]);
   }
   for (const point of points.values()) {
-    if (!point.hasRule || witness.twins.has(point.gateway)) continue;
-    point.excursions.forEach((_, at) => {
+    if (!point.hasRule) continue;
+    point.excursions.forEach(({ fromMs, toMs }, at) => {
+      if (witness.hadTwin(point.gateway, fromMs, toMs)) return;
       checkExcursion(world, point, at, byExcursion.get(`${pointKey(point)} ${at}`) ?? []);
       checkPaged(world, point, at);
     });
@@ -617,7 +620,8 @@ function checkHistory(
     const alarm = byName.get(occurrence);
     const point = alarm && points.get(alarm.key);
     if (!alarm || !point || alarm.rule !== 'high' || !newest || newest.isBeyond) continue;
-    if (witness.twins.has(point.gateway)) continue;
+    // What the other machine left behind is joined when nothing of it has come for a minute.
+    if (witness.hadTwin(point.gateway, atMs - STRETCH_IDLE_MS)) continue;
     // The excursion that was on last, as far as the newest reading can tell.
     const ended = point.excursions.filter(({ toMs }) => toMs <= newest.atMs);
     const endMs = ended.at(-1)?.toMs ?? 0;

@@ -9,6 +9,13 @@ import type { Epoch, Gap } from '../../protocols/uplink/record.ts';
 import type { GatewaySetting, PlantPoint, PointSetting, Span } from './plant.ts';
 import { pointsOf, told } from './plant.ts';
 
+/**
+ * The one that stays is believed 30 s after the other was last heard, which may be a delay of 8 s
+ * after its end; what it reported meanwhile shows with the next change, which a value that stands
+ * still for 15 s has within 20 s.
+ */
+const TWIN_AFTER_MS = 60_000;
+
 export interface WitnessedReading {
   readonly setting: PointSetting;
   readonly monoMs: number;
@@ -117,7 +124,8 @@ export class Witness {
   readonly problems: string[] = [];
   /** By point: the newest value that was shown as current, by the tick in it. */
   readonly shown = new Map<string, number>();
-  readonly twins = new Set<string>();
+  /** By gateway: when another machine of its name was switched on. */
+  readonly twins = new Map<string, Span>();
   /** When something was wrong, whoever it concerned. */
   readonly faults: Span[] = [];
   clones = 0;
@@ -135,6 +143,12 @@ export class Witness {
     if (!this.#isVerbose) return;
     const seconds = (this.#nowMs() / 1000).toFixed(3).padStart(9);
     this.trace.push(`${seconds} ${who.padEnd(8)} ${what}`);
+  }
+
+  /** Whether two machines had the name of a gateway in a time, or shortly before it. */
+  hadTwin(gateway: string, fromMs: number, toMs = fromMs): boolean {
+    const span = this.twins.get(gateway);
+    return span !== undefined && toMs >= span.fromMs && fromMs <= span.toMs + TWIN_AFTER_MS;
   }
 
   faulty(forMs: number): void {

@@ -430,7 +430,8 @@ export class World {
     const box = `${edge.name}-twin`;
     const gateway = this.city.find(({ id }) => id === edge.name);
     if (this.edges.has(box) || !gateway) return;
-    this.witness.twins.add(gateway.id);
+    const span = this.witness.twins.get(gateway.id) ?? { fromMs: this.timeline.nowMs };
+    this.witness.twins.set(gateway.id, { ...span, toMs: Number.POSITIVE_INFINITY });
     const twin = this.#makeEdge(gateway, box);
     twin.configure(edge.setting);
     edge.copyCard(twin.options.folder);
@@ -441,6 +442,9 @@ export class World {
   }
 
   #endTwin(twin: EdgeNode): void {
+    const { gateway } = twin.options;
+    const span = this.witness.twins.get(gateway);
+    if (span) this.witness.twins.set(gateway, { ...span, toMs: this.timeline.nowMs });
     twin.isWanted = false;
     twin.kill();
     twin.loseCard();
