@@ -143,6 +143,20 @@ test('records that name a missing dictionary are neither acked nor refused, and 
   expect(cloud.rows()).toHaveLength(4);
 });
 
+test('what waited for its dictionary stands at the time it was taken, and is live no more after 30 s', async () => {
+  const cloud = new Cloud();
+  const gateway = new SealingGateway(2);
+  const dictionary = gateway.dictionaryRecords();
+  cloud.send([gateway.record()]);
+  await cloud.clock.advance(31_000);
+  cloud.send([gateway.record()]);
+  const atMs = cloud.clock.wallMs();
+  cloud.send(dictionary, 'event');
+  const taken = cloud.rows().filter(({ readings }) => readings);
+  expect(taken.map(({ row }) => row.lane)).toEqual(['backfill', 'live']);
+  expect(taken.every(({ row }) => row.receivedMs === atMs)).toBe(true);
+});
+
 test('a second gateway with the same dictionary gets numbers of its own', () => {
   const cloud = new Cloud();
   const [one, two] = [new SealingGateway(3), new SealingGateway(4)];

@@ -303,7 +303,10 @@ export class IngestCore {
       this.#put(record);
       hasPart ||= record.part !== null;
     }
-    if (hasPart) for (const record of this.#held.takeAll()) this.#put(record);
+    if (hasPart) {
+      const held = this.#held.takeAll(this.#clock.monoMs(), this.#clock.wallMs());
+      for (const record of held) this.#put(record);
+    }
     if (this.#state === 'working') this.#applyBirths();
   }
 

@@ -1,6 +1,7 @@
 // Records that name a dictionary part which is not here yet. They are neither acked nor refused;
 // the ack asks for the part. What finds no room is dropped and comes again, as does what waited too
 // long.
+import { LIVE_AGE_MAX_MS } from './arrival.ts';
 import type { Arrived } from './opening.ts';
 
 /** All gateways together, and one of them. */
@@ -34,8 +35,15 @@ export class HeldRecords {
     return true;
   }
 
-  takeAll(): Arrived[] {
-    const records = [...this.#records.values()].map(({ record }) => record);
+  /**
+   * As if they came now, since whoever follows the inbox goes by the times of its rows in their
+   * order. What has waited for longer than live data may is live no more.
+   */
+  takeAll(nowMs: number, receivedMs: number): Arrived[] {
+    const records = [...this.#records.values()].map(({ record, sinceMs }): Arrived => {
+      const isOld = record.lane === 'live' && nowMs - sinceMs > LIVE_AGE_MAX_MS;
+      return { ...record, receivedMs, lane: isOld ? 'backfill' : record.lane };
+    });
     this.#records.clear();
     this.#gatewayBytes.clear();
     this.#bytes = 0;

@@ -236,4 +236,9 @@ export const cases: readonly Case[] = [
     seed: 67,
     kinds: ['twin'],
   },
+  {
+    claim: 'what waited for a dictionary is no older epoch come back',
+    seed: 2337,
+    kinds: ['poison-part'],
+  },
 ];
