@@ -342,9 +342,9 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
       await bench.store.apply([read(4, restored, 60_000, 4), read(5, NEXT_EPOCH, 60_001, 5)], 5);
       await atEveryAge(async () => expect(await shown()).toEqual([4]));
       bench.store = await bench.reopen();
-      await bench.store.apply([read(6, NEXT_EPOCH, 95_000, 6)], 6);
+      await bench.store.apply([read(6, NEXT_EPOCH, 61_000, 6)], 6);
       expect(await shown()).toEqual([4]);
-      await bench.store.apply([read(7, restored, 61_000, 7)], 7);
+      await bench.store.apply([read(7, restored, 61_001, 7)], 7);
       expect(await shown()).toEqual([7]);
     });
 
