@@ -22,6 +22,8 @@ export interface Account {
   readonly epochsEnded: number;
   readonly alarms: {
     readonly raised: number;
+    /** Shown as open in the end, also from an earlier run whose excursion goes on. */
+    readonly open: number;
     readonly accepted: number;
     readonly confirmed: number;
   };
@@ -95,10 +97,11 @@ export async function drawUp(demo: Demo): Promise<Account> {
   );
   const running = sites.map((site) => `${gatewayId(site)}:${edges[site].facts['epoch']}`);
   const ended = [...epochs].filter((epoch) => !running.includes(epoch));
-  const [stored, gone, alarms, served] = await Promise.all([
+  const [stored, gone, alarms, open, served] = await Promise.all([
     storedOf(client, [...epochs]),
     ended.length === 0 ? nothing : storedOf(client, ended),
     alarmsOf(demo),
+    client.get<{ items: AlarmItem[] }>('/v1/alarms?state=open&limit=1000'),
     city.ask('served') as Promise<Record<string, number>>,
   ]);
   const sum = (name: 'due' | 'taken') => counters.reduce((total, each) => total + each[name], 0);
@@ -115,6 +118,7 @@ export async function drawUp(demo: Demo): Promise<Account> {
     epochsEnded: ended.length,
     alarms: {
       raised: ways.length,
+      open: open.items.length,
       accepted: ways.filter(({ accepted }) => accepted).length,
       confirmed: ways.filter(({ confirmed }) => confirmed).length,
     },
@@ -204,7 +208,8 @@ export function judge(account: Account): string[] {
   if (served < taken - crashed - failed) {
     wrong.push(`the devices served ${served}, fewer than ${taken} taken`);
   }
-  if (alarms.raised === 0) wrong.push('no alarm was raised');
+  // On the data of a run that just ended, an excursion may go on that was raised then.
+  if (alarms.raised === 0 && alarms.open === 0) wrong.push('no alarm was raised');
   if (alarms.confirmed < alarms.raised) {
     wrong.push(`${alarms.raised} alarms raised, ${alarms.confirmed} confirmed`);
   }
