@@ -33,32 +33,13 @@ const firstKinds: readonly FaultKind[] = [
 ];
 
 /** And then, before the next were added. */
-const secondKinds: readonly FaultKind[] = [
-  'loss',
-  'delay',
-  'broker-restart',
-  'cut',
-  'half-open',
-  'stall',
-  'outage',
-  'kill-edge',
-  'kill-cloud',
-  'clock-step',
-  'slow-disk',
-  'full-disk',
-  'full-cloud-disk',
-  'store-hung',
-  'old-card',
-  'twin',
-  'wiped-store',
-  'reconfigure',
-  'poison',
+const secondKinds: readonly FaultKind[] = firstKinds.toSpliced(
+  19,
+  0,
   'poison-part',
   'small-card',
   'reorder',
-  'device',
-  'receiver',
-];
+);
 
 /** With a full registry as well. */
 const thirdKinds: readonly FaultKind[] = secondKinds.toSpliced(21, 0, 'full-registry-disk');
