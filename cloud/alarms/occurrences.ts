@@ -8,7 +8,8 @@ import type { Transition } from '../../core/alarm/evaluate.ts';
 import { NO_VERDICT } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
-import type { Alarm, AlarmTables, JournalEntry } from './tables.ts';
+import type { Alarm, AlarmTables, JournalEntry, NewAlarm } from './tables.ts';
+import { UNMARKED } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
 
 export const alarmEventKinds = ['raised', 'cleared', 'acknowledged', 'historical'] as const;
@@ -205,7 +206,7 @@ function alarmRow(
   { watched, subject: { rule }, row }: Watch,
   transition: Transition,
   source: Source,
-): Omit<Alarm, 'number' | 'state'> {
+): NewAlarm {
   const { series, area, gateway, asset, name, unit } = watched.row;
   const place = { series, key: watched.key, area, gateway, asset, name, unit };
   const { level, title, action } = rule;
@@ -229,5 +230,6 @@ function alarmRow(
     note: null,
     isHistorical: !source.isLive,
     supersededBy: null,
+    ...UNMARKED,
   };
 }

@@ -6,7 +6,8 @@ import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Gateway } from './order.ts';
-import type { Alarm } from './tables.ts';
+import type { NewAlarm } from './tables.ts';
+import { UNMARKED } from './tables.ts';
 
 export const GATEWAY_SILENT_MS = 60_000;
 export const GATEWAY_SILENT_LEVEL: AlarmLevel = 3;
@@ -64,11 +65,7 @@ export class Silence {
     return offlineMs === null ? atMs : Math.max(atMs, offlineMs);
   }
 
-  alarm(
-    { gateway, area }: Gateway,
-    sinceMs: number,
-    nowMs: number,
-  ): Omit<Alarm, 'number' | 'state'> {
+  alarm({ gateway, area }: Gateway, sinceMs: number, nowMs: number): NewAlarm {
     return {
       occurrence: occurrenceName(gateway, GATEWAY_SILENT_RULE, 'cloud', sinceMs),
       series: null,
@@ -95,6 +92,7 @@ export class Silence {
       note: null,
       isHistorical: false,
       supersededBy: null,
+      ...UNMARKED,
     };
   }
 }

@@ -7,8 +7,8 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Verdict } from '../../core/alarm/evaluate.ts';
 import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
-import type { Condition, Letter } from '../../core/alarm/state.ts';
-import { letterOf } from '../../core/alarm/state.ts';
+import type { Condition, Letter, Removal, Shelf } from '../../core/alarm/state.ts';
+import { letterOf, NORMAL } from '../../core/alarm/state.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
@@ -54,9 +54,38 @@ export interface Alarm {
   readonly isHistorical: boolean;
   /** The occurrence of the same rule that came after it while nobody had acknowledged this one. */
   readonly supersededBy: string | null;
+  /** Returned to normal, and shown until it is reset. */
+  readonly latched: boolean;
+  readonly shelf: Shelf | null;
+  /** Why the design of the plant hides it: what it hides under, as `gateway-silent`. */
+  readonly suppressedBy: string | null;
+  readonly removal: Removal | null;
+  /** Raised while its device was tested: told to the tester and to nobody else. */
+  readonly test: TestMode | null;
+  /** Rises by one a change: what `If-Match` is compared with. */
+  readonly revision: number;
   /** ISA-18.2 letter, derived. */
   readonly state: Letter;
 }
+
+/** A device that a named person tests. */
+export interface TestMode {
+  readonly by: string;
+  readonly reason: string;
+  readonly untilMs: number;
+}
+
+/** What is false, null or nothing where an older version wrote the document. */
+export const UNMARKED = {
+  latched: false,
+  shelf: null,
+  suppressedBy: null,
+  removal: null,
+  test: null,
+} as const;
+
+/** A new alarm as evaluation makes it: what follows from other fields is put in by `insert`. */
+export type NewAlarm = Omit<Alarm, 'number' | 'state' | 'revision'>;
 
 export interface RuleRow {
   readonly series: number;
@@ -243,7 +272,7 @@ export class AlarmTables {
     return this.#statements.all('SELECT * FROM alarm_states').map((row) => ({
       series: Number(row['series']),
       rule: String(row['rule']),
-      state: JSON.parse(String(row['document'])) as RuleState,
+      state: ruleState(row),
     }));
   }
 
@@ -304,15 +333,15 @@ export class AlarmTables {
       'SELECT document FROM alarms WHERE occurrence = ?',
       occurrence,
     );
-    return row ? (JSON.parse(String(row['document'])) as Alarm) : null;
+    return row ? alarmOf(row) : null;
   }
 
   /** Null when there is an alarm of this name already. */
-  insert(alarm: Omit<Alarm, 'number' | 'state'>): Alarm | null {
+  insert(alarm: NewAlarm): Alarm | null {
     if (this.get(alarm.occurrence)) return null;
     const newest = this.#statements.one('SELECT max(number) AS newest FROM alarms');
     const number = Number(newest?.['newest'] ?? 0) + 1;
-    const whole: Alarm = { ...alarm, number, state: stateOf(alarm) };
+    const whole: Alarm = { ...alarm, number, revision: 1, state: stateOf(alarm) };
     this.#statements.run(
       'INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?)',
       number,
@@ -325,8 +354,8 @@ export class AlarmTables {
     return whole;
   }
 
-  update(before: Alarm, changes: Partial<Omit<Alarm, 'number' | 'occurrence' | 'state'>>): Alarm {
-    const changed = { ...before, ...changes };
+  update(before: Alarm, changes: Partial<Omit<NewAlarm, 'occurrence'>>): Alarm {
+    const changed = { ...before, ...changes, revision: before.revision + 1 };
     const whole: Alarm = { ...changed, state: stateOf(changed) };
     this.#statements.run(
       'UPDATE alarms SET is_open = ?, is_historical = ?, document = ? WHERE number = ?',
@@ -361,7 +390,7 @@ export class AlarmTables {
     }
     const clause = where.length ? `WHERE ${where.join(' AND ')}` : '';
     const sql = `SELECT document FROM alarms ${clause} ORDER BY number DESC LIMIT ?`;
-    return this.#documents<Alarm>(sql, ...values, Math.min(limit, LIST_MAX));
+    return this.#statements.all(sql, ...values, Math.min(limit, LIST_MAX)).map(alarmOf);
   }
 
   write(entry: Omit<JournalEntry, 'seq'>): void {
@@ -429,10 +458,26 @@ export class AlarmTables {
   }
 }
 
-function stateOf(alarm: Omit<Alarm, 'number' | 'state'>): Letter {
+// Documents of before latching and hiding have no such fields.
+function ruleState(row: Record<string, unknown>): RuleState {
+  const state = JSON.parse(String(row['document'])) as RuleState;
+  return { ...state, condition: { ...NORMAL, ...state.condition } };
+}
+
+function alarmOf(row: Record<string, unknown>): Alarm {
+  const document = JSON.parse(String(row['document'])) as Alarm;
+  return { ...UNMARKED, ...document, revision: document.revision ?? 1 };
+}
+
+function stateOf(alarm: NewAlarm): Letter {
   const { isHistorical, supersededBy, acknowledgedMs, clearedMs } = alarm;
-  const acknowledged = isHistorical || supersededBy !== null || acknowledgedMs !== null;
-  return letterOf({ active: clearedMs === null, acknowledged });
+  const { latched, shelf, suppressedBy, removal } = alarm;
+  const isPast = isHistorical || supersededBy !== null;
+  const acknowledged = isPast || acknowledgedMs !== null;
+  const active = clearedMs === null;
+  if (isPast) return letterOf({ ...NORMAL, active, acknowledged });
+  const isSuppressed = suppressedBy !== null;
+  return letterOf({ ...NORMAL, active, acknowledged, latched, shelf, isSuppressed, removal });
 }
 
 function isOpen(alarm: Alarm): boolean {

@@ -1,6 +1,7 @@
 // What every channel is held to, against a real local receiver of its kind.
 import { expect, test } from 'vitest';
 import type { Alarm } from '../alarms/tables.ts';
+import { UNMARKED } from '../alarms/tables.ts';
 import type { Delivery, Notifier } from './notifier.ts';
 
 export const sampleAlarm: Alarm = {
@@ -30,6 +31,8 @@ export const sampleAlarm: Alarm = {
   note: null,
   isHistorical: false,
   supersededBy: null,
+  ...UNMARKED,
+  revision: 1,
   state: 'B',
 };
 

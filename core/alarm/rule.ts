@@ -9,6 +9,13 @@ export type AlarmLevel = (typeof alarmLevels)[number];
 export const limitSides = ['high-high', 'high', 'low', 'low-low'] as const;
 export type LimitSide = (typeof limitSides)[number];
 
+/** Values of a rule that nobody set: the customary ones of its kind, and shown as such. */
+export type Defaulted = 'deadband' | 'onDelayMs' | 'offDelayMs';
+
+/**
+ * What every rule says, with its response sheet: the list of what a person who gets the alarm must
+ * know, after ISA-18.2 (rationalisation).
+ */
 interface RuleCommon {
   /** Unique within its point: `high`, `high-high`, `no-data`, `not-in-service`. */
   readonly id: string;
@@ -20,14 +27,106 @@ interface RuleCommon {
   readonly title: Bilingual;
   /** What to do, for the person who gets it. */
   readonly action: Bilingual | null;
+  /** What usually makes it, and what follows when nobody acts. */
+  readonly cause?: Bilingual;
+  readonly consequence?: Bilingual;
+  /** Time in which acting still helps. */
+  readonly timeAvailableMs?: number;
+  /** Where the setpoint is from: a standard and its section, a study of the site. */
+  readonly basis?: Bilingual;
+  /** Stays after its return to normal until somebody resets it. */
+  readonly isLatching?: true;
+  /** What returned to normal needs no acknowledgement. */
+  readonly isSelfAcknowledging?: true;
+  /** Acknowledged and still active after this long, it is told again as if new. */
+  readonly reAlarmMs?: number;
+  readonly defaults?: readonly Defaulted[];
 }
 
-export interface LimitRule extends RuleCommon {
-  readonly kind: 'limit';
+/** A signal, and when it is too much: in alarm at signal >= limit (high) or <= limit (low). */
+interface Limited {
   readonly side: LimitSide;
-  /** High: in alarm at value >= limit, clear below limit - deadband. Low: mirrored. */
+  /** High: clear below limit - deadband. Low: mirrored. In the unit of the signal. */
   readonly limit: number;
   readonly deadband: number;
+}
+
+/** The signal is the value itself. */
+export interface LimitRule extends RuleCommon, Limited {
+  readonly kind: 'limit';
+}
+
+/**
+ * The signal is the change of the value over `overMs`, in the point's unit: (value now - value
+ * `overMs` ago). A fall is negative: side `low` with a negative limit.
+ */
+export interface RateRule extends RuleCommon, Limited {
+  readonly kind: 'rate';
+  readonly overMs: number;
+}
+
+export const statistics = ['mean', 'max', 'min', 'rms'] as const;
+
+/** The signal is a statistic of the value over the window that ended last, weighted by time. */
+export interface StatisticRule extends RuleCommon, Limited {
+  readonly kind: 'statistic';
+  readonly statistic: (typeof statistics)[number];
+  readonly windowMs: number;
+}
+
+/** Values by hour of week, Monday 00:00 local time first. */
+export const BASELINE_HOURS = 168;
+
+/** The signal is the value less what is usual at this hour of the week. */
+export interface DeviationRule extends RuleCommon, Limited {
+  readonly kind: 'deviation';
+  readonly baseline: readonly number[];
+  readonly utcOffsetMin: number;
+}
+
+/** In alarm while the value has been beyond for `totalMs` in all within the last `windowMs`. */
+export interface DurationRule extends RuleCommon, Limited {
+  readonly kind: 'duration';
+  readonly totalMs: number;
+  readonly windowMs: number;
+}
+
+/** In alarm while the value has moved by no more than `band` for `forMs`. */
+export interface FrozenRule extends RuleCommon {
+  readonly kind: 'frozen';
+  readonly band: number;
+  readonly forMs: number;
+}
+
+/** The signal is the value less (or divided by) that of another point of the same gateway. */
+export interface ComparisonRule extends RuleCommon, Limited {
+  readonly kind: 'comparison';
+  /** `device/point`: two gateways have two clocks, so only one of the same. */
+  readonly other: string;
+  readonly by: 'difference' | 'ratio';
+}
+
+/**
+ * The signal is the mean between two times of day, of the window that ended last: what flows when
+ * nobody draws. Minutes after local midnight; `untilMin` lies after `fromMin`.
+ */
+export interface NightFlowRule extends RuleCommon, Limited {
+  readonly kind: 'night-flow';
+  readonly fromMin: number;
+  readonly untilMin: number;
+  readonly utcOffsetMin: number;
+}
+
+/**
+ * The signal is the one-sided cumulative sum of Page (1954): S = max(0, S + (value - target -
+ * slack)) for each `everyMs` of time (side high), mirrored for low. A small lasting shift shows
+ * that no limit sees. The limit is on S, which never is below 0.
+ */
+export interface CusumRule extends RuleCommon, Limited {
+  readonly kind: 'cusum';
+  readonly target: number;
+  readonly slack: number;
+  readonly everyMs: number;
 }
 
 export interface NoDataRule extends RuleCommon {

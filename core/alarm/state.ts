@@ -1,9 +1,9 @@
-// The condition of the machine as people see it, after ISA-18.2 / IEC 62682. What does not depend on
-// one another is kept apart, as OPC UA Part 9 models it, and the standard's letter is derived:
-// active, acknowledged, latched, and three ways to be hidden, each with its own author: shelved by an
-// operator, suppressed by the design of the plant, out of service for maintenance. Underneath what
-// hides it a condition goes on changing, and every change is told with `isHidden`, so that figures
-// can be made with and without it.
+// The condition of the machine as people see it, after ISA-18.2 / IEC 62682. What does not depend
+// on one another is kept apart, as OPC UA Part 9 models it, and the standard's letter is derived:
+// active, acknowledged, latched, and three ways to be hidden, each with its own author: shelved by
+// an operator, suppressed by the design of the plant, out of service for maintenance. Underneath
+// what hides it a condition goes on changing, and every change is told with `isHidden`, so that
+// figures can be made with and without it.
 //
 //   A normal                              F latched, acknowledged: needs a reset
 //   B active, unacknowledged              G shelved
