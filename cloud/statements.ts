@@ -10,8 +10,8 @@ export class Statements {
     this.#database = database;
   }
 
-  run(sql: string, ...values: SQLInputValue[]): void {
-    this.#statement(sql).run(...values);
+  run(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).run(...values);
   }
 
   /** Undefined when there is none. */

@@ -12,6 +12,8 @@ import type { AlarmEvent } from './occurrences.ts';
 import type { Alarm } from './tables.ts';
 
 const BAD = qualityCode('bad', 'timeout');
+const li = { name: 'li', from: 'desk' };
+const zhang = { name: 'zhang', from: 'desk' };
 const WALL = 1_790_000_000_000;
 const common = { level: 2, title: { en: 'x', zh: 'x' }, action: null } as const;
 
@@ -167,11 +169,11 @@ test('an excursion is raised, acknowledged and cleared, with sample and receive 
   });
   const { occurrence } = raised!.alarm;
   expect(consumer.list()).toEqual([raised!.alarm]);
-  expect(kinds(consumer.acknowledge(occurrence, 'zhang', 'on my way', WALL + 9000))).toEqual([
+  expect(kinds(consumer.acknowledge(occurrence, zhang, 'on my way', WALL + 9000))).toEqual([
     'acknowledged',
   ]);
   expect(consumer.get(occurrence)).toMatchObject({ state: 'C', acknowledgedBy: 'zhang' });
-  const again = () => consumer.acknowledge(occurrence, 'li', '', WALL + 9001);
+  const again = () => consumer.acknowledge(occurrence, li, '', WALL + 9001);
   expect(faultOf(again)).toBe('alarm_acknowledged');
   const back = record({ sequence: 4, readings: [[1, 3000, 7.9]] });
   expect(kinds(consumer.apply([back], WALL + 3100))).toEqual(['cleared']);
@@ -194,10 +196,10 @@ test('only the newest occurrence can be acknowledged; the one before is supersed
   const events = consumer.apply([record({ sequence: 2, readings })], WALL);
   const [first, , second] = events.map(({ alarm }) => alarm.occurrence);
   expect(kinds(events)).toEqual(['raised', 'cleared', 'raised']);
-  expect(faultOf(() => consumer.acknowledge(first!, 'li', '', WALL))).toBe('alarm_superseded');
+  expect(faultOf(() => consumer.acknowledge(first!, li, '', WALL))).toBe('alarm_superseded');
   expect(consumer.get(first!)?.supersededBy).toBe(second);
   expect(consumer.list().map(({ occurrence }) => occurrence)).toEqual([second]);
-  expect(faultOf(() => consumer.acknowledge('none', 'li', '', WALL))).toBe('alarm_unknown');
+  expect(faultOf(() => consumer.acknowledge('none', li, '', WALL))).toBe('alarm_unknown');
 });
 
 test('the journal cannot be changed or shortened', () => {
@@ -212,7 +214,7 @@ test('a proposal is adopted until a person decides; afterwards it is shown and n
     record({ sequence, lane: 'event', manifest: [entry(1, [high({ limit })])] });
   consumer.apply([propose(2, 20)], WALL);
   expect(consumer.rules()).toMatchObject([{ version: 2, author: 'gateway gw-1', proposed: null }]);
-  consumer.decide('gw-1/d/p1', high({ limit: 30 }), 'li', 'site visit', WALL);
+  consumer.decide('gw-1/d/p1', high({ limit: 30 }), li, 'site visit', WALL);
   consumer.apply([propose(3, 40), propose(4, 40)], WALL);
   const [rule] = consumer.rules();
   expect(rule).toMatchObject({ version: 3, author: 'li', rule: { limit: 30 } });
@@ -305,7 +307,7 @@ test('a silent gateway is one alarm after 60 s, cleared when it is heard; its po
   expect(events).toMatchObject([{ kind: 'raised', alarm: { rule: 'gateway-silent', level: 3 } }]);
   const { occurrence, raisedMs } = events[0]!.alarm;
   expect(raisedMs).toBe(WALL + 65_000);
-  consumer.acknowledge(occurrence, 'li', '', WALL + 71_000);
+  consumer.acknowledge(occurrence, li, '', WALL + 71_000);
   const back = consumer.presence('gw-1', true, WALL + 80_000);
   expect(back).toMatchObject([{ kind: 'cleared', alarm: { occurrence, state: 'A' } }]);
   expect(consumer.tick(WALL + 80_500)).toEqual([]);
@@ -394,7 +396,9 @@ interface World {
   readonly outage: readonly [number, number];
   /** With it: a state record first, then live, then the backlog behind. */
   readonly backlogAfter: number;
-  /** Mixes the backlog when it is given: topics overtake one another, what was lost is sent again. */
+  /**
+   * Mixes the backlog when it is given: topics overtake one another, what was lost is sent again.
+   */
   readonly mix?: readonly number[];
 }
 

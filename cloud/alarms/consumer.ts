@@ -7,11 +7,10 @@
 // does a simulated world. In memory is only what a start reads back from the tables; after a failed
 // transaction it is read back at once.
 //
-// The way of a reading: most series are still (no delay runs, the value is on the same side), and
-// for those a few array accesses suffice; everything else goes through the kernel
-// (core/alarm/evaluate.ts). Order is by (epoch, monotonic time) alone. A sample newer than the
-// newest known belongs to the live state whichever lane brought it; older ones go to history.ts.
-// Coverage is believed as order.ts says.
+// Most series are still (no delay runs, the value is on the same side): a few array accesses; the
+// rest goes through the kernel (core/alarm/evaluate.ts). Order is by (epoch, monotonic time) alone.
+// What is newer than the newest known belongs to the live state whichever lane brought it, what is
+// older to history.ts. Coverage is believed as order.ts says.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Input, Sample, Track } from '../../core/alarm/evaluate.ts';
 import { isStill, step } from '../../core/alarm/evaluate.ts';
@@ -22,10 +21,11 @@ import { isSilent } from '../../core/quality.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import { newLine, orderOf } from '../epochs.ts';
-import type { DecodedCoverage, DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
+import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
+import { Cover } from './cover.ts';
 import { History } from './history.ts';
 import { heldAt, Marks, NOTHING } from './marks.ts';
-import type { AlarmEvent, Source } from './occurrences.ts';
+import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts';
 import { brief, Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
 import { arrive, believable, newGateway, sampledAhead } from './order.ts';
@@ -52,15 +52,18 @@ export class AlarmConsumer {
   #history!: History;
   #rules!: Rules;
   readonly #silence = new Silence();
-  // Scratch of one record: since when it covers a series, valid where #coveredBy says this record.
-  #coveredFrom = new Float64Array(0);
-  #coveredBy = new Float64Array(0);
-  #recordNumber = 0;
+  readonly #followers: AlarmFollower[] = [];
+  readonly #cover = new Cover();
 
   /** Makes its tables in `database` if they are not there. */
   constructor(database: DatabaseSync) {
     this.tables = new AlarmTables(database);
     this.#load();
+  }
+
+  /** Part of every transaction from now on. */
+  follow(follower: AlarmFollower): void {
+    this.#followers.push(follower);
   }
 
   /** The newest inbox row whose effect is in the tables. */
@@ -103,8 +106,10 @@ export class AlarmConsumer {
     const silent = [...this.#gateways.values()].filter(
       ({ gateway, silent: { active } }) => !active && this.#silence.isSilent(gateway, nowMs),
     );
-    if (silent.length === 0 && !this.#history.isIdle(nowMs)) return [];
+    const due = this.#followers.filter((follower) => follower.isDue(nowMs));
+    if (silent.length + due.length === 0 && !this.#history.isIdle(nowMs)) return [];
     return this.#transact(() => {
+      for (const follower of due) follower.tick(nowMs);
       for (const gateway of silent) {
         const sinceMs = this.#silence.sinceMs(gateway.gateway);
         const alarm = this.#silence.alarm(gateway, sinceMs, nowMs);
@@ -122,7 +127,7 @@ export class AlarmConsumer {
    * Somebody has seen it and takes it. Throws a Fault: `alarm_unknown`, `alarm_superseded`
    * (history, or a newer occurrence has come), `alarm_acknowledged` (its detail says by whom).
    */
-  acknowledge(occurrence: string, who: string, note: string, nowMs: number): AlarmEvent[] {
+  acknowledge(occurrence: string, actor: Actor, note: string, nowMs: number): AlarmEvent[] {
     const before = this.tables.get(occurrence);
     if (!before) throw new Fault('alarm_unknown', 'never', occurrence);
     const watch = this.#series.byKey
@@ -142,7 +147,7 @@ export class AlarmConsumer {
       throw new Fault('alarm_superseded', 'never', condition.occurrence ?? occurrence);
     }
     return this.#transact(() => {
-      const changes = { acknowledgedMs: nowMs, acknowledgedBy: who, note: note || null };
+      const changes = { acknowledgedMs: nowMs, acknowledgedBy: actor.name, note: note || null };
       const alarm = this.tables.update(before, changes);
       if (watch) {
         watch.condition = after;
@@ -152,13 +157,13 @@ export class AlarmConsumer {
         this.#touched.add(gateway);
       }
       const kind = 'alarm-acknowledged';
-      this.#occurrences.journal(kind, who, occurrence, brief(before), brief(alarm), nowMs);
-      this.#occurrences.tell({ kind: 'acknowledged', alarm });
+      this.#occurrences.journal(kind, actor, occurrence, brief(before), brief(alarm), nowMs);
+      this.#occurrences.tell({ kind: 'acknowledged', alarm, by: actor, atMs: nowMs });
     });
   }
 
   /** A person's rule for a series that a gateway has announced; in force from now on. */
-  decide(key: string, rule: Rule, who: string, reason: string, nowMs: number): AlarmEvent[] {
+  decide(key: string, rule: Rule, who: Actor, reason: string, nowMs: number): AlarmEvent[] {
     return this.#transact(() => {
       this.#rules.decide(key, rule, who, reason, { isLive: true, receivedMs: nowMs, nowMs });
     });
@@ -208,9 +213,12 @@ export class AlarmConsumer {
   }
 
   #transact(work: () => void): AlarmEvent[] {
+    let events: AlarmEvent[] = [];
     try {
       this.tables.transact(() => {
         work();
+        events = this.#occurrences.drain();
+        if (events.length > 0) for (const it of this.#followers) it.take(events, events[0]!.atMs);
         this.#marks.flush(this.tables);
         this.#history.flush();
         for (const gateway of this.#touched) this.tables.putGateway(gateway.gateway, gateway);
@@ -218,9 +226,10 @@ export class AlarmConsumer {
       });
     } catch (error) {
       this.#load();
+      for (const follower of this.#followers) follower.load();
       throw error;
     }
-    return this.#occurrences.drain();
+    return events;
   }
 
   #meet(name: string, area: string): Gateway {
@@ -275,8 +284,8 @@ export class AlarmConsumer {
     arrival: Arrival,
     source: Source,
   ): void {
-    this.#noteCoverage(record.coverage);
     const marks = this.#marks;
+    this.#cover.note(record.coverage, marks.sample.length);
     const { series: numbers, monoMs: times, quality, values, special } = readings;
     for (let at = 0; at < readings.count; at++) {
       const series = numbers[at]!;
@@ -346,13 +355,13 @@ export class AlarmConsumer {
     }
   }
 
-  // Since when a sample's series was polled without a break, as far as its record tells. One that came
-  // before its coverage is taken for unbroken as long as that coverage can still be on its way.
+  // Since when a sample's series was polled without a break, as far as its record tells. One that
+  // came before its coverage is taken for unbroken as long as that coverage can still be on its
+  // way.
   #from(watched: Watched, record: DecodedRecord, monoMs: number, mark: number): number {
     const { series } = watched.row;
-    if (this.#coveredBy[series] === this.#recordNumber) {
-      return Math.min(this.#coveredFrom[series]!, monoMs);
-    }
+    const coveredFrom = this.#cover.fromMonoMs(series);
+    if (coveredFrom !== null) return Math.min(coveredFrom, monoMs);
     const isAwaited =
       !record.isState && mark !== NOTHING && monoMs - mark <= COVERED_EVERY_MS + watched.holeMs;
     return isAwaited ? Math.min(mark, monoMs) : monoMs;
@@ -459,24 +468,6 @@ export class AlarmConsumer {
     const before = occurrence === null ? null : this.tables.get(occurrence);
     const source: Source = { isLive: true, receivedMs: atMs, nowMs: atMs };
     if (before) this.#occurrences.clear(before, atMs, source);
-  }
-
-  #noteCoverage(coverage: readonly DecodedCoverage[]): void {
-    this.#recordNumber++;
-    if (this.#coveredFrom.length < this.#marks.sample.length) {
-      this.#coveredFrom = new Float64Array(this.#marks.sample.length);
-      this.#coveredBy = new Float64Array(this.#marks.sample.length);
-    }
-    for (const { series, fromMonoMs } of coverage) {
-      for (const number of series) {
-        if (number >= this.#coveredFrom.length) continue;
-        const isFirst = this.#coveredBy[number] !== this.#recordNumber;
-        if (isFirst || fromMonoMs < this.#coveredFrom[number]!) {
-          this.#coveredFrom[number] = fromMonoMs;
-        }
-        this.#coveredBy[number] = this.#recordNumber;
-      }
-    }
   }
 }
 

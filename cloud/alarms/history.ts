@@ -28,7 +28,7 @@ import { change } from '../../core/alarm/state.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Occurrences, Source } from './occurrences.ts';
-import { brief, MACHINE } from './occurrences.ts';
+import { brief, machine } from './occurrences.ts';
 import type { Rules } from './rules.ts';
 import type { Late, Moment, Stretch } from './stretch.ts';
 import { blankStretch, followedBy, handOver, noteLate, noteLive, stretchFrom } from './stretch.ts';
@@ -387,7 +387,7 @@ export class History {
     const after = this.#tables.update(before, times);
     const entry = 'alarm-moved-back';
     const { occurrence } = before;
-    this.#occurrences.journal(entry, MACHINE, occurrence, brief(before), brief(after), nowMs);
+    this.#occurrences.journal(entry, machine, occurrence, brief(before), brief(after), nowMs);
   }
 
   // An alarm from before the stretch had ended in it.

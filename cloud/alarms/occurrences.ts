@@ -12,10 +12,43 @@ import type { Alarm, AlarmTables, JournalEntry, NewAlarm } from './tables.ts';
 import { UNMARKED } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
 
-export const alarmEventKinds = ['raised', 'cleared', 'acknowledged', 'historical'] as const;
+export const alarmEventKinds = [
+  'raised',
+  'cleared',
+  'acknowledged',
+  'historical',
+  'superseded',
+  'reset',
+  /** Told again as if new: it came out of hiding, or was acknowledged long ago. */
+  'annunciated',
+  'shelved',
+  'unshelved',
+  'suppressed',
+  'unsuppressed',
+  'removed',
+  'returned',
+] as const;
 export interface AlarmEvent {
   readonly kind: (typeof alarmEventKinds)[number];
+  /** As it is after the event. */
   readonly alarm: Alarm;
+  readonly by: Actor;
+  readonly atMs: number;
+}
+
+/**
+ * Something that makes more of what happens to alarms: incidents, figures, cases. `take` is part of
+ * the transaction of the alarms: what it writes stands or falls with it. After a failed transaction
+ * `load` reads back what it keeps in memory.
+ */
+export interface AlarmFollower {
+  take(events: readonly AlarmEvent[], nowMs: number): void;
+  /**
+   * Once a second or so; whether it has something to do, so that nothing is written for nothing.
+   */
+  isDue(nowMs: number): boolean;
+  tick(nowMs: number): void;
+  load(): void;
 }
 
 /** When and from which kind of data a transition came. */
@@ -25,8 +58,14 @@ export interface Source {
   readonly nowMs: number;
 }
 
+/** Who does something, and from where: an address, a gateway, the machine itself. */
+export interface Actor {
+  readonly name: string;
+  readonly from: string;
+}
+
 /** Who writes into the journal when nobody did. */
-export const MACHINE = 'lifeline';
+export const machine: Actor = { name: 'lifeline', from: '' };
 
 export class Occurrences {
   readonly #tables: AlarmTables;
@@ -131,7 +170,7 @@ export class Occurrences {
     const before = this.#tables.get(occurrence);
     if (!before) return;
     const after = this.#tables.update(before, { supersededBy });
-    this.journal('alarm-superseded', MACHINE, occurrence, before.state, after.state, source.nowMs);
+    this.journal('alarm-superseded', machine, occurrence, before.state, after.state, source.nowMs);
   }
 
   /** A rule went out of force: nothing would ever end what it raised. */
@@ -156,7 +195,7 @@ export class Occurrences {
 
   journal(
     kind: string,
-    who: string,
+    { name: who }: Actor,
     what: string,
     before: unknown,
     after: unknown,
@@ -179,13 +218,13 @@ export class Occurrences {
   ): void {
     this.journal(
       entry,
-      MACHINE,
+      machine,
       after.occurrence,
       before && brief(before),
       brief(after),
       source.nowMs,
     );
-    this.#events.push({ kind, alarm: after });
+    this.#events.push({ kind, alarm: after, by: machine, atMs: source.nowMs });
   }
 }
 

@@ -8,7 +8,7 @@ import { Fault } from '../../core/fault.ts';
 import { orderOf } from '../epochs.ts';
 import type { Dictionary, SeriesEntry } from '../inbox/decoded.ts';
 import type { Marks } from './marks.ts';
-import type { Occurrences, Source } from './occurrences.ts';
+import type { Actor, Occurrences, Source } from './occurrences.ts';
 import type { Gateway } from './order.ts';
 import type { AlarmTables, RuleRow, SeriesRow } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
@@ -87,7 +87,7 @@ export class Rules {
   }
 
   /** A person's decision: puts a rule in force, from now on. */
-  decide(key: string, rule: Rule, who: string, reason: string, source: Source): RuleRow {
+  decide(key: string, rule: Rule, who: Actor, reason: string, source: Source): RuleRow {
     const watched = this.#series.byKey.get(key);
     if (!watched) throw new Fault('alarm_rule_unknown', 'never', key);
     return this.#put(watched, rule, who, reason, source);
@@ -114,7 +114,7 @@ export class Rules {
     proposals: readonly Rule[],
     source: Source,
   ): void {
-    const author = gatewayAuthor(gateway.gateway);
+    const author = gatewayActor(gateway.gateway);
     for (const rule of proposals) {
       const watch = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
       const before = watch?.row ?? this.#series.retired.get(`${watched.row.series}/${rule.id}`);
@@ -134,7 +134,7 @@ export class Rules {
       this.#series.keep(watch);
       const after: RuleRow = { ...watch.row, retired: true };
       this.#tables.putRule(after);
-      this.#journal('rule-retired', gatewayAuthor(gateway.gateway), watched, rule, null, source);
+      this.#journal('rule-retired', gatewayActor(gateway.gateway), watched, rule, null, source);
       watch.row = after;
       this.#series.removeWatch(watch);
     }
@@ -154,19 +154,20 @@ export class Rules {
     const after: RuleRow = { ...before, proposed };
     this.#tables.putRule(after);
     if (watch) watch.row = after;
-    const author = gatewayAuthor(watched.row.gateway);
+    const author = gatewayActor(watched.row.gateway);
     this.#journal('rule-proposed', author, watched, before.proposed, proposed, source, rule.id);
   }
 
-  #put(watched: Watched, rule: Rule, author: string, reason: string, source: Source): RuleRow {
+  #put(watched: Watched, rule: Rule, who: Actor, reason: string, source: Source): RuleRow {
     const { series } = watched.row;
     const known = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
     const before = known?.row ?? this.#series.retired.get(`${series}/${rule.id}`);
     const version = (before?.version ?? 0) + 1;
+    const author = who.name;
     const row: RuleRow = { series, rule, version, author, reason, proposed: null, retired: false };
     this.#tables.putRule(row);
     this.#series.retired.delete(`${series}/${rule.id}`);
-    this.#journal('rule-in-force', author, watched, before?.rule ?? null, rule, source);
+    this.#journal('rule-in-force', who, watched, before?.rule ?? null, rule, source);
     const watch = known ?? this.#series.addWatch(watched, row);
     watch.row = row;
     watch.subject = { ...watch.subject, rule };
@@ -200,7 +201,7 @@ export class Rules {
 
   #journal(
     kind: string,
-    who: string,
+    who: Actor,
     watched: Watched,
     before: Rule | null,
     after: Rule | null,
@@ -215,8 +216,8 @@ function isInTerms(row: SeriesRow, { unit, scale, offset }: SeriesEntry['definit
   return row.unit === unit && row.scale === scale && row.offset === offset;
 }
 
-export function gatewayAuthor(gateway: string): string {
-  return `gateway ${gateway}`;
+function gatewayActor(gateway: string): Actor {
+  return { name: `gateway ${gateway}`, from: gateway };
 }
 
 function isGateway(author: string): boolean {

@@ -116,13 +116,14 @@ export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSou
       url: '/v1/alarms/:id/acknowledge',
       right: 'operate',
       summary: 'Say that you have it; refused for an occurrence that a newer one has superseded',
-      problems: [409],
+      problems: [409, 412],
       params: schemas.params.alarm,
       body: schemas.acknowledgement,
       answer: schemas.alarm,
-      handle: ({ params, body, principal }) => {
+      handle: ({ params, body, principal, from }) => {
         find(params.id, principal);
-        onEvents(alarms.acknowledge(params.id, principal.name, body.note, clock.wallMs()));
+        const actor = { name: principal.name, from };
+        onEvents(alarms.acknowledge(params.id, actor, body.note, clock.wallMs()));
         notify.handled(params.id, principal.name);
         return alarmObject(find(params.id, principal));
       },

@@ -9,7 +9,9 @@ export interface Described {
   /** Of the running API. */
   readonly base: string;
   readonly tokenFor: (right: Right, scope?: string) => string;
-  /** What `{name}` in a path is to be, so that the thing exists; by `METHOD /path` for one route. */
+  /**
+   * What `{name}` in a path is to be, so that the thing exists; by `METHOD /path` for one route.
+   */
   readonly params: Readonly<Record<string, string>>;
   /** By `METHOD /path`: the query a good call needs. */
   readonly queries?: Readonly<Record<string, string>>;

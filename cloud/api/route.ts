@@ -1,16 +1,44 @@
 // A route as a value: what it takes, what it gives, who may call it. There is no way to write one
 // without saying its right, and the server takes no other kind.
 import type { z } from 'zod';
-import type { Principal, Right } from '../registry/registry.ts';
+import { Fault } from '../../core/fault.ts';
+import { bilingual } from '../../core/text/text.ts';
+import type { Act, Principal, Right } from '../registry/registry.ts';
+import { customaryActs } from '../registry/registry.ts';
 
 /** Statuses a handler answers with itself. */
-export type Problem = 404 | 409 | 503;
+export type Problem = 404 | 409 | 412 | 503;
 
 export interface Call<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
   readonly principal: Principal;
+  /** The caller's address. */
+  readonly from: string;
+  /** The revision the caller has read, where it said so. */
+  readonly ifMatch: number | null;
+}
+
+/** Who made the present revision of something, and when. */
+export interface Revised {
+  readonly revision: number;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** Throws Fault `api_precondition` (412), which names who was first. */
+export function checkRevision(ifMatch: number | null, { revision, by, atMs }: Revised): void {
+  if (ifMatch === null || ifMatch === revision) return;
+  const at = new Date(atMs).toISOString();
+  const detail = bilingual('changed-by', { by, at, revision, given: ifMatch });
+  throw new Fault('api_precondition', 'never', detail);
+}
+
+/** Throws Fault `act_not_allowed` (403). */
+export function checkAct({ name, right, acts }: Principal, act: Act): void {
+  if ((acts ?? customaryActs[right]).includes(act)) return;
+  throw new Fault('act_not_allowed', 'never', bilingual('act-needed', { name, act }));
 }
 
 export interface Route {

@@ -135,15 +135,28 @@ async function addRoutes(server: FastifyInstance, routes: readonly Route[]): Pro
         ...(schemas.body && { body: schemas.body }),
         response: { 200: schemas.answer, ...described(problemsOf(each)) },
       },
-      handler: (request) =>
-        handle({
+      handler: async (request, reply) => {
+        const answer = await handle({
           params: request.params,
           query: request.query,
           body: request.body,
           principal: request.principal ?? nobody,
-        }),
+          from: request.ip,
+          ifMatch: revisionOf(request.headers['if-match']),
+        });
+        const { revision } = (answer ?? {}) as { readonly revision?: unknown };
+        if (typeof revision === 'number') reply.header('etag', `"${revision}"`);
+        return answer;
+      },
     });
   }
+}
+
+/** The number in `If-Match: "7"`; one of another form matches nothing. */
+function revisionOf(header: string | undefined): number | null {
+  if (header === undefined || header === '*') return null;
+  const match = /^"(\d{1,15})"$/.exec(header);
+  return match ? Number(match[1]) : -1;
 }
 
 const problemTexts = {
@@ -152,6 +165,7 @@ const problemTexts = {
   403: 'The token has not the right, or its scope does not allow it',
   404: 'There is no such thing, or it is beyond the scope of the token',
   409: 'Somebody or something was faster',
+  412: 'It has changed since it was read; the detail says by whom',
   413: 'The body is larger than 1 MB',
   415: 'The body is not application/json',
   421: 'The Host of the request is not this server',
@@ -235,7 +249,15 @@ const statusOf: Partial<Record<string, number>> = {
   api_foreign_host: 421,
   api_not_found: 404,
   api_conflict: 409,
-  alarm_acknowledged: 409,
+  alarm_acknowledged: 412,
+  alarm_unknown: 404,
+  alarm_rule_unknown: 404,
+  api_precondition: 412,
+  act_not_allowed: 403,
+  act_refused: 409,
+  act_malformed: 400,
+  approval_unknown: 404,
+  approval_same_person: 403,
   alarm_superseded: 409,
   api_bad_request: 400,
   api_malformed: 400,

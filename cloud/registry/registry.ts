@@ -23,9 +23,27 @@ const FORMAT_VERSION = 1;
 export const rights = ['read', 'operate', 'control', 'administer'] as const;
 export type Right = (typeof rights)[number];
 
+/**
+ * What can be done with an alarm, each with a right of its own: take it (acknowledge), stop its
+ * sound at one desk for two minutes (silence), put it aside for a time (shelve), take its source
+ * out of service (remove).
+ */
+export const acts = ['acknowledge', 'silence', 'shelve', 'remove'] as const;
+export type Act = (typeof acts)[number];
+
+/** What a principal may do where nothing else was said. */
+export const customaryActs: Readonly<Record<Right, readonly Act[]>> = {
+  read: [],
+  operate: ['acknowledge', 'silence'],
+  control: ['acknowledge', 'silence', 'shelve'],
+  administer: acts,
+};
+
 export interface Principal {
   readonly name: string;
   readonly right: Right;
+  /** The acts it may do; those customary with its right where left out. */
+  readonly acts?: readonly Act[];
   /** Asset path prefix the principal sees; '' is everything. */
   readonly scope: string;
 }
@@ -83,6 +101,7 @@ export class Registry {
       ) STRICT;`);
     chmodSync(path, 0o600);
     this.#addColumn('gateways', 'mosquitto', 'TEXT');
+    this.#addColumn('principals', 'acts', 'TEXT');
     this.#checkFormat(path);
   }
 
@@ -162,11 +181,19 @@ export class Registry {
     const token = makeSecret(this.#random);
     this.database
       .prepare(
-        `INSERT INTO principals (name, right, scope, sha256, created_ms) VALUES (?, ?, ?, ?, ?)
+        `INSERT INTO principals (name, right, scope, sha256, created_ms, acts)
+         VALUES (?, ?, ?, ?, ?, ?)
          ON CONFLICT (name) DO UPDATE SET right = excluded.right, scope = excluded.scope,
-           sha256 = excluded.sha256`,
+           sha256 = excluded.sha256, acts = excluded.acts`,
       )
-      .run(principal.name, principal.right, principal.scope, secretHash(token), Math.round(nowMs));
+      .run(
+        principal.name,
+        principal.right,
+        principal.scope,
+        secretHash(token),
+        Math.round(nowMs),
+        principal.acts ? principal.acts.join(' ') : null,
+      );
     return token;
   }
 
@@ -176,7 +203,7 @@ export class Registry {
 
   principals(): Principal[] {
     return this.database
-      .prepare('SELECT name, right, scope FROM principals ORDER BY name')
+      .prepare('SELECT name, right, scope, acts FROM principals ORDER BY name')
       .all()
       .map((row) => this.#principal(row));
   }
@@ -184,7 +211,7 @@ export class Registry {
   /** Looked up by hash, so that timing tells nothing about a token. */
   authenticate(token: string): Principal | null {
     const row = this.database
-      .prepare('SELECT name, right, scope FROM principals WHERE sha256 = ?')
+      .prepare('SELECT name, right, scope, acts FROM principals WHERE sha256 = ?')
       .get(secretHash(token));
     return row ? this.#principal(row) : null;
   }
@@ -224,7 +251,14 @@ export class Registry {
 
   #principal(row: Record<string, unknown>): Principal {
     const right = rights.find((name) => name === row['right']) ?? 'read';
-    return { name: String(row['name']), right, scope: String(row['scope']) };
+    const given = row['acts'] === null ? null : String(row['acts']).split(' ');
+    const own = given && acts.filter((act) => given.includes(act));
+    return {
+      name: String(row['name']),
+      right,
+      scope: String(row['scope']),
+      ...(own && { acts: own }),
+    };
   }
 
   #bound(table: 'gateways' | 'principals', max: number): void {

@@ -1,5 +1,6 @@
 // One typed catalogue of everything a person reads, in English and Chinese. `{name}` in an entry is a
 // parameter; the compiler asks for each. Machine fields (ids, codes, JSON keys) are never translated.
+import { actFaults, actMessages } from './acts.ts';
 import { alarmFaults, alarmMessages } from './alarm.ts';
 import { apiFaults, apiMessages } from './api.ts';
 import { cliFaults, cliMessages } from './cli.ts';
@@ -29,6 +30,7 @@ export interface FaultText {
 }
 
 export const messages = {
+  ...actMessages,
   ...alarmMessages,
   ...apiMessages,
   ...cliMessages,
@@ -45,6 +47,7 @@ export const messages = {
 } as const satisfies Record<string, Bilingual>;
 
 export const faults = {
+  ...actFaults,
   ...alarmFaults,
   ...apiFaults,
   ...cliFaults,

@@ -1,0 +1,111 @@
+// What people do with alarms: acknowledge, reset, silence, shelve, take out of service, test,
+// approve.
+import type { Bilingual, FaultText } from './text.ts';
+
+export const actMessages = {
+  'approvals-waiting': { en: '{max} wait already', zh: '已有 {max} 项待批准' },
+  'approval-by': { en: 'asked by {by}', zh: '由 {by} 提出' },
+  'act-needed': {
+    en: '{name} may not {act}; an administrator gives it with the token',
+    zh: '{name} 无权执行 {act}；由管理员在令牌中授予',
+  },
+  'act-level-one': {
+    en: 'level I is never shelved: take the device out of service, or change the rule',
+    zh: 'I 级报警不得搁置：请将设备退出服务或修改规则',
+  },
+  'act-too-long': { en: '{asked} is more than {max}', zh: '{asked} 超过上限 {max}' },
+  'act-no-reason': { en: 'a reason is needed', zh: '必须填写原因' },
+  'act-no-target': { en: '{target} is no alarm and no rule', zh: '{target} 既不是报警也不是规则' },
+  'act-no-device': { en: 'no device {device} with rules', zh: '没有带规则的设备 {device}' },
+  'changed-by': {
+    en: 'changed by {by} at {at}: it is revision {revision} now, not {given}',
+    zh: '已由 {by} 于 {at} 更改：现为第 {revision} 版，而非第 {given} 版',
+  },
+} as const satisfies Record<string, Bilingual>;
+
+export const actFaults = {
+  approvals_full: {
+    en: {
+      what: 'Too many requests wait for a second person.',
+      cause: 'Nobody approves or withdraws what others have asked.',
+      action: 'List the approvals that wait, and decide them.',
+    },
+    zh: {
+      what: '等待第二人批准的请求过多。',
+      cause: '无人批准或撤回他人的请求。',
+      action: '列出待批准的请求并逐一处理。',
+    },
+  },
+  approval_unknown: {
+    en: {
+      what: 'Nothing of this number waits for a second person.',
+      cause: 'It was approved or withdrawn, or has lapsed after eight hours.',
+      action: 'List the approvals that wait; ask again where it has lapsed.',
+    },
+    zh: {
+      what: '没有这个编号的待批准请求。',
+      cause: '已被批准或撤回，或已超过八小时失效。',
+      action: '列出待批准的请求；已失效的请重新提出。',
+    },
+  },
+  approval_same_person: {
+    en: {
+      what: 'This needs a second person.',
+      cause: 'Whoever asks for it cannot approve it.',
+      action: 'Have somebody else look at it and approve it under their own name.',
+    },
+    zh: {
+      what: '此操作需要第二人批准。',
+      cause: '提出者不能批准自己的请求。',
+      action: '请由另一人查看后以本人名义批准。',
+    },
+  },
+  act_refused: {
+    en: {
+      what: 'The alarm is not in a state for this.',
+      cause: 'It is shelved, suppressed or out of service, or is not what the act would end.',
+      action: 'Look at the alarm: it shows its state, who hid it, and until when.',
+    },
+    zh: {
+      what: '报警的当前状态不允许此操作。',
+      cause: '报警已搁置、被抑制或退出服务，或并不处于该操作所要结束的状态。',
+      action: '查看报警：其中显示状态、由谁隐藏及截止时间。',
+    },
+  },
+  act_not_allowed: {
+    en: {
+      what: 'This act needs a right of its own, and this name has it not.',
+      cause: 'Acknowledge, silence, shelve and out of service are four acts with four rights.',
+      action: 'Ask somebody who has it, or an administrator to give it.',
+    },
+    zh: {
+      what: '此操作需要单独的权限，而该使用者没有。',
+      cause: '确认、消音、搁置、退出服务是四种操作，各有权限。',
+      action: '请有权限的人员操作，或由管理员授予。',
+    },
+  },
+  act_malformed: {
+    en: {
+      what: 'The act lacks something or asks for too much.',
+      cause: 'No reason was given, the time is beyond the limit, or the level forbids it.',
+      action: 'See the detail, and correct it.',
+    },
+    zh: {
+      what: '操作缺少内容或超出限制。',
+      cause: '未填写原因、时长超过上限，或该级别不允许。',
+      action: '按提示改正。',
+    },
+  },
+  api_precondition: {
+    en: {
+      what: 'Somebody was faster: it has changed since it was read.',
+      cause: 'The revision in If-Match is not the present one.',
+      action: 'Read it again: it shows who changed it. Then decide.',
+    },
+    zh: {
+      what: '他人先行一步：读取之后对象已被更改。',
+      cause: 'If-Match 中的版本不是当前版本。',
+      action: '重新读取，其中显示由谁更改，再作决定。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;
