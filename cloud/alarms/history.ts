@@ -24,6 +24,8 @@
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
 import { FRESH, step } from '../../core/alarm/evaluate.ts';
+import type { DirectRule } from '../../core/alarm/rule.ts';
+import { isDirect } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
@@ -177,7 +179,7 @@ export class History {
       const { stretch } = kept;
       if (stretch.end === null) stretch.end = sample;
       if (!isSilent(sample.quality)) {
-        for (const { subject } of watched.watches) noteLive(stretch, subject.rule, sample);
+        for (const rule of directRules(watched)) noteLive(stretch, rule, sample);
       }
       this.#dirty.add(kept);
     }
@@ -252,8 +254,9 @@ export class History {
 
   #step({ watched, stretch }: Kept, input: Input, source: Source): void {
     stretch.isBegun = true;
-    if (input.kind === 'sample')
-      for (const { subject } of watched.watches) noteLate(stretch, subject.rule, input);
+    if (input.kind === 'sample') {
+      for (const rule of directRules(watched)) noteLate(stretch, rule, input);
+    }
     for (const watch of watched.watches) {
       const { id } = watch.subject.rule;
       const [after, transitions] = step(watch.subject, stretch.states[id] ?? FRESH, input);
@@ -420,4 +423,8 @@ export class History {
     }
     this.#series.keep(watch);
   }
+}
+
+function directRules({ watches }: Watched): DirectRule[] {
+  return watches.map(({ subject: { rule } }) => rule).filter(isDirect);
 }

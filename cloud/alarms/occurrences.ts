@@ -238,7 +238,7 @@ export function brief(alarm: Alarm) {
 }
 
 export function limitOf(rule: Rule): number | null {
-  return rule.kind === 'limit' ? rule.limit : null;
+  return 'limit' in rule ? rule.limit : null;
 }
 
 function alarmRow(

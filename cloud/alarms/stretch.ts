@@ -3,7 +3,7 @@
 // they mean for alarms is in history.ts. A stretch is JSON.
 import type { Evaluation, First, Input, Sample, Verdict } from '../../core/alarm/evaluate.ts';
 import { isBeyond, isClear } from '../../core/alarm/evaluate.ts';
-import type { Rule } from '../../core/alarm/rule.ts';
+import type { DirectRule } from '../../core/alarm/rule.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 
@@ -54,13 +54,17 @@ export interface Stretch {
 }
 
 /** A sample inside. */
-export function noteLate({ wasClear }: Stretch, rule: Rule, { value, quality }: Sample): void {
+export function noteLate(
+  { wasClear }: Stretch,
+  rule: DirectRule,
+  { value, quality }: Sample,
+): void {
   if (rule.kind === 'no-data' || value === null || isSilent(quality)) return;
   if (isClear(rule, value)) wasClear[rule.id] = true;
 }
 
 /** A live sample from the end on: the first that clears the rule, and since when it is beyond. */
-export function noteLive({ cleared, risen }: Stretch, rule: Rule, sample: Sample): void {
+export function noteLive({ cleared, risen }: Stretch, rule: DirectRule, sample: Sample): void {
   const { epoch, monoMs, atMs, value } = sample;
   if (rule.kind === 'no-data' || (value !== null && isClear(rule, value))) {
     cleared[rule.id] ??= { epoch, monoMs, atMs };

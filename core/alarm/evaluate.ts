@@ -20,7 +20,8 @@
 import { unreachable } from '../fault.ts';
 import { isSilent, type QualityCode } from '../quality.ts';
 import { occurrenceName } from './digest.ts';
-import type { LimitRule, Rule, StateRule } from './rule.ts';
+import type { NoDataRule, Rule } from './rule.ts';
+import { isBeyondLimit, isClearOfLimit, isDirect } from './rule.ts';
 
 /** A break of more polls than this is a hole: one lost answer and one late one are everyday. */
 export const HOLE_PERIODS = 3;
@@ -136,20 +137,37 @@ export const NOT_SEEN: Track = {
 };
 export const FRESH: Evaluation = { track: NOT_SEEN, verdict: NO_VERDICT };
 
-/** High: value >= limit; low: value <= limit; state: one of those named. */
-export function isBeyond(rule: LimitRule | StateRule, value: number): boolean {
-  if (rule.kind === 'state') return rule.states.includes(value);
-  const { side, limit } = rule;
-  return side === 'high' || side === 'high-high' ? value >= limit : value <= limit;
+/** A rule with a signal: the value itself, or what is made from it. */
+type SignalledRule = Exclude<Rule, NoDataRule>;
+
+/** In alarm at this signal: high at or above its limit, low at or below, a state when named. */
+export function isBeyond(rule: SignalledRule, signal: number): boolean {
+  switch (rule.kind) {
+    case 'state':
+      return rule.states.includes(signal);
+    case 'frozen':
+      return signal <= rule.band;
+    case 'duration':
+      return signal >= rule.totalMs;
+    case 'cusum':
+      return signal >= rule.limit;
+    default:
+      return isBeyondLimit(rule, signal);
+  }
 }
 
-/** An active alarm may end: the value is beyond the deadband on the good side. */
-export function isClear(rule: LimitRule | StateRule, value: number): boolean {
-  if (rule.kind === 'state') return !rule.states.includes(value);
-  const { side, limit, deadband } = rule;
-  return side === 'high' || side === 'high-high'
-    ? value < limit - deadband
-    : value > limit + deadband;
+/** An active alarm may end: the signal is beyond the deadband on the good side. */
+export function isClear(rule: SignalledRule, signal: number): boolean {
+  switch (rule.kind) {
+    case 'state':
+    case 'frozen':
+    case 'duration':
+      return !isBeyond(rule, signal);
+    case 'cusum':
+      return signal < rule.limit - rule.deadband;
+    default:
+      return isClearOfLimit(rule, signal);
+  }
 }
 
 /**
@@ -158,6 +176,7 @@ export function isClear(rule: LimitRule | StateRule, value: number): boolean {
 export function isStill(rule: Rule, phase: Phase, value: number, usable: boolean): boolean {
   if (phase === 'rising' || phase === 'falling') return false;
   if (rule.kind === 'no-data') return usable === (phase === 'normal');
+  if (!isDirect(rule)) return false;
   if (!usable || Number.isNaN(value)) return true;
   return phase === 'normal' ? !isBeyond(rule, value) : !isClear(rule, value);
 }
@@ -168,6 +187,7 @@ export function step(
   state: Evaluation,
   input: Input,
 ): [Evaluation, readonly Transition[]] {
+  if (!isDirect(subject.rule)) return [state, []];
   switch (input.kind) {
     case 'sample':
       return takeSample(subject, state, input);
@@ -191,7 +211,7 @@ export function rejudge(
   atMs: number,
 ): [Evaluation, readonly Transition[]] {
   const { track } = state;
-  if (track.epoch === null || track.markMonoMs < 0) return [state, []];
+  if (track.epoch === null || track.markMonoMs < 0 || !isDirect(subject.rule)) return [state, []];
   const monoMs = track.markMonoMs;
   const verdict = judge(subject.rule, state.verdict, {
     ...track,

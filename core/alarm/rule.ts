@@ -44,11 +44,23 @@ interface RuleCommon {
 }
 
 /** A signal, and when it is too much: in alarm at signal >= limit (high) or <= limit (low). */
-interface Limited {
+export interface Limited {
   readonly side: LimitSide;
   /** High: clear below limit - deadband. Low: mirrored. In the unit of the signal. */
   readonly limit: number;
   readonly deadband: number;
+}
+
+/** High: signal >= limit; low: signal <= limit. */
+export function isBeyondLimit({ side, limit }: Limited, signal: number): boolean {
+  return side === 'high' || side === 'high-high' ? signal >= limit : signal <= limit;
+}
+
+/** On the good side of the limit, and of its deadband. */
+export function isClearOfLimit({ side, limit, deadband }: Limited, signal: number): boolean {
+  return side === 'high' || side === 'high-high'
+    ? signal < limit - deadband
+    : signal > limit + deadband;
 }
 
 /** The signal is the value itself. */
@@ -145,5 +157,23 @@ export interface StateRule extends RuleCommon {
   readonly states: readonly number[];
 }
 
-export type RuleProposal = LimitRule | NoDataRule | StateRule;
-export type Rule = RuleProposal;
+/** Judged by the newest value alone, or by its absence. */
+export type DirectRule = LimitRule | NoDataRule | StateRule;
+
+/** Judged by a signal made from the values of its series up to now; what that needs is kept. */
+export type SignalRule =
+  | RateRule
+  | StatisticRule
+  | DeviationRule
+  | DurationRule
+  | FrozenRule
+  | NightFlowRule
+  | CusumRule;
+
+/** What profiles and gateway files propose. */
+export type RuleProposal = DirectRule;
+export type Rule = DirectRule | SignalRule | ComparisonRule;
+
+export function isDirect(rule: Rule): rule is DirectRule {
+  return rule.kind === 'limit' || rule.kind === 'no-data' || rule.kind === 'state';
+}
