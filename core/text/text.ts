@@ -11,6 +11,7 @@ import { edgeFaults, edgeMessages } from './edge.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
 import { profileFaults, profileMessages } from './profiles.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
+import { ruleFaults, ruleMessages } from './rules.ts';
 import { simulatorFaults, simulatorMessages } from './simulators.ts';
 import { systemFaults, systemMessages } from './system.ts';
 import { tableFaults, tableMessages } from './tables.ts';
@@ -41,6 +42,7 @@ export const messages = {
   ...notifyMessages,
   ...profileMessages,
   ...protocolMessages,
+  ...ruleMessages,
   ...simulatorMessages,
   ...systemMessages,
   ...tableMessages,
@@ -58,6 +60,7 @@ export const faults = {
   ...notifyFaults,
   ...profileFaults,
   ...protocolFaults,
+  ...ruleFaults,
   ...simulatorFaults,
   ...systemFaults,
   ...tableFaults,

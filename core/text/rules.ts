@@ -1,0 +1,149 @@
+// Texts of rules: what is wrong with one, titles of alarms that nobody named, deciding.
+import type { Bilingual, FaultText } from './text.ts';
+
+export const ruleMessages = {
+  'rule-never-fires': {
+    en: 'the alarm can never come: {what} lies between {min} and {max}, and is raised at {raise}',
+    zh: '该报警永远不会出现：{what} 在 {min} 到 {max} 之间，而报警值为 {raise}',
+  },
+  'rule-never-clears': {
+    en: 'the alarm can never go: {what} lies between {min} and {max}, and clears beyond {clear}',
+    zh: '该报警永远不会解除：{what} 在 {min} 到 {max} 之间，而解除值为 {clear}',
+  },
+  'rule-delay-senseless': {
+    en: '{field} of {found} is longer than {max}: nobody can act on it any more',
+    zh: '{field} 为 {found}，超过 {max}：届时已无法处置',
+  },
+  'rule-kind-unfit': {
+    en: 'a rule of kind {kind} means nothing for a value of type {type}',
+    zh: '{kind} 类规则对 {type} 类型的值没有意义',
+  },
+  'rule-window-short': {
+    en: '{field} of {found} is shorter than {polls} times the period of the point, {period}',
+    zh: '{field} 为 {found}，短于测点周期 {period} 的 {polls} 倍',
+  },
+  'rule-total-beyond-window': {
+    en: 'the alarm can never come: {total} in all do not fit a window of {window}',
+    zh: '该报警永远不会出现：{window} 的窗口内累计不到 {total}',
+  },
+  'rule-delay-beyond-window': {
+    en: 'a delay of {delay} is longer than the window of {window} it waits for',
+    zh: '延时 {delay} 比所等待的窗口 {window} 还长',
+  },
+  'rule-night-empty': {
+    en: 'the night ends before it begins',
+    zh: '夜间时段的结束早于开始',
+  },
+  'help-night-empty': {
+    en: 'from and until are of one day: write 00:00 to 04:00, not 23:00 to 04:00',
+    zh: 'from 与 until 须在同一天内：请写 00:00 到 04:00，而不是 23:00 到 04:00',
+  },
+  'rule-baseline-count': {
+    en: 'a baseline has {wanted} values, one an hour of the week; this one has {found}',
+    zh: '基线应有 {wanted} 个值（一周每小时一个）；此处有 {found} 个',
+  },
+  'rule-other-form': {
+    en: 'write {other} without the gateway: device/point',
+    zh: '{other} 请不要写网关：device/point',
+  },
+  'rule-other-gateway': {
+    en: '{other} is not of the gateway {gateway}: two gateways have two clocks',
+    zh: '{other} 不属于网关 {gateway}：两个网关的时钟不同',
+  },
+  'rule-other-itself': {
+    en: '{other} is compared with itself',
+    zh: '{other} 与自身比较',
+  },
+  'rule-other-unknown': {
+    en: 'the gateway has no point {other}',
+    zh: '该网关没有测点 {other}',
+  },
+  'rule-other-type': {
+    en: '{other} is of type {type} and cannot be compared with',
+    zh: '{other} 的类型为 {type}，无法比较',
+  },
+  'rule-other-unit': {
+    en: '{other} is in {found}, this point in {unit}',
+    zh: '{other} 的单位为 {found}，本测点为 {unit}',
+  },
+  'rule-ramp-too-long': {
+    en: 'the alarm can never come: to change so fast for {delay} takes {needed}, and the range is {min} to {max}',
+    zh: '该报警永远不会出现：以此速度持续 {delay} 需变化 {needed}，而量程为 {min} 到 {max}',
+  },
+  'rule-sum-never-shrinks': {
+    en: 'the alarm can never go: within the range the sum for target {target} and slack {slack} never falls',
+    zh: '该报警永远不会解除：在量程内，目标 {target}、容差 {slack} 的累积和不会下降',
+  },
+  'rule-band-whole-range': {
+    en: 'the alarm can never go: a band of {band} is the whole range of {span}',
+    zh: '该报警永远不会解除：变化带 {band} 已覆盖整个量程 {span}',
+  },
+  'rule-state-outside': {
+    en: 'the state {state} can never come: the range is {min} to {max}',
+    zh: '状态 {state} 不可能出现：量程为 {min} 到 {max}',
+  },
+  'rule-every-state': {
+    en: 'the alarm can never go: it names every state there is',
+    zh: '该报警永远不会解除：它包含了所有状态',
+  },
+  'rule-duplicate': {
+    en: 'the point has two rules with the id {id}',
+    zh: '该测点有两条编号为 {id} 的规则',
+  },
+  'rule-same-side': {
+    en: '{id} and {other} are both {side} limits of the same thing',
+    zh: '{id} 与 {other} 是同一信号的两个 {side} 限值',
+  },
+  'rule-order': {
+    en: '{upper} at {above} does not lie above {lower} at {below}',
+    zh: '{upper} 的 {above} 没有高于 {lower} 的 {below}',
+  },
+  'rule-overlap': {
+    en: '{id} clears at {clear}, where {other} at {limit} is in alarm already',
+    zh: '{id} 在 {clear} 解除，而此时 {other}（{limit}）已在报警',
+  },
+  'rule-point-unknown': {
+    en: 'there is no point {point}',
+    zh: '没有测点 {point}',
+  },
+  'rule-glob-empty': {
+    en: 'no point fits {point}',
+    zh: '没有测点符合 {point}',
+  },
+  'rule-point-ambiguous': {
+    en: '{point} is a point of several gateways: {keys}',
+    zh: '{point} 在多个网关中都有：{keys}',
+  },
+  'help-rule-point': {
+    en: 'write the gateway before it, or */{point} for all of them',
+    zh: '请在前面写上网关，或写 */{point} 表示全部',
+  },
+  'not-a-point-pattern': {
+    en: '{found} is not a point such as gateway/device/point, device/point or */ch4-*/ch4',
+    zh: '{found} 不是测点；请写 gateway/device/point、device/point 或 */ch4-*/ch4',
+  },
+  'not-a-reference': {
+    en: '{found} is not another point of the gateway: device/point, or point of the same device',
+    zh: '{found} 不是同一网关的测点；请写 device/point，同一设备可只写 point',
+  },
+  'not-a-time-of-day': {
+    en: '{found} is not a time of day such as 02:00, in quotation marks',
+    zh: '{found} 不是时刻；请加引号写 02:00 这样的形式',
+  },
+  'not-an-offset': {
+    en: '{found} is not a time offset such as +08:00, in quotation marks',
+    zh: '{found} 不是时差；请加引号写 +08:00 这样的形式',
+  },
+
+  // Titles of alarms that nobody named.
+  'rule-title-rate': { en: '{point} changes too fast', zh: '{point}变化过快' },
+  'rule-title-statistic': { en: '{point}: statistic beyond its limit', zh: '{point}统计值超限' },
+  'rule-title-deviation': { en: '{point} is unusual for this hour', zh: '{point}偏离同期基线' },
+  'rule-title-duration': { en: '{point} beyond its limit for long', zh: '{point}长时间超限' },
+  'rule-title-frozen': { en: '{point} stands still', zh: '{point}数值不变' },
+  'rule-title-comparison': { en: '{point} disagrees with its pair', zh: '{point}与对照测点不符' },
+  'rule-title-night-flow': { en: '{point}: flow at night', zh: '{point}夜间流量异常' },
+  'rule-title-cusum': { en: '{point} has shifted', zh: '{point}出现持续偏移' },
+} as const satisfies Record<string, Bilingual>;
+
+export const ruleFaults = {} as const satisfies Record<string, FaultText>;
