@@ -128,8 +128,11 @@ export interface Wish {
 interface Waiting {
   readonly wish: Wish;
   readonly sinceMonoMs: number;
-  /** The widest room seen since. */
+  /** The widest room seen since, and when; what is not seen again is forgotten. */
   bestMs: number;
+  bestMonoMs: number;
+  /** When there was room last for the least it needs. */
+  roomyMonoMs: number;
   start(urgency: Urgency | null): void;
 }
 
@@ -295,7 +298,9 @@ export class Turns {
       signal.removeEventListener('abort', abort);
       resolve(urgency);
     };
-    const waiting: Waiting = { wish, sinceMonoMs: this.#clock.monoMs(), bestMs: 0, start };
+    const sinceMonoMs = this.#clock.monoMs();
+    const seen = { bestMs: 0, bestMonoMs: sinceMonoMs, roomyMonoMs: sinceMonoMs };
+    const waiting: Waiting = { wish, sinceMonoMs, ...seen, start };
     const abort = () => {
       this.#waiting = this.#waiting.filter((other) => other !== waiting);
       start(null);
@@ -316,6 +321,7 @@ export class Turns {
     const roomNowMs = this.#regular > 0 ? 0 : roomMs(now, upClaims, TOLERANCE_GIVEN);
     const savedMs = upClaims.length > 0 ? this.#savedMs : Number.POSITIVE_INFINITY;
     const cycleMs = Math.min(LOOK_MS_MAX, ...upClaims.map(({ periodMs }) => periodMs));
+    for (const waiting of this.#waiting) noteRoom(waiting, now, roomNowMs);
     let againMonoMs = Number.POSITIVE_INFINITY;
     for (const waiting of this.#waiting) {
       const { sinceMonoMs, wish } = waiting;
@@ -325,20 +331,20 @@ export class Turns {
         againMonoMs = Math.min(againMonoMs, fromMonoMs);
         continue;
       }
-      waiting.bestMs = Math.max(waiting.bestMs, roomNowMs);
       const needMs = NEED * requestMs;
       const wantMs = Math.max(needMs, requestMs + timeoutMs);
       const hasLooked = now >= fromMonoMs + cycleMs;
       const enoughMs = hasLooked
         ? Math.max(needMs, Math.min(wantMs, NEARLY * waiting.bestMs))
         : wantMs;
-      // Where there never was room, in all this time.
-      const isForced = now >= fromMonoMs + FORCED_AFTER_MS && waiting.bestMs < needMs;
+      // Where there was no room in all this time, be it for somebody ahead of it.
+      const forcedMonoMs = Math.max(fromMonoMs, waiting.roomyMonoMs) + FORCED_AFTER_MS;
+      const isForced = now >= forcedMonoMs;
       if (savedMs >= enoughMs && (roomNowMs >= enoughMs || isForced)) {
         this.#go(waiting, isForced);
         return;
       }
-      for (const monoMs of [fromMonoMs + cycleMs, fromMonoMs + FORCED_AFTER_MS]) {
+      for (const monoMs of [fromMonoMs + cycleMs, forcedMonoMs]) {
         if (monoMs > now) againMonoMs = Math.min(againMonoMs, monoMs);
       }
       if (savedMs >= enoughMs) continue;
@@ -387,6 +393,14 @@ export class Turns {
     this.#savedMs = Math.min(mostMs, this.#savedMs + earnedMs);
     this.#savedMonoMs = now;
   }
+}
+
+/** Room that another took, or that could not be paid for, was there all the same. */
+function noteRoom(waiting: Waiting, nowMonoMs: number, roomNowMs: number): void {
+  if (roomNowMs >= NEED * waiting.wish.requestMs) waiting.roomyMonoMs = nowMonoMs;
+  if (roomNowMs < waiting.bestMs && nowMonoMs < waiting.bestMonoMs + FORCED_AFTER_MS) return;
+  waiting.bestMs = roomNowMs;
+  waiting.bestMonoMs = nowMonoMs;
 }
 
 /** Share of a line's time that the polls of these groups take when all is well. */
