@@ -24,6 +24,7 @@ import { newLine, orderOf } from '../epochs.ts';
 import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import { Cover } from './cover.ts';
 import { History } from './history.ts';
+import type { JournalEntry } from './journal.ts';
 import { heldAt, Marks, NOTHING } from './marks.ts';
 import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts';
 import { brief, Occurrences } from './occurrences.ts';
@@ -31,7 +32,7 @@ import type { Arrival, Covered, Gateway } from './order.ts';
 import { arrive, believable, newGateway, sampledAhead } from './order.ts';
 import { Rules } from './rules.ts';
 import { Silence } from './silence.ts';
-import type { Alarm, AlarmFilter, JournalEntry, RuleRow } from './tables.ts';
+import type { Alarm, AlarmFilter, RuleRow } from './tables.ts';
 import { AlarmTables } from './tables.ts';
 import type { Watched } from './watched.ts';
 import { WatchedSeries } from './watched.ts';
@@ -179,8 +180,9 @@ export class AlarmConsumer {
   }
 
   /** Oldest first, after `seq`; of one occurrence or `series key/rule` where `what` says so. */
-  journal(after = 0, limit = 200, what?: string): JournalEntry[] {
-    return this.tables.journal(after, limit, what);
+  journal(after = 0, limit = 200, what?: string): readonly JournalEntry[] {
+    const filter = what === undefined ? {} : { what };
+    return this.tables.journal.list(filter, { order: 'oldest', after, limit }).entries;
   }
 
   rules(): RuleRow[] {

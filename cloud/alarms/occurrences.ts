@@ -8,7 +8,8 @@ import type { Transition } from '../../core/alarm/evaluate.ts';
 import { NO_VERDICT } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
-import type { Alarm, AlarmTables, JournalEntry, NewAlarm } from './tables.ts';
+import { FROM_CLOUD } from './journal.ts';
+import type { Alarm, AlarmTables, NewAlarm } from './tables.ts';
 import { UNMARKED } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
 
@@ -65,7 +66,7 @@ export interface Actor {
 }
 
 /** Who writes into the journal when nobody did. */
-export const machine: Actor = { name: 'lifeline', from: '' };
+export const machine: Actor = { name: 'lifeline', from: FROM_CLOUD };
 
 export class Occurrences {
   readonly #tables: AlarmTables;
@@ -195,14 +196,13 @@ export class Occurrences {
 
   journal(
     kind: string,
-    { name: who }: Actor,
+    { name: who, from }: Actor,
     what: string,
     before: unknown,
     after: unknown,
     atMs: number,
   ): void {
-    const entry: Omit<JournalEntry, 'seq'> = { atMs, kind, who, what, before, after };
-    this.#tables.write(entry);
+    this.#tables.journal.write({ atMs, kind, who, from, what, before, after });
   }
 
   tell(event: AlarmEvent): void {

@@ -217,7 +217,7 @@ function isInTerms(row: SeriesRow, { unit, scale, offset }: SeriesEntry['definit
 }
 
 function gatewayActor(gateway: string): Actor {
-  return { name: `gateway ${gateway}`, from: gateway };
+  return { name: `gateway ${gateway}`, from: `gateway ${gateway}` };
 }
 
 function isGateway(author: string): boolean {

@@ -1,6 +1,6 @@
-// The tables of the alarms, in the registry's database: rules, evaluation state, alarms, journal,
-// notifications to send, cursor. This file knows SQL and nothing else; consumer.ts decides what is
-// written in one transaction.
+// The tables of the alarms, in the registry's database: rules, evaluation state, alarms,
+// notifications to send, cursor; the journal is in journal.ts. This file knows SQL and nothing
+// else; consumer.ts decides what is written in one transaction.
 //
 // Format version 1. Documents are JSON; times are milliseconds since 1970 unless their name says
 // mono.
@@ -13,6 +13,7 @@ import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import { Statements } from '../statements.ts';
+import { type Journal, openJournal } from './journal.ts';
 
 export const ALARM_FORMAT = 1;
 
@@ -120,17 +121,6 @@ export interface RuleState {
   readonly isProvisional: boolean;
 }
 
-export interface JournalEntry {
-  readonly seq: number;
-  readonly atMs: number;
-  readonly kind: string;
-  readonly who: string;
-  /** Occurrence, or `series key/rule`. */
-  readonly what: string;
-  readonly before: unknown;
-  readonly after: unknown;
-}
-
 export const notified = ['raised', 'cleared'] as const;
 export type Notified = (typeof notified)[number];
 
@@ -178,19 +168,12 @@ const SCHEMA = `
     is_open INTEGER NOT NULL, is_historical INTEGER NOT NULL, document TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS alarms_open ON alarms (number) WHERE is_open = 1;
-  CREATE TABLE IF NOT EXISTS alarm_journal (
-    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL,
-    what TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL
-  ) STRICT;
-  CREATE TRIGGER IF NOT EXISTS alarm_journal_kept BEFORE DELETE ON alarm_journal
-    BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
-  CREATE TRIGGER IF NOT EXISTS alarm_journal_fixed BEFORE UPDATE ON alarm_journal
-    BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
   CREATE TABLE IF NOT EXISTS alarm_outgoing (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, document TEXT NOT NULL
   ) STRICT;`;
 
 export class AlarmTables {
+  readonly journal: Journal;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
 
@@ -198,6 +181,7 @@ export class AlarmTables {
     this.#database = database;
     this.#statements = new Statements(database);
     database.exec(SCHEMA);
+    this.journal = openJournal(database);
     this.#statements.run(
       `INSERT OR IGNORE INTO alarm_meta VALUES ('format', ?), ('cursor', 0)`,
       ALARM_FORMAT,
@@ -391,34 +375,6 @@ export class AlarmTables {
     const clause = where.length ? `WHERE ${where.join(' AND ')}` : '';
     const sql = `SELECT document FROM alarms ${clause} ORDER BY number DESC LIMIT ?`;
     return this.#statements.all(sql, ...values, Math.min(limit, LIST_MAX)).map(alarmOf);
-  }
-
-  write(entry: Omit<JournalEntry, 'seq'>): void {
-    this.#statements.run(
-      'INSERT INTO alarm_journal (at_ms, kind, who, what, before, after) VALUES (?, ?, ?, ?, ?, ?)',
-      Math.round(entry.atMs),
-      entry.kind,
-      entry.who,
-      entry.what,
-      JSON.stringify(entry.before ?? null),
-      JSON.stringify(entry.after ?? null),
-    );
-  }
-
-  /** Oldest first; `what` narrows to one occurrence or rule. */
-  journal(after: number, limit: number, what?: string): JournalEntry[] {
-    const clause = what === undefined ? '' : 'AND what = ?';
-    const sql = `SELECT * FROM alarm_journal WHERE seq > ? ${clause} ORDER BY seq LIMIT ?`;
-    const values = what === undefined ? [after] : [after, what];
-    return this.#statements.all(sql, ...values, Math.min(limit, LIST_MAX)).map((row) => ({
-      seq: Number(row['seq']),
-      atMs: Number(row['at_ms']),
-      kind: String(row['kind']),
-      who: String(row['who']),
-      what: String(row['what']),
-      before: JSON.parse(String(row['before'])) as unknown,
-      after: JSON.parse(String(row['after'])) as unknown,
-    }));
   }
 
   queue(transition: Notified, alarm: Alarm, atMs: number): void {
