@@ -7,9 +7,9 @@ import { Fault } from '../../core/fault.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
 import type { Lane } from '../../core/reading.ts';
 import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
+import type { Alarm } from './alarm.ts';
 import { AlarmConsumer } from './consumer.ts';
 import type { AlarmEvent } from './occurrences.ts';
-import type { Alarm } from './tables.ts';
 
 const BAD = qualityCode('bad', 'timeout');
 const li = { name: 'li', from: 'desk' };

@@ -15,24 +15,27 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Input, Sample, Track } from '../../core/alarm/evaluate.ts';
 import { isStill, step } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
-import { change } from '../../core/alarm/state.ts';
-import { Fault, unreachable } from '../../core/fault.ts';
+import { unreachable } from '../../core/fault.ts';
 import { isSilent } from '../../core/quality.ts';
-import { bilingual } from '../../core/text/text.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import { newLine, orderOf } from '../epochs.ts';
 import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
+import type { Act } from './acts.ts';
+import { Acts } from './acts.ts';
+import type { Alarm } from './alarm.ts';
+import type { Approval } from './approvals.ts';
+import { Approvals } from './approvals.ts';
 import { Cover } from './cover.ts';
 import { History } from './history.ts';
 import type { JournalEntry } from './journal.ts';
 import { heldAt, Marks, NOTHING } from './marks.ts';
 import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts';
-import { brief, Occurrences } from './occurrences.ts';
+import { Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
 import { arrive, believable, newGateway, sampledAhead } from './order.ts';
 import { Rules } from './rules.ts';
-import { Silence } from './silence.ts';
-import type { Alarm, AlarmFilter, RuleRow } from './tables.ts';
+import { conditionOf, Silence, SilentGateways } from './silence.ts';
+import type { AlarmFilter, RuleRow } from './tables.ts';
 import { AlarmTables } from './tables.ts';
 import type { Watched } from './watched.ts';
 import { WatchedSeries } from './watched.ts';
@@ -43,8 +46,16 @@ const PASSED_EVERY_MS = 1_000;
 /** An edge says of each group at least this often up to when it is covered. */
 const COVERED_EVERY_MS = 10_000;
 
+/** What an act brought: events for the live stream, or that it waits for a second person. */
+export interface Outcome {
+  readonly events: AlarmEvent[];
+  readonly approval: Approval | null;
+}
+
 export class AlarmConsumer {
   readonly tables: AlarmTables;
+  /** What waits for a second person; who owns the kind of an approval puts its handler there. */
+  readonly approvals: Approvals;
   #marks = new Marks();
   #gateways = new Map<string, Gateway>();
   #touched = new Set<Gateway>();
@@ -52,6 +63,8 @@ export class AlarmConsumer {
   #occurrences!: Occurrences;
   #history!: History;
   #rules!: Rules;
+  #acts!: Acts;
+  #silent!: SilentGateways;
   readonly #silence = new Silence();
   readonly #followers: AlarmFollower[] = [];
   readonly #cover = new Cover();
@@ -59,6 +72,12 @@ export class AlarmConsumer {
   /** Makes its tables in `database` if they are not there. */
   constructor(database: DatabaseSync) {
     this.tables = new AlarmTables(database);
+    this.approvals = new Approvals(database, (kind, actor, what, after, atMs) =>
+      this.#occurrences.journal(kind, actor, what, null, after, atMs),
+    );
+    this.approvals.handlers.set('shelve', (approval, approver, nowMs) =>
+      this.#acts.approved(approval, approver, nowMs),
+    );
     this.#load();
   }
 
@@ -96,7 +115,7 @@ export class AlarmConsumer {
     const known = this.#gateways.get(gateway);
     if (known && (!online || !known.silent.active)) return [];
     return this.#transact(() => {
-      if (known) this.#heard(known, sinceMs);
+      if (known) this.#silent.end(known, sinceMs);
       else this.#meet(gateway, '');
     });
   }
@@ -107,60 +126,55 @@ export class AlarmConsumer {
     const silent = [...this.#gateways.values()].filter(
       ({ gateway, silent: { active } }) => !active && this.#silence.isSilent(gateway, nowMs),
     );
-    const due = this.#followers.filter((follower) => follower.isDue(nowMs));
+    const due = [this.#acts, ...this.#followers].filter((follower) => follower.isDue(nowMs));
     if (silent.length + due.length === 0 && !this.#history.isIdle(nowMs)) return [];
     return this.#transact(() => {
       for (const follower of due) follower.tick(nowMs);
       for (const gateway of silent) {
         const sinceMs = this.#silence.sinceMs(gateway.gateway);
         const alarm = this.#silence.alarm(gateway, sinceMs, nowMs);
-        const { occurrence } = alarm;
-        gateway.silent = change(gateway.silent, { kind: 'begins', occurrence })[0];
-        this.#touched.add(gateway);
-        const row = this.tables.insert(alarm);
-        if (row) this.#occurrences.raise(row, { isLive: true, receivedMs: nowMs, nowMs });
+        this.#silent.begin(gateway, alarm, nowMs);
       }
       this.#history.tick({ isLive: false, receivedMs: nowMs, nowMs });
     });
   }
 
-  /**
-   * Somebody has seen it and takes it. Throws a Fault: `alarm_unknown`, `alarm_superseded`
-   * (history, or a newer occurrence has come), `alarm_acknowledged` (its detail says by whom).
-   */
-  acknowledge(occurrence: string, actor: Actor, note: string, nowMs: number): AlarmEvent[] {
-    const before = this.tables.get(occurrence);
-    if (!before) throw new Fault('alarm_unknown', 'never', occurrence);
-    const watch = this.#series.byKey
-      .get(before.key)
-      ?.watches.find(({ subject }) => subject.rule.id === before.rule);
-    const gateway = before.series === null ? this.#gateways.get(before.gateway) : undefined;
-    const condition = watch?.condition ?? gateway?.silent;
-    if (before.acknowledgedBy !== null) {
-      const detail = bilingual('alarm-taken-by', { by: before.acknowledgedBy });
-      throw new Fault('alarm_acknowledged', 'never', detail);
-    }
-    if (before.isHistorical || before.supersededBy !== null || condition === undefined) {
-      throw new Fault('alarm_superseded', 'never', before.supersededBy ?? occurrence);
-    }
-    const [after, [effect]] = change(condition, { kind: 'acknowledge', occurrence });
-    if (effect?.kind === 'refused' && effect.why === 'superseded') {
-      throw new Fault('alarm_superseded', 'never', condition.occurrence ?? occurrence);
-    }
-    return this.#transact(() => {
-      const changes = { acknowledgedMs: nowMs, acknowledgedBy: actor.name, note: note || null };
-      const alarm = this.tables.update(before, changes);
-      if (watch) {
-        watch.condition = after;
-        this.#series.keep(watch);
-      } else if (gateway) {
-        gateway.silent = after;
-        this.#touched.add(gateway);
-      }
-      const kind = 'alarm-acknowledged';
-      this.#occurrences.journal(kind, actor, occurrence, brief(before), brief(alarm), nowMs);
-      this.#occurrences.tell({ kind: 'acknowledged', alarm, by: actor, atMs: nowMs });
+  /** What `Acts.act` says; it is in the journal under the actor's name. */
+  act(target: string, act: Act, actor: Actor, nowMs: number): Outcome {
+    let approval: Approval | null = null;
+    const events = this.#transact(() => {
+      approval = this.#acts.act(target, act, actor, nowMs);
     });
+    return { events, approval };
+  }
+
+  acknowledge(occurrence: string, actor: Actor, note: string, nowMs: number): AlarmEvent[] {
+    return this.act(occurrence, { kind: 'acknowledge', note }, actor, nowMs).events;
+  }
+
+  /** The second person's yes or no to what waits (approvals.ts). */
+  approve(id: number, isGiven: boolean, actor: Actor, nowMs: number): AlarmEvent[] {
+    return this.#transact(() => {
+      if (isGiven) this.approvals.approve(id, actor, nowMs);
+      else this.approvals.withdraw(id, actor, nowMs);
+    });
+  }
+
+  /** Begins a test of a device, or ends the one it is in. */
+  test(
+    device: string,
+    test: { readonly forMs: number; readonly reason: string } | null,
+    actor: Actor,
+    nowMs: number,
+  ): AlarmEvent[] {
+    return this.#transact(() => {
+      if (test) this.#acts.test(device, test.forMs, test.reason, actor, nowMs);
+      else this.#acts.endTest(device, actor, nowMs);
+    });
+  }
+
+  get acts(): Pick<Acts, 'hidden' | 'tests'> {
+    return this.#acts;
   }
 
   /** A person's rule for a series that a gateway has announced; in force from now on. */
@@ -201,6 +215,12 @@ export class AlarmConsumer {
     this.#occurrences = new Occurrences(this.tables, this.#series);
     this.#rules = new Rules(this.tables, this.#marks, this.#series, this.#occurrences);
     this.#history = new History(this.tables, this.#series, this.#occurrences, this.#rules);
+    this.#silent = new SilentGateways(this.tables, this.#series, this.#occurrences, this.#touched);
+    this.#acts = new Acts(this.tables, this.#series, this.#occurrences, this.approvals, (name) => {
+      const gateway = this.#gateways.get(name);
+      if (!gateway) return null;
+      return { holder: conditionOf(gateway), keep: () => this.#touched.add(gateway) };
+    });
     this.#rules.onTerms = (watched, source) => this.#history.end(watched, source);
     this.#rules.epochOf = (name) => {
       const gateway = this.#gateways.get(name);
@@ -249,7 +269,7 @@ export class AlarmConsumer {
     const arrival = arrive(gateway, record);
     const source: Source = { isLive: arrival.isLive, receivedMs, nowMs };
     this.#silence.heard(name, nowMs);
-    if (gateway.silent.active) this.#heard(gateway, receivedMs);
+    if (gateway.silent.active) this.#silent.end(gateway, receivedMs);
     if (arrival.isNewEpoch && before !== null) this.#leaveEpoch(gateway, before, source);
     const dictionary = record.manifest ?? record.dictionary;
     if (dictionary) {
@@ -461,15 +481,6 @@ export class AlarmConsumer {
     const monoMs = this.#marks.sample[series]!;
     if (epoch === null || monoMs === NOTHING) return null;
     return heldAt(this.#marks.track(series, epoch), epoch, monoMs, monoMs + offsetMs);
-  }
-
-  #heard(gateway: Gateway, atMs: number): void {
-    const { occurrence } = gateway.silent;
-    gateway.silent = change(gateway.silent, { kind: 'ends' })[0];
-    this.#touched.add(gateway);
-    const before = occurrence === null ? null : this.tables.get(occurrence);
-    const source: Source = { isLive: true, receivedMs: atMs, nowMs: atMs };
-    if (before) this.#occurrences.clear(before, atMs, source);
   }
 }
 

@@ -29,12 +29,13 @@ import { isDirect } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
+import type { Alarm } from './alarm.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import { brief, machine } from './occurrences.ts';
 import type { Rules } from './rules.ts';
 import type { Late, Moment, Stretch } from './stretch.ts';
 import { blankStretch, followedBy, handOver, noteLate, noteLive, stretchFrom } from './stretch.ts';
-import type { Alarm, AlarmTables } from './tables.ts';
+import type { AlarmTables } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
 /**
@@ -317,7 +318,7 @@ export class History {
       this.#tables.remove(occurrence);
       this.#moveBack(live, { beganMs, raisedMs }, source);
     } else if (cleared) {
-      if (!isTaken) this.#occurrences.clear(historical, cleared.atMs + offDelayMs, source);
+      if (!isTaken) this.#occurrences.clear(watch, historical, cleared.atMs + offDelayMs, source);
     } else {
       if (live) this.#occurrences.end(watch, beganMs, { ...source, isLive: true });
       watch.verdict = last;

@@ -7,10 +7,18 @@
 import type { Transition } from '../../core/alarm/evaluate.ts';
 import { NO_VERDICT } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
-import { change } from '../../core/alarm/state.ts';
+import type {
+  Condition,
+  ConditionEffect,
+  ConditionEvent,
+  Policy,
+  Refusal,
+} from '../../core/alarm/state.ts';
+import { change, isHidden } from '../../core/alarm/state.ts';
+import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
+import { UNMARKED } from './alarm.ts';
 import { FROM_CLOUD } from './journal.ts';
-import type { Alarm, AlarmTables, NewAlarm } from './tables.ts';
-import { UNMARKED } from './tables.ts';
+import type { AlarmTables } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
 
 export const alarmEventKinds = [
@@ -65,6 +73,15 @@ export interface Actor {
   readonly from: string;
 }
 
+/** What has a condition: a rule on a series, or a gateway itself. */
+export interface Conditioned {
+  condition: Condition;
+  readonly suppressedBy: string | null;
+  readonly policy: Policy;
+  /** `series key/rule`, in the journal where there is no alarm yet. */
+  readonly what: string;
+}
+
 /** Who writes into the journal when nobody did. */
 export const machine: Actor = { name: 'lifeline', from: FROM_CLOUD };
 
@@ -108,14 +125,15 @@ export class Occurrences {
     }
     watch.isProvisional = !source.isLive;
     const alarm = this.#insert(watch, transition, source);
-    if (source.isLive) this.raise(alarm, source);
+    if (source.isLive) this.raise(watch, alarm, source);
     else this.#tell('historical', 'alarm-historical', null, alarm, source);
+    this.exclude(watch, source);
   }
 
   // An excursion keeps its name: one that was known already (its rule was changed and changed back)
   // reopens.
   #insert(watch: Watch, transition: Transition, source: Source): Alarm {
-    const row = alarmRow(watch, transition, source);
+    const row = { ...alarmRow(watch, transition, source), test: this.testOf(watch) };
     const known = this.#tables.get(row.occurrence);
     if (!known) return this.#tables.insert(row)!;
     return this.#tables.update(known, {
@@ -124,33 +142,159 @@ export class Occurrences {
     });
   }
 
-  /** Queues the page, once. */
-  raise(alarm: Alarm, source: Source): void {
-    this.#tables.queue('raised', alarm, source.nowMs);
-    this.#tell('raised', 'alarm-raised', null, alarm, source);
+  /** Somebody is told, unless the condition is hidden: then it is only written down. */
+  raise({ condition, suppressedBy }: Conditioned, alarm: Alarm, source: Source): void {
+    const hidden = mirror(condition, suppressedBy);
+    const annunciations = alarm.annunciations + (isHidden(condition) ? 0 : 1);
+    const after = this.#tables.update(alarm, { ...hidden, annunciations, isHistorical: false });
+    if (!isHidden(condition)) this.#tables.queue('raised', after, source.nowMs);
+    this.#tell('raised', 'alarm-raised', null, after, source);
   }
 
   end(watch: Watch, atMs: number, source: Source): void {
     const { occurrence } = watch.condition;
-    const [condition] = change(watch.condition, { kind: 'ends' });
+    const [condition, effects] = change(watch.condition, { kind: 'ends' }, watch.policy);
     watch.condition = condition;
     const before = occurrence === null ? null : this.#tables.get(occurrence);
-    if (before) this.clear(before, atMs, source);
-    if (!watch.isProvisional) return;
-    watch.isProvisional = false;
-    // It ended inside the backlog: nothing is left for anybody to acknowledge.
-    watch.condition = { ...condition, acknowledged: true };
+    if (before) {
+      this.clear(watch, before, atMs, source);
+      // A shelf for one time only ends with it.
+      this.#effects(watch, before.occurrence, effects, machine, source.nowMs);
+    }
+    if (watch.isProvisional) {
+      watch.isProvisional = false;
+      // It ended inside the backlog: nothing is left for anybody to acknowledge.
+      watch.condition = { ...condition, acknowledged: true, latched: false };
+    }
+    this.exclude(watch, source);
   }
 
-  clear(before: Alarm, atMs: number, source: Source): void {
+  clear(
+    { condition, suppressedBy }: Conditioned,
+    before: Alarm,
+    atMs: number,
+    source: Source,
+  ): void {
     const clearedMs = Math.max(atMs, before.raisedMs);
-    const after = this.#tables.update(before, { clearedMs, clearedReceivedMs: source.receivedMs });
+    const times = { clearedMs, clearedReceivedMs: source.receivedMs };
     if (before.isHistorical) {
+      const after = this.#tables.update(before, times);
       this.#tell('historical', 'alarm-historical', before, after, source);
       return;
     }
-    this.#tables.queue('cleared', after, source.nowMs);
+    const isCurrent = condition.occurrence === before.occurrence;
+    const isSettled = condition.acknowledged && before.acknowledgedMs === null;
+    const state = isCurrent && { ...mirror(condition, suppressedBy), isSettled };
+    const after = this.#tables.update(before, { ...times, ...state });
+    if (before.annunciations > 0) this.#tables.queue('cleared', after, source.nowMs);
     this.#tell('cleared', 'alarm-cleared', before, after, source);
+  }
+
+  /**
+   * One step of a condition that a person or the design of the plant makes; its alarm, the journal
+   * and the live events follow. Returns why it is refused, or null.
+   */
+  alter(
+    holder: Conditioned,
+    event: ConditionEvent,
+    actor: Actor,
+    nowMs: number,
+    changes: Partial<Pick<Alarm, 'note' | 'acknowledgedMs' | 'acknowledgedBy'>> = {},
+  ): Refusal | null {
+    const [condition, effects] = change(holder.condition, event, holder.policy);
+    const [first] = effects;
+    if (first?.kind === 'refused') return first.why;
+    const before = holder.condition;
+    holder.condition = condition;
+    const { occurrence } = condition;
+    const alarm = occurrence === null ? null : this.#tables.get(occurrence);
+    if (alarm) this.#effects(holder, alarm.occurrence, effects, actor, nowMs, changes);
+    else
+      for (const { kind } of effects)
+        this.journal(`alarm-${kind}`, actor, holder.what, before, condition, nowMs);
+    return null;
+  }
+
+  // The alarm's row is brought in line with the condition, once; each effect is told.
+  #effects(
+    holder: Conditioned,
+    occurrence: string,
+    effects: readonly ConditionEffect[],
+    actor: Actor,
+    nowMs: number,
+    changes: Partial<NewAlarm> = {},
+  ): void {
+    const told = effects.filter(({ kind }) => kind !== 'cleared' && kind !== 'refused');
+    const before = this.#tables.get(occurrence);
+    if (!before || told.length === 0) return;
+    const { condition, suppressedBy } = holder;
+    const isAgain = told.some(({ kind }) => kind === 'annunciated');
+    // What comes out from under a worse one was told already, if it ever was to be.
+    const isCall = isAgain && !(before.annunciations > 0 && told[0]?.kind === 'unsuppressed');
+    const acknowledgedMs = changes.acknowledgedMs ?? before.acknowledgedMs;
+    const alarm = this.#tables.update(before, {
+      ...changes,
+      ...mirror(condition, suppressedBy),
+      ...(isAgain && { acknowledgedMs: null, acknowledgedBy: null }),
+      isSettled: condition.acknowledged && !condition.active && acknowledgedMs === null,
+      annunciations: before.annunciations + (isCall ? 1 : 0),
+    });
+    if (isCall)
+      this.#tables.queue(before.annunciations > 0 ? 'annunciated' : 'raised', alarm, nowMs);
+    for (const { kind } of told) {
+      if (kind === 'refused') continue;
+      this.journal(`alarm-${kind}`, actor, occurrence, brief(before), brief(alarm), nowMs);
+      this.tell({ kind, alarm, by: actor, atMs: nowMs });
+    }
+  }
+
+  /**
+   * Limits of one side of a series are steps of one ladder: while a worse one is passed and shown,
+   * those before it are suppressed by design, so that one excursion is one alarm that grows.
+   */
+  exclude({ watched, subject: { rule } }: Watch, { nowMs }: Pick<Source, 'nowMs'>): void {
+    if (rule.kind !== 'limit' || watched.watches.length < 2) return;
+    const sign = signOf(rule);
+    const steps = watched.watches
+      .filter(({ subject }) => subject.rule.kind === 'limit' && signOf(subject.rule) === sign)
+      .sort((a, b) => sign * ((limitOf(b.subject.rule) ?? 0) - (limitOf(a.subject.rule) ?? 0)));
+    let worse: string | null = null;
+    for (const step of steps) {
+      this.suppress(step, worse, nowMs);
+      const { active, shelf, removal } = step.condition;
+      if (active && !step.isProvisional && shelf === null && removal === null)
+        worse ??= step.subject.rule.id;
+    }
+  }
+
+  /** Set by the acts: the test that the device of a watch is in, or null. */
+  testOf: (watch: Watch) => TestMode | null = () => null;
+
+  /** The test of its device is over: what still holds is an alarm like any other. */
+  untest(watch: Watch, actor: Actor, nowMs: number): void {
+    const { active, occurrence } = watch.condition;
+    const before = active && occurrence !== null ? this.#tables.get(occurrence) : null;
+    if (!before?.test) return;
+    watch.condition = { ...watch.condition, acknowledged: false };
+    this.#series.keep(watch);
+    const isCall = !isHidden(watch.condition);
+    const alarm = this.#tables.update(before, {
+      ...{ test: null, acknowledgedMs: null, acknowledgedBy: null },
+      annunciations: before.annunciations + (isCall ? 1 : 0),
+    });
+    if (isCall) this.#tables.queue('annunciated', alarm, nowMs);
+    this.journal('alarm-annunciated', actor, alarm.occurrence, brief(before), brief(alarm), nowMs);
+    this.tell({ kind: 'annunciated', alarm, by: actor, atMs: nowMs });
+  }
+
+  /** By what is named, or by nothing any more. */
+  suppress(watch: Watch, by: string | null, nowMs: number): void {
+    if (watch.suppressedBy === by) return;
+    const isSame = watch.suppressedBy !== null && by !== null;
+    watch.suppressedBy = by;
+    const kind = by === null ? 'unsuppress' : 'suppress';
+    if (!isSame) this.alter(watch, { kind }, machine, nowMs);
+    this.#series.keep(watch);
   }
 
   /** Something live shows that a provisional alarm still holds, or that it is over. */
@@ -160,11 +304,9 @@ export class Occurrences {
     if (active && watch.verdict.phase !== 'active') return; // Falling: let its delay decide.
     watch.isProvisional = false;
     const before = this.#tables.get(occurrence);
-    if (active && before) {
-      const alarm = this.#tables.update(before, { isHistorical: false });
-      this.raise(alarm, source);
-    }
+    if (active && before) this.raise(watch, before, source);
     this.#series.keep(watch);
+    this.exclude(watch, source);
   }
 
   supersede(occurrence: string, supersededBy: string, source: Source): void {
@@ -191,7 +333,7 @@ export class Occurrences {
     }
     const before = this.#tables.get(occurrence);
     if (before?.isHistorical && before.clearedMs === null)
-      this.clear(before, transition.atMs, source);
+      this.clear(watch, before, transition.atMs, source);
   }
 
   journal(
@@ -235,6 +377,15 @@ export function brief(alarm: Alarm) {
   const what = { key, rule, version, level, limit, value };
   const when = { beganMs, raisedMs, clearedMs, acknowledgedMs, acknowledgedBy };
   return { state, ...what, ...when, isHistorical };
+}
+
+/** What a condition says of its alarm's row. */
+function mirror({ latched, shelf, removal }: Condition, suppressedBy: string | null) {
+  return { latched, shelf, removal, suppressedBy };
+}
+
+function signOf(rule: Rule): number {
+  return rule.kind === 'limit' && (rule.side === 'low' || rule.side === 'low-low') ? -1 : 1;
 }
 
 export function limitOf(rule: Rule): number | null {

@@ -4,10 +4,14 @@
 // silence and begins the count anew.
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
+import { change, PLAIN } from '../../core/alarm/state.ts';
 import { bilingual } from '../../core/text/text.ts';
+import type { NewAlarm } from './alarm.ts';
+import { UNMARKED } from './alarm.ts';
+import type { Conditioned, Occurrences, Source } from './occurrences.ts';
 import type { Gateway } from './order.ts';
-import type { NewAlarm } from './tables.ts';
-import { UNMARKED } from './tables.ts';
+import type { AlarmTables } from './tables.ts';
+import type { WatchedSeries } from './watched.ts';
 
 export const GATEWAY_SILENT_MS = 60_000;
 export const GATEWAY_SILENT_LEVEL: AlarmLevel = 3;
@@ -95,4 +99,70 @@ export class Silence {
       ...UNMARKED,
     };
   }
+}
+
+/** A gateway's own alarm, and what hides under it: that its points do not speak. */
+export class SilentGateways {
+  readonly #tables: AlarmTables;
+  readonly #series: WatchedSeries;
+  readonly #occurrences: Occurrences;
+  readonly #touched: Set<Gateway>;
+
+  /** Gateways that changed are put into `touched`. */
+  constructor(
+    tables: AlarmTables,
+    series: WatchedSeries,
+    occurrences: Occurrences,
+    touched: Set<Gateway>,
+  ) {
+    this.#tables = tables;
+    this.#series = series;
+    this.#occurrences = occurrences;
+    this.#touched = touched;
+  }
+
+  begin(gateway: Gateway, alarm: NewAlarm, nowMs: number): void {
+    const { occurrence } = alarm;
+    gateway.silent = change(gateway.silent, { kind: 'begins', occurrence })[0];
+    this.#touched.add(gateway);
+    const row = this.#tables.insert(alarm);
+    const source: Source = { isLive: true, receivedMs: nowMs, nowMs };
+    if (row) this.#occurrences.raise(conditionOf(gateway), row, source);
+    this.#hide(gateway, GATEWAY_SILENT_RULE, nowMs);
+  }
+
+  end(gateway: Gateway, atMs: number): void {
+    const { occurrence } = gateway.silent;
+    gateway.silent = change(gateway.silent, { kind: 'ends' })[0];
+    this.#touched.add(gateway);
+    const before = occurrence === null ? null : this.#tables.get(occurrence);
+    const source: Source = { isLive: true, receivedMs: atMs, nowMs: atMs };
+    if (before) this.#occurrences.clear(conditionOf(gateway), before, atMs, source);
+    this.#hide(gateway, null, atMs);
+  }
+
+  #hide({ gateway }: Gateway, under: string | null, nowMs: number): void {
+    for (const { watches } of this.#series.byGateway.get(gateway) ?? []) {
+      for (const watch of watches) {
+        const isSilence = watch.subject.rule.kind === 'no-data' && watch.condition.active;
+        if (isSilence || watch.suppressedBy === GATEWAY_SILENT_RULE) {
+          this.#occurrences.suppress(watch, under, nowMs);
+        }
+      }
+    }
+  }
+}
+
+export function conditionOf(gateway: Gateway): Conditioned {
+  return {
+    get condition() {
+      return gateway.silent;
+    },
+    set condition(condition) {
+      gateway.silent = condition;
+    },
+    suppressedBy: null,
+    policy: PLAIN,
+    what: `${gateway.gateway}/${GATEWAY_SILENT_RULE}`,
+  };
 }

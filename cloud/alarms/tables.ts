@@ -6,87 +6,18 @@
 // mono.
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Verdict } from '../../core/alarm/evaluate.ts';
-import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
-import type { Condition, Letter, Removal, Shelf } from '../../core/alarm/state.ts';
-import { letterOf, NORMAL } from '../../core/alarm/state.ts';
+import type { Rule } from '../../core/alarm/rule.ts';
+import type { Condition } from '../../core/alarm/state.ts';
+import { NORMAL } from '../../core/alarm/state.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import { Statements } from '../statements.ts';
+import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
+import { alarmOf, isOpen, stateOf } from './alarm.ts';
 import { type Journal, openJournal } from './journal.ts';
 
 export const ALARM_FORMAT = 1;
-
-/** An alarm as everybody sees it: one occurrence of one rule. */
-export interface Alarm {
-  readonly occurrence: string;
-  /** Rises by one an alarm: the cursor of lists. */
-  readonly number: number;
-  /** Null for an alarm of a gateway itself. */
-  readonly series: number | null;
-  /** `gateway/device/point`, or the gateway. */
-  readonly key: string;
-  readonly area: string;
-  readonly gateway: string;
-  readonly asset: string | null;
-  /** Of the point. */
-  readonly name: Bilingual;
-  readonly unit: string;
-  readonly rule: string;
-  readonly version: number;
-  readonly level: AlarmLevel;
-  readonly title: Bilingual;
-  readonly action: Bilingual | null;
-  readonly limit: number | null;
-  /** The value when it was raised. */
-  readonly value: number | null;
-  /** The first sample beyond; sample time, a label by the gateway's clock. */
-  readonly beganMs: number;
-  /** Began plus the on-delay; sample time. */
-  readonly raisedMs: number;
-  /** When the record that showed it was received. */
-  readonly raisedReceivedMs: number;
-  readonly clearedMs: number | null;
-  readonly clearedReceivedMs: number | null;
-  readonly acknowledgedMs: number | null;
-  readonly acknowledgedBy: string | null;
-  readonly note: string | null;
-  /** It began and ended in what came late, and paged nobody. */
-  readonly isHistorical: boolean;
-  /** The occurrence of the same rule that came after it while nobody had acknowledged this one. */
-  readonly supersededBy: string | null;
-  /** Returned to normal, and shown until it is reset. */
-  readonly latched: boolean;
-  readonly shelf: Shelf | null;
-  /** Why the design of the plant hides it: what it hides under, as `gateway-silent`. */
-  readonly suppressedBy: string | null;
-  readonly removal: Removal | null;
-  /** Raised while its device was tested: told to the tester and to nobody else. */
-  readonly test: TestMode | null;
-  /** Rises by one a change: what `If-Match` is compared with. */
-  readonly revision: number;
-  /** ISA-18.2 letter, derived. */
-  readonly state: Letter;
-}
-
-/** A device that a named person tests. */
-export interface TestMode {
-  readonly by: string;
-  readonly reason: string;
-  readonly untilMs: number;
-}
-
-/** What is false, null or nothing where an older version wrote the document. */
-export const UNMARKED = {
-  latched: false,
-  shelf: null,
-  suppressedBy: null,
-  removal: null,
-  test: null,
-} as const;
-
-/** A new alarm as evaluation makes it: what follows from other fields is put in by `insert`. */
-export type NewAlarm = Omit<Alarm, 'number' | 'state' | 'revision'>;
 
 export interface RuleRow {
   readonly series: number;
@@ -119,9 +50,12 @@ export interface RuleState {
   readonly condition: Condition;
   /** Raised by what came late; an alarm as soon as something live shows that it still holds. */
   readonly isProvisional: boolean;
+  /** What it hides under: a worse limit's rule, or `gateway-silent`. */
+  readonly suppressedBy: string | null;
 }
 
-export const notified = ['raised', 'cleared'] as const;
+// `annunciated`: told again as if new, after it was hidden or when it was acknowledged long ago.
+export const notified = ['raised', 'annunciated', 'cleared'] as const;
 export type Notified = (typeof notified)[number];
 
 /** A notification to send; the notify pipeline takes these in order. */
@@ -163,6 +97,9 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS alarm_stretches (
     id INTEGER PRIMARY KEY, series INTEGER NOT NULL, document TEXT NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS alarm_tests (
+    device TEXT PRIMARY KEY, document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS alarms (
     number INTEGER PRIMARY KEY, occurrence TEXT NOT NULL UNIQUE, gateway TEXT NOT NULL,
     is_open INTEGER NOT NULL, is_historical INTEGER NOT NULL, document TEXT NOT NULL
@@ -312,6 +249,21 @@ export class AlarmTables {
     this.#statements.run('DELETE FROM alarm_stretches WHERE id = ?', id);
   }
 
+  tests(): { device: string; test: TestMode }[] {
+    return this.#statements.all('SELECT * FROM alarm_tests').map((row) => ({
+      device: String(row['device']),
+      test: JSON.parse(String(row['document'])) as TestMode,
+    }));
+  }
+
+  /** Null: it is over. */
+  putTest(device: string, test: TestMode | null): void {
+    this.#statements.run('DELETE FROM alarm_tests WHERE device = ?', device);
+    if (test === null) return;
+    const document = JSON.stringify(test);
+    this.#statements.run('INSERT INTO alarm_tests VALUES (?, ?)', device, document);
+  }
+
   get(occurrence: string): Alarm | null {
     const row = this.#statements.one(
       'SELECT document FROM alarms WHERE occurrence = ?',
@@ -417,25 +369,9 @@ export class AlarmTables {
 // Documents of before latching and hiding have no such fields.
 function ruleState(row: Record<string, unknown>): RuleState {
   const state = JSON.parse(String(row['document'])) as RuleState;
-  return { ...state, condition: { ...NORMAL, ...state.condition } };
-}
-
-function alarmOf(row: Record<string, unknown>): Alarm {
-  const document = JSON.parse(String(row['document'])) as Alarm;
-  return { ...UNMARKED, ...document, revision: document.revision ?? 1 };
-}
-
-function stateOf(alarm: NewAlarm): Letter {
-  const { isHistorical, supersededBy, acknowledgedMs, clearedMs } = alarm;
-  const { latched, shelf, suppressedBy, removal } = alarm;
-  const isPast = isHistorical || supersededBy !== null;
-  const acknowledged = isPast || acknowledgedMs !== null;
-  const active = clearedMs === null;
-  if (isPast) return letterOf({ ...NORMAL, active, acknowledged });
-  const isSuppressed = suppressedBy !== null;
-  return letterOf({ ...NORMAL, active, acknowledged, latched, shelf, isSuppressed, removal });
-}
-
-function isOpen(alarm: Alarm): boolean {
-  return alarm.state !== 'A' && !alarm.isHistorical;
+  return {
+    ...state,
+    condition: { ...NORMAL, ...state.condition },
+    suppressedBy: state.suppressedBy ?? null,
+  };
 }

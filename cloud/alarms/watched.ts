@@ -2,20 +2,20 @@
 // Everything here is also in the tables, and a start reads it back.
 import type { Subject, Verdict } from '../../core/alarm/evaluate.ts';
 import { HOLE_PERIODS, NO_VERDICT } from '../../core/alarm/evaluate.ts';
-import type { Condition } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import { pointId } from '../../core/point.ts';
 import type { Marks } from './marks.ts';
+import type { Conditioned } from './occurrences.ts';
 import type { AlarmTables, RuleRow, SeriesRow } from './tables.ts';
 
 /** One rule on one series. */
-export interface Watch {
+export interface Watch extends Conditioned {
   readonly watched: Watched;
   row: RuleRow;
   subject: Subject;
   verdict: Verdict;
-  condition: Condition;
   isProvisional: boolean;
+  suppressedBy: string | null;
 }
 
 export interface Watched {
@@ -90,8 +90,18 @@ export class WatchedSeries {
       verdict: NO_VERDICT,
       condition: NORMAL,
       isProvisional: false,
+      suppressedBy: null,
+      get policy() {
+        const { isLatching = false, isSelfAcknowledging = false } = this.subject.rule;
+        return { isLatching, needsAcknowledge: !isSelfAcknowledging };
+      },
+      get what() {
+        return `${watched.key}/${this.subject.rule.id}`;
+      },
     };
     watched.watches.push(watch);
+    // The worst first: what hides under it is not told on the way.
+    watched.watches.sort((a, b) => a.subject.rule.level - b.subject.rule.level);
     return watch;
   }
 
@@ -104,9 +114,10 @@ export class WatchedSeries {
 
   /** Keeps a state that changed, in memory and in the caller's transaction. */
   keep(watch: Watch): void {
-    const { verdict, condition, isProvisional, subject, watched } = watch;
+    const { verdict, condition, isProvisional, suppressedBy, subject, watched } = watch;
     const { series } = watched.row;
-    this.#tables.putState(series, subject.rule.id, { verdict, condition, isProvisional });
+    const state = { verdict, condition, isProvisional, suppressedBy };
+    this.#tables.putState(series, subject.rule.id, state);
     if (isProvisional) this.#marks.provisional[series] = 1;
     refresh(watched);
   }

@@ -3,9 +3,9 @@
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
+import type { Alarm } from '../alarms/alarm.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { AlarmEvent } from '../alarms/occurrences.ts';
-import type { Alarm } from '../alarms/tables.ts';
 import { type Delivery, occurrenceOf } from '../notify/notifier.ts';
 import type { Pipeline } from '../notify/pipeline.ts';
 import type { Principal } from '../registry/registry.ts';

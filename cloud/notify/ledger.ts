@@ -5,9 +5,10 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
-import type { Alarm } from '../alarms/tables.ts';
+import type { Alarm } from '../alarms/alarm.ts';
 import { Statements } from '../statements.ts';
 import type { Delivery } from './notifier.ts';
+import { isCall } from './notifier.ts';
 import type { Match } from './route.ts';
 
 export const NOTIFY_FORMAT = 1;
@@ -109,6 +110,12 @@ export class Ledger {
   /** All receivers of one notification. */
   of(id: string): Entry[] {
     return this.#entries('SELECT * FROM notify_deliveries WHERE id = ? ORDER BY number', id);
+  }
+
+  /** All that called somebody to an alarm, the oldest first. */
+  calls(occurrence: string): Entry[] {
+    const sql = 'SELECT * FROM notify_deliveries WHERE occurrence = ? ORDER BY number';
+    return this.#entries(sql, occurrence).filter(({ delivery }) => isCall(delivery.transition));
   }
 
   /** Newest first. */

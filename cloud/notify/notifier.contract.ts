@@ -1,7 +1,7 @@
 // What every channel is held to, against a real local receiver of its kind.
 import { expect, test } from 'vitest';
-import type { Alarm } from '../alarms/tables.ts';
-import { UNMARKED } from '../alarms/tables.ts';
+import type { Alarm } from '../alarms/alarm.ts';
+import { UNMARKED } from '../alarms/alarm.ts';
 import type { Delivery, Notifier } from './notifier.ts';
 
 export const sampleAlarm: Alarm = {

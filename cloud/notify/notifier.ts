@@ -1,6 +1,7 @@
 // What a channel is to the pipeline: it sends one delivery once and says what came of it. When to
 // try again, how often, whom to tell instead, and what goes into the ledger is the pipeline's.
-import type { Alarm, Notified } from '../alarms/tables.ts';
+import type { Alarm } from '../alarms/alarm.ts';
+import type { Notified } from '../alarms/tables.ts';
 
 // A delivery is *accepted* when the receiving side took it, and *confirmed* only by its own word.
 export const deliveryStates = [
@@ -52,8 +53,14 @@ export interface Notifier {
   send(delivery: Delivery, signal: AbortSignal): Promise<Outcome>;
 }
 
-export function deliveryId(occurrence: string, transition: Notified): string {
-  return `${occurrence}.${transition}`;
+export function deliveryId({ occurrence, annunciations }: Alarm, transition: Notified): string {
+  const again = transition === 'annunciated' ? `-${annunciations}` : '';
+  return `${occurrence}.${transition}${again}`;
+}
+
+/** It asks somebody to come; what only says that it is over asks nobody. */
+export function isCall(transition: Notified): boolean {
+  return transition !== 'cleared';
 }
 
 /** The alarm that a delivery's id speaks of. */
@@ -66,13 +73,14 @@ export function eventOf({ transition, alarm }: Delivery) {
   const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   const { occurrence, level, state, area, gateway, key, asset, name, unit } = alarm;
   const { rule, version, title, action, value, limit } = alarm;
-  const at = transition === 'raised' ? alarm.raisedMs : (alarm.clearedMs ?? alarm.raisedMs);
+  const at = isCall(transition) ? alarm.raisedMs : (alarm.clearedMs ?? alarm.raisedMs);
   return {
     type: `alarm.${transition}`,
     timestamp: new Date(at).toISOString(),
     data: {
       ...{ id: occurrence, level, state, area, gateway, point: key, asset, name, unit },
       ...{ rule, version, title, action, value, limit },
+      test: alarm.test !== null,
       began: time(alarm.beganMs),
       raised: time(alarm.raisedMs),
       received: time(alarm.raisedReceivedMs),

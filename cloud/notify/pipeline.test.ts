@@ -5,7 +5,7 @@ import { Fault } from '../../core/fault.ts';
 import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { seededRandom } from '../../core/random.ts';
-import type { Alarm } from '../alarms/tables.ts';
+import type { Alarm } from '../alarms/alarm.ts';
 import { AlarmTables } from '../alarms/tables.ts';
 import { Ledger } from './ledger.ts';
 import { logNotifier } from './log.ts';

@@ -20,11 +20,12 @@ import type { Log } from '../../core/log.ts';
 import { foreign } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
-import type { Alarm, AlarmTables, Outgoing } from '../alarms/tables.ts';
+import type { Alarm } from '../alarms/alarm.ts';
+import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
 import type { DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
 import type { Delivery, Notifier, Outcome } from './notifier.ts';
-import { deliveryId } from './notifier.ts';
-import { firstOf, fits, NOBODY, type Planned, type Route } from './route.ts';
+import { deliveryId, isCall } from './notifier.ts';
+import { firstOf, fits, NOBODY, type Planned, type Route, toTester } from './route.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
@@ -155,14 +156,14 @@ export class Pipeline {
     const lanes = new Map<string, number>();
     const untold = new Set<string>();
     for (const { entry, isSending } of this.#open.values()) {
-      const { id, receiver, transition, acceptedMs } = entry.delivery;
+      const { alarm, receiver, transition, acceptedMs } = entry.delivery;
       if (isSending) lanes.set(receiver, (lanes.get(receiver) ?? 0) + 1);
-      if (transition === 'raised' && acceptedMs === null) untold.add(`${id} ${receiver}`);
+      const isUntold = isCall(transition) && acceptedMs === null;
+      if (isUntold) untold.add(`${alarm.occurrence} ${receiver}`);
     }
     // An occurrence is the group: what is told of it to one receiver goes one after another.
     const isEarly = ({ transition, alarm, receiver }: Delivery) =>
-      transition === 'cleared' &&
-      untold.has(`${deliveryId(alarm.occurrence, 'raised')} ${receiver}`);
+      !isCall(transition) && untold.has(`${alarm.occurrence} ${receiver}`);
     return [...this.#open.values()]
       .filter(
         ({ nextMonoMs, isSending }) => !isSending && nextMonoMs !== null && nextMonoMs <= nowMs,
@@ -241,9 +242,7 @@ export class Pipeline {
   handled(occurrence: string, by: string): void {
     const why = `acknowledged by ${by}`;
     this.#transact(() => {
-      for (const { delivery, isOpen } of this.#options.ledger.of(
-        deliveryId(occurrence, 'raised'),
-      )) {
+      for (const { delivery, isOpen } of this.#options.ledger.calls(occurrence)) {
         const open = this.#open.get(delivery.number);
         if (!isOpen || !open) continue;
         if (open.isSending) this.#set(open, delivery, open.entry.nextMs, null);
@@ -263,16 +262,18 @@ export class Pipeline {
 
   // Who is told. The end of an alarm is told to those who were told of its beginning.
   #route({ transition, alarm }: Outgoing): Planned[] {
-    const { ledger, routes } = this.#options;
-    if (transition === 'raised') return firstOf(routes, alarm);
-    return ledger
-      .of(deliveryId(alarm.occurrence, 'raised'))
+    const { ledger, routes, receivers } = this.#options;
+    if (alarm.test) return toTester(alarm.test.by, receivers.has(alarm.test.by));
+    if (isCall(transition)) return firstOf(routes, alarm);
+    const told = ledger
+      .calls(alarm.occurrence)
       .filter(({ delivery: { receiver, state } }) => receiver !== NOBODY && state !== 'silenced')
       .map(({ delivery: { receiver, route, step } }) => ({ receiver, route, step, why: null }));
+    return [...new Map(told.map((plan) => [plan.receiver, plan])).values()];
   }
 
   #silence({ alarm, transition }: Outgoing, planned: readonly Planned[]): readonly Planned[] {
-    if (transition !== 'raised') return planned;
+    if (!isCall(transition)) return planned;
     const silences = this.#options.ledger.silences(this.#clock.wallMs());
     const silence = silences.find(({ match }) => fits(match, alarm));
     if (!silence) return planned;
@@ -293,7 +294,7 @@ export class Pipeline {
     const isOpen = reason === null;
     const closed = receiver === NOBODY || isGone ? 'failed' : 'silenced';
     const delivery: Omit<Delivery, 'number'> = {
-      id: deliveryId(alarm.occurrence, transition),
+      id: deliveryId(alarm, transition),
       ...{ receiver, route, step, transition, alarm },
       state: isOpen ? 'queued' : closed,
       attempts: 0,
@@ -307,7 +308,7 @@ export class Pipeline {
       why: reason,
     };
     const nowMs = this.#clock.wallMs();
-    const isWatched = isOpen && transition === 'raised';
+    const isWatched = isOpen && isCall(transition);
     const confirmByMs = isWatched ? nowMs + this.#options.confirmWithinMs : null;
     const nextMs = isOpen ? nowMs : null;
     const entry = this.#options.ledger.add({ delivery, isOpen, nextMs, confirmByMs });
@@ -318,7 +319,7 @@ export class Pipeline {
   // The next of the chain, if there is one; only a beginning is passed on.
   #passOn({ route, step, transition, alarm }: Delivery): Entry[] {
     const next = this.#chainOf(route)[step + 1];
-    if (next === undefined || transition !== 'raised') return [];
+    if (next === undefined || !isCall(transition)) return [];
     const plan = { receiver: next, route, step: step + 1, why: null };
     return this.#add(transition, alarm, plan, this.#clock.wallMs());
   }
@@ -349,7 +350,7 @@ export class Pipeline {
           return;
         }
         const state = delivery.state === 'undelivered' ? 'undelivered' : 'accepted';
-        if (delivery.transition === 'cleared') this.#close({ ...accepted, state });
+        if (!isCall(delivery.transition)) this.#close({ ...accepted, state });
         else this.#set(open, { ...accepted, state }, null);
         return;
       }

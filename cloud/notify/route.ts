@@ -1,5 +1,5 @@
 // Who is told of what.
-import type { Alarm } from '../alarms/tables.ts';
+import type { Alarm } from '../alarms/alarm.ts';
 
 /** Every part that is given must fit; an empty match fits all. */
 export interface Match {
@@ -48,4 +48,10 @@ export function firstOf(routes: readonly Route[], alarm: Alarm): Planned[] {
     .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
     .map(({ id, chain }) => ({ receiver: chain[0]!, route: id, step: 0, why: null }));
   return planned.length > 0 ? planned : [{ receiver: NOBODY, route: '', step: 0, why: 'no route' }];
+}
+
+/** A test is told to the one who makes it, where that name is a receiver, and to nobody else. */
+export function toTester(tester: string, isReceiver: boolean): Planned[] {
+  const receiver = isReceiver ? tester : NOBODY;
+  return [{ receiver, route: '', step: 0, why: isReceiver ? null : `test by ${tester}` }];
 }

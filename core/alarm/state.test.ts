@@ -4,7 +4,7 @@ import type { Condition, ConditionEffect, ConditionEvent, Letter, Refusal } from
 import { change, isHidden, letterOf, NORMAL, PLAIN } from './state.ts';
 
 const shelf = { untilMs: 3_600_000, isOneShot: false, by: 'operator', reason: 'works on the line' };
-const removal = { by: 'maintenance', reason: 'WO-17: sensor exchanged' };
+const removal = { untilMs: 7_200_000, workOrder: 'WO-17', by: 'maintenance', reason: 'sensor' };
 const it = (more: Partial<Condition>): Condition => ({ ...NORMAL, occurrence: 'now', ...more });
 
 const at: Record<Letter, Condition> = {

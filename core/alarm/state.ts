@@ -33,6 +33,9 @@ export interface Shelf {
 }
 
 export interface Removal {
+  /** Wall time at which it is over, whether or not somebody said so. */
+  readonly untilMs: number;
+  readonly workOrder: string;
   readonly by: string;
   readonly reason: string;
 }

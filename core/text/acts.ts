@@ -17,6 +17,17 @@ export const actMessages = {
   'act-no-reason': { en: 'a reason is needed', zh: '必须填写原因' },
   'act-no-target': { en: '{target} is no alarm and no rule', zh: '{target} 既不是报警也不是规则' },
   'act-no-device': { en: 'no device {device} with rules', zh: '没有带规则的设备 {device}' },
+  'act-refused-superseded': { en: 'a newer one has come', zh: '已有新的一次报警' },
+  'act-refused-already': { en: 'it is so already', zh: '已处于该状态' },
+  'act-refused-hidden': {
+    en: 'it is shelved, suppressed or out of service',
+    zh: '报警已搁置、被抑制或退出服务',
+  },
+  'act-refused-not-so': { en: 'it is not in that state', zh: '报警不处于该状态' },
+  'act-refused-active': {
+    en: 'the condition still holds: a latched alarm is reset after its return to normal',
+    zh: '条件仍然存在：锁存报警须在恢复正常后复位',
+  },
   'changed-by': {
     en: 'changed by {by} at {at}: it is revision {revision} now, not {given}',
     zh: '已由 {by} 于 {at} 更改：现为第 {revision} 版，而非第 {given} 版',

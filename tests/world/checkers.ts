@@ -25,10 +25,9 @@
 //   told or shown               what was raised is confirmed, or shown as not.
 //   windows never stall         see world.ts: when faults are over, everything drains.
 import { createHash } from 'node:crypto';
+import type { Alarm } from '../../cloud/alarms/alarm.ts';
 import { STRETCH_IDLE_MS } from '../../cloud/alarms/history.ts';
-import type { Alarm } from '../../cloud/alarms/tables.ts';
 import type { DecodedRecord } from '../../cloud/inbox/decoded.ts';
-import { deliveryId } from '../../cloud/notify/notifier.ts';
 import type { Store, StoredGap, StoredReadings } from '../../cloud/store/store.ts';
 import { engineering } from '../../core/point.ts';
 import { SCALES } from './city.ts';
@@ -585,7 +584,7 @@ function hasTrouble(
 /** Confirmed, or shown as not: everything that was raised. */
 function checkTold({ witness, cloud }: World, alarm: Alarm): void {
   const { occurrence, isHistorical, key, rule } = alarm;
-  const deliveries = cloud.parts.ledger.of(deliveryId(occurrence, 'raised'));
+  const deliveries = cloud.parts.ledger.calls(occurrence);
   const name = `${key} ${rule} ${occurrence.slice(0, 8)}`;
   if (isHistorical) {
     if (deliveries.length > 0) witness.problem('history pages nobody', `${name} was delivered`);

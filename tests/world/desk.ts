@@ -1,6 +1,6 @@
 // The people at the end: two receivers that may be away, deaf or slow to confirm, and what they were
 // told. They outlive the cloud, as the newest readings the alarms were given do.
-import type { Alarm } from '../../cloud/alarms/tables.ts';
+import type { Alarm } from '../../cloud/alarms/alarm.ts';
 import type { DecodedRecord, SeriesEntry } from '../../cloud/inbox/decoded.ts';
 import type { Delivery, Notifier, Outcome } from '../../cloud/notify/notifier.ts';
 import { isBad } from '../../core/quality.ts';

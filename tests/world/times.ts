@@ -8,7 +8,7 @@
 //   times are true   a reading that was taken while the clock was unknown has the true time once its
 //                    epoch has learned it; any other has the label its gateway gave it; an alarm
 //                    begins at a time that a label of its gateway can stand for.
-import type { Alarm } from '../../cloud/alarms/tables.ts';
+import type { Alarm } from '../../cloud/alarms/alarm.ts';
 import { excursionAt, isInOldTerms, labelled, wasReadThrough, wasSeenClear } from './checkers.ts';
 import type { PlantPoint } from './plant.ts';
 import { pointKey, told } from './plant.ts';

@@ -1,0 +1,104 @@
+// An alarm as everybody sees it: one occurrence of one rule, and what follows from its fields.
+import type { AlarmLevel } from '../../core/alarm/rule.ts';
+import type { Letter, Removal, Shelf } from '../../core/alarm/state.ts';
+import { letterOf, NORMAL } from '../../core/alarm/state.ts';
+import type { Bilingual } from '../../core/text/text.ts';
+
+export interface Alarm {
+  readonly occurrence: string;
+  /** Rises by one an alarm: the cursor of lists. */
+  readonly number: number;
+  /** Null for an alarm of a gateway itself. */
+  readonly series: number | null;
+  /** `gateway/device/point`, or the gateway. */
+  readonly key: string;
+  readonly area: string;
+  readonly gateway: string;
+  readonly asset: string | null;
+  /** Of the point. */
+  readonly name: Bilingual;
+  readonly unit: string;
+  readonly rule: string;
+  readonly version: number;
+  readonly level: AlarmLevel;
+  readonly title: Bilingual;
+  readonly action: Bilingual | null;
+  readonly limit: number | null;
+  /** The value when it was raised. */
+  readonly value: number | null;
+  /** The first sample beyond; sample time, a label by the gateway's clock. */
+  readonly beganMs: number;
+  /** Began plus the on-delay; sample time. */
+  readonly raisedMs: number;
+  /** When the record that showed it was received. */
+  readonly raisedReceivedMs: number;
+  readonly clearedMs: number | null;
+  readonly clearedReceivedMs: number | null;
+  readonly acknowledgedMs: number | null;
+  readonly acknowledgedBy: string | null;
+  readonly note: string | null;
+  /** It began and ended in what came late, and paged nobody. */
+  readonly isHistorical: boolean;
+  /** The occurrence of the same rule that came after it while nobody had acknowledged this one. */
+  readonly supersededBy: string | null;
+  /** Returned to normal, and shown until it is reset. */
+  readonly latched: boolean;
+  readonly shelf: Shelf | null;
+  /** Why the design of the plant hides it: what it hides under, as `gateway-silent`. */
+  readonly suppressedBy: string | null;
+  readonly removal: Removal | null;
+  /** Raised while its device was tested: told to the tester and to nobody else. */
+  readonly test: TestMode | null;
+  /** Over, and its class asks for no acknowledgement, or it was over when it was shown again. */
+  readonly isSettled: boolean;
+  /** How often somebody was told of it; 0 where it was hidden or history all the while. */
+  readonly annunciations: number;
+  /** Rises by one a change: what `If-Match` is compared with. */
+  readonly revision: number;
+  /** ISA-18.2 letter, derived. */
+  readonly state: Letter;
+}
+
+/** A device that a named person tests. */
+export interface TestMode {
+  readonly by: string;
+  readonly reason: string;
+  readonly untilMs: number;
+}
+
+/** What is false, null or nothing where an older version wrote the document. */
+export const UNMARKED = {
+  latched: false,
+  shelf: null,
+  suppressedBy: null,
+  removal: null,
+  test: null,
+  isSettled: false,
+  annunciations: 0,
+} as const;
+
+/** A new alarm as evaluation makes it: what follows from other fields is put in by `insert`. */
+export type NewAlarm = Omit<Alarm, 'number' | 'state' | 'revision'>;
+
+/** From a row of the table, whichever version wrote it. */
+export function alarmOf(row: Record<string, unknown>): Alarm {
+  const document = JSON.parse(String(row['document'])) as Alarm;
+  if (document.revision !== undefined) return document;
+  const annunciations = document.isHistorical ? 0 : 1;
+  return { ...document, ...UNMARKED, annunciations, revision: 1 };
+}
+
+export function stateOf(alarm: NewAlarm): Letter {
+  const { isHistorical, supersededBy, acknowledgedMs, clearedMs } = alarm;
+  const { latched, shelf, suppressedBy, removal, isSettled } = alarm;
+  const isPast = isHistorical || supersededBy !== null;
+  const acknowledged = isPast || isSettled || acknowledgedMs !== null;
+  const active = clearedMs === null;
+  if (isPast) return letterOf({ ...NORMAL, active, acknowledged });
+  const isSuppressed = suppressedBy !== null;
+  return letterOf({ ...NORMAL, active, acknowledged, latched, shelf, isSuppressed, removal });
+}
+
+export function isOpen(alarm: Alarm): boolean {
+  return alarm.state !== 'A' && !alarm.isHistorical;
+}
