@@ -1,118 +1,17 @@
-import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import type { LimitRule, NoDataRule, RuleProposal } from '../../core/alarm/rule.ts';
+import type { RuleProposal } from '../../core/alarm/rule.ts';
 import { Fault } from '../../core/fault.ts';
-import { GOOD, qualityCode } from '../../core/quality.ts';
 import type { Lane } from '../../core/reading.ts';
-import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 import type { Alarm } from './alarm.ts';
 import { AlarmConsumer } from './consumer.ts';
+import type { RecordParts, Value } from './made-records.ts';
+import { entry, hashOf, high, newInbox, nextRow, noData, record, WALL } from './made-records.ts';
 import type { AlarmEvent } from './occurrences.ts';
 
-const BAD = qualityCode('bad', 'timeout');
 const li = { name: 'li', from: 'desk' };
 const zhang = { name: 'zhang', from: 'desk' };
-const WALL = 1_790_000_000_000;
-const common = { level: 2, title: { en: 'x', zh: 'x' }, action: null } as const;
-
-const high = (changes: Partial<LimitRule> = {}): LimitRule => ({
-  ...common,
-  id: 'high',
-  kind: 'limit',
-  side: 'high',
-  limit: 10,
-  deadband: 2,
-  onDelayMs: 0,
-  offDelayMs: 0,
-  ...changes,
-});
-const noData: NoDataRule = {
-  ...common,
-  id: 'no-data',
-  kind: 'no-data',
-  silentMs: 10_000,
-  onDelayMs: 0,
-  offDelayMs: 0,
-};
-
-function entry(series: number, rules: readonly RuleProposal[]): SeriesEntry {
-  return {
-    series,
-    gateway: 'gw-1',
-    definition: {
-      device: 'd',
-      point: `p${series}`,
-      name: { en: 'Point', zh: '测点' },
-      unit: 'bar',
-      type: 'number',
-      scale: 1,
-      offset: 0,
-      range: null,
-      class: 'life-safety',
-      periodMs: 1000,
-      deadband: 0,
-      asset: `gas/well-${series}`,
-      rules,
-    },
-  };
-}
-
-type Value = number | null;
-interface RecordParts {
-  readonly sequence: number;
-  readonly epoch?: string;
-  readonly lane?: Lane;
-  readonly receivedMs?: number;
-  readonly isState?: boolean;
-  /** [series, monoMs, value] in poll order; null is bad. */
-  readonly readings?: readonly (readonly [number, number, Value])[];
-  readonly covered?: readonly [readonly number[], number, number] | null;
-  readonly manifest?: readonly SeriesEntry[];
-}
-
-const hashOf = (manifest: readonly SeriesEntry[]) =>
-  createHash('sha256').update(JSON.stringify(manifest)).digest('hex').slice(0, 32);
-
-let rows = 0;
-function record(parts: RecordParts): DecodedRecord {
-  const { sequence, epoch = '1-00000000000000aa', lane = 'live', isState = false } = parts;
-  const { readings = [], covered = null, manifest } = parts;
-  const lastMs = covered?.[2] ?? readings.at(-1)?.[1] ?? 0;
-  const receivedMs = parts.receivedMs ?? WALL + lastMs;
-  const place = { row: ++rows, area: 'gas', gateway: 'gw-1', epoch, sequence, lane };
-  return {
-    row: { ...place, receivedMs, bytes: new Uint8Array() },
-    clock: { wallOffsetMs: WALL, state: 'synchronised', errorMs: 10 },
-    isState,
-    readings: {
-      count: readings.length,
-      series: Uint32Array.from(readings, ([series]) => series),
-      monoMs: Float64Array.from(readings, ([, monoMs]) => monoMs),
-      atMs: Float64Array.from(readings, ([, monoMs]) => WALL + monoMs),
-      quality: Uint8Array.from(readings, ([, , value]) => (value === null ? BAD : GOOD)),
-      values: Float64Array.from(readings, ([, , value]) => value ?? Number.NaN),
-      special: new Map(readings.flatMap(([, , value], at) => (value === null ? [[at, null]] : []))),
-    },
-    coverage: covered
-      ? [
-          {
-            series: covered[0],
-            fromMonoMs: covered[1],
-            toMonoMs: covered[2],
-            atMs: WALL + covered[2],
-            taken: 1,
-            unchanged: 0,
-            failed: 0,
-          },
-        ]
-      : [],
-    gaps: [],
-    clockSteps: [],
-    manifest: manifest ? { hash: hashOf(manifest), entries: manifest } : null,
-  };
-}
 
 const databases: DatabaseSync[] = [];
 function memory(): DatabaseSync {
@@ -347,7 +246,7 @@ test('coverage waits for a record that is missing: what it holds decides, not wh
   lost.row satisfies { row: number };
   expect(consumer.apply([start], WALL)).toEqual([]);
   expect(consumer.apply([later], WALL)).toEqual([]); // Beyond since 0 s would be an alarm at 5 s.
-  const resent = { ...lost, row: { ...lost.row, row: ++rows } };
+  const resent = { ...lost, row: { ...lost.row, row: nextRow() } };
   expect(consumer.apply([resent], WALL)).toEqual([]);
   expect(consumer.list({ state: 'all' })).toEqual([]);
 });
@@ -459,7 +358,7 @@ function dump(database: DatabaseSync): string {
 
 const end = WALL + 1_000_000;
 function play(rules: readonly RuleProposal[], world: World, batch: number, reopen: boolean) {
-  rows = 0;
+  newInbox();
   const { database, consumer: first } = open(rules);
   let consumer = first;
   const records = recordsOf(world).map(record);
