@@ -316,6 +316,8 @@ export class History {
     const isRest = live !== null && !(stretch.wasClear[id] && this.#isBefore(watch, last, stretch));
     if (isRest) {
       this.#tables.remove(occurrence);
+      const { nowMs: atMs } = source;
+      this.#occurrences.tell({ kind: 'merged', alarm: historical, by: machine, atMs });
       this.#moveBack(live, { beganMs, raisedMs }, source);
     } else if (cleared) {
       if (!isTaken) this.#occurrences.clear(watch, historical, cleared.atMs + offDelayMs, source);
@@ -392,6 +394,7 @@ export class History {
     const entry = 'alarm-moved-back';
     const { occurrence } = before;
     this.#occurrences.journal(entry, machine, occurrence, brief(before), brief(after), nowMs);
+    this.#occurrences.tell({ kind: 'moved', alarm: after, by: machine, atMs: nowMs });
   }
 
   // An alarm from before the stretch had ended in it.

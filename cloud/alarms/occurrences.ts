@@ -36,6 +36,12 @@ export const alarmEventKinds = [
   'unsuppressed',
   'removed',
   'returned',
+  /** History knows better when it began or ended. */
+  'moved',
+  /**
+   * A historical one that turned out to be the beginning of another, and is no alarm of its own.
+   */
+  'merged',
 ] as const;
 export interface AlarmEvent {
   readonly kind: (typeof alarmEventKinds)[number];
