@@ -14,8 +14,9 @@
 // cloud heard of it. An alarm belongs to an incident when it began no more than a window before the
 // incident's first alarm or after its newest. A gateway whose clock is wrong by more than a window
 // has incidents of its own.
+
+import type { Alarm } from './alarm.ts';
 import { GATEWAY_SILENT_RULE } from './silence.ts';
-import type { Alarm } from './tables.ts';
 
 /** `place`: same place, same time. `silent`: a gateway. `area-silent`: several of one area. */
 export const incidentCauses = ['place', 'silent', 'area-silent'] as const;

@@ -3,8 +3,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import { Statements } from '../statements.ts';
+import type { Alarm } from './alarm.ts';
 import type { Began, IncidentCause } from './grouping.ts';
-import type { Alarm } from './tables.ts';
 
 export const INCIDENT_LIST_MAX = 1_000;
 /** So many rows are dropped at once. */

@@ -2,12 +2,12 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { sampleAlarm } from '../notify/notifier.contract.ts';
+import type { Alarm } from './alarm.ts';
 import { SIBLINGS_MAX, WINDOW_MS } from './grouping.ts';
 import { Incidents, QUIET_MS } from './incidents.ts';
 import type { AlarmEvent } from './occurrences.ts';
 import { machine } from './occurrences.ts';
 import { GATEWAY_SILENT_RULE } from './silence.ts';
-import type { Alarm } from './tables.ts';
 
 const T0 = 1_790_000_000_000;
 const MINUTE = 60_000;

@@ -17,6 +17,7 @@
 // members for MEMBERS_KEPT_MS. A member row is about 120 bytes, a tenth of its alarm's.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
+import type { Alarm } from './alarm.ts';
 import type { Group, IncidentCause } from './grouping.ts';
 import {
   AREA_GATEWAYS_MIN,
@@ -42,7 +43,6 @@ import {
   memberOf,
 } from './incident-tables.ts';
 import type { AlarmEvent, AlarmFollower } from './occurrences.ts';
-import type { Alarm } from './tables.ts';
 
 /** A return within ten minutes is the same incident. */
 export const QUIET_MS = WINDOW_MS;
