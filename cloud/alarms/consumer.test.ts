@@ -107,13 +107,17 @@ test('the journal cannot be changed or shortened', () => {
   expect(() => database.exec(`UPDATE alarm_journal SET who = 'x'`)).toThrow(/append-only/);
 });
 
+const setTo = (limit: number) => ({ kind: 'set', rule: high({ limit }) }) as const;
+
 test('a proposal is adopted until a person decides; afterwards it is shown and never applied', () => {
   const { consumer } = open();
   const propose = (sequence: number, limit: number) =>
     record({ sequence, lane: 'event', manifest: [entry(1, [high({ limit })])] });
   consumer.apply([propose(2, 20)], WALL);
   expect(consumer.rules()).toMatchObject([{ version: 2, author: 'gateway gw-1', proposed: null }]);
-  consumer.decide('gw-1/d/p1', high({ limit: 30 }), li, 'site visit', WALL);
+  const { definition, ...point } = entry(1, []);
+  const trend = { ...point, definition: { ...definition, class: 'trend' } } as const;
+  consumer.decide(trend, 'high', { decision: setTo(30), who: li, reason: 'site visit' }, WALL);
   consumer.apply([propose(3, 40), propose(4, 40)], WALL);
   const [rule] = consumer.rules();
   expect(rule).toMatchObject({ version: 3, author: 'li', rule: { limit: 30 } });

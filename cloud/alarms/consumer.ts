@@ -14,12 +14,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Input, Sample, Track } from '../../core/alarm/evaluate.ts';
 import { isStill, step } from '../../core/alarm/evaluate.ts';
-import type { Rule } from '../../core/alarm/rule.ts';
-import { unreachable } from '../../core/fault.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import { newLine, orderOf } from '../epochs.ts';
-import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
+import type { DecodedReadings, DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
+import { numberOf } from '../inbox/decoded.ts';
 import type { Act } from './acts.ts';
 import { Acts } from './acts.ts';
 import type { Alarm } from './alarm.ts';
@@ -33,7 +32,8 @@ import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts'
 import { Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
 import { arrive, believable, newGateway, sampledAhead } from './order.ts';
-import { Rules } from './rules.ts';
+import type { RuleAct } from './rules.ts';
+import { RULE_APPROVAL, Rules } from './rules.ts';
 import { conditionOf, Silence, SilentGateways } from './silence.ts';
 import type { AlarmFilter, RuleRow } from './tables.ts';
 import { AlarmTables } from './tables.ts';
@@ -77,6 +77,9 @@ export class AlarmConsumer {
     );
     this.approvals.handlers.set('shelve', (approval, approver, nowMs) =>
       this.#acts.approved(approval, approver, nowMs),
+    );
+    this.approvals.handlers.set(RULE_APPROVAL, (approval, approver, nowMs) =>
+      this.#rules.approved(approval, approver, nowMs),
     );
     this.#load();
   }
@@ -177,11 +180,19 @@ export class AlarmConsumer {
     return this.#acts;
   }
 
-  /** A person's rule for a series that a gateway has announced; in force from now on. */
-  decide(key: string, rule: Rule, who: Actor, reason: string, nowMs: number): AlarmEvent[] {
-    return this.#transact(() => {
-      this.#rules.decide(key, rule, who, reason, { isLive: true, receivedMs: nowMs, nowMs });
+  /** What `Rules.decide` says: in force from now on, or waiting for a second person. */
+  decide(entry: SeriesEntry, id: string, act: RuleAct, nowMs: number): Outcome {
+    let approval: Approval | null = null;
+    const source: Source = { isLive: true, receivedMs: nowMs, nowMs };
+    const events = this.#transact(() => {
+      approval = this.#rules.decide(entry, id, act, source, this.approvals);
     });
+    return { events, approval };
+  }
+
+  /** The rules of a series as they are now. */
+  get ruling(): Pick<Rules, 'row' | 'meant'> {
+    return this.#rules;
   }
 
   get(occurrence: string): Alarm | null {
@@ -226,6 +237,7 @@ export class AlarmConsumer {
       const gateway = this.#gateways.get(name);
       return gateway?.epoch ? { epoch: gateway.epoch, offsetMs: gateway.offsetMs } : null;
     };
+    this.#rules.areaOf = (name) => this.#gateways.get(name)?.area ?? '';
     this.#touched.clear();
     this.#gateways = new Map(
       this.tables
@@ -481,18 +493,5 @@ export class AlarmConsumer {
     const monoMs = this.#marks.sample[series]!;
     if (epoch === null || monoMs === NOTHING) return null;
     return heldAt(this.#marks.track(series, epoch), epoch, monoMs, monoMs + offsetMs);
-  }
-}
-
-function numberOf(special: bigint | string | null | undefined): number {
-  switch (typeof special) {
-    case 'bigint':
-      return Number(special);
-    case 'string':
-    case 'object':
-    case 'undefined':
-      return Number.NaN;
-    default:
-      return unreachable(special);
   }
 }

@@ -1,12 +1,22 @@
 // Profiles and gateway files propose rules in the dictionary; this registry decides. A proposal is
 // adopted under the gateway's name while nobody else has touched the rule; once a person has, a
 // proposal that differs is kept beside it, shown, and never applied. Every decision is a version
-// with author and reason, and in the journal.
-import { rejudge } from '../../core/alarm/evaluate.ts';
+// with author and reason (rule-versions.ts), and in the journal.
+//
+// A person sets a rule, accepts what a gateway proposes, goes back to an earlier version, or
+// retires it. On a point of class life-safety none of these moves a limit that is in force (when
+// it is raised and cleared, after which delays, how urgent, whether at all) without a second
+// person: it waits (approvals.ts) until another principal has said yes. A new rule, and other
+// texts, need one person.
+import { NO_VERDICT, rejudge } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
-import { Fault } from '../../core/fault.ts';
+import { isSameLimit, isSameRule } from '../../core/alarm/rule-form.ts';
+import { Fault, unreachable } from '../../core/fault.ts';
+import { pointId } from '../../core/point.ts';
+import { bilingual } from '../../core/text/text.ts';
 import { orderOf } from '../epochs.ts';
 import type { Dictionary, SeriesEntry } from '../inbox/decoded.ts';
+import type { Approval, Approvals } from './approvals.ts';
 import type { Marks } from './marks.ts';
 import type { Actor, Occurrences, Source } from './occurrences.ts';
 import type { Gateway } from './order.ts';
@@ -15,6 +25,33 @@ import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
 /** Dictionaries remembered as seen; beyond it they are looked through again. */
 const ADDED_MAX = 10_000;
+
+/** What a person decides about a rule. */
+export type RuleDecision =
+  | { readonly kind: 'set'; readonly rule: Rule }
+  /** What its gateway proposes and differs from what is in force. */
+  | { readonly kind: 'accept' }
+  | { readonly kind: 'revert'; readonly version: number }
+  | { readonly kind: 'retire' };
+
+export interface RuleAct {
+  readonly decision: RuleDecision;
+  readonly who: Actor;
+  readonly reason: string;
+}
+
+/** Of a decision that waits for a second person. */
+interface Wish {
+  readonly entry: SeriesEntry;
+  readonly id: string;
+  readonly rule: Rule;
+  readonly retired: boolean;
+  /** What it was decided on. */
+  readonly version: number;
+}
+
+/** The kind of its approvals. */
+export const RULE_APPROVAL = 'rule';
 
 export class Rules {
   readonly #tables: AlarmTables;
@@ -86,18 +123,96 @@ export class Rules {
     return definition !== undefined && isInTerms(row, definition);
   }
 
-  /** A person's decision: puts a rule in force, from now on. */
-  decide(key: string, rule: Rule, who: Actor, reason: string, source: Source): RuleRow {
-    const watched = this.#series.byKey.get(key);
-    if (!watched) throw new Fault('alarm_rule_unknown', 'never', key);
-    return this.#put(watched, rule, who, reason, source);
+  /**
+   * A person's decision about one rule, in force from now on; null then, else what waits for a
+   * second person. The rule itself was checked. Throws a Fault: `rule_unknown`,
+   * `rule_no_proposal`, `rule_version_unknown`, `rule_unchanged`.
+   */
+  decide(
+    entry: SeriesEntry,
+    id: string,
+    { decision, who, reason }: RuleAct,
+    source: Source,
+    approvals: Approvals,
+  ): Approval | null {
+    const before = this.row(entry.series, id);
+    const { rule, retired } = this.meant(entry.series, id, decision);
+    if (before && before.retired === retired && isSameRule(before.rule, rule)) {
+      throw new Fault('rule_unchanged', 'never', `${keyOf(entry)}/${id}`);
+    }
+    if (needsSecond(entry, before, rule, retired)) {
+      const wish: Wish = { entry, id, rule, retired, version: before?.version ?? 0 };
+      const what = `${keyOf(entry)}/${id}`;
+      return approvals.ask(RULE_APPROVAL, what, wish, who, reason, source.nowMs);
+    }
+    this.#decided(entry, { rule, retired }, { who, approver: null, reason }, source);
+    return null;
+  }
+
+  /** A second person said yes. Throws Fault `rule_changed` where somebody was faster. */
+  approved({ document, by, reason }: Approval, approver: Actor, nowMs: number): void {
+    const { entry, id, rule, retired, version } = document as Wish;
+    const before = this.row(entry.series, id);
+    if ((before?.version ?? 0) !== version) {
+      const values = { by: before?.author ?? '', version: before?.version ?? 0 };
+      throw new Fault('rule_changed', 'never', bilingual('rule-changed-by', values));
+    }
+    const decider = { who: { ...approver, name: by }, approver: approver.name, reason };
+    const source: Source = { isLive: true, receivedMs: nowMs, nowMs };
+    this.#decided(entry, { rule, retired }, decider, source);
+  }
+
+  /** The rule that a decision would put in force, or out of it. */
+  meant(
+    series: number,
+    id: string,
+    decision: RuleDecision,
+  ): { readonly rule: Rule; readonly retired: boolean } {
+    if (decision.kind === 'set') return { rule: decision.rule, retired: false };
+    const before = this.row(series, id);
+    if (!before) throw new Fault('rule_unknown', 'never', id);
+    switch (decision.kind) {
+      case 'accept':
+        if (before.proposed) return { rule: before.proposed, retired: false };
+        throw new Fault('rule_no_proposal', 'never', id);
+      case 'revert': {
+        const version = this.#tables.ruleVersions.versionAt(series, id, decision.version);
+        if (version) return { rule: version.rule, retired: version.retired };
+        throw new Fault('rule_version_unknown', 'never', `${id} ${decision.version}`);
+      }
+      case 'retire':
+        return { rule: before.rule, retired: true };
+      default:
+        return unreachable(decision);
+    }
+  }
+
+  /** As it is now, in force or retired; null where there never was one. */
+  row(series: number, id: string): RuleRow | null {
+    const watch = this.#series.bySeries[series]?.watches.find(
+      ({ subject }) => subject.rule.id === id,
+    );
+    return watch?.row ?? this.#series.retired.get(`${series}/${id}`) ?? null;
+  }
+
+  #decided(
+    { series, gateway, definition }: SeriesEntry,
+    { rule, retired }: { readonly rule: Rule; readonly retired: boolean },
+    decider: Decider,
+    source: Source,
+  ): void {
+    const row = rowOf(series, { gateway, area: this.areaOf(gateway) }, definition);
+    const known = this.#series.bySeries[series];
+    if (!known) this.#tables.putSeries(row);
+    const watched = known ?? this.#series.addSeries(row);
+    const watch = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
+    if (!retired) this.#put(watched, rule, decider, source);
+    else if (watch) this.#retire(watch, decider, source);
   }
 
   #describe(gateway: Gateway, { series, definition }: SeriesEntry, source: Source): Watched {
-    const { device, point, name, unit, scale, offset, periodMs, asset } = definition;
     const known = this.#series.bySeries[series];
-    const whose = { series, area: gateway.area, gateway: gateway.gateway, device, point };
-    const row: SeriesRow = { ...whose, name, unit, scale, offset, periodMs, asset };
+    const row = rowOf(series, gateway, definition);
     if (known && JSON.stringify(known.row) === JSON.stringify(row)) return known;
     if (known && !isInTerms(known.row, definition)) {
       this.onTerms(known, source);
@@ -114,13 +229,13 @@ export class Rules {
     proposals: readonly Rule[],
     source: Source,
   ): void {
-    const author = gatewayActor(gateway.gateway);
+    const decider = proposedBy(gateway.gateway);
     for (const rule of proposals) {
       const watch = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
       const before = watch?.row ?? this.#series.retired.get(`${watched.row.series}/${rule.id}`);
-      const isSame = before !== undefined && JSON.stringify(before.rule) === JSON.stringify(rule);
+      const isSame = before !== undefined && isSameRule(before.rule, rule);
       if (before && !isGateway(before.author)) this.#propose(watched, watch, before, rule, source);
-      else if (!watch || !isSame) this.#put(watched, rule, author, 'proposed', source);
+      else if (!watch || !isSame) this.#put(watched, rule, decider, source);
     }
     this.#withdrawn(gateway, watched, proposals, source);
   }
@@ -129,15 +244,26 @@ export class Rules {
   #withdrawn(gateway: Gateway, watched: Watched, proposals: readonly Rule[], source: Source): void {
     for (const watch of [...watched.watches]) {
       const { rule } = watch.subject;
-      if (!isGateway(watch.row.author) || proposals.some(({ id }) => id === rule.id)) continue;
-      this.#occurrences.withdraw(watch, source);
-      this.#series.keep(watch);
-      const after: RuleRow = { ...watch.row, retired: true };
-      this.#tables.putRule(after);
-      this.#journal('rule-retired', gatewayActor(gateway.gateway), watched, rule, null, source);
-      watch.row = after;
-      this.#series.removeWatch(watch);
+      if (proposals.some(({ id }) => id === rule.id)) continue;
+      if (!isGateway(watch.row.author)) {
+        this.#propose(watched, watch, watch.row, null, source);
+        continue;
+      }
+      this.#retire(watch, proposedBy(gateway.gateway), source);
     }
+  }
+
+  #retire(watch: Watch, decider: Decider, source: Source): void {
+    const { who, reason } = decider;
+    const { watched, row: before } = watch;
+    this.#occurrences.withdraw(watch, source);
+    this.#series.keep(watch);
+    const version = before.version + 1;
+    const after: RuleRow = { ...before, version, author: who.name, reason, retired: true };
+    this.#keep(after, decider, source);
+    this.#journal('rule-retired', decider, watched, before.rule, null, source);
+    watch.row = after;
+    this.#series.removeWatch(watch);
   }
 
   // A person's decision stands. The same proposal twice is one entry in the journal.
@@ -145,34 +271,48 @@ export class Rules {
     watched: Watched,
     watch: Watch | undefined,
     before: RuleRow,
-    rule: Rule,
+    rule: Rule | null,
     source: Source,
   ): void {
-    const differs = JSON.stringify(before.rule) !== JSON.stringify(rule);
-    const proposed = differs ? rule : null;
-    if (JSON.stringify(before.proposed) === JSON.stringify(proposed)) return;
+    const { id } = before.rule;
+    const proposed = isSameRule(before.rule, rule) ? null : rule;
+    if (isSameRule(before.proposed, proposed)) return;
     const after: RuleRow = { ...before, proposed };
     this.#tables.putRule(after);
     if (watch) watch.row = after;
-    const author = gatewayActor(watched.row.gateway);
-    this.#journal('rule-proposed', author, watched, before.proposed, proposed, source, rule.id);
+    if (!watch) this.#series.retired.set(`${before.series}/${id}`, after);
+    const decider = proposedBy(watched.row.gateway);
+    this.#journal('rule-proposed', decider, watched, before.proposed, proposed, source, id);
   }
 
-  #put(watched: Watched, rule: Rule, who: Actor, reason: string, source: Source): RuleRow {
+  #put(watched: Watched, rule: Rule, decider: Decider, source: Source): void {
     const { series } = watched.row;
     const known = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
     const before = known?.row ?? this.#series.retired.get(`${series}/${rule.id}`);
     const version = (before?.version ?? 0) + 1;
-    const author = who.name;
-    const row: RuleRow = { series, rule, version, author, reason, proposed: null, retired: false };
-    this.#tables.putRule(row);
+    const { who, reason } = decider;
+    const decided = { version, author: who.name, reason, retired: false };
+    const proposed = isGateway(who.name) ? null : stillProposed(before, rule);
+    const row: RuleRow = { series, rule, ...decided, proposed };
+    this.#keep(row, decider, source);
     this.#series.retired.delete(`${series}/${rule.id}`);
-    this.#journal('rule-in-force', who, watched, before?.rule ?? null, rule, source);
+    this.#journal('rule-in-force', decider, watched, before?.rule ?? null, rule, source);
     const watch = known ?? this.#series.addWatch(watched, row);
+    if (known && known.subject.rule.kind !== rule.kind) {
+      // What was kept for a rule of another kind says nothing to this one.
+      this.#occurrences.withdraw(known, source);
+      known.verdict = NO_VERDICT;
+    }
     watch.row = row;
     watch.subject = { ...watch.subject, rule };
     this.rejudge(watch, source);
-    return row;
+  }
+
+  #keep(row: RuleRow, { approver }: Decider, { nowMs }: Source): void {
+    const { series, rule, version, author, reason, retired } = row;
+    this.#tables.putRule(row);
+    const decided = { author, approver, reason, decidedMs: nowMs, retired };
+    this.#tables.ruleVersions.add({ series, rule, version, ...decided });
   }
 
   /**
@@ -196,12 +336,15 @@ export class Rules {
   epochOf: (gateway: string) => { readonly epoch: string; readonly offsetMs: number } | null = () =>
     null;
 
+  /** Set by the consumer: the area of a gateway. */
+  areaOf: (gateway: string) => string = () => '';
+
   /** Set by the consumer: a series is about to speak in other terms; rules are still the old. */
   onTerms: (watched: Watched, source: Source) => void = () => {};
 
   #journal(
     kind: string,
-    who: Actor,
+    { who }: Decider,
     watched: Watched,
     before: Rule | null,
     after: Rule | null,
@@ -216,8 +359,47 @@ function isInTerms(row: SeriesRow, { unit, scale, offset }: SeriesEntry['definit
   return row.unit === unit && row.scale === scale && row.offset === offset;
 }
 
-function gatewayActor(gateway: string): Actor {
-  return { name: `gateway ${gateway}`, from: `gateway ${gateway}` };
+/** Who puts a rule in force, and why. */
+interface Decider {
+  readonly who: Actor;
+  readonly approver: string | null;
+  readonly reason: string;
+}
+
+function proposedBy(gateway: string): Decider {
+  const who = { name: `gateway ${gateway}`, from: gateway };
+  return { who, approver: null, reason: 'proposed' };
+}
+
+/** What a gateway proposes stays beside a person's decision as long as it differs. */
+function stillProposed(before: RuleRow | undefined, rule: Rule): Rule | null {
+  const { proposed = null, author = '' } = before ?? {};
+  const standing = before && isGateway(author) ? before.rule : proposed;
+  return standing && !isSameRule(standing, rule) ? standing : null;
+}
+
+function keyOf({ gateway, definition: { device, point } }: SeriesEntry): string {
+  return pointId(gateway, device, point);
+}
+
+function rowOf(
+  series: number,
+  { gateway, area }: Pick<Gateway, 'gateway' | 'area'>,
+  { device, point, name, unit, scale, offset, periodMs, asset, ...rest }: SeriesEntry['definition'],
+): SeriesRow {
+  const terms = { unit, scale, offset, periodMs, asset, class: rest.class };
+  return { series, area, gateway, device, point, name, ...terms };
+}
+
+/** On a life-safety point: whether anything but its texts differs from what is in force. */
+function needsSecond(
+  { definition }: SeriesEntry,
+  before: RuleRow | null,
+  rule: Rule,
+  retired: boolean,
+): boolean {
+  if (definition.class !== 'life-safety' || !before || before.retired) return false;
+  return retired || !isSameLimit(before.rule, rule);
 }
 
 function isGateway(author: string): boolean {

@@ -10,12 +10,14 @@ import type { Rule } from '../../core/alarm/rule.ts';
 import type { Condition } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import { Fault } from '../../core/fault.ts';
+import type { PointClass } from '../../core/reading.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import { Statements } from '../statements.ts';
 import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
 import { alarmOf, isOpen, stateOf } from './alarm.ts';
 import { type Journal, openJournal } from './journal.ts';
+import { RuleVersions } from './rule-versions.ts';
 
 export const ALARM_FORMAT = 1;
 
@@ -43,6 +45,7 @@ export interface SeriesRow {
   readonly offset: number;
   readonly periodMs: number;
   readonly asset: string | null;
+  readonly class: PointClass;
 }
 
 export interface RuleState {
@@ -113,11 +116,13 @@ export class AlarmTables {
   readonly journal: Journal;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  readonly ruleVersions: RuleVersions;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = new Statements(database);
     database.exec(SCHEMA);
+    this.ruleVersions = new RuleVersions(database);
     this.journal = openJournal(database);
     this.#statements.run(
       `INSERT OR IGNORE INTO alarm_meta VALUES ('format', ?), ('cursor', 0)`,

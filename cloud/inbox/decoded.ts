@@ -1,5 +1,6 @@
 // A record of the inbox, decoded once for a consumer: aliases resolved to series by the record's
 // own manifest, values scaled by it, times in both clocks. What the store and the alarms work on.
+import { unreachable } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { GapCause, Lane } from '../../core/reading.ts';
@@ -101,4 +102,18 @@ export interface DecodedRecord {
 export interface Dictionary {
   readonly hash: Hash;
   readonly entries: readonly SeriesEntry[];
+}
+
+/** NaN for text and for no value. */
+export function numberOf(special: bigint | string | null | undefined): number {
+  switch (typeof special) {
+    case 'bigint':
+      return Number(special);
+    case 'string':
+    case 'object':
+    case 'undefined':
+      return Number.NaN;
+    default:
+      return unreachable(special);
+  }
 }

@@ -11,7 +11,7 @@ import type { Bilingual, MessageArguments, MessageKey } from '../text/text.ts';
 import { bilingual, fillBilingual } from '../text/text.ts';
 import type { LimitSide, StatisticRule } from './rule.ts';
 import { BASELINE_HOURS } from './rule.ts';
-import type { AnyRule, LimitedRule, RulePoint } from './rule-form.ts';
+import type { LimitedRule, Rule, RulePoint } from './rule-form.ts';
 import { isHighSide, isLimited } from './rule-form.ts';
 
 export interface RuleFinding {
@@ -53,7 +53,7 @@ class Findings {
 }
 
 /** What is wrong with one rule on its point. */
-export function checkRule(rule: AnyRule, place: RulePlace): readonly RuleFinding[] {
+export function checkRule(rule: Rule, place: RulePlace): readonly RuleFinding[] {
   const found = new Findings();
   checkDelays(rule, found);
   checkKind(rule, place.point, found);
@@ -66,7 +66,7 @@ export function checkRule(rule: AnyRule, place: RulePlace): readonly RuleFinding
   return found.list;
 }
 
-function checkDelays(rule: AnyRule, found: Findings): void {
+function checkDelays(rule: Rule, found: Findings): void {
   const delays = { delay: rule.onDelayMs, off_delay: rule.offDelayMs };
   for (const [field, ms] of Object.entries(delays)) {
     if (ms <= DELAY_MS_MAX) continue;
@@ -75,7 +75,7 @@ function checkDelays(rule: AnyRule, found: Findings): void {
   }
 }
 
-function checkKind(rule: AnyRule, { type }: RulePoint, found: Findings): void {
+function checkKind(rule: Rule, { type }: RulePoint, found: Findings): void {
   const { kind } = rule;
   const isNumber = type === 'number' || type === 'integer';
   const isFit = isLimited(rule) ? isNumber : kind === 'no-data' || type !== 'text';
@@ -84,7 +84,7 @@ function checkKind(rule: AnyRule, { type }: RulePoint, found: Findings): void {
 }
 
 /** The windows of a rule in the words of the form; each at least so many periods long. */
-function windowsOf(rule: AnyRule): readonly { field: string; ms: number; polls: number }[] {
+function windowsOf(rule: Rule): readonly { field: string; ms: number; polls: number }[] {
   switch (rule.kind) {
     case 'rate':
       return [{ field: 'over', ms: rule.overMs, polls: 1 }];
@@ -106,7 +106,7 @@ function windowsOf(rule: AnyRule): readonly { field: string; ms: number; polls: 
   }
 }
 
-function checkTimes(rule: AnyRule, { periodMs }: RulePoint, found: Findings): void {
+function checkTimes(rule: Rule, { periodMs }: RulePoint, found: Findings): void {
   for (const { field, ms, polls } of windowsOf(rule)) {
     if (ms >= polls * periodMs && ms > 0) continue;
     const values = { field, found: durationText(ms), polls, period: durationText(periodMs) };
@@ -287,7 +287,7 @@ export interface NeighbourFinding extends RuleFinding {
 }
 
 /** Of one point: rules that contradict each other. Each is said of the later of the two. */
-export function checkNeighbours(rules: readonly AnyRule[]): readonly NeighbourFinding[] {
+export function checkNeighbours(rules: readonly Rule[]): readonly NeighbourFinding[] {
   return rules.flatMap((rule, at) => {
     const found = new Findings();
     for (const before of rules.slice(0, at)) {

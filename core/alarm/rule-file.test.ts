@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { renderFinding } from '../problems.ts';
 import type { KnownPoint, KnownRules } from './rule-file.ts';
 import { readRuleFile, ruleFileJsonSchema } from './rule-file.ts';
-import type { AnyRule, RuleSource } from './rule-form.ts';
+import type { Rule, RuleSource } from './rule-form.ts';
 import { isSameRule, ruleOf, sourceOf } from './rule-form.ts';
 
 function point(key: string, more: Partial<KnownPoint> = {}): KnownPoint {
@@ -209,7 +209,7 @@ const sources: Readonly<Record<RuleSource['kind'], RuleSource>> = {
 test.each(Object.values(sources))('a $kind rule says in a file what it says as data', (source) => {
   const rule = ruleOf({ id: 'own', ...source }, points[0]!);
   expect(sourceOf(rule)).toEqual({ id: 'own', ...source });
-  const back: AnyRule = ruleOf(sourceOf(rule), points[0]!);
+  const back: Rule = ruleOf(sourceOf(rule), points[0]!);
   expect(isSameRule(back, rule)).toBe(true);
   expect(isSameRule(rule, { ...rule, level: 3 })).toBe(false);
 });

@@ -13,7 +13,7 @@ import type { MessageKey } from '../text/text.ts';
 import { bilingual } from '../text/text.ts';
 import type { RuleFinding } from './check.ts';
 import { checkNeighbours, checkRule, findingText } from './check.ts';
-import type { AnyRule, NamedRuleSource, RulePoint } from './rule-form.ts';
+import type { NamedRuleSource, Rule, RulePoint } from './rule-form.ts';
 import { ruleFileOptions, ruleOf } from './rule-form.ts';
 
 /** As many points as a rule file may speak of one by one; a glob speaks of more. */
@@ -39,13 +39,13 @@ export interface KnownPoint extends RulePoint {
 export interface KnownRules {
   readonly points: readonly KnownPoint[];
   /** The rules in force on `gateway/device/point`. */
-  readonly inForce: (key: string) => readonly AnyRule[];
+  readonly inForce: (key: string) => readonly Rule[];
 }
 
 export interface RuleOfPoint {
   /** `gateway/device/point`. */
   readonly key: string;
-  readonly rule: AnyRule;
+  readonly rule: Rule;
 }
 
 export interface RuleFile {

@@ -27,7 +27,7 @@ import type {
 import { BASELINE_HOURS, limitSides, RULE_STATES_MAX, statistics } from './rule.ts';
 
 /** A rule of any kind. */
-export type AnyRule =
+export type Rule =
   | LimitRule
   | RateRule
   | StatisticRule
@@ -222,9 +222,9 @@ export type RulePoint = Pick<
 >;
 
 type LimitedSource = Extract<RuleSource, { readonly side: LimitSide }>;
-export type LimitedRule = Extract<AnyRule, { readonly side: LimitSide }>;
+export type LimitedRule = Extract<Rule, { readonly side: LimitSide }>;
 
-export function isLimited(rule: AnyRule): rule is LimitedRule {
+export function isLimited(rule: Rule): rule is LimitedRule {
   return 'side' in rule;
 }
 
@@ -260,7 +260,7 @@ export function ruleTitle(source: RuleSource, point: Bilingual): Bilingual {
 }
 
 /** What is left out comes from what is customary, and the rule says so in `defaults`. */
-export function ruleOf(source: NamedRuleSource, point: RulePoint): AnyRule {
+export function ruleOf(source: NamedRuleSource, point: RulePoint): Rule {
   const defaults: Defaulted[] = [];
   const custom = customOf(source.kind, point.unit);
   const parts: { deadband?: number } = {};
@@ -321,10 +321,10 @@ function deadbandOf(
   return { deadband: rounded(deadband * span), isDefault: true };
 }
 
-type Conditions<Rules> = Rules extends AnyRule ? Omit<Rules, keyof RuleBase> : never;
-type RuleBase = Pick<AnyRule, 'id' | 'level' | 'onDelayMs' | 'offDelayMs' | 'title' | 'action'>;
+type Conditions<Rules> = Rules extends Rule ? Omit<Rules, keyof RuleBase> : never;
+type RuleBase = Pick<Rule, 'id' | 'level' | 'onDelayMs' | 'offDelayMs' | 'title' | 'action'>;
 
-function conditionOf(source: RuleSource, point: RulePoint, deadband: number): Conditions<AnyRule> {
+function conditionOf(source: RuleSource, point: RulePoint, deadband: number): Conditions<Rule> {
   const limit = 'side' in source ? { side: source.side, limit: source.raise, deadband } : null;
   switch (source.kind) {
     case 'limit':
@@ -366,7 +366,7 @@ function conditionOf(source: RuleSource, point: RulePoint, deadband: number): Co
 }
 
 /** What a file would say to give this rule; what is a default is left out. */
-export function sourceOf(rule: AnyRule): NamedRuleSource {
+export function sourceOf(rule: Rule): NamedRuleSource {
   const defaults = rule.defaults ?? [];
   const { id, level, title, action, cause, consequence, timeAvailableMs, basis } = rule;
   const sheet = {
@@ -396,7 +396,7 @@ export function sourceOf(rule: AnyRule): NamedRuleSource {
   return { id, ...limitedSource(rule), ...limit, ...common } as NamedRuleSource;
 }
 
-function plainSource(rule: Exclude<AnyRule, LimitedRule>) {
+function plainSource(rule: Exclude<Rule, LimitedRule>) {
   switch (rule.kind) {
     case 'frozen':
       return { kind: rule.kind, band: rule.band, for: durationText(rule.forMs) };
@@ -440,8 +440,17 @@ function limitedSource(rule: LimitedRule) {
 }
 
 /** Whether two rules say the same, whatever the order in which they say it. */
-export function isSameRule(one: AnyRule | null, other: AnyRule | null): boolean {
+export function isSameRule(one: Rule | null, other: Rule | null): boolean {
   return JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
+}
+
+const texts = ['title', 'action', 'cause', 'consequence', 'timeAvailableMs', 'basis', 'defaults'];
+
+/** Whether two rules raise and clear alike: whatever they say beside it to people. */
+export function isSameLimit(one: Rule, other: Rule): boolean {
+  const bare = (rule: Rule) =>
+    Object.entries(sorted(rule) as object).filter(([name]) => !texts.includes(name));
+  return JSON.stringify(bare(one)) === JSON.stringify(bare(other));
 }
 
 function sorted(value: unknown): unknown {

@@ -135,6 +135,11 @@ export const ruleMessages = {
     zh: '{found} 不是时差；请加引号写 +08:00 这样的形式',
   },
 
+  'rule-changed-by': {
+    en: 'it is version {version} now, by {by}',
+    zh: '现为第 {version} 版，由 {by} 更改',
+  },
+
   // Titles of alarms that nobody named.
   'rule-title-rate': { en: '{point} changes too fast', zh: '{point}变化过快' },
   'rule-title-statistic': { en: '{point}: statistic beyond its limit', zh: '{point}统计值超限' },
@@ -146,4 +151,65 @@ export const ruleMessages = {
   'rule-title-cusum': { en: '{point} has shifted', zh: '{point}出现持续偏移' },
 } as const satisfies Record<string, Bilingual>;
 
-export const ruleFaults = {} as const satisfies Record<string, FaultText>;
+export const ruleFaults = {
+  rule_unknown: {
+    en: {
+      what: 'The point has no rule of this id.',
+      cause: 'The id was mistyped, or the rule was never proposed nor decided.',
+      action: 'List the rules of the point and take the id from there.',
+    },
+    zh: {
+      what: '该测点没有这个编号的规则。',
+      cause: '编号输入有误，或该规则从未被提出或决定。',
+      action: '请从该测点的规则列表中取得编号。',
+    },
+  },
+  rule_no_proposal: {
+    en: {
+      what: 'The gateway proposes nothing else for this rule.',
+      cause: 'What it proposes is in force already, or it has changed its mind.',
+      action: 'Look at the rule again; set it by hand where it should be different.',
+    },
+    zh: {
+      what: '网关没有对该规则提出不同的建议。',
+      cause: '其建议已经生效，或网关已改变建议。',
+      action: '请重新查看该规则；如需不同，请手工设置。',
+    },
+  },
+  rule_version_unknown: {
+    en: {
+      what: 'The rule has no such version.',
+      cause: 'The number was mistyped.',
+      action: 'Read the history of the rule and take the version from there.',
+    },
+    zh: {
+      what: '该规则没有这个版本。',
+      cause: '版本号输入有误。',
+      action: '请查看规则的历史并从中取得版本号。',
+    },
+  },
+  rule_unchanged: {
+    en: {
+      what: 'The rule says this already.',
+      cause: 'It was decided before, perhaps by somebody else at the same time.',
+      action: 'Nothing: look at the rule to see who decided it.',
+    },
+    zh: {
+      what: '该规则已经如此。',
+      cause: '此前已作出相同决定，也许是他人同时操作。',
+      action: '无需处理；可查看规则了解由谁决定。',
+    },
+  },
+  rule_changed: {
+    en: {
+      what: 'The rule has changed since the change that waits was asked for.',
+      cause: 'Somebody else decided about the same rule in between.',
+      action: 'Look at the rule as it is now; withdraw what waits and ask again where needed.',
+    },
+    zh: {
+      what: '在提出更改之后，该规则已被改变。',
+      cause: '期间他人对同一规则作出了决定。',
+      action: '请查看规则现状；撤回等待中的更改，必要时重新提出。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;
