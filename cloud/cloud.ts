@@ -15,8 +15,9 @@ import { foreign } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { AlarmConsumer } from './alarms/consumer.ts';
-import { alarmRoutes } from './api/alarm-routes.ts';
+import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
+import { journalRoutes } from './api/journal-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { openApi } from './api/server.ts';
 import { EventStream } from './api/stream.ts';
@@ -33,6 +34,7 @@ import { logNotifier } from './notify/log.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { Pipeline } from './notify/pipeline.ts';
 import { WEBHOOK_TIMEOUT_MS, webhook } from './notify/webhook.ts';
+import { headsFor } from './registry/journal-heads.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from './registry/registry.ts';
 import type { StoreThread } from './store/thread.ts';
 import { openStore } from './store/thread.ts';
@@ -73,8 +75,11 @@ export async function runCloud(
   const ground: Ground = { clock, random, log, metrics, config };
   // What is open is closed again when a later part does not open: no thread is left behind.
   await using opened = new AsyncDisposableStack();
-  const registry = new Registry(random, `${config.folder}/registry`);
+  const registryFolder = `${config.folder}/registry`;
+  const registry = new Registry(random, registryFolder);
   opened.defer(() => registry.close());
+  noteHead(ground, registry, 'now');
+  opened.defer(() => noteHead(ground, registry, 'now'));
   const alarms = new AlarmConsumer(registry.database);
   const { broker, ingest } = await openIntake(ground, registry, alarms.cursor);
   opened.defer(() => broker?.close());
@@ -115,7 +120,12 @@ export async function runCloud(
   const routes = [
     ...dataRoutes(clock, { registry, current, series, store, presence, health, onCredentials }),
     ...alarmRoutes(clock, { alarms, notify, onEvents }),
-    ...deadLetterRoutes(reader),
+    ...deadLetterRoutes(clock, reader, registry.journal),
+    ...journalRoutes(clock, {
+      journal: registry.journal,
+      heads: (newest) => headsFor(registryFolder, newest),
+      seeAlarm: alarmFinder(alarms),
+    }),
   ];
   const serve = { host, port, hostNames, version, registry, stream, routes };
   const api = await openApi(clock, log, metrics, serve);
@@ -212,6 +222,25 @@ function openNotify(ground: Ground, alarms: AlarmConsumer, registry: Registry): 
   });
 }
 
+// The newest entry of the journal, beside it and in the log. A disk without room is asked again a
+// minute later: nothing hangs on it but how much can be cut off unseen.
+function noteHead({ clock, log }: Ground, registry: Registry, when: 'now' | 'due'): void {
+  const { journal, heads } = registry;
+  const head = journal.head();
+  if (head === null) return;
+  try {
+    const [nowMs, monoMs] = [clock.wallMs(), clock.monoMs()];
+    const isNoted = when === 'now' ? heads.note(head, nowMs) : heads.tick(head, nowMs, monoMs);
+    if (isNoted) log.info('journal_head', { ...head });
+  } catch (error) {
+    if (!isDisk(error)) throw error;
+    log.warn('journal_head_failed', { why: foreign(String(error)) });
+  }
+}
+
+const isDisk = (error: unknown) =>
+  error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
+
 interface Watched {
   readonly registry: Registry;
   readonly broker: Broker | null;
@@ -267,6 +296,7 @@ class Watch {
     while (!signal.aborted) {
       if (registry.changedElsewhere()) this.gateways();
       follower.tick(clock.wallMs());
+      noteHead(this.#ground, registry, 'due');
       this.#alarms(follower.state);
       // Not waited for: a thread that is slow to answer must not hold up what is due by the clock.
       if (!this.#isAsking) void this.#ask();

@@ -59,7 +59,7 @@ beforeEach(async () => {
     stream: new EventStream('s1'),
     routes: [
       ...alarmRoutes(clock, { alarms, notify, onEvents: () => {} }),
-      ...deadLetterRoutes(letters),
+      ...deadLetterRoutes(clock, letters, registry.journal),
     ],
   });
 });

@@ -1,5 +1,5 @@
-// What the API offers of alarms: the list, one of them, acknowledging, the journal, the deliveries,
-// and where a receiver says in its own word that it has one.
+// What the API offers of alarms: the list, one of them, acknowledging, the deliveries, and where a
+// receiver says in its own word that it has one.
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
@@ -16,7 +16,7 @@ import * as schemas from './schemas.ts';
 import { withinScope } from './stream.ts';
 
 export interface AlarmSources {
-  readonly alarms: Pick<AlarmConsumer, 'list' | 'get' | 'acknowledge' | 'journal'>;
+  readonly alarms: Pick<AlarmConsumer, 'list' | 'get' | 'acknowledge'>;
   readonly notify: Pick<Pipeline, 'deliveries' | 'confirm' | 'handled'>;
   /** What an act brought, for the live stream. */
   readonly onEvents: (events: readonly AlarmEvent[]) => void;
@@ -74,12 +74,19 @@ function deliveryObject(delivery: Delivery) {
   };
 }
 
-export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSources): Route[] {
-  const find = (id: string, { scope }: Principal): Alarm => {
+export type FindAlarm = (occurrence: string, principal: Principal) => Alarm;
+
+/** Throws Fault `api_not_found` where there is none, or none in the scope of the principal. */
+export function alarmFinder(alarms: Pick<AlarmConsumer, 'get'>): FindAlarm {
+  return (id, { scope }) => {
     const alarm = alarms.get(id);
     if (alarm && withinScope(scope, alarm.asset)) return alarm;
     throw new Fault('api_not_found', 'never', bilingual('api-no-alarm', { id }));
   };
+}
+
+export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSources): Route[] {
+  const find = alarmFinder(alarms);
   return [
     route({
       method: 'GET',
@@ -134,39 +141,10 @@ export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSou
 
 function recordRoutes(
   clock: Clock,
-  { alarms, notify }: AlarmSources,
+  { notify }: AlarmSources,
   find: (id: string, principal: Principal) => Alarm,
 ): Route[] {
   return [
-    route({
-      method: 'GET',
-      url: '/v1/journal',
-      right: 'read',
-      summary: 'Who did what and what the machine decided, the oldest first',
-      problems: [404],
-      query: schemas.journalQuery,
-      answer: schemas.listOf(schemas.journalEntry),
-      handle: ({ query, principal }) => {
-        // Who sees a part of the assets sees the journal of an alarm that is in it.
-        if (query.alarm !== undefined) find(query.alarm, principal);
-        else if (principal.scope !== '') {
-          throw new Fault('api_forbidden', 'never', bilingual('api-journal-scope'));
-        }
-        const after = query.after === undefined ? 0 : Number(query.after);
-        const found = alarms.journal(after, query.limit, query.alarm);
-        const last = found.at(-1);
-        return {
-          next: last && found.length === query.limit ? String(last.seq) : null,
-          items: found.map(({ seq, atMs, kind, who, what }) => ({
-            seq,
-            at: iso(atMs),
-            kind,
-            who,
-            what,
-          })),
-        };
-      },
-    }),
     route({
       method: 'GET',
       url: '/v1/deliveries',
@@ -205,10 +183,11 @@ function confirmationRoute(
     problems: [404],
     body: schemas.confirmation,
     answer: schemas.confirmation,
-    handle: ({ body, principal }) => {
+    handle: ({ body, principal, from }) => {
       // Who sees a part of the assets confirms for that part only.
       if (principal.scope !== '') find(occurrenceOf(body.confirmed), principal);
-      if (notify.confirm(body.confirmed, body.by, clock.wallMs()) === 'unknown') {
+      const actor = { name: principal.name, from };
+      if (notify.confirm(body.confirmed, body.by, clock.wallMs(), actor) === 'unknown') {
         const detail = bilingual('api-no-delivery', { id: body.confirmed });
         throw new Fault('api_not_found', 'never', detail);
       }

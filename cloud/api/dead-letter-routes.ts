@@ -1,7 +1,9 @@
 // What could not be taken, for who looks after the gateways: which messages, whose, why, and how
 // they begin. Dead letters belong to no asset, so a token with a scope does not see them.
+import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
+import type { Journal } from '../alarms/journal.ts';
 import type { InboxReader, KeptLetter } from '../inbox/reader.ts';
 import type { Principal } from '../registry/registry.ts';
 import type { Route } from './route.ts';
@@ -20,7 +22,8 @@ function letterObject(letter: KeptLetter) {
   };
 }
 
-export function deadLetterRoutes(letters: LetterSource): Route[] {
+/** Who reads what a gateway sent is in the journal. */
+export function deadLetterRoutes(clock: Clock, letters: LetterSource, journal: Journal): Route[] {
   const unscoped = ({ scope }: Principal) => {
     if (scope !== '') throw new Fault('api_forbidden', 'never', bilingual('api-letters-scope'));
   };
@@ -54,10 +57,16 @@ export function deadLetterRoutes(letters: LetterSource): Route[] {
       summary: 'One message that could not be taken, with all that is kept of it',
       params: schemas.params.deadLetter,
       answer: schemas.deadLetter,
-      handle: ({ params, principal }) => {
+      handle: ({ params, principal, from }) => {
         unscoped(principal);
         const letter = letters.deadLetter(params.id);
-        if (letter) return letterObject(letter);
+        if (letter) {
+          const { reason, gateway, size } = letter;
+          const act = { kind: 'dead-letter-read', who: principal.name, from, before: null };
+          const after = { reason, gateway, size };
+          journal.write({ ...act, atMs: clock.wallMs(), what: `dead-letter ${params.id}`, after });
+          return letterObject(letter);
+        }
         throw new Fault('api_not_found', 'never', bilingual('api-no-letter', { id: params.id }));
       },
     }),

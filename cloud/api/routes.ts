@@ -169,8 +169,9 @@ function gatewayRoutes(clock: Clock, sources: DataSources): Route[] {
       problems: [409],
       body: schemas.enrolment,
       answer: schemas.created,
-      handle: ({ body }) => {
-        const secret = registry.enrolGateway(body.area, body.id, clock.wallMs());
+      handle: ({ body, principal, from }) => {
+        const actor = { name: principal.name, from };
+        const secret = registry.enrolGateway(body.area, body.id, clock.wallMs(), actor);
         onCredentials();
         return { secret };
       },
@@ -182,8 +183,9 @@ function gatewayRoutes(clock: Clock, sources: DataSources): Route[] {
       summary: 'Remove a gateway; what it sent stays',
       params: schemas.params.gateway,
       answer: schemas.removed,
-      handle: ({ params }) => {
-        const removed = registry.removeGateway(params.gateway);
+      handle: ({ params, principal, from }) => {
+        const actor = { name: principal.name, from };
+        const removed = registry.removeGateway(params.gateway, clock.wallMs(), actor);
         if (!removed) {
           const detail = bilingual('api-no-gateway', { id: params.gateway });
           throw new Fault('api_not_found', 'never', detail);
@@ -435,7 +437,10 @@ function principalRoutes(clock: Clock, { registry }: DataSources): Route[] {
       problems: [409],
       body: schemas.token,
       answer: schemas.created,
-      handle: ({ body }) => ({ secret: registry.issueToken(body, clock.wallMs()) }),
+      handle: ({ body, principal, from }) => {
+        const actor = { name: principal.name, from };
+        return { secret: registry.issueToken(body, clock.wallMs(), actor) };
+      },
     }),
     route({
       method: 'DELETE',
@@ -444,8 +449,9 @@ function principalRoutes(clock: Clock, { registry }: DataSources): Route[] {
       summary: 'Revoke a token',
       params: schemas.params.principal,
       answer: schemas.removed,
-      handle: ({ params }) => {
-        const removed = registry.revokeToken(params.name);
+      handle: ({ params, principal, from }) => {
+        const actor = { name: principal.name, from };
+        const removed = registry.revokeToken(params.name, clock.wallMs(), actor);
         if (!removed) {
           const detail = bilingual('api-no-principal', { name: params.name });
           throw new Fault('api_not_found', 'never', detail);

@@ -144,14 +144,6 @@ export const alarm = z.object({
   superseded_by: z.string().nullable(),
 });
 
-export const journalEntry = z.object({
-  seq: z.number().int(),
-  at: instant,
-  kind: z.string(),
-  who: z.string(),
-  what: z.string(),
-});
-
 export const delivery = z.object({
   id: z.string().describe('the webhook-id: occurrence and transition'),
   number: z.number().int(),
@@ -232,8 +224,6 @@ export const accountQuery = z.object({
     .optional()
     .describe('gateway:epoch pairs, comma separated; without it all'),
 });
-
-export const journalQuery = page.extend({ alarm: z.string().max(100).optional() });
 
 export const deliveryQuery = page.extend({
   alarm: z.string().max(100).optional(),

@@ -6,9 +6,11 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/alarm.ts';
+import type { NewEntry } from '../alarms/journal.ts';
+import type { Actor } from '../alarms/occurrences.ts';
 import { Statements } from '../statements.ts';
 import type { Delivery } from './notifier.ts';
-import { isCall } from './notifier.ts';
+import { isCall, occurrenceOf } from './notifier.ts';
 import type { Match } from './route.ts';
 
 export const NOTIFY_FORMAT = 1;
@@ -179,4 +181,28 @@ function columns({ delivery, isOpen, nextMs, confirmByMs }: Entry): SQLInputValu
   const { alarm: _, ...document } = delivery;
   const whole = (ms: number | null) => (ms === null ? null : Math.round(ms));
   return [isOpen ? 1 : 0, whole(nextMs), whole(confirmByMs), JSON.stringify(document)];
+}
+
+export type Confirmed = 'confirmed' | 'already' | 'unknown';
+
+/** For the journal. Who said so is a token or a receiver; who saw it is what they said. */
+export function confirmation(
+  id: string,
+  by: string,
+  atMs: number,
+  { name: who, from }: Actor,
+): NewEntry {
+  const what = occurrenceOf(id);
+  const after = { delivery: id, by };
+  return { atMs, kind: 'delivery-confirmed', who, from, what, before: null, after };
+}
+
+/** The same, where the answer to a delivery said it. */
+export function receiverSaid({ id, receiver }: Delivery, by: string, atMs: number): NewEntry {
+  const name = `receiver ${receiver}`;
+  return confirmation(id, by, atMs, { name, from: name });
+}
+
+export function isStorage(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
 }

@@ -21,8 +21,10 @@ import { foreign } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
 import type { Alarm } from '../alarms/alarm.ts';
+import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
-import type { DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
+import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
+import { confirmation, isStorage, receiverSaid } from './ledger.ts';
 import type { Delivery, Notifier, Outcome } from './notifier.ts';
 import { deliveryId, isCall } from './notifier.ts';
 import { firstOf, fits, NOBODY, type Planned, type Route, toTester } from './route.ts';
@@ -221,12 +223,13 @@ export class Pipeline {
   }
 
   /** The receiving side's own word, posted later. `unknown`: nothing of this id was sent. */
-  confirm(id: string, by: string, atMs: number): 'confirmed' | 'already' | 'unknown' {
+  confirm(id: string, by: string, atMs: number, actor: Actor = machine): Confirmed {
     const entries = this.#options.ledger.of(id);
     const sent = entries.filter(({ delivery }) => delivery.sentMs !== null);
     if (sent.length === 0) return 'unknown';
     if (sent.every(({ delivery }) => delivery.state === 'confirmed')) return 'already';
     this.#transact(() => {
+      this.#options.tables.journal.write(confirmation(id, by, atMs, actor));
       for (const entry of entries) {
         if (entry.delivery.state === 'confirmed') continue;
         if (entry.delivery.sentMs !== null) this.#close(this.#confirmed(entry.delivery, by, atMs));
@@ -331,7 +334,7 @@ export class Pipeline {
   #admit(entries: readonly Entry[]): void {
     for (const entry of entries) {
       this.#watch(entry);
-      this.#tell(entry);
+      this.#options.onChange(entry.delivery);
     }
   }
 
@@ -345,8 +348,12 @@ export class Pipeline {
         const acceptedMs = delivery.acceptedMs ?? nowMs;
         if (delivery.acceptedMs === null) this.#counters.accepted.add();
         const accepted: Delivery = { ...delivery, acceptedMs, why: null };
-        if (outcome.confirmedBy !== null) {
-          this.#close(this.#confirmed(accepted, outcome.confirmedBy, nowMs));
+        const { confirmedBy } = outcome;
+        if (confirmedBy !== null) {
+          this.#transact(() => {
+            this.#options.tables.journal.write(receiverSaid(delivery, confirmedBy, nowMs));
+            this.#close(this.#confirmed(accepted, confirmedBy, nowMs));
+          });
           return;
         }
         const state = delivery.state === 'undelivered' ? 'undelivered' : 'accepted';
@@ -442,7 +449,7 @@ export class Pipeline {
     const follow = () => {
       if (entry.isOpen) this.#watch(entry, open);
       else this.#open.delete(entry.delivery.number);
-      this.#tell(entry);
+      this.#options.onChange(entry.delivery);
     };
     if (this.#following) this.#following.push(follow);
     else follow();
@@ -478,10 +485,6 @@ export class Pipeline {
     this.#open.set(entry.delivery.number, open);
   }
 
-  #tell({ delivery }: Entry): void {
-    this.#options.onChange(delivery);
-  }
-
   #pauseMs(): number {
     const nowMs = this.#clock.monoMs();
     let pauseMs = IDLE_MS;
@@ -491,8 +494,4 @@ export class Pipeline {
     }
     return Math.max(10, pauseMs);
   }
-}
-
-function isStorage(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
 }

@@ -67,7 +67,7 @@ test('a token names its principal until it is revoked or made anew', () => {
   const second = registry.issueToken({ name: 'desk', right: 'read', scope: '' }, 0);
   expect(registry.authenticate(first)).toBeNull();
   expect(registry.authenticate(second)?.right).toBe('read');
-  expect(registry.revokeToken('desk')).toBe(true);
+  expect(registry.revokeToken('desk', 1)).toBe(true);
   expect(registry.authenticate(second)).toBeNull();
 });
 

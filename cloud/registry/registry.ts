@@ -1,7 +1,7 @@
 // Who may talk to the cloud, and as what: gateways with their secrets, principals with their
 // tokens. One SQLite file in WAL mode with `synchronous=FULL`, opened once, by the main thread;
 // alarms and notify keep their tables in it, so that one transaction can hold state, journal,
-// notifications and cursor.
+// notifications and cursor. Who gives or takes access is in the same journal.
 //
 // Secrets are 256 random bits, shown once, kept as SHA-256: a copy of the file gives nobody access.
 // A memory-hard hash would add nothing to 256 bits that no person chose. Beside the SHA-256 stands
@@ -14,8 +14,13 @@ import { Fault } from '../../core/fault.ts';
 import { isId } from '../../core/point.ts';
 import type { Random } from '../../core/random.ts';
 import { bilingual } from '../../core/text/text.ts';
+import type { Journal } from '../alarms/journal.ts';
+import { openJournal } from '../alarms/journal.ts';
+import type { Actor } from '../alarms/occurrences.ts';
+import { machine } from '../alarms/occurrences.ts';
 import { type MosquittoGateway, mosquittoPassword } from '../broker/mosquitto.ts';
 import { isFull } from '../inbox/file.ts';
+import { JournalHeads } from './journal-heads.ts';
 
 const FORMAT_VERSION = 1;
 
@@ -80,6 +85,9 @@ export function makeSecret(random: Random): string {
 
 export class Registry {
   readonly database: DatabaseSync;
+  /** Of this database: who enrols a gateway or issues a token stands in it too. */
+  readonly journal: Journal;
+  readonly heads: JournalHeads;
   readonly #random: Random;
   #dataVersion = 0;
 
@@ -103,13 +111,15 @@ export class Registry {
     this.#addColumn('gateways', 'mosquitto', 'TEXT');
     this.#addColumn('principals', 'acts', 'TEXT');
     this.#checkFormat(path);
+    this.journal = openJournal(this.database);
+    this.heads = new JournalHeads(folder);
   }
 
   /**
    * Adds a gateway, or gives one that exists a new secret. The secret is returned once and not
    * kept.
    */
-  enrolGateway(area: string, id: string, nowMs: number): string {
+  enrolGateway(area: string, id: string, nowMs: number, actor: Actor = machine): string {
     if (!isId(area) || !isId(id) || id === CLOUD_IDENTITY) {
       throw new Fault(
         'registry_bad_id',
@@ -119,25 +129,30 @@ export class Registry {
     }
     this.#bound('gateways', GATEWAYS_MAX);
     const secret = makeSecret(this.#random);
-    this.database
-      .prepare(
-        `INSERT INTO gateways (id, area, sha256, mosquitto, created_ms) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET area = excluded.area, sha256 = excluded.sha256,
-           mosquitto = excluded.mosquitto`,
-      )
-      .run(
-        id,
-        area,
-        secretHash(secret),
-        mosquittoPassword(this.#random, secret),
-        Math.round(nowMs),
-      );
+    const password = mosquittoPassword(this.#random, secret);
+    this.#transact(() => {
+      const before = this.#areaOf(id);
+      this.database
+        .prepare(
+          `INSERT INTO gateways (id, area, sha256, mosquitto, created_ms) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET area = excluded.area, sha256 = excluded.sha256,
+             mosquitto = excluded.mosquitto`,
+        )
+        .run(id, area, secretHash(secret), password, Math.round(nowMs));
+      this.#write('gateway-enrolled', actor, `gateway ${id}`, before, { area }, nowMs);
+    });
     return secret;
   }
 
   /** False when there was none. What it sent stays. */
-  removeGateway(id: string): boolean {
-    return this.database.prepare('DELETE FROM gateways WHERE id = ?').run(id).changes > 0;
+  removeGateway(id: string, nowMs: number, actor: Actor = machine): boolean {
+    return this.#transact(() => {
+      const before = this.#areaOf(id);
+      if (!before) return false;
+      this.database.prepare('DELETE FROM gateways WHERE id = ?').run(id);
+      this.#write('gateway-removed', actor, `gateway ${id}`, before, null, nowMs);
+      return true;
+    });
   }
 
   gateways(): GatewayEntry[] {
@@ -176,29 +191,37 @@ export class Registry {
   }
 
   /** Makes a bearer token, or a new one for a principal that exists. Returned once and not kept. */
-  issueToken(principal: Principal, nowMs: number): string {
+  issueToken(principal: Principal, nowMs: number, actor: Actor = machine): string {
     this.#bound('principals', PRINCIPALS_MAX);
     const token = makeSecret(this.#random);
-    this.database
-      .prepare(
-        `INSERT INTO principals (name, right, scope, sha256, created_ms, acts)
-         VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT (name) DO UPDATE SET right = excluded.right, scope = excluded.scope,
-           sha256 = excluded.sha256, acts = excluded.acts`,
-      )
-      .run(
-        principal.name,
-        principal.right,
-        principal.scope,
-        secretHash(token),
-        Math.round(nowMs),
-        principal.acts ? principal.acts.join(' ') : null,
-      );
+    const { name, right, scope, acts: own } = principal;
+    this.#transact(() => {
+      const before = this.#grantOf(name);
+      this.database
+        .prepare(
+          `INSERT INTO principals (name, right, scope, sha256, created_ms, acts)
+           VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (name) DO UPDATE SET right = excluded.right, scope = excluded.scope,
+             sha256 = excluded.sha256, acts = excluded.acts`,
+        )
+        .run(
+          ...[name, right, scope, secretHash(token), Math.round(nowMs)],
+          own ? own.join(' ') : null,
+        );
+      const is = { right, scope, ...(own && { acts: own }) };
+      this.#write('token-issued', actor, `principal ${name}`, before, is, nowMs);
+    });
     return token;
   }
 
-  revokeToken(name: string): boolean {
-    return this.database.prepare('DELETE FROM principals WHERE name = ?').run(name).changes > 0;
+  revokeToken(name: string, nowMs: number, actor: Actor = machine): boolean {
+    return this.#transact(() => {
+      const before = this.#grantOf(name);
+      if (!before) return false;
+      this.database.prepare('DELETE FROM principals WHERE name = ?').run(name);
+      this.#write('token-revoked', actor, `principal ${name}`, before, null, nowMs);
+      return true;
+    });
   }
 
   principals(): Principal[] {
@@ -247,6 +270,44 @@ export class Registry {
 
   close(): void {
     this.database.close();
+  }
+
+  #transact<Result>(work: () => Result): Result {
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #write(
+    kind: string,
+    { name: who, from }: Actor,
+    what: string,
+    before: unknown,
+    after: unknown,
+    atMs: number,
+  ): void {
+    this.journal.write({ atMs, kind, who, from, what, before, after });
+  }
+
+  #areaOf(id: string): { readonly area: string } | null {
+    const row = this.database.prepare('SELECT area FROM gateways WHERE id = ?').get(id);
+    return row ? { area: String(row['area']) } : null;
+  }
+
+  // What the journal keeps of a token: never the token.
+  #grantOf(name: string): Omit<Principal, 'name'> | null {
+    const row = this.database
+      .prepare('SELECT name, right, scope, acts FROM principals WHERE name = ?')
+      .get(name);
+    if (!row) return null;
+    const { name: _, ...grant } = this.#principal(row);
+    return grant;
   }
 
   #principal(row: Record<string, unknown>): Principal {

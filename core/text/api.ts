@@ -20,6 +20,7 @@ export const apiMessages = {
     en: 'topic "{unknown}" is none of {known}',
     zh: '主题“{unknown}”不在以下之列：{known}',
   },
+  'api-no-entry': { en: 'no entry {seq} in the journal', zh: '日志中没有第 {seq} 条记录' },
   'api-no-letter': { en: 'no dead letter {id}', zh: '没有死信 {id}' },
   'api-letters-scope': {
     en: 'dead letters belong to no asset: this token has a scope',
