@@ -1,3 +1,4 @@
+import { actVerbs } from './alarm-acts.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
 import type { Output, Verb } from './verb.ts';
@@ -46,13 +47,16 @@ export async function findAlarm(client: Client, typed: string): Promise<Alarm> {
   return matches.length === 1 ? matches[0]! : client.get<Alarm>(`/v1/alarms/${typed}`);
 }
 
-export const verbs: Readonly<Record<string, Verb>> = {
+const ownVerbs: Readonly<Record<string, Verb>> = {
   list: {
     usage: 'list',
-    summary: { en: 'open alarms; --all for every one', zh: '列出未关闭的报警；--all 列出全部' },
-    options: { ...clientOptions, all: 'flag' },
+    summary: {
+      en: 'open alarms; --all for every one, --state historical|shelved|suppressed|out-of-service',
+      zh: '列出未关闭的报警；--all 列出全部，--state historical|shelved|suppressed|out-of-service',
+    },
+    options: { ...clientOptions, all: 'flag', state: 'text' },
     run: async (given, output) => {
-      const state = given.flag('all') ? 'all' : 'open';
+      const state = given.flag('all') ? 'all' : (given.text('state') ?? 'open');
       const { items } = await Client.from(given, output).get<{ items: Alarm[] }>(
         `/v1/alarms?state=${state}`,
       );
@@ -106,3 +110,5 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
   },
 };
+
+export const verbs = { ...ownVerbs, ...actVerbs };

@@ -5,6 +5,8 @@ import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts'
 import { runCloud } from '../cloud/cloud.ts';
 import { type CloudConfig, loadCloud } from '../cloud/config.ts';
 import {
+  type Act,
+  acts,
   CLOUD_IDENTITY,
   makeSecret,
   Registry,
@@ -16,7 +18,7 @@ import { Fault } from '../core/fault.ts';
 import { isLoopback } from '../core/host.ts';
 import { Metrics } from '../core/metrics.ts';
 import { systemRandom } from '../core/random.ts';
-import { fillBilingual } from '../core/text/text.ts';
+import { bilingual, fillBilingual } from '../core/text/text.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { deadLettersVerb } from './dead-letters.ts';
 import { readText, writableFolder } from './files.ts';
@@ -92,11 +94,22 @@ async function token(given: Given, output: Output): Promise<number> {
   if (!right) throw new UsageError(`--right ${rights.join('|')}`);
   const scope = given.text('scope') ?? '';
   const issued = withRegistry(given, (registry) =>
-    registry.issueToken({ name, right, scope }, systemClock.wallMs()),
+    registry.issueToken({ name, right, scope, acts: actsOf(given) }, systemClock.wallMs()),
   );
   output.note(output.say('cli-token-issued', { name, right }));
   give(given, output, issued);
   return exit.done;
+}
+
+/** `--acts acknowledge,shelve`: instead of those customary with the right. */
+function actsOf(given: Given): readonly Act[] | undefined {
+  const typed = given.text('acts');
+  if (typed === undefined) return undefined;
+  const names = typed.split(',').filter((name) => name !== '');
+  if (!names.every((name) => acts.some((act) => act === name))) {
+    throw new UsageError(bilingual('acts-known', { known: acts.join(',') }));
+  }
+  return acts.filter((act) => names.includes(act));
 }
 
 function withRegistry<T>(given: Given, use: (registry: Registry) => T): T {
@@ -291,7 +304,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   token: {
     usage: 'token NAME',
     summary: { en: 'make a bearer token for the API', zh: '生成 API 访问令牌' },
-    options: { config: 'text', right: 'text', scope: 'text', 'secret-file': 'text' },
+    options: { config: 'text', right: 'text', scope: 'text', acts: 'text', 'secret-file': 'text' },
     run: token,
   },
 };

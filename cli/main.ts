@@ -133,12 +133,19 @@ function systemFault(error: unknown): Fault | null {
 }
 
 const exits: Partial<Record<FaultCode, number>> = {
+  act_malformed: exit.usage,
+  act_not_allowed: exit.notAllowed,
+  act_refused: exit.conflict,
   alarm_acknowledged: exit.conflict,
   alarm_superseded: exit.conflict,
   alarm_unknown: exit.notFound,
   api_bad_request: exit.usage,
   api_bind: exit.conflict,
   api_conflict: exit.conflict,
+  api_precondition: exit.conflict,
+  approval_same_person: exit.notAllowed,
+  approval_unknown: exit.notFound,
+  approvals_full: exit.conflict,
   api_forbidden: exit.notAllowed,
   api_unauthenticated: exit.notAllowed,
   broker_bind: exit.conflict,

@@ -15,6 +15,7 @@ import { foreign } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import { AlarmConsumer } from './alarms/consumer.ts';
+import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
@@ -120,6 +121,7 @@ export async function runCloud(
   const routes = [
     ...dataRoutes(clock, { registry, current, series, store, presence, health, onCredentials }),
     ...alarmRoutes(clock, { alarms, notify, onEvents }),
+    ...actRoutes(clock, { alarms, notify, onEvents }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,

@@ -176,6 +176,14 @@ export class Acts {
     );
   }
 
+  /** The rule of `gateway/device/point/rule`, or the first one of a device. */
+  watchOf(target: string, what: 'rule' | 'device' = 'rule'): Watch | null {
+    if (what === 'device') return this.#watchesOf(target)[0] ?? null;
+    const at = target.lastIndexOf('/');
+    const watched = this.#series.byKey.get(target.slice(0, at));
+    return watched?.watches.find(({ subject }) => subject.rule.id === target.slice(at + 1)) ?? null;
+  }
+
   isDue(nowMs: number): boolean {
     for (const dueMs of this.#due.values()) if (dueMs <= nowMs) return true;
     for (const { untilMs } of this.#tests.values()) if (untilMs <= nowMs) return true;
@@ -247,8 +255,7 @@ export class Acts {
       const gateway = this.#gatewayOf(alarm.gateway);
       if (gateway) return { ...gateway, watch: null, alarm, level: alarm.level };
     }
-    const watched = this.#series.byKey.get(key);
-    const watch = watched?.watches.find(({ subject }) => subject.rule.id === rule);
+    const watch = this.#series.byKey.get(key)?.watches.find((it) => it.subject.rule.id === rule);
     if (watch) {
       const { occurrence } = watch.condition;
       const newest = alarm ?? (occurrence === null ? null : this.#tables.get(occurrence));

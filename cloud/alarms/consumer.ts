@@ -176,7 +176,8 @@ export class AlarmConsumer {
     });
   }
 
-  get acts(): Pick<Acts, 'hidden' | 'tests'> {
+  /** What is hidden and tested, and the watch of a rule. */
+  get acts(): Pick<Acts, 'hidden' | 'tests' | 'watchOf'> {
     return this.#acts;
   }
 

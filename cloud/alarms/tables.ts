@@ -69,9 +69,32 @@ export interface Outgoing {
   readonly alarm: Alarm;
 }
 
+/**
+ * `open`: those to be looked at (letters B to F), neither historical nor superseded; the hidden
+ * ones are on lists of their own.
+ */
+export const alarmSelections = [
+  'open',
+  'all',
+  'historical',
+  'shelved',
+  'suppressed',
+  'out-of-service',
+] as const;
+type AlarmSelection = (typeof alarmSelections)[number];
+
+const LETTER = "json_extract(document, '$.state')";
+const selected: Readonly<Record<AlarmSelection, string>> = {
+  open: `is_open = 1 AND ${LETTER} NOT IN ('G', 'H', 'I')`,
+  all: '1',
+  historical: 'is_historical = 1',
+  shelved: `is_open = 1 AND ${LETTER} = 'G'`,
+  suppressed: `is_open = 1 AND ${LETTER} = 'H'`,
+  'out-of-service': `is_open = 1 AND ${LETTER} = 'I'`,
+};
+
 export interface AlarmFilter {
-  /** `open`: active or unacknowledged, neither historical nor superseded. */
-  readonly state?: 'open' | 'all' | 'historical';
+  readonly state?: AlarmSelection;
   readonly gateway?: string;
   /** Only alarms before this number: lists go from the newest to the oldest. */
   readonly before?: number;
@@ -317,10 +340,8 @@ export class AlarmTables {
   }
 
   list({ state = 'open', gateway, before, limit = 200 }: AlarmFilter): Alarm[] {
-    const where: string[] = [];
+    const where = [selected[state]];
     const values: SQLInputValue[] = [];
-    if (state === 'open') where.push('is_open = 1');
-    if (state === 'historical') where.push('is_historical = 1');
     if (gateway !== undefined) {
       where.push('gateway = ?');
       values.push(gateway);
@@ -329,8 +350,7 @@ export class AlarmTables {
       where.push('number < ?');
       values.push(before);
     }
-    const clause = where.length ? `WHERE ${where.join(' AND ')}` : '';
-    const sql = `SELECT document FROM alarms ${clause} ORDER BY number DESC LIMIT ?`;
+    const sql = `SELECT document FROM alarms WHERE ${where.join(' AND ')} ORDER BY number DESC LIMIT ?`;
     return this.#statements.all(sql, ...values, Math.min(limit, LIST_MAX)).map(alarmOf);
   }
 

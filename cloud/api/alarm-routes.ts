@@ -10,7 +10,7 @@ import { type Delivery, occurrenceOf } from '../notify/notifier.ts';
 import type { Pipeline } from '../notify/pipeline.ts';
 import type { Principal } from '../registry/registry.ts';
 import type { Route } from './route.ts';
-import { route } from './route.ts';
+import { checkAct, route } from './route.ts';
 import { iso } from './routes.ts';
 import * as schemas from './schemas.ts';
 import { withinScope } from './stream.ts';
@@ -49,7 +49,28 @@ export function alarmObject(alarm: Alarm) {
     limit: alarm.limit,
     historical: alarm.isHistorical,
     superseded_by: alarm.supersededBy,
+    latched: alarm.latched,
+    shelf: shelfObject(alarm.shelf),
+    suppressed_by: alarm.suppressedBy,
+    removal: removalObject(alarm.removal),
+    test: alarm.test && {
+      ...{ by: alarm.test.by, reason: alarm.test.reason, until: iso(alarm.test.untilMs) },
+    },
+    annunciations: alarm.annunciations,
+    revision: alarm.revision,
   };
+}
+
+export function shelfObject(shelf: Alarm['shelf']) {
+  if (!shelf) return null;
+  const { untilMs, isOneShot, by, reason } = shelf;
+  return { until: iso(untilMs), one_shot: isOneShot, by, reason };
+}
+
+export function removalObject(removal: Alarm['removal']) {
+  if (!removal) return null;
+  const { untilMs, workOrder, by, reason } = removal;
+  return { until: iso(untilMs), work_order: workOrder, by, reason };
 }
 
 const optionalIso = (ms: number | null) => (ms === null ? null : iso(ms));
@@ -128,6 +149,7 @@ export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSou
       body: schemas.acknowledgement,
       answer: schemas.alarm,
       handle: ({ params, body, principal, from }) => {
+        checkAct(principal, 'acknowledge');
         find(params.id, principal);
         const actor = { name: principal.name, from };
         onEvents(alarms.acknowledge(params.id, actor, body.note, clock.wallMs()));

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { alarmLevels } from '../../core/alarm/rule.ts';
 import { qualities, reasons } from '../../core/quality.ts';
 import { gapCauses, pointClasses } from '../../core/reading.ts';
-import { rights } from '../registry/registry.ts';
+import { alarmSelections } from '../alarms/tables.ts';
+import { acts, rights } from '../registry/registry.ts';
 
 const id = z.string().regex(/^[a-z0-9-]{1,64}$/);
 const instant = z.iso.datetime({ offset: true }).describe('RFC 3339');
@@ -130,7 +131,10 @@ export const alarm = z.object({
   level: z.union(alarmLevels.map((level) => z.literal(level))),
   state: z
     .string()
-    .describe('ISA-18.2 letter: A normal, B unacknowledged, C acknowledged, D returned'),
+    .describe(
+      'ISA-18.2 letter: A normal, B unacknowledged, C acknowledged, D returned, E and F latched, ' +
+        'G shelved, H suppressed by design, I out of service',
+    ),
   title: bilingual,
   action: bilingual.nullable(),
   began: instant.describe('the first sample beyond the limit'),
@@ -142,6 +146,74 @@ export const alarm = z.object({
   limit: z.number().nullable(),
   historical: z.boolean().describe('began and ended in what came late; paged nobody'),
   superseded_by: z.string().nullable(),
+  latched: z.boolean().describe('returned to normal; shown until it is reset'),
+  shelf: z
+    .object({ until: instant, one_shot: z.boolean(), by: z.string(), reason: z.string() })
+    .nullable(),
+  suppressed_by: z.string().nullable().describe('a worse limit of the point, or gateway-silent'),
+  removal: z
+    .object({ until: instant, work_order: z.string(), by: z.string(), reason: z.string() })
+    .nullable()
+    .describe('out of service'),
+  test: z
+    .object({ until: instant, by: z.string(), reason: z.string() })
+    .nullable()
+    .describe('raised while its device was tested: told to the tester alone'),
+  annunciations: z.number().int().describe('how often somebody was called'),
+  revision: z.number().int().describe('rises by one a change; for If-Match'),
+});
+
+const forMinutes = (max: number) => z.number().positive().max(max).describe('minutes');
+const reason = z.string().min(1).max(2_000);
+/** An occurrence, or `gateway/device/point/rule`. */
+const target = z.string().min(1).max(300);
+
+export const shelving = z.object({
+  minutes: forMinutes(480),
+  one_shot: z.boolean().default(false).describe('ends with the next return to normal too'),
+  reason,
+});
+export const removing = z.object({
+  minutes: forMinutes(30 * 24 * 60),
+  work_order: z.string().min(1).max(200),
+  reason,
+});
+export const onTarget = { target };
+export const conditionTarget = z.object(onTarget);
+export const deviceTest = z.object({
+  device: z.string().describe('gateway/device'),
+  minutes: forMinutes(60),
+  reason,
+});
+export const endOfTest = z.object({ device: z.string().max(200) });
+export const runningTest = z.object({
+  device: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  until: instant,
+});
+export const silenced = z.object({ until: instant });
+export const approval = z.object({
+  id: z.number().int(),
+  kind: z.string().describe('shelve, rule, close-case'),
+  what: z.string(),
+  document: z.unknown(),
+  by: z.string(),
+  reason: z.string(),
+  asked: instant,
+  until: instant,
+});
+export const acted = z.object({
+  waiting: approval.nullable().describe('a second person is to approve it'),
+  alarm: alarm.nullable(),
+});
+export const hiddenCondition = z.object({
+  target: z.string(),
+  letter: z.string(),
+  shelf: alarm.shape.shelf,
+  removal: alarm.shape.removal,
+  suppressed_by: z.string().nullable(),
+  alarm: z.string().nullable(),
 });
 
 export const delivery = z.object({
@@ -188,6 +260,11 @@ export const token = z.object({
   name: id,
   right: z.enum(rights),
   scope: z.string().max(600).default(''),
+  acts: z
+    .array(z.enum(acts))
+    .readonly()
+    .optional()
+    .describe('what it may do with alarms; what is customary with its right where left out'),
 });
 
 export const enrolment = z.object({ id, area: id });
@@ -202,6 +279,7 @@ export const params = {
   series: z.object({ series: z.coerce.number().int().min(1) }),
   alarm: z.object({ id: z.string().min(1).max(100) }),
   principal: z.object({ name: id }),
+  approval: z.object({ id: z.coerce.number().int().min(1) }),
   deadLetter: z.object({ id: z.coerce.number().int().min(1) }),
 };
 
@@ -230,7 +308,7 @@ export const deliveryQuery = page.extend({
 });
 
 export const alarmQuery = page.extend({
-  state: z.enum(['open', 'all', 'historical']).default('open'),
+  state: z.enum(alarmSelections).default('open'),
   gateway: id.optional(),
 });
 

@@ -48,7 +48,7 @@ export interface Principal {
   readonly name: string;
   readonly right: Right;
   /** The acts it may do; those customary with its right where left out. */
-  readonly acts?: readonly Act[];
+  readonly acts?: readonly Act[] | undefined;
   /** Asset path prefix the principal sees; '' is everything. */
   readonly scope: string;
 }

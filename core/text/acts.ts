@@ -28,6 +28,23 @@ export const actMessages = {
     en: 'the condition still holds: a latched alarm is reset after its return to normal',
     zh: '条件仍然存在：锁存报警须在恢复正常后复位',
   },
+  'cli-act-done': { en: '{target}: state {state}', zh: '{target}：状态 {state}' },
+  'cli-act-waits': {
+    en: '{target} waits for a second person: lifeline alarm approve {id}',
+    zh: '{target} 等待第二人批准：lifeline alarm approve {id}',
+  },
+  'cli-silenced': { en: 'silent at this desk until {until}', zh: '本席消音至 {until}' },
+  'cli-none-hidden': { en: 'nothing is hidden', zh: '没有被隐藏的报警' },
+  'cli-none-waiting': { en: 'nothing waits for a second person', zh: '没有待批准的请求' },
+  'cli-approved': { en: '{id} approved: {what}', zh: '已批准 {id}：{what}' },
+  'cli-withdrawn': { en: '{id} withdrawn: {what}', zh: '已撤回 {id}：{what}' },
+  'cli-no-tests': { en: 'no device is tested', zh: '没有正在测试的设备' },
+  'cli-test-begun': {
+    en: '{device} is tested by {by} until {until}',
+    zh: '{device} 由 {by} 测试，至 {until}',
+  },
+  'cli-test-ended': { en: 'the test of {device} is over', zh: '{device} 的测试已结束' },
+  'acts-known': { en: '--acts {known}', zh: '--acts {known}' },
   'changed-by': {
     en: 'changed by {by} at {at}: it is revision {revision} now, not {given}',
     zh: '已由 {by} 于 {at} 更改：现为第 {revision} 版，而非第 {given} 版',
