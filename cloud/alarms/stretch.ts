@@ -13,7 +13,7 @@ interface Waiting {
   readonly input: LateInput;
 }
 
-export type LateInput = Exclude<Input, { kind: 'passed' }>;
+export type LateInput = Exclude<Input, { kind: 'passed' | 'other' }>;
 
 /** Something late and the record that brought it. */
 export interface Late {

@@ -17,21 +17,19 @@
 // bad value holds the state and stops a running delay like a clock, so that a line that loses every
 // fifth answer still raises an alarm, a little later. A device that says that it is not in service
 // holds limits the same way, and is not silent: no-data rules take it as heard.
+//
+// One kernel for all kinds: a signal made from the value, a limit, a delay. Here are the kinds
+// whose signal is the value itself; signalled.ts has those with a memory, delay.ts what is common.
 import { unreachable } from '../fault.ts';
 import { isSilent, type QualityCode } from '../quality.ts';
-import { occurrenceName } from './digest.ts';
-import type { NoDataRule, Rule } from './rule.ts';
-import { isBeyondLimit, isClearOfLimit, isDirect } from './rule.ts';
+import type { First, Phase, Subject, Transition, Verdict } from './delay.ts';
+import { delayMs, HOLE_PERIODS, halt, isBeyond, isClear, judge, NO_VERDICT, run } from './delay.ts';
+import type { Rule } from './rule.ts';
+import { isDirect } from './rule.ts';
+import { rejudgeSignal, stepPair, stepSignal } from './signalled.ts';
 
-/** A break of more polls than this is a hole: one lost answer and one late one are everyday. */
-export const HOLE_PERIODS = 3;
-
-export interface Subject {
-  /** `gateway/device/point`. */
-  readonly key: string;
-  readonly periodMs: number;
-  readonly rule: Rule;
-}
+export type { First, Phase, Subject, Transition, Verdict } from './delay.ts';
+export { HOLE_PERIODS, isBeyond, isClear, NO_VERDICT, phases } from './delay.ts';
 
 /** What is known of the series. */
 export interface Track {
@@ -48,30 +46,6 @@ export interface Track {
    * does a device not in service, whose value is null.
    */
   readonly usable: boolean;
-}
-
-/** `rising`: beyond, the on-delay runs. `falling`: no longer, the off-delay runs. */
-export const phases = ['normal', 'rising', 'active', 'falling'] as const;
-export type Phase = (typeof phases)[number];
-
-export interface First {
-  readonly epoch: string;
-  readonly monoMs: number;
-  readonly atMs: number;
-  readonly value: number | null;
-}
-
-export interface Verdict {
-  readonly phase: Phase;
-  /** When the running delay began, and its label; meaningless when none runs. */
-  readonly sinceMonoMs: number;
-  readonly sinceAtMs: number;
-  /** Since when a bad value stops the running delay; -1 when it runs. */
-  readonly heldMonoMs: number;
-  /** The first sample beyond, of the excursion that is rising, active or falling. */
-  readonly first: First | null;
-  /** Set while active or falling. */
-  readonly occurrence: string | null;
 }
 
 export interface Evaluation {
@@ -91,6 +65,19 @@ export interface Sample {
   readonly quality: QualityCode;
 }
 
+/** What a comparison compares with: a reading of the other point, or coverage of it as it is. */
+export interface Other {
+  readonly kind: 'other';
+  readonly epoch: string;
+  readonly monoMs: number;
+  readonly atMs: number;
+  /** Since when it was polled without a break. */
+  readonly fromMonoMs: number;
+  readonly periodMs: number;
+  readonly value: number | null;
+  readonly usable: boolean;
+}
+
 export type Input =
   | Sample
   | {
@@ -108,26 +95,9 @@ export type Input =
       readonly sinceMonoMs: number;
       readonly untilMonoMs: number;
       readonly atMs: number;
-    };
+    }
+  | Other;
 
-export interface Transition {
-  readonly kind: 'begins' | 'ends';
-  readonly occurrence: string;
-  /** When it became true: the first sample plus the on-delay, or the end plus the off-delay. */
-  readonly monoMs: number;
-  readonly atMs: number;
-  readonly value: number | null;
-  readonly first: First;
-}
-
-export const NO_VERDICT: Verdict = {
-  phase: 'normal',
-  sinceMonoMs: 0,
-  sinceAtMs: 0,
-  heldMonoMs: -1,
-  first: null,
-  occurrence: null,
-};
 export const NOT_SEEN: Track = {
   epoch: null,
   sampleMonoMs: -1,
@@ -136,39 +106,6 @@ export const NOT_SEEN: Track = {
   usable: false,
 };
 export const FRESH: Evaluation = { track: NOT_SEEN, verdict: NO_VERDICT };
-
-/** A rule with a signal: the value itself, or what is made from it. */
-type SignalledRule = Exclude<Rule, NoDataRule>;
-
-/** In alarm at this signal: high at or above its limit, low at or below, a state when named. */
-export function isBeyond(rule: SignalledRule, signal: number): boolean {
-  switch (rule.kind) {
-    case 'state':
-      return rule.states.includes(signal);
-    case 'frozen':
-      return signal <= rule.band;
-    case 'duration':
-      return signal >= rule.totalMs;
-    case 'cusum':
-      return signal >= rule.limit;
-    default:
-      return isBeyondLimit(rule, signal);
-  }
-}
-
-/** An active alarm may end: the signal is beyond the deadband on the good side. */
-export function isClear(rule: SignalledRule, signal: number): boolean {
-  switch (rule.kind) {
-    case 'state':
-    case 'frozen':
-    case 'duration':
-      return !isBeyond(rule, signal);
-    case 'cusum':
-      return signal < rule.limit - rule.deadband;
-    default:
-      return isClearOfLimit(rule, signal);
-  }
-}
 
 /**
  * True when a newer sample would change nothing but the track: the consumer's shortcut, no more.
@@ -187,18 +124,22 @@ export function step(
   state: Evaluation,
   input: Input,
 ): [Evaluation, readonly Transition[]] {
-  if (!isDirect(subject.rule)) return [state, []];
+  const { rule } = subject;
+  if (rule.kind === 'comparison') return stepPair({ ...subject, rule }, state, input);
+  if (!isDirect(rule)) return stepSignal({ ...subject, rule }, state, input);
   switch (input.kind) {
     case 'sample':
       return takeSample(subject, state, input);
     case 'covered':
       return takeCoverage(subject, state, input);
     case 'passed': {
-      if (subject.rule.kind !== 'no-data' || state.track.epoch !== input.epoch) return [state, []];
+      if (rule.kind !== 'no-data' || state.track.epoch !== input.epoch) return [state, []];
       const verdict = silence(subject, state, input);
       const [after, transitions] = run(subject, verdict, null, input.untilMonoMs + 1);
       return [{ ...state, verdict: after }, transitions];
     }
+    case 'other':
+      return [state, []];
     default:
       return unreachable(input);
   }
@@ -211,13 +152,16 @@ export function rejudge(
   atMs: number,
 ): [Evaluation, readonly Transition[]] {
   const { track } = state;
-  if (track.epoch === null || track.markMonoMs < 0 || !isDirect(subject.rule)) return [state, []];
+  if (track.epoch === null || track.markMonoMs < 0) return [state, []];
+  const { rule } = subject;
+  if (!isDirect(rule)) return rejudgeSignal({ ...subject, rule }, state, atMs);
   const monoMs = track.markMonoMs;
-  const verdict = judge(subject.rule, state.verdict, {
+  const verdict = judge(rule, state.verdict, {
     ...track,
     epoch: track.epoch,
     monoMs,
     atMs,
+    signal: track.value,
   });
   const [after, transitions] = run(subject, verdict, track.value, monoMs + 1);
   return [{ track, verdict: after }, transitions];
@@ -245,13 +189,6 @@ function takeCoverage(
   return [{ track: covered, verdict: after }, transitions];
 }
 
-// A restart reports every point anew: as long as that report has not come, coverage tells nothing
-// of the value, and the one from before the restart runs no delay.
-function halt(verdict: Verdict): Verdict {
-  if (verdict.phase === 'rising') return NO_VERDICT;
-  return verdict.phase === 'falling' ? { ...verdict, phase: 'active', heldMonoMs: -1 } : verdict;
-}
-
 function takeSample(
   subject: Subject,
   state: Evaluation,
@@ -264,7 +201,14 @@ function takeSample(
   const { verdict } = enter(subject, state, fromMonoMs, { epoch, monoMs, atMs, value });
   const [before, early] = run(subject, verdict, state.track.value, monoMs);
   const usable = !isSilent(input.quality);
-  const judged = judge(subject.rule, before, { epoch, monoMs, atMs, value, usable });
+  const judged = judge(subject.rule, before, {
+    epoch,
+    monoMs,
+    atMs,
+    value,
+    signal: value,
+    usable,
+  });
   const markMonoMs = isSameEpoch ? Math.max(state.track.markMonoMs, monoMs) : monoMs;
   const [after, late] = run(subject, judged, value, markMonoMs + 1);
   const track: Track = { epoch, sampleMonoMs: monoMs, markMonoMs, value, usable };
@@ -294,87 +238,6 @@ function enter(
   if (verdict.phase === 'falling') return { verdict: { ...verdict, ...since } };
   // Whether it is still the excursion from before nobody knows: it has the name of what is known.
   return { verdict: { ...verdict, ...since, first: known } };
-}
-
-interface Moment {
-  readonly epoch: string;
-  readonly monoMs: number;
-  readonly atMs: number;
-  readonly value: number | null;
-  readonly usable: boolean;
-}
-
-function judge(rule: Rule, verdict: Verdict, moment: Moment): Verdict {
-  if (rule.kind === 'no-data') return move(verdict, moment, !moment.usable, moment.usable);
-  if (!moment.usable || moment.value === null || Number.isNaN(moment.value)) {
-    const isRunning = verdict.phase === 'rising' || verdict.phase === 'falling';
-    if (!isRunning || verdict.heldMonoMs >= 0) return verdict;
-    return { ...verdict, heldMonoMs: moment.monoMs };
-  }
-  return move(
-    resume(verdict, moment.monoMs),
-    moment,
-    isBeyond(rule, moment.value),
-    isClear(rule, moment.value),
-  );
-}
-
-function resume(verdict: Verdict, monoMs: number): Verdict {
-  if (verdict.heldMonoMs < 0) return verdict;
-  const heldMs = Math.max(0, monoMs - verdict.heldMonoMs);
-  return {
-    ...verdict,
-    sinceMonoMs: verdict.sinceMonoMs + heldMs,
-    sinceAtMs: verdict.sinceAtMs + heldMs,
-    heldMonoMs: -1,
-  };
-}
-
-function move(verdict: Verdict, moment: Moment, beyond: boolean, clear: boolean): Verdict {
-  const { epoch, monoMs, atMs, value } = moment;
-  const since = { sinceMonoMs: monoMs, sinceAtMs: atMs, heldMonoMs: -1 };
-  switch (verdict.phase) {
-    case 'normal':
-      if (!beyond) return verdict;
-      return { ...verdict, ...since, phase: 'rising', first: { epoch, monoMs, atMs, value } };
-    case 'rising':
-      return beyond ? verdict : NO_VERDICT;
-    case 'active':
-      return clear ? { ...verdict, ...since, phase: 'falling' } : verdict;
-    case 'falling':
-      return clear ? verdict : { ...verdict, phase: 'active' };
-    default:
-      return unreachable(verdict.phase);
-  }
-}
-
-function delayMs(rule: Rule, phase: 'rising' | 'falling'): number {
-  if (phase === 'falling') return rule.offDelayMs;
-  return rule.kind === 'no-data' ? rule.onDelayMs + rule.silentMs : rule.onDelayMs;
-}
-
-// Ends the running delay if its end lies before `untilMonoMs`.
-function run(
-  { key, rule }: Subject,
-  verdict: Verdict,
-  value: number | null,
-  untilMonoMs: number,
-): [Verdict, readonly Transition[]] {
-  const { phase, first } = verdict;
-  if (phase === 'normal' || phase === 'active' || verdict.heldMonoMs >= 0 || first === null) {
-    return [verdict, []];
-  }
-  const lengthMs = delayMs(rule, phase);
-  const monoMs = verdict.sinceMonoMs + lengthMs;
-  if (monoMs >= untilMonoMs) return [verdict, []];
-  const atMs = verdict.sinceAtMs + lengthMs;
-  if (phase === 'rising') {
-    const occurrence = occurrenceName(key, rule.id, first.epoch, first.monoMs);
-    const begins: Transition = { kind: 'begins', occurrence, monoMs, atMs, value, first };
-    return [{ ...verdict, phase: 'active', occurrence }, [begins]];
-  }
-  const occurrence = verdict.occurrence ?? '';
-  return [NO_VERDICT, [{ kind: 'ends', occurrence, monoMs, atMs, value, first }]];
 }
 
 // A series that nobody polls while its gateway is heard falls silent where it was last known.

@@ -132,7 +132,8 @@ export interface NightFlowRule extends RuleCommon, Limited {
 /**
  * The signal is the one-sided cumulative sum of Page (1954): S = max(0, S + (value - target -
  * slack)) for each `everyMs` of time (side high), mirrored for low. A small lasting shift shows
- * that no limit sees. The limit is on S, which never is below 0.
+ * that no limit sees. The limit is on S, which never is below 0 and, so that it comes down again
+ * when the shift is over, never above twice its limit.
  */
 export interface CusumRule extends RuleCommon, Limited {
   readonly kind: 'cusum';
