@@ -8,7 +8,7 @@
 // it is raised and cleared, after which delays, how urgent, whether at all) without a second
 // person: it waits (approvals.ts) until another principal has said yes. A new rule, and other
 // texts, need one person.
-import { NO_VERDICT, rejudge } from '../../core/alarm/evaluate.ts';
+import { NO_VERDICT, rejudge, withoutMemory } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { isSameLimit, isSameRule } from '../../core/alarm/rule-form.ts';
 import { Fault, unreachable } from '../../core/fault.ts';
@@ -216,6 +216,11 @@ export class Rules {
     if (known && JSON.stringify(known.row) === JSON.stringify(row)) return known;
     if (known && !isInTerms(known.row, definition)) {
       this.onTerms(known, source);
+      for (const watch of known.watches) {
+        if (!watch.verdict.memory) continue;
+        watch.verdict = withoutMemory(watch.verdict);
+        this.#series.keep(watch);
+      }
       // A value in other terms says nothing to a limit in these: the next reading will.
       this.#marks.forgetValue(series);
     }

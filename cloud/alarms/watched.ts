@@ -2,6 +2,7 @@
 // Everything here is also in the tables, and a start reads it back.
 import type { Subject, Verdict } from '../../core/alarm/evaluate.ts';
 import { HOLE_PERIODS, NO_VERDICT } from '../../core/alarm/evaluate.ts';
+import { isDirect } from '../../core/alarm/rule.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import { pointId } from '../../core/point.ts';
 import type { Marks } from './marks.ts';
@@ -24,7 +25,7 @@ export interface Watched {
   /** A break longer than this is a hole. */
   holeMs: number;
   readonly watches: Watch[];
-  /** Coverage matters to a rule: a delay runs, or a no-data alarm waits for its end. */
+  /** Coverage matters to a rule: a delay runs, a no-data alarm waits for its end, or a signal. */
   isRunning: boolean;
 }
 
@@ -102,6 +103,7 @@ export class WatchedSeries {
     watched.watches.push(watch);
     // The worst first: what hides under it is not told on the way.
     watched.watches.sort((a, b) => a.subject.rule.level - b.subject.rule.level);
+    refresh(watched);
     return watch;
   }
 
@@ -126,6 +128,9 @@ export class WatchedSeries {
 function refresh(watched: Watched): void {
   watched.isRunning = watched.watches.some(
     ({ verdict: { phase }, subject: { rule } }) =>
-      phase === 'rising' || phase === 'falling' || (phase === 'active' && rule.kind === 'no-data'),
+      phase === 'rising' ||
+      phase === 'falling' ||
+      (phase === 'active' && rule.kind === 'no-data') ||
+      !isDirect(rule),
   );
 }

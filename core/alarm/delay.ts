@@ -126,6 +126,13 @@ export function judge(rule: Rule, verdict: Verdict, moment: Moment): Verdict {
   );
 }
 
+/** What the signal was made from is no longer to the point; what was found with it stands. */
+export function withoutMemory(verdict: Verdict): Verdict {
+  if (!verdict.memory) return verdict;
+  const { memory: _, ...bare } = verdict;
+  return halt(bare);
+}
+
 function resume(verdict: Verdict, monoMs: number): Verdict {
   if (verdict.heldMonoMs < 0) return verdict;
   const heldMs = Math.max(0, monoMs - verdict.heldMonoMs);

@@ -29,7 +29,7 @@ import { isDirect } from './rule.ts';
 import { rejudgeSignal, stepPair, stepSignal } from './signalled.ts';
 
 export type { First, Phase, Subject, Transition, Verdict } from './delay.ts';
-export { HOLE_PERIODS, isBeyond, isClear, NO_VERDICT, phases } from './delay.ts';
+export { HOLE_PERIODS, isBeyond, isClear, NO_VERDICT, phases, withoutMemory } from './delay.ts';
 
 /** What is known of the series. */
 export interface Track {
