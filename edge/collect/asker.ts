@@ -96,7 +96,7 @@ export class Asker implements Member {
   #retryMonoMs = Number.NEGATIVE_INFINITY;
   #retrying: Promise<unknown> | null = null;
   /** A poll of a single request that is under way. */
-  #single: Promise<unknown> | null = null;
+  #single: { readonly claim: Asked; readonly asking: Promise<unknown> } | null = null;
   #probing: Promise<void> | null = null;
   /** Ends the polls of the other groups when one has failed, and what waits when trust changes. */
   #round = new AbortController();
@@ -214,16 +214,17 @@ export class Asker implements Member {
   async #regular(claim: Asked, dueMonoMs: number): Promise<Answers | null> {
     const { turns } = this.#options.line;
     if (turns.isShared && this.#single) {
-      await turns.held(this.#single);
+      await turns.held(claim, dueMonoMs, this.#single.claim, this.#single.asking);
       return null;
     }
     const asking = this.#whole(claim, dueMonoMs);
     if (claim.plan!.requests > 1) return await asking;
-    this.#single = asking;
+    const single = { claim, asking };
+    this.#single = single;
     try {
       return await asking;
     } finally {
-      if (this.#single === asking) this.#single = null;
+      if (this.#single === single) this.#single = null;
     }
   }
 

@@ -26,6 +26,8 @@ const REGISTERS_MAX = 125;
 const RANK_SICK = 3;
 /** 11 bits a character at 9,600 baud. */
 const CHARACTER_MS = 11 / 9.6;
+/** Between an answer and the next request. */
+const SILENCE_MS = 3.5 * CHARACTER_MS;
 
 /** What a device does with a request: answers after so long, with junk, or not at all. */
 type Reply = { readonly afterMs: number; readonly isJunk?: boolean } | null;
@@ -63,7 +65,7 @@ interface Request {
 }
 
 function requestMs(registers: number, thinkMs: number): number {
-  return thinkMs + (8 + 5 + 2 * registers + 3.5) * CHARACTER_MS;
+  return thinkMs + (8 + 5 + 2 * registers) * CHARACTER_MS + SILENCE_MS;
 }
 
 function planFor({ thinkMs }: Station, points: number): BusPlan {
@@ -160,14 +162,21 @@ class FakeBus {
     const tookMs = isInTime ? requestMs(registers, reply.afterMs) : 8 * CHARACTER_MS + timeoutMs;
     const quality = !isInTime ? TIMEOUT : reply.isJunk ? BAD_RESPONSE : GOOD;
     this.#isBusy = true;
-    this.#clock.after(tookMs, () => {
+    const release = () => {
       this.#isBusy = false;
-      settled(quality, tookMs);
-      // The next request of this poll is in the queue before one is chosen.
-      void Promise.resolve()
-        .then(() => {})
-        .then(() => this.#pump());
-    });
+      this.#pump();
+    };
+    // Who is told of an answer may ask again before the line was silent long enough for the next
+    // request. After a time-out it was: the next is sent before anybody can.
+    if (isInTime) {
+      this.#clock.after(tookMs - SILENCE_MS, () => settled(quality, tookMs));
+      this.#clock.after(tookMs, release);
+    } else {
+      this.#clock.after(tookMs, () => {
+        settled(quality, tookMs);
+        release();
+      });
+    }
   }
 }
 
@@ -446,6 +455,29 @@ test('a device that is over its budget waits behind probes that are saved for: t
       { kind: 'cut off', fromMs: 7227, share: 0.4599 },
       { kind: 'slow', fromMs: 3695, share: 0.4761 },
       { kind: 'slow', fromMs: 280, share: 0.4685 },
+    ],
+  });
+});
+
+test('what is sent the moment a probe times out does not wait a whole time-out for an answer that the late one met', async () => {
+  await keepsPeriods({
+    load: 0.3873,
+    devices: [
+      deviceOf(16, 18, [74, 5], 'trend'),
+      deviceOf(2, 24, [62, 5], 'trend'),
+      deviceOf(6, 8, [57, 5], 'trend'),
+      deviceOf(10, 38, [62, 10], 'life-safety'),
+      deviceOf(23, 29, [73, 3], 'trend'),
+      deviceOf(12, 37, [73, 10], 'life-safety'),
+      deviceOf(14, 3, null, 'life-safety'),
+      deviceOf(26, 41, [69, 10], 'trend'),
+      deviceOf(27, 6, [70, 3], 'trend'),
+      deviceOf(3, 35, [58, 5], 'life-safety'),
+    ],
+    faults: [
+      { kind: 'silent', fromMs: 590, share: 0.7571 },
+      { kind: 'cut off', fromMs: 18223, share: 0.7846 },
+      { kind: 'long junk', fromMs: 7442, share: 0.862 },
     ],
   });
 });

@@ -136,6 +136,12 @@ interface Waiting {
   start(urgency: Urgency | null): void;
 }
 
+/** Of a poll under way. */
+interface Place {
+  rank: number;
+  dueMonoMs: number;
+}
+
 type Poll = (urgency: Urgency) => Promise<Answers>;
 
 export class Turns {
@@ -143,10 +149,13 @@ export class Turns {
   readonly time: LineTime;
   readonly #members: Member[] = [];
   #waiting: Waiting[] = [];
+  readonly #places = new Map<Claim, Place>();
   #regular = 0;
   #isSparing = false;
   /** Until when the answer to a request that was given up early may still come. */
   #lateUntilMonoMs = Number.NEGATIVE_INFINITY;
+  /** When the request for the sick that is under way is given up, less its frames. */
+  #givenUpMonoMs = Number.POSITIVE_INFINITY;
   #savedMs = 0;
   #savedMonoMs = 0;
   #hasSick = false;
@@ -201,26 +210,40 @@ export class Turns {
    */
   async regular(claim: Claim, dueMonoMs: number, isSuspect: boolean, poll: Poll): Promise<Answers> {
     this.#regular++;
+    const { rank, periodMs } = claim;
+    const place = isSuspect
+      ? { rank: RANK_LAST, dueMonoMs: dueMonoMs + periodMs }
+      : { rank, dueMonoMs: dueMonoMs + TOLERANCE * periodMs };
+    this.#places.set(claim, place);
     try {
-      const { rank, periodMs } = claim;
-      const place = isSuspect
-        ? { rank: RANK_LAST, dueMonoMs: dueMonoMs + periodMs }
-        : { rank, dueMonoMs: dueMonoMs + TOLERANCE * periodMs };
       const answers = await poll(this.#shortened(place, claim));
       this.time.add(answers.lineMs, 'regular');
       return answers;
     } finally {
+      this.#places.delete(claim);
       this.#regular--;
       this.#look();
     }
   }
 
   /**
-   * A poll of a device that is up waits for another of its own: nothing goes for the sick till
-   * then.
+   * A poll of a device that is up waits for another of its own, which is as urgent from now on:
+   * else the more urgent one would wait for all that go before the other. Nothing goes for the sick
+   * till then.
    */
-  async held(until: Promise<unknown>): Promise<void> {
+  async held(
+    { rank, periodMs }: Claim,
+    dueMonoMs: number,
+    ahead: Claim,
+    until: Promise<unknown>,
+  ): Promise<void> {
     this.#regular++;
+    const place = this.#places.get(ahead);
+    if (place) {
+      const byMonoMs = dueMonoMs + TOLERANCE * periodMs;
+      if (rank < place.rank) Object.assign(place, { rank, dueMonoMs: byMonoMs });
+      else if (rank === place.rank) place.dueMonoMs = Math.min(place.dueMonoMs, byMonoMs);
+    }
     await until;
     this.#regular--; // Whoever waited asks now, and looks when that is over.
   }
@@ -234,15 +257,29 @@ export class Turns {
    * A late answer to what was given up early may meet one of these on the wire: then none comes,
    * and the whole time-out would be for nothing.
    */
-  #shortened(place: Urgency, claim: Claim): Urgency {
-    const clock = this.#clock;
-    const lateUntil = () => this.#lateUntilMonoMs;
+  #shortened(place: Place, claim: Claim): Urgency {
+    const mayMeet = () => this.#mayMeet();
     return {
-      ...place,
+      get rank() {
+        return place.rank;
+      },
+      get dueMonoMs() {
+        return place.dueMonoMs;
+      },
       get timeoutMs() {
-        return clock.monoMs() < lateUntil() ? NEED * claim.requestMs : Number.POSITIVE_INFINITY;
+        return mayMeet() ? NEED * claim.requestMs : Number.POSITIVE_INFINITY;
       },
     };
+  }
+
+  /**
+   * Whether the late answer of another may meet what is sent now. After a time-out the session
+   * sends the next request before anybody is told of it.
+   */
+  #mayMeet(): boolean {
+    const now = this.#clock.monoMs();
+    if (this.#isSparing && now >= this.#givenUpMonoMs) this.#lateUntilMonoMs = now + LATE_MS;
+    return this.mayHaveMet(now);
   }
 
   /**
@@ -359,6 +396,7 @@ export class Turns {
   #go(waiting: Waiting, isForced: boolean): void {
     this.#waiting = this.#waiting.filter((other) => other !== waiting);
     this.#isSparing = true;
+    this.#givenUpMonoMs = Number.POSITIVE_INFINITY;
     const now = this.#clock.monoMs();
     if (this.#upClaims().length === 0) {
       waiting.start({ rank: RANK_SICK, dueMonoMs: now });
@@ -367,9 +405,12 @@ export class Turns {
     const { timeoutMs, requestMs } = waiting.wish;
     const spareMs = () => {
       this.#save();
-      const room = roomMs(this.#clock.monoMs(), this.#upClaims(), TOLERANCE_GIVEN);
+      const sentMonoMs = this.#clock.monoMs();
+      const room = roomMs(sentMonoMs, this.#upClaims(), TOLERANCE_GIVEN);
       const spare = Math.max(NEED * requestMs, Math.min(room, this.#savedMs));
-      return Math.min(timeoutMs, spare - requestMs);
+      const waitMs = Math.min(timeoutMs, spare - requestMs);
+      this.#givenUpMonoMs = sentMonoMs + waitMs - requestMs;
+      return waitMs;
     };
     waiting.start({
       // Forced: behind what waits already, but ahead of what is due from now on.
