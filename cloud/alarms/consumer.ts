@@ -4,26 +4,22 @@
 // nothing.
 //
 // Synchronous and without a clock of its own: the thread that owns the database drives it, and so
-// does a simulated world. In memory is only what a start reads back from the tables; after a failed
-// transaction it is read back at once.
+// does a simulated world. In memory is what a start, or a failed transaction, reads back.
 //
 // Most series are still (no delay runs, the value is on the same side): a few array accesses; the
 // rest goes through the kernel (core/alarm/evaluate.ts). Order is by (epoch, monotonic time) alone.
 // What is newer than the newest known belongs to the live state whichever lane brought it, what is
 // older to history.ts. Coverage is believed as order.ts says.
 import type { DatabaseSync } from 'node:sqlite';
-import type { Input, Sample, Track } from '../../core/alarm/evaluate.ts';
-import { isStill, step } from '../../core/alarm/evaluate.ts';
+import { type Input, isStill, type Sample, step, type Track } from '../../core/alarm/evaluate.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import { newLine, orderOf } from '../epochs.ts';
 import type { DecodedReadings, DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 import { numberOf } from '../inbox/decoded.ts';
-import type { Act } from './acts.ts';
-import { Acts } from './acts.ts';
+import { type Act, Acts } from './acts.ts';
 import type { Alarm } from './alarm.ts';
-import type { Approval } from './approvals.ts';
-import { Approvals } from './approvals.ts';
+import { type Approval, Approvals } from './approvals.ts';
 import { Cover } from './cover.ts';
 import { History } from './history.ts';
 import type { JournalEntry } from './journal.ts';
@@ -32,17 +28,13 @@ import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts'
 import { Occurrences } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
 import { arrive, believable, newGateway, sampledAhead } from './order.ts';
-import type { RuleAct } from './rules.ts';
-import { RULE_APPROVAL, Rules } from './rules.ts';
+import { RULE_APPROVAL, type RuleAct, Rules } from './rules.ts';
 import { conditionOf, Silence, SilentGateways } from './silence.ts';
-import type { AlarmFilter, RuleRow } from './tables.ts';
-import { AlarmTables } from './tables.ts';
-import type { Watched } from './watched.ts';
-import { WatchedSeries } from './watched.ts';
+import { type AlarmFilter, AlarmTables, type RuleRow } from './tables.ts';
+import { type Watched, WatchedSeries } from './watched.ts';
 
 /** No-data rules of a gateway are looked at once in so much of its time. */
 const PASSED_EVERY_MS = 1_000;
-
 /** An edge says of each group at least this often up to when it is covered. */
 const COVERED_EVERY_MS = 10_000;
 
@@ -82,6 +74,11 @@ export class AlarmConsumer {
       this.#rules.approved(approval, approver, nowMs),
     );
     this.#load();
+  }
+
+  /** What a follower does of its own accord, one transaction with what it does to alarms. */
+  together(work: () => void): AlarmEvent[] {
+    return this.#transact(work);
   }
 
   /** Part of every transaction from now on. */
@@ -248,6 +245,10 @@ export class AlarmConsumer {
   }
 
   #transact(work: () => void): AlarmEvent[] {
+    if (this.tables.isTransacting) {
+      work(); // Part of what a follower does together.
+      return [];
+    }
     let events: AlarmEvent[] = [];
     try {
       this.tables.transact(() => {

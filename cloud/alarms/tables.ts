@@ -58,8 +58,21 @@ export interface RuleState {
 }
 
 // `annunciated`: told again as if new, after it was hidden or when it was acknowledged long ago.
-export const notified = ['raised', 'annunciated', 'cleared'] as const;
+// `escalated`: a step of its case is overdue.
+export const notified = ['raised', 'annunciated', 'cleared', 'escalated'] as const;
 export type Notified = (typeof notified)[number];
+
+/** A step of the alarm's case that is overdue: what `escalated` tells. */
+export interface Escalation {
+  readonly case: string;
+  readonly state: string;
+  /** How often this step was told, from 1: so far down the chain it goes. */
+  readonly step: number;
+  /** How often the case was told, from 1: makes each a notification of its own. */
+  readonly count: number;
+  readonly dueMs: number;
+  readonly owner: string | null;
+}
 
 /** A notification to send; the notify pipeline takes these in order. */
 export interface Outgoing {
@@ -67,6 +80,8 @@ export interface Outgoing {
   readonly atMs: number;
   readonly transition: Notified;
   readonly alarm: Alarm;
+  /** Of `escalated` alone. */
+  readonly escalation?: Escalation;
 }
 
 /**
@@ -156,6 +171,10 @@ export class AlarmTables {
       const values = { what: 'alarms', found: format, known: ALARM_FORMAT };
       throw new Fault('alarm_format', 'never', bilingual('later-format', values));
     }
+  }
+
+  get isTransacting(): boolean {
+    return this.#database.isTransaction;
   }
 
   /** Runs `work` in one transaction: all of it, or nothing. */
@@ -354,8 +373,8 @@ export class AlarmTables {
     return this.#statements.all(sql, ...values, Math.min(limit, LIST_MAX)).map(alarmOf);
   }
 
-  queue(transition: Notified, alarm: Alarm, atMs: number): void {
-    const document = JSON.stringify({ transition, alarm });
+  queue(transition: Notified, alarm: Alarm, atMs: number, escalation?: Escalation): void {
+    const document = JSON.stringify({ transition, alarm, escalation });
     const sql = 'INSERT INTO alarm_outgoing (at_ms, document) VALUES (?, ?)';
     this.#statements.run(sql, Math.round(atMs), document);
   }
@@ -368,7 +387,7 @@ export class AlarmTables {
     return this.#statements
       .all('SELECT * FROM alarm_outgoing ORDER BY seq LIMIT ?', limit)
       .map((row) => ({
-        ...(JSON.parse(String(row['document'])) as Pick<Outgoing, 'transition' | 'alarm'>),
+        ...(JSON.parse(String(row['document'])) as Omit<Outgoing, 'seq' | 'atMs'>),
         seq: Number(row['seq']),
         atMs: Number(row['at_ms']),
       }));

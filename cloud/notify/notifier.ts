@@ -1,7 +1,7 @@
 // What a channel is to the pipeline: it sends one delivery once and says what came of it. When to
 // try again, how often, whom to tell instead, and what goes into the ledger is the pipeline's.
 import type { Alarm } from '../alarms/alarm.ts';
-import type { Notified } from '../alarms/tables.ts';
+import type { Escalation, Notified } from '../alarms/tables.ts';
 
 // A delivery is *accepted* when the receiving side took it, and *confirmed* only by its own word.
 export const deliveryStates = [
@@ -30,6 +30,8 @@ export interface Delivery {
   readonly transition: Notified;
   /** As it was when the notification was queued, so that every try says the same. */
   readonly alarm: Alarm;
+  /** Of `escalated` alone. */
+  readonly escalation?: Escalation;
   readonly state: DeliveryState;
   readonly attempts: number;
   readonly repeats: number;
@@ -53,9 +55,14 @@ export interface Notifier {
   send(delivery: Delivery, signal: AbortSignal): Promise<Outcome>;
 }
 
-export function deliveryId({ occurrence, annunciations }: Alarm, transition: Notified): string {
-  const again = transition === 'annunciated' ? `-${annunciations}` : '';
-  return `${occurrence}.${transition}${again}`;
+/** What can be told more than once is numbered: each is a notification of its own. */
+export function deliveryId(
+  { occurrence, annunciations }: Alarm,
+  transition: Notified,
+  escalation?: Escalation,
+): string {
+  const nth = transition === 'annunciated' ? annunciations : escalation?.count;
+  return `${occurrence}.${transition}${nth === undefined ? '' : `-${nth}`}`;
 }
 
 /** It asks somebody to come; what only says that it is over asks nobody. */
@@ -69,11 +76,12 @@ export function occurrenceOf(id: string): string {
 }
 
 /** What a receiver gets, in any channel that carries data. Equal on every try. */
-export function eventOf({ transition, alarm }: Delivery) {
+export function eventOf({ transition, alarm, escalation }: Delivery) {
   const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   const { occurrence, level, state, area, gateway, key, asset, name, unit } = alarm;
   const { rule, version, title, action, value, limit } = alarm;
-  const at = isCall(transition) ? alarm.raisedMs : (alarm.clearedMs ?? alarm.raisedMs);
+  const ended = isCall(transition) ? alarm.raisedMs : (alarm.clearedMs ?? alarm.raisedMs);
+  const at = escalation?.dueMs ?? ended;
   return {
     type: `alarm.${transition}`,
     timestamp: new Date(at).toISOString(),
@@ -85,6 +93,11 @@ export function eventOf({ transition, alarm }: Delivery) {
       raised: time(alarm.raisedMs),
       received: time(alarm.raisedReceivedMs),
       cleared: time(alarm.clearedMs),
+      ...(escalation && { case: caseOf(escalation) }),
     },
   };
+}
+
+function caseOf({ case: id, state, step, dueMs, owner }: Escalation) {
+  return { id, state, escalation: step, due: new Date(dueMs).toISOString(), owner };
 }

@@ -10,7 +10,7 @@ import { AlarmTables } from '../alarms/tables.ts';
 import { Ledger } from './ledger.ts';
 import { logNotifier } from './log.ts';
 import { notifierContract, sampleAlarm } from './notifier.contract.ts';
-import type { Delivery, Notifier, Outcome } from './notifier.ts';
+import { type Delivery, eventOf, type Notifier, type Outcome } from './notifier.ts';
 import { Pipeline, REPEATS_MAX, RETRY_FOR_MS } from './pipeline.ts';
 import type { Route } from './route.ts';
 
@@ -161,6 +161,38 @@ test('what nobody confirms in a minute is undelivered, and the next in the chain
   await setup.clock.advance(5_000);
   expect(second.sent).toEqual(['a.raised']);
   expect(ledger(setup)).toEqual(['a.raised first undelivered', 'a.raised second confirmed']);
+});
+
+test('an overdue step of a case is told down the chain, each time under an id of its own, with the case', async () => {
+  const first = new Desk(confirmed);
+  const second = new Desk(accepted);
+  const setup = open({ first, second });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  for (const count of [1, 2]) {
+    const escalation = {
+      case: '2026-0001',
+      state: 'new',
+      step: count,
+      count,
+      dueMs: 0,
+      owner: null,
+    };
+    setup.tables.queue('escalated', alarm('a'), setup.clock.wallMs(), escalation);
+    await setup.clock.advance(2_000);
+  }
+  await setup.clock.advance(600_000);
+  expect(first.sent).toEqual(['a.raised']);
+  expect(second.sent).toEqual(['a.escalated-1', 'a.escalated-2']);
+  const [delivery] = setup.pipeline.deliveries();
+  expect(delivery).toMatchObject({
+    state: 'accepted',
+    escalation: { case: '2026-0001', count: 2 },
+  });
+  expect(eventOf(delivery!)).toMatchObject({
+    type: 'alarm.escalated',
+    data: { id: 'a', case: { id: '2026-0001', escalation: 2 } },
+  });
 });
 
 test('the last of a chain is told again, a bounded number of times', async () => {

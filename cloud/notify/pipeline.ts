@@ -20,7 +20,6 @@ import type { Log } from '../../core/log.ts';
 import { foreign } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
-import type { Alarm } from '../alarms/alarm.ts';
 import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
 import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
@@ -106,9 +105,7 @@ export class Pipeline {
     if (!last) return 0;
     const added = this.#transact(() => {
       const entries = waiting.flatMap((it) =>
-        this.#silence(it, this.#route(it)).flatMap((plan) =>
-          this.#add(it.transition, it.alarm, plan, it.atMs),
-        ),
+        this.#silence(it, this.#route(it)).flatMap((plan) => this.#add(it, plan, it.atMs)),
       );
       tables.dropOutgoing(last.seq);
       return entries;
@@ -264,10 +261,11 @@ export class Pipeline {
   }
 
   // Who is told. The end of an alarm is told to those who were told of its beginning.
-  #route({ transition, alarm }: Outgoing): Planned[] {
+  #route({ transition, alarm, escalation }: Outgoing): Planned[] {
     const { ledger, routes, receivers } = this.#options;
     if (alarm.test) return toTester(alarm.test.by, receivers.has(alarm.test.by));
-    if (isCall(transition)) return firstOf(routes, alarm);
+    // An overdue step is told to the next in line, whoever has confirmed before.
+    if (isCall(transition)) return firstOf(routes, alarm, escalation?.step ?? 0);
     const told = ledger
       .calls(alarm.occurrence)
       .filter(({ delivery: { receiver, state } }) => receiver !== NOBODY && state !== 'silenced')
@@ -287,8 +285,7 @@ export class Pipeline {
   // Part of the caller's transaction, who admits the entries after it. A receiver that is gone
   // fails at once, and the next in the chain is told instead.
   #add(
-    transition: Delivery['transition'],
-    alarm: Alarm,
+    { transition, alarm, escalation }: Pick<Delivery, 'transition' | 'alarm' | 'escalation'>,
     { receiver, route, step, why }: Planned,
     queuedMs: number,
   ): Entry[] {
@@ -297,8 +294,9 @@ export class Pipeline {
     const isOpen = reason === null;
     const closed = receiver === NOBODY || isGone ? 'failed' : 'silenced';
     const delivery: Omit<Delivery, 'number'> = {
-      id: deliveryId(alarm, transition),
+      id: deliveryId(alarm, transition, escalation),
       ...{ receiver, route, step, transition, alarm },
+      ...(escalation && { escalation }),
       state: isOpen ? 'queued' : closed,
       attempts: 0,
       repeats: 0,
@@ -311,7 +309,8 @@ export class Pipeline {
       why: reason,
     };
     const nowMs = this.#clock.wallMs();
-    const isWatched = isOpen && isCall(transition);
+    // An escalation is not: the case escalates again.
+    const isWatched = isOpen && isCall(transition) && !escalation;
     const confirmByMs = isWatched ? nowMs + this.#options.confirmWithinMs : null;
     const nextMs = isOpen ? nowMs : null;
     const entry = this.#options.ledger.add({ delivery, isOpen, nextMs, confirmByMs });
@@ -320,11 +319,12 @@ export class Pipeline {
   }
 
   // The next of the chain, if there is one; only a beginning is passed on.
-  #passOn({ route, step, transition, alarm }: Delivery): Entry[] {
+  #passOn(delivery: Delivery): Entry[] {
+    const { route, step, transition } = delivery;
     const next = this.#chainOf(route)[step + 1];
     if (next === undefined || !isCall(transition)) return [];
     const plan = { receiver: next, route, step: step + 1, why: null };
-    return this.#add(transition, alarm, plan, this.#clock.wallMs());
+    return this.#add(delivery, plan, this.#clock.wallMs());
   }
 
   #chainOf(route: string): readonly string[] {

@@ -42,11 +42,17 @@ export interface Planned {
   readonly why: string | null;
 }
 
-/** Of each route that fits the first of its chain; nobody when none does. */
-export function firstOf(routes: readonly Route[], alarm: Alarm): Planned[] {
+/**
+ * Of each route that fits the first of its chain, or the one so far down it, at most its last;
+ * nobody when none does.
+ */
+export function firstOf(routes: readonly Route[], alarm: Alarm, down = 0): Planned[] {
   const planned = routes
     .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
-    .map(({ id, chain }) => ({ receiver: chain[0]!, route: id, step: 0, why: null }));
+    .map(({ id, chain }) => {
+      const step = Math.min(down, chain.length - 1);
+      return { receiver: chain[step]!, route: id, step, why: null };
+    });
   return planned.length > 0 ? planned : [{ receiver: NOBODY, route: '', step: 0, why: 'no route' }];
 }
 

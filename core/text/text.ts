@@ -3,6 +3,7 @@
 import { actFaults, actMessages } from './acts.ts';
 import { alarmFaults, alarmMessages } from './alarm.ts';
 import { apiFaults, apiMessages } from './api.ts';
+import { caseFaults, caseMessages } from './cases.ts';
 import { cliFaults, cliMessages } from './cli.ts';
 import { cloudFaults, cloudMessages } from './cloud.ts';
 import { configFaults, configMessages } from './config.ts';
@@ -34,6 +35,7 @@ export const messages = {
   ...actMessages,
   ...alarmMessages,
   ...apiMessages,
+  ...caseMessages,
   ...cliMessages,
   ...cloudMessages,
   ...configMessages,
@@ -52,6 +54,7 @@ export const faults = {
   ...actFaults,
   ...alarmFaults,
   ...apiFaults,
+  ...caseFaults,
   ...cliFaults,
   ...cloudFaults,
   ...configFaults,
