@@ -93,8 +93,8 @@ test('only the newest occurrence can be acknowledged; the one before is supersed
   const { consumer } = open();
   const readings = [5, 12, 5, 12].map((value, at) => [1, at * 1000, value] as const);
   const events = consumer.apply([record({ sequence: 2, readings })], WALL);
-  const [first, , second] = events.map(({ alarm }) => alarm.occurrence);
-  expect(kinds(events)).toEqual(['raised', 'cleared', 'raised']);
+  const [first, , , second] = events.map(({ alarm }) => alarm.occurrence);
+  expect(kinds(events)).toEqual(['raised', 'cleared', 'superseded', 'raised']);
   expect(faultOf(() => consumer.acknowledge(first!, li, '', WALL))).toBe('alarm_superseded');
   expect(consumer.get(first!)?.supersededBy).toBe(second);
   expect(consumer.list().map(({ occurrence }) => occurrence)).toEqual([second]);

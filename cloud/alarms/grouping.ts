@@ -120,3 +120,8 @@ export function commonPlace(one: string, other: string): string {
   while (shared < left.length && left[shared] === right[shared]) shared++;
   return left.slice(0, shared).join('/');
 }
+
+/** Whether an asset path lies within another: whole segments, '' is everything. */
+export function isInside(scope: string, asset: string | null): boolean {
+  return scope === '' || asset === scope || (asset?.startsWith(`${scope}/`) ?? false);
+}

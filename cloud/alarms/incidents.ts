@@ -25,6 +25,7 @@ import {
   areaSilenceOf,
   commonPlace,
   isBefore,
+  isInside,
   isOfSilence,
   isWithin,
   placesOf,
@@ -149,7 +150,7 @@ export class Incidents implements AlarmFollower {
    * times and first-out of those members; null when there are none.
    */
   within(incident: Incident, scope: string): Incident | null {
-    if (scope === '' || isIn(scope, incident.place)) return incident;
+    if (scope === '' || isInside(scope, incident.place)) return incident;
     return this.#tables.part(incident, scope);
   }
 
@@ -384,10 +385,6 @@ export class Incidents implements AlarmFollower {
     this.#cache.clear();
     this.#newest.clear();
   }
-}
-
-function isIn(scope: string, place: string | null): boolean {
-  return place === scope || (place?.startsWith(`${scope}/`) ?? false);
 }
 
 // What only grows. What is hidden keeps nothing going: it joins while the others last.

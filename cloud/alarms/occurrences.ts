@@ -320,6 +320,7 @@ export class Occurrences {
     if (!before) return;
     const after = this.#tables.update(before, { supersededBy });
     this.journal('alarm-superseded', machine, occurrence, before.state, after.state, source.nowMs);
+    this.tell({ kind: 'superseded', alarm: after, by: machine, atMs: source.nowMs });
   }
 
   /** A rule went out of force: nothing would ever end what it raised. */

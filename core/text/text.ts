@@ -9,6 +9,7 @@ import { cloudFaults, cloudMessages } from './cloud.ts';
 import { configFaults, configMessages } from './config.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
+import { figureFaults, figureMessages } from './figures.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
 import { profileFaults, profileMessages } from './profiles.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
@@ -41,6 +42,7 @@ export const messages = {
   ...configMessages,
   ...deployMessages,
   ...edgeMessages,
+  ...figureMessages,
   ...notifyMessages,
   ...profileMessages,
   ...protocolMessages,
@@ -60,6 +62,7 @@ export const faults = {
   ...configFaults,
   ...deployFaults,
   ...edgeFaults,
+  ...figureFaults,
   ...notifyFaults,
   ...profileFaults,
   ...protocolFaults,
