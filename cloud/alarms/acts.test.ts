@@ -68,7 +68,10 @@ test('what is shelved calls nobody, and what still holds when the shelf ends is 
   act(target, shelve);
   expect(reads(12)).toEqual(['high raised G']);
   expect(calls()).toEqual([]);
-  expect(consumer.list()).toMatchObject([{ state: 'G', shelf: { by: 'li', reason: 'works' } }]);
+  expect(consumer.list()).toEqual([]);
+  expect(consumer.list({ state: 'shelved' })).toMatchObject([
+    { state: 'G', shelf: { by: 'li', reason: 'works' } },
+  ]);
   expect(consumer.tick(WALL + HOUR_MS - 1)).toEqual([]);
   const [unshelved, annunciated] = consumer.tick(WALL + HOUR_MS);
   expect([unshelved?.kind, annunciated?.kind]).toEqual(['unshelved', 'annunciated']);
@@ -97,7 +100,7 @@ test('level I is never shelved, level II takes two people', () => {
     'approval_same_person',
   );
   two.consumer.approve(approval!.id, true, zhang, two.nowMs());
-  expect(two.consumer.list()).toMatchObject([{ state: 'G', shelf: { by: 'li, zhang' } }]);
+  expect(two.consumer.list({ state: 'shelved' })).toMatchObject([{ shelf: { by: 'li, zhang' } }]);
 });
 
 test('nothing is hidden without a reason or for longer than its limit', () => {
@@ -228,4 +231,19 @@ test('a restart forgets nothing of what hides, what is tested and what is due', 
   expect(again.acts.tests()).toEqual(consumer.acts.tests());
   expect(again.acts.hidden().map(({ target: what }) => what)).toEqual([target]);
   expect(again.tick(WALL + HOUR_MS).map(({ kind }) => kind)).toEqual(['unshelved']);
+});
+
+test('a bad value holds the alarm, and an alarm of its own says that the sensor is not heard', () => {
+  const { consumer, reads, states } = desk([third]);
+  reads(12);
+  const bad = (sequence: number, ms: number) =>
+    consumer.apply(
+      [record({ sequence, readings: [[1, ms, null]], covered: [[1], 1000, ms] })],
+      WALL,
+    );
+  bad(3, 2000);
+  bad(4, 31_999);
+  expect(states()).toEqual(['high B']);
+  bad(5, 33_000);
+  expect(states()).toEqual(['high B', 'no-data B']);
 });

@@ -17,6 +17,7 @@ import { bilingual } from '../../core/text/text.ts';
 import { orderOf } from '../epochs.ts';
 import type { Dictionary, SeriesEntry } from '../inbox/decoded.ts';
 import type { Approval, Approvals } from './approvals.ts';
+import { withDiagnostic } from './diagnostic.ts';
 import type { Marks } from './marks.ts';
 import type { Actor, Occurrences, Source } from './occurrences.ts';
 import type { Gateway } from './order.ts';
@@ -99,7 +100,8 @@ export class Rules {
       if (entry.definition.rules.length === 0 && !known) continue;
       if (known && !isNewest) continue;
       const watched = this.#describe(gateway, entry, source);
-      this.#adoptSeries(gateway, watched, entry.definition.rules, source);
+      const { rules, periodMs } = entry.definition;
+      this.#adoptSeries(gateway, watched, withDiagnostic(rules, periodMs), source);
     }
     if (!isNewest) return;
     for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {

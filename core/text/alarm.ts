@@ -8,6 +8,11 @@ export const alarmMessages = {
     zh: '检查网关的供电和网络;其读数和报警目前无法送达。',
   },
   'alarm-gateway-name': { en: 'Gateway {gateway}', zh: '网关 {gateway}' },
+  'alarm-input-bad': { en: 'No usable value', zh: '无可用数值' },
+  'alarm-input-bad-action': {
+    en: 'The rules of this point hold their state until it measures again: check sensor and line.',
+    zh: '该测点恢复测量之前，其规则保持原状态：请检查传感器和线路。',
+  },
   'alarm-raised': { en: 'raised', zh: '报警' },
   'alarm-cleared': { en: 'returned to normal', zh: '恢复正常' },
 } as const satisfies Record<string, Bilingual>;
