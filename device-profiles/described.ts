@@ -1,5 +1,6 @@
 // Parts of a profile in words, in one language: for `profile show` and for the generated pages.
 import type { RuleProposal } from '../core/alarm/rule.ts';
+import { conditionText } from '../core/alarm/rule-words.ts';
 import { durationText } from '../core/duration.ts';
 import type { Language, MessageKey } from '../core/text/text.ts';
 import { say } from '../core/text/text.ts';
@@ -143,6 +144,11 @@ export function ruleText(point: ProfilePoint, rule: RuleProposal, language: Lang
     const states = names.join(language === 'zh' ? '、' : ', ');
     const values = { title, states, level: rule.level, delay: durationText(rule.onDelayMs) };
     return say(language, 'profile-state', values) + after;
+  }
+  if (rule.kind !== 'limit') {
+    const when = conditionText(rule, point.definition.unit, language);
+    const values = { title, when, level: rule.level, delay: durationText(rule.onDelayMs) };
+    return say(language, 'profile-rule-when', values) + after;
   }
   const isHigh = rule.side === 'high' || rule.side === 'high-high';
   const values = {

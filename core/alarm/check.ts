@@ -10,7 +10,7 @@ import { didYouMean } from '../problems.ts';
 import type { Bilingual, MessageArguments, MessageKey } from '../text/text.ts';
 import { bilingual, fillBilingual } from '../text/text.ts';
 import type { LimitSide, StatisticRule } from './rule.ts';
-import { BASELINE_HOURS } from './rule.ts';
+import { BASELINE_HOURS, SHEET_BYTES_MAX, sheetBytes } from './rule.ts';
 import type { LimitedRule, Rule, RulePoint } from './rule-form.ts';
 import { isHighSide, isLimited } from './rule-form.ts';
 
@@ -56,6 +56,10 @@ class Findings {
 export function checkRule(rule: Rule, place: RulePlace): readonly RuleFinding[] {
   const found = new Findings();
   checkDelays(rule, found);
+  const bytes = sheetBytes(rule);
+  if (bytes > SHEET_BYTES_MAX) {
+    found.add('sheet', 'rule-sheet-too-long', { found: bytes, max: SHEET_BYTES_MAX });
+  }
   checkKind(rule, place.point, found);
   checkTimes(rule, place.point, found);
   if (rule.kind === 'comparison') checkOther(rule.other, place, found);

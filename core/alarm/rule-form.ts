@@ -468,7 +468,7 @@ function dayMinutes(text: string): number {
   return hours * 60 + minutes;
 }
 
-function dayTime(minutes: number): string {
+export function dayTime(minutes: number): string {
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
   return minutes >= DAY_MIN ? '24:00' : `${two(hours)}:${two(rest)}`;
 }
@@ -478,7 +478,7 @@ function offsetMinutes(text = CHINA_OFFSET): number {
   return text.startsWith('-') ? -minutes : minutes;
 }
 
-function offsetText(minutes: number): string {
+export function offsetText(minutes: number): string {
   const away = Math.abs(minutes);
   return `${minutes < 0 ? '-' : '+'}${two(Math.floor(away / 60))}:${two(away % 60)}`;
 }

@@ -10,7 +10,8 @@ export const limitSides = ['high-high', 'high', 'low', 'low-low'] as const;
 export type LimitSide = (typeof limitSides)[number];
 
 /** Values of a rule that nobody set: the customary ones of its kind, and shown as such. */
-export type Defaulted = 'deadband' | 'onDelayMs' | 'offDelayMs';
+export const defaultables = ['deadband', 'onDelayMs', 'offDelayMs'] as const;
+export type Defaulted = (typeof defaultables)[number];
 
 /**
  * What every rule says, with its response sheet: the list of what a person who gets the alarm must
@@ -171,9 +172,27 @@ export type SignalRule =
   | NightFlowRule
   | CusumRule;
 
-/** What profiles and gateway files propose. */
-export type RuleProposal = DirectRule;
 export type Rule = DirectRule | SignalRule | ComparisonRule;
+
+/**
+ * What profiles and gateway files propose, and the dictionary carries: all but the baseline of a
+ * site, whose 168 numbers only its history knows.
+ */
+export type RuleProposal = Exclude<Rule, DeviationRule>;
+
+/**
+ * UTF-8 bytes of what a rule says beside its title, in both languages: some 700 signs of Chinese,
+ * or a card a person can read in the time it is for.
+ */
+export const SHEET_BYTES_MAX = 2_304;
+
+export function sheetBytes({ action, cause, consequence, basis }: RuleCommon): number {
+  const encoder = new TextEncoder();
+  const texts = [action, cause, consequence, basis].flatMap((text) =>
+    text ? [text.en, text.zh] : [],
+  );
+  return texts.reduce((sum, text) => sum + encoder.encode(text).length, 0);
+}
 
 export function isDirect(rule: Rule): rule is DirectRule {
   return rule.kind === 'limit' || rule.kind === 'no-data' || rule.kind === 'state';

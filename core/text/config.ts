@@ -289,6 +289,10 @@ export const configMessages = {
     en: '{title}: from {limit}, level {level}, after {delay}',
     zh: '{title}：达到或高于 {limit}，{level} 级，持续 {delay}',
   },
+  'profile-rule-when': {
+    en: '{title}: {when}, level {level}, after {delay}',
+    zh: '{title}：{when}，{level} 级，持续 {delay}',
+  },
   'profile-limit-low': {
     en: '{title}: {limit} or lower, level {level}, after {delay}',
     zh: '{title}：达到或低于 {limit}，{level} 级，持续 {delay}',

@@ -140,6 +140,36 @@ export const ruleMessages = {
     zh: '现为第 {version} 版，由 {by} 更改',
   },
 
+  // When a rule is in alarm.
+  'rule-words-limit': { en: '{limit}, clear {end}', zh: '{limit}，{end} 时解除' },
+  'rule-words-rate': { en: 'change over {over}', zh: '{over} 内变化' },
+  'rule-words-statistic': { en: '{statistic} over {window}', zh: '{window} 内 {statistic}' },
+  'rule-words-deviation': { en: 'less the usual of the hour', zh: '与同期基线之差' },
+  'rule-words-duration': {
+    en: 'for {total} in all within {window}',
+    zh: '{window} 内累计 {total}',
+  },
+  'rule-words-difference': { en: 'difference to {other}', zh: '与 {other} 之差' },
+  'rule-words-ratio': { en: 'ratio to {other}', zh: '与 {other} 之比' },
+  'rule-words-night-flow': {
+    en: 'mean from {from} to {until} ({zone})',
+    zh: '{from} 至 {until}（{zone}）均值',
+  },
+  'rule-words-cusum': {
+    en: 'sum of deviations from {target} beyond {slack}',
+    zh: '偏离 {target} 超过 {slack} 的累积和',
+  },
+  'rule-words-frozen': {
+    en: 'moves by no more than {band} for {for}',
+    zh: '{for} 内变化不超过 {band}',
+  },
+  'rule-words-no-data': { en: 'no good reading for {after}', zh: '{after} 无有效读数' },
+  'rule-words-state': { en: 'is {states}', zh: '为 {states}' },
+  'rule-sheet-too-long': {
+    en: 'what the rule says has {found} bytes in both languages; at most {max}',
+    zh: '规则的说明（两种语言）共 {found} 字节；最多 {max}',
+  },
+
   // Titles of alarms that nobody named.
   'rule-title-rate': { en: '{point} changes too fast', zh: '{point}变化过快' },
   'rule-title-statistic': { en: '{point}: statistic beyond its limit', zh: '{point}统计值超限' },

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { RuleProposal } from '../../core/alarm/rule.ts';
+import { defaultables } from '../../core/alarm/rule.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import {
   buildDictionary,
@@ -10,6 +12,7 @@ import {
   resolveManifest,
 } from './dictionary.ts';
 import { openRecord, seal } from './envelope.ts';
+import { ProtoReader } from './proto.ts';
 import type { DictionaryPart } from './record.ts';
 import { parts, points } from './uplink.fuzz.ts';
 
@@ -139,6 +142,59 @@ test('a text or a rule list past its limit is refused with the name of the point
   expect(() => buildDictionary([{ ...point, name }])).toThrow(tooLarge);
   const rules = Array(17).fill(point.rules[0]);
   expect(() => buildDictionary([{ ...point, rules }])).toThrow(tooLarge);
+});
+
+test('the largest point within its limits fits a page, and one byte more is refused', () => {
+  const say = (bytes: number) => ({ en: 'x'.repeat(bytes), zh: 'y'.repeat(bytes) });
+  const most: RuleProposal = {
+    ...{ kind: 'state', id: 'i'.repeat(64), level: 4, states: Array(16).fill(-(2 ** 51)) },
+    ...{ onDelayMs: 1.5, offDelayMs: 1.5, timeAvailableMs: 1.5, reAlarmMs: 1.5 },
+    ...{ isLatching: true, isSelfAcknowledging: true, defaults: defaultables },
+    title: say(512),
+    action: say(512),
+    cause: say(512),
+    consequence: say(64),
+    basis: say(64),
+  };
+  const whole = { ...point, rules: Array<RuleProposal>(16).fill(most) };
+  const [page] = buildDictionary([whole]).parts;
+  expect(encodePart(page!.part).length).toBeLessThanOrEqual(PAGE_BYTES_MAX);
+  const tooLarge = expect.objectContaining({ code: 'uplink_too_large' });
+  const more = { ...most, basis: { en: 'x'.repeat(65), zh: 'y'.repeat(64) } };
+  expect(() => buildDictionary([{ ...point, rules: [more] }])).toThrow(tooLarge);
+});
+
+const rise: RuleProposal = {
+  ...{ kind: 'rate', id: 'rise', level: 2, onDelayMs: 0, offDelayMs: 0, overMs: 60_000 },
+  ...{ title: { en: 'Rises', zh: '上升' }, action: null, side: 'high', limit: 5, deadband: 1 },
+};
+
+test('a rule of a kind that came later is left out by a reader who does not know it', () => {
+  const rules = [...point.rules, rise, { ...rise, id: 'rise-2' }];
+  const bytes = encodePart({ kind: 'page', points: [{ ...point, rules }] });
+  const rate = Buffer.from([0x92, 0x01]); // Tag of field 18.
+  const at = Buffer.from(bytes).indexOf(rate);
+  const later = Uint8Array.from(bytes);
+  later.set([0xca, 0x01], at); // Field 25: a kind of some later writer.
+  const read = decodePart(later);
+  const ids = read.kind === 'page' ? read.points[0]?.rules.map(({ id }) => id) : [];
+  expect(ids).toEqual(['high', 'rise-2']);
+});
+
+test('a reader of before the later kinds never meets one: they stand in a field of their own', () => {
+  const rules = [rise, ...point.rules];
+  const bytes = encodePart({ kind: 'page', points: [{ ...point, rules }] });
+  const page = new ProtoReader(bytes);
+  page.next();
+  const points = page.message();
+  points.next();
+  const fields = points.message();
+  const seen: number[] = [];
+  while (fields.next()) {
+    seen.push(fields.field);
+    fields.skip();
+  }
+  expect(seen.filter((field) => field >= 13)).toEqual([13, 14]);
 });
 
 test('a part that holds no manifest and no page, or both, is malformed', () => {

@@ -7,17 +7,10 @@
 // part by the bytes it received (`openRecord().dictionaryHash`), never by encoding it again: a
 // later writer may have put in fields that this reader skips.
 import { createHash } from 'node:crypto';
-import {
-  type AlarmLevel,
-  alarmLevels,
-  limitSides,
-  RULE_STATES_MAX,
-  type RuleProposal,
-} from '../../core/alarm/rule.ts';
+import { type RuleProposal, SHEET_BYTES_MAX, sheetBytes } from '../../core/alarm/rule.ts';
 import { assert, Fault } from '../../core/fault.ts';
 import {
   ASSET_PATTERN,
-  isId,
   type PointDefinition,
   type ValueType,
   valueTypes,
@@ -25,25 +18,32 @@ import {
 import { type PointClass, pointClasses } from '../../core/reading.ts';
 import { malformed, ProtoReader, ProtoWriter } from './proto.ts';
 import type { DictionaryPart, Hash } from './record.ts';
-import { readBilingual, readHash, writeBilingual, writeHash } from './wire-words.ts';
+import { isEarly, readRule, writeRule } from './rule-wire.ts';
+import {
+  ACTION_BYTES_MAX,
+  NAME_BYTES_MAX,
+  readBilingual,
+  readHash,
+  readId,
+  readNumber,
+  writeBilingual,
+  writeHash,
+} from './wire-words.ts';
 
 /** Half of what a message may hold, before compression. */
 export const PAGE_BYTES_MAX = 64 * 1024;
 /** 1,024 x 18 bytes; with the smallest pages that is room for over 100,000 points. */
 export const MANIFEST_PAGES_MAX = 1_024;
-/** UTF-8 bytes of one text: names and titles, actions, units. */
-export const NAME_BYTES_MAX = 512;
-export const ACTION_BYTES_MAX = 1_024;
+/** UTF-8 bytes of a unit. */
 const UNIT_BYTES_MAX = 64;
 const ASSET_BYTES_MAX = 8 * 65;
-const ID_BYTES_MAX = 64;
-/**
- * 16 rules x (2 x 512 + 2 x 1,024 + 272) = 53,504 bytes at most, 144 of them for states of nine
- * bytes: every point within its limits fits a page.
- */
+/** Room for what is no text of a rule: ids, numbers, 16 states of nine bytes, tags and lengths. */
+const RULE_REST_BYTES_MAX = 512;
+/** 16 rules x (2 x 512 + 2,304 + 512) = 61,440 bytes: every point within its limits fits a page. */
 export const POINT_RULES_MAX = 16;
 assert(
-  POINT_RULES_MAX * (2 * NAME_BYTES_MAX + 2 * ACTION_BYTES_MAX + 272) + 4_096 <= PAGE_BYTES_MAX,
+  POINT_RULES_MAX * (2 * NAME_BYTES_MAX + SHEET_BYTES_MAX + RULE_REST_BYTES_MAX) + 4_096 <=
+    PAGE_BYTES_MAX,
   'the largest point fits a page',
 );
 
@@ -177,9 +177,16 @@ function pointBytes(point: PointDefinition): number {
     [point.name.zh, NAME_BYTES_MAX],
     [point.unit, UNIT_BYTES_MAX],
   ];
-  for (const { title, action } of point.rules) {
+  for (const rule of point.rules) {
+    const { title, action, cause, consequence, basis } = rule;
     texts.push([title.en, NAME_BYTES_MAX], [title.zh, NAME_BYTES_MAX]);
-    if (action) texts.push([action.en, ACTION_BYTES_MAX], [action.zh, ACTION_BYTES_MAX]);
+    for (const text of [action, cause, consequence, basis]) {
+      if (text) texts.push([text.en, ACTION_BYTES_MAX], [text.zh, ACTION_BYTES_MAX]);
+    }
+    const bytes = sheetBytes(rule);
+    if (bytes > SHEET_BYTES_MAX) {
+      throw tooLarge(`${point.device}/${point.point}: ${rule.id} says ${bytes} bytes`);
+    }
   }
   const encoder = new TextEncoder();
   for (const [text, max] of texts) {
@@ -213,7 +220,8 @@ function writePoint(writer: ProtoWriter, point: PointDefinition): void {
   writer.double(10, point.periodMs);
   writer.double(11, point.deadband);
   writer.text(12, point.asset ?? '');
-  for (const rule of point.rules) writeRule(writer, rule);
+  for (const rule of point.rules) if (isEarly(rule)) writeRule(writer, 13, rule);
+  for (const rule of point.rules) if (!isEarly(rule)) writeRule(writer, 14, rule);
   writer.close(mark);
 }
 
@@ -231,15 +239,17 @@ function readPoint(reader: ProtoReader): PointDefinition {
     else if (reader.field === 3) name = readBilingual(reader.message(), NAME_BYTES_MAX);
     else if (reader.field === 4) point.unit = reader.text(UNIT_BYTES_MAX);
     else if (reader.field === 5) type = valueTypes[reader.uint()];
-    else if (reader.field === 6) point.scale = finite(reader);
-    else if (reader.field === 7) point.offset = finite(reader);
+    else if (reader.field === 6) point.scale = readNumber(reader);
+    else if (reader.field === 7) point.offset = readNumber(reader);
     else if (reader.field === 8) range = readPair(reader.message());
     else if (reader.field === 9) pointClass = pointClasses[reader.uint()];
-    else if (reader.field === 10) point.periodMs = finite(reader);
-    else if (reader.field === 11) point.deadband = finite(reader);
+    else if (reader.field === 10) point.periodMs = readNumber(reader);
+    else if (reader.field === 11) point.deadband = readNumber(reader);
     else if (reader.field === 12) asset = reader.text(ASSET_BYTES_MAX);
-    else if (reader.field === 13) rules.push(readRule(reader.message()));
-    else reader.skip();
+    else if (reader.field === 13 || reader.field === 14) {
+      const rule = readRule(reader.message());
+      if (rule) rules.push(rule);
+    } else reader.skip();
   }
   if (point.device === '' || point.point === '') throw malformed('a point without an id');
   if (!type || !pointClass)
@@ -249,124 +259,13 @@ function readPoint(reader: ProtoReader): PointDefinition {
   return { ...point, name, type, range, class: pointClass, asset, rules };
 }
 
-function readId(reader: ProtoReader): string {
-  const id = reader.text(ID_BYTES_MAX);
-  if (!isId(id)) throw malformed('an id is not one');
-  return id;
-}
-
-function finite(reader: ProtoReader): number {
-  const value = reader.double();
-  if (!Number.isFinite(value)) throw malformed('a number of a point is not finite');
-  return value;
-}
-
 function readPair(reader: ProtoReader): readonly [number, number] {
   let low = 0;
   let high = 0;
   while (reader.next()) {
-    if (reader.field === 1) low = finite(reader);
-    else if (reader.field === 2) high = finite(reader);
+    if (reader.field === 1) low = readNumber(reader);
+    else if (reader.field === 2) high = readNumber(reader);
     else reader.skip();
   }
   return [low, high];
-}
-
-function writeRule(writer: ProtoWriter, rule: RuleProposal): void {
-  const mark = writer.open(13);
-  writer.text(1, rule.id);
-  writer.uint(2, rule.level);
-  writer.double(3, rule.onDelayMs);
-  writer.double(4, rule.offDelayMs);
-  writeBilingual(writer, 5, rule.title);
-  if (rule.action) writeBilingual(writer, 6, rule.action);
-  if (rule.kind === 'limit') {
-    const limit = writer.open(7);
-    writer.uint(1, limitSides.indexOf(rule.side));
-    writer.double(2, rule.limit);
-    writer.double(3, rule.deadband);
-    writer.close(limit);
-  } else if (rule.kind === 'state') {
-    const states = writer.open(9);
-    const values = writer.open(1);
-    for (const state of rule.states) writer.signed(state);
-    writer.close(values);
-    writer.close(states);
-  } else {
-    const silence = writer.open(8);
-    writer.double(1, rule.silentMs);
-    writer.close(silence);
-  }
-  writer.close(mark);
-}
-
-function readRule(reader: ProtoReader): RuleProposal {
-  const common = { id: '', onDelayMs: 0, offDelayMs: 0, title: { en: '', zh: '' } };
-  let level: AlarmLevel | undefined;
-  let action: RuleProposal['action'] = null;
-  let condition: Condition | undefined;
-  while (reader.next()) {
-    if (reader.field === 1) common.id = readId(reader);
-    else if (reader.field === 2) level = alarmLevels[reader.uint() - 1];
-    else if (reader.field === 3) common.onDelayMs = finite(reader);
-    else if (reader.field === 4) common.offDelayMs = finite(reader);
-    else if (reader.field === 5) common.title = readBilingual(reader.message(), NAME_BYTES_MAX);
-    else if (reader.field === 6) action = readBilingual(reader.message(), ACTION_BYTES_MAX);
-    else if (reader.field === 7) condition = readLimit(reader.message());
-    else if (reader.field === 8) condition = readSilence(reader.message());
-    else if (reader.field === 9) condition = readStates(reader.message());
-    else reader.skip();
-  }
-  if (common.id === '' || !level || !condition) throw malformed('a rule is not complete');
-  return { ...common, level, action, ...condition };
-}
-
-type Condition =
-  | {
-      readonly kind: 'limit';
-      readonly side: (typeof limitSides)[number];
-      readonly limit: number;
-      readonly deadband: number;
-    }
-  | { readonly kind: 'no-data'; readonly silentMs: number }
-  | { readonly kind: 'state'; readonly states: readonly number[] };
-
-function readLimit(reader: ProtoReader): Condition {
-  let side: (typeof limitSides)[number] | undefined = limitSides[0];
-  let limit = 0;
-  let deadband = 0;
-  while (reader.next()) {
-    if (reader.field === 1) side = limitSides[reader.uint()];
-    else if (reader.field === 2) limit = finite(reader);
-    else if (reader.field === 3) deadband = finite(reader);
-    else reader.skip();
-  }
-  if (!side) throw malformed('a limit without a side');
-  return { kind: 'limit', side, limit, deadband };
-}
-
-function readSilence(reader: ProtoReader): Condition {
-  let silentMs = 0;
-  while (reader.next()) {
-    if (reader.field === 1) silentMs = finite(reader);
-    else reader.skip();
-  }
-  return { kind: 'no-data', silentMs };
-}
-
-function readStates(reader: ProtoReader): Condition {
-  const states: number[] = [];
-  while (reader.next()) {
-    if (reader.field !== 1) {
-      reader.skip();
-      continue;
-    }
-    const packed = reader.message();
-    while (!packed.done) {
-      if (states.length >= RULE_STATES_MAX) throw malformed('a rule of too many states');
-      states.push(packed.signed());
-    }
-  }
-  if (states.length === 0) throw malformed('a rule without states');
-  return { kind: 'state', states };
 }

@@ -5,7 +5,8 @@
 // than the envelope announces.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { RULE_STATES_MAX } from '../../core/alarm/rule.ts';
+import type { RuleProposal } from '../../core/alarm/rule.ts';
+import { defaultables, limitSides, RULE_STATES_MAX, statistics } from '../../core/alarm/rule.ts';
 import { crc16Modbus, crc32c, fromHex } from '../../core/bytes.ts';
 import { isFault } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
@@ -18,6 +19,7 @@ import * as control from './control.ts';
 import { decodePart, encodePart } from './dictionary.ts';
 import { openRecord, readEnvelope, type SealFields, seal } from './envelope.ts';
 import { type Body, clockStates, type ReadingColumns, refusalReasons } from './record.ts';
+import { isEarly } from './rule-wire.ts';
 
 const digits = (bytes: number) =>
   fc
@@ -112,34 +114,84 @@ export const readings = fc
 
 const bilinguals = fc.record({ en: words, zh: words });
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
-const ruleCommon = {
+const levels = fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const);
+const lengths = fc.double({ min: 1, max: 1e12, noNaN: true });
+const whole = fc.record({
   id: ids,
-  level: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const),
+  level: levels,
   onDelayMs: finite,
   offDelayMs: finite,
   title: bilinguals,
   action: fc.option(bilinguals),
+});
+const further = fc.record(
+  {
+    cause: bilinguals,
+    consequence: bilinguals,
+    timeAvailableMs: lengths,
+    basis: bilinguals,
+    isLatching: fc.constant(true as const),
+    isSelfAcknowledging: fc.constant(true as const),
+    reAlarmMs: lengths,
+    defaults: fc.subarray([...defaultables], { minLength: 1 }),
+  },
+  { requiredKeys: [] },
+);
+const limited = {
+  side: fc.constantFrom(...limitSides),
+  limit: finite,
+  deadband: finite,
 };
-const rules = fc.oneof(
-  fc.record({
-    ...ruleCommon,
-    kind: fc.constant('limit' as const),
-    side: fc.constantFrom(
-      'high-high' as const,
-      'high' as const,
-      'low' as const,
-      'low-low' as const,
-    ),
-    limit: finite,
-    deadband: finite,
-  }),
-  fc.record({ ...ruleCommon, kind: fc.constant('no-data' as const), silentMs: finite }),
-  fc.record({
-    ...ruleCommon,
+const minutes = fc.nat(1_440);
+const conditions = {
+  limit: fc.record({ kind: fc.constant('limit' as const), ...limited }),
+  'no-data': fc.record({ kind: fc.constant('no-data' as const), silentMs: finite }),
+  state: fc.record({
     kind: fc.constant('state' as const),
     states: fc.array(fc.integer(), { minLength: 1, maxLength: RULE_STATES_MAX }),
   }),
-);
+  rate: fc.record({ kind: fc.constant('rate' as const), ...limited, overMs: finite }),
+  statistic: fc.record({
+    kind: fc.constant('statistic' as const),
+    ...limited,
+    statistic: fc.constantFrom(...statistics),
+    windowMs: finite,
+  }),
+  duration: fc.record({
+    kind: fc.constant('duration' as const),
+    ...limited,
+    totalMs: finite,
+    windowMs: finite,
+  }),
+  frozen: fc.record({ kind: fc.constant('frozen' as const), band: finite, forMs: finite }),
+  comparison: fc.record({
+    kind: fc.constant('comparison' as const),
+    ...limited,
+    other: fc.tuple(ids, ids).map((parts) => parts.join('/')),
+    by: fc.constantFrom('difference' as const, 'ratio' as const),
+  }),
+  'night-flow': fc.record({
+    kind: fc.constant('night-flow' as const),
+    ...limited,
+    fromMin: minutes,
+    untilMin: minutes,
+    utcOffsetMin: fc.integer({ min: -840, max: 840 }),
+  }),
+  cusum: fc.record({
+    kind: fc.constant('cusum' as const),
+    ...limited,
+    target: finite,
+    slack: finite,
+    everyMs: finite,
+  }),
+} satisfies Record<RuleProposal['kind'], unknown>;
+const rules = fc
+  .tuple(whole, fc.oneof(...Object.values(conditions)), further)
+  .map(([common, condition, more]): RuleProposal => ({ ...common, ...condition, ...more }));
+// On the wire the first three kinds stand before the later ones.
+const ruleLists = fc
+  .array(rules, { maxLength: 4 })
+  .map((list) => [...list.filter(isEarly), ...list.filter((rule) => !isEarly(rule))]);
 export const points: fc.Arbitrary<PointDefinition> = fc.record({
   device: ids,
   point: ids,
@@ -153,7 +205,7 @@ export const points: fc.Arbitrary<PointDefinition> = fc.record({
   periodMs: finite,
   deadband: finite,
   asset: fc.option(fc.stringMatching(/^[A-Za-z0-9-]{1,9}(\/[A-Za-z0-9-]{1,9}){0,7}$/)),
-  rules: fc.array(rules, { maxLength: 4 }),
+  rules: ruleLists,
 });
 
 export const parts = fc.oneof(

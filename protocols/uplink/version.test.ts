@@ -37,6 +37,7 @@ test('the limits in the README are those of the code', async () => {
     import('./columns.ts'),
     import('./dictionary.ts'),
     import('./control.ts'),
+    import('./wire-words.ts'),
   ]);
   const constants = Object.assign({}, ...sources) as Record<string, unknown>;
   const rows = [...read('README.md').matchAll(/^\| `([A-Z_]+)` \| ([\d,]+) \|/gm)];

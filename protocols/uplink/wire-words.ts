@@ -1,11 +1,17 @@
 // Pieces that several messages of the wire share: epochs, ranges of sequences, hashes, texts,
 // values.
 import { assert } from '../../core/fault.ts';
+import { isId } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { malformed, type ProtoReader, type ProtoWriter } from './proto.ts';
 import { EPOCH_PATTERN, type Epoch, type Hash } from './record.ts';
 
+/** UTF-8 bytes of one text: of names and titles, of what a rule says beside its title. */
+export const NAME_BYTES_MAX = 512;
+export const ACTION_BYTES_MAX = 1_024;
+
+const ID_BYTES_MAX = 64;
 const HASH_BYTES = 16;
 const EPOCH_RANDOM_BYTES = 8;
 
@@ -112,4 +118,17 @@ export function readBilingual(reader: ProtoReader, bytesMax: number): Bilingual 
     else reader.skip();
   }
   return text;
+}
+
+export function readId(reader: ProtoReader): string {
+  const id = reader.text(ID_BYTES_MAX);
+  if (!isId(id)) throw malformed('an id is not one');
+  return id;
+}
+
+/** A double that is one: neither infinite nor NaN. */
+export function readNumber(reader: ProtoReader): number {
+  const value = reader.double();
+  if (!Number.isFinite(value)) throw malformed('a number is not finite');
+  return value;
 }
