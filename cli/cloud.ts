@@ -1,5 +1,7 @@
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { Actor } from '../cloud/alarms/occurrences.ts';
 import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
 import { runCloud } from '../cloud/cloud.ts';
@@ -68,7 +70,7 @@ async function enrol(given: Given, output: Output): Promise<number> {
   const secret = withRegistry(given, (registry) =>
     given.flag('once') && hasSecret(registry, area, id, given.text('secret-file'))
       ? null
-      : registry.enrolGateway(area, id, systemClock.wallMs()),
+      : registry.enrolGateway(area, id, systemClock.wallMs(), atConsole()),
   );
   if (secret === null) {
     const file = given.text('secret-file') ?? '';
@@ -94,7 +96,11 @@ async function token(given: Given, output: Output): Promise<number> {
   if (!right) throw new UsageError(`--right ${rights.join('|')}`);
   const scope = given.text('scope') ?? '';
   const issued = withRegistry(given, (registry) =>
-    registry.issueToken({ name, right, scope, acts: actsOf(given) }, systemClock.wallMs()),
+    registry.issueToken(
+      { name, right, scope, acts: actsOf(given) },
+      systemClock.wallMs(),
+      atConsole(),
+    ),
   );
   output.note(output.say('cli-token-issued', { name, right }));
   give(given, output, issued);
@@ -125,9 +131,22 @@ function configOf(given: Given): CloudConfig {
 function withRegistryOf<T>(config: CloudConfig, use: (registry: Registry) => T): T {
   const registry = new Registry(systemRandom, join(writableFolder(config.folder), 'registry'));
   try {
-    return use(registry);
+    const result = use(registry);
+    // What was written here is noted here: the cloud may never start again.
+    registry.heads.note(registry.journal.head(), systemClock.wallMs());
+    return result;
   } finally {
     registry.close();
+  }
+}
+
+// Who sits at this machine, for the journal.
+function atConsole(): Actor {
+  try {
+    return { name: userInfo().username, from: 'console' };
+  } catch {
+    // No account has this number, as in a container.
+    return { name: `uid ${process.getuid?.() ?? '?'}`, from: 'console' };
   }
 }
 

@@ -160,6 +160,7 @@ const exits: Partial<Record<FaultCode, number>> = {
   config_unreadable: exit.invalid,
   file_unreadable: exit.invalid,
   folder_unwritable: exit.notAllowed,
+  journal_unchained: exit.invalid,
   notify_secret: exit.invalid,
   notify_url: exit.invalid,
   outbox_busy: exit.conflict,

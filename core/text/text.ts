@@ -10,6 +10,7 @@ import { configFaults, configMessages } from './config.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
 import { figureFaults, figureMessages } from './figures.ts';
+import { journalFaults, journalMessages } from './journal.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
 import { profileFaults, profileMessages } from './profiles.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
@@ -43,6 +44,7 @@ export const messages = {
   ...deployMessages,
   ...edgeMessages,
   ...figureMessages,
+  ...journalMessages,
   ...notifyMessages,
   ...profileMessages,
   ...protocolMessages,
@@ -63,6 +65,7 @@ export const faults = {
   ...deployFaults,
   ...edgeFaults,
   ...figureFaults,
+  ...journalFaults,
   ...notifyFaults,
   ...profileFaults,
   ...protocolFaults,
