@@ -44,7 +44,7 @@ export const actMessages = {
     zh: '{device} 由 {by} 测试，至 {until}',
   },
   'cli-test-ended': { en: 'the test of {device} is over', zh: '{device} 的测试已结束' },
-  'acts-known': { en: '--acts: any of {known}', zh: '--acts 可取：{known}' },
+  'acts-known': { en: '--acts: one or more of {known}', zh: '--acts 可取：{known}' },
   'changed-by': {
     en: 'changed by {by} at {at}: it is revision {revision} now, not {given}',
     zh: '已由 {by} 于 {at} 更改：现为第 {revision} 版，而非第 {given} 版',
