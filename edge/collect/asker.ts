@@ -348,7 +348,7 @@ export class Asker implements Member {
     // When the link went down or collecting ends, the silence says nothing about the device.
     if (line.session !== session || signal.aborted) return;
     // Nor does it where the late answer of another may have met this one: the next poll tells.
-    if (this.#health.kind === 'up' && line.turns.mayHaveMet(monoMs - lineMs)) return;
+    if (this.#health.kind === 'up' && claim && line.turns.mayHaveMet(claim)) return;
     this.#failedMs = Math.max(this.#failedMs, lineMs);
     const delayMs = (attempt: number) => backoffMs(this.#random, attempt, PROBE_BACKOFF);
     this.#step(healthStep(this.#health, { kind: 'failed', monoMs, isOver, delayMs }));

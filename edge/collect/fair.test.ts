@@ -482,6 +482,31 @@ test('what is sent the moment a probe times out does not wait a whole time-out f
   });
 });
 
+test('a failure counts if its request was given its whole time-out, if only by a millisecond', async () => {
+  await keepsPeriods({
+    load: 0.3343686785911156,
+    devices: [
+      deviceOf(14, 40, null, 'life-safety'),
+      deviceOf(22, 45, [84, 3], 'life-safety'),
+      deviceOf(14, 14, [56, 5], 'trend'),
+      deviceOf(17, 18, [86, 10], 'trend'),
+      deviceOf(3, 13, [68, 2], 'trend'),
+      deviceOf(25, 13, [64, 10], 'life-safety'),
+      deviceOf(3, 8, [93, 5], 'trend'),
+      deviceOf(7, 14, [74, 5], 'life-safety'),
+      deviceOf(23, 26, null, 'life-safety'),
+      deviceOf(5, 4, [91, 3], 'trend'),
+      deviceOf(17, 5, [67, 3], 'life-safety'),
+      deviceOf(37, 44, [80, 10], 'life-safety'),
+    ],
+    faults: [
+      { kind: 'silent', fromMs: 7805, share: 0.4403 },
+      { kind: 'silent', fromMs: 5332, share: 0.36 },
+      { kind: 'long junk', fromMs: 19695, share: 0.47451591548170746 },
+    ],
+  });
+});
+
 test('before that, a cycle grows by one time-out for each of the sick at most', async () => {
   await fc.assert(
     fc.asyncProperty(lineArbitrary, async (of) => {

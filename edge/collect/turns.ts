@@ -136,10 +136,12 @@ interface Waiting {
   start(urgency: Urgency | null): void;
 }
 
-/** Of a poll under way. */
+/** Of the last poll of a group. */
 interface Place {
   rank: number;
   dueMonoMs: number;
+  /** Its request was sent when the late answer of another might meet it. */
+  mayMeet: boolean;
 }
 
 type Poll = (urgency: Urgency) => Promise<Answers>;
@@ -212,15 +214,14 @@ export class Turns {
     this.#regular++;
     const { rank, periodMs } = claim;
     const place = isSuspect
-      ? { rank: RANK_LAST, dueMonoMs: dueMonoMs + periodMs }
-      : { rank, dueMonoMs: dueMonoMs + TOLERANCE * periodMs };
+      ? { rank: RANK_LAST, dueMonoMs: dueMonoMs + periodMs, mayMeet: false }
+      : { rank, dueMonoMs: dueMonoMs + TOLERANCE * periodMs, mayMeet: false };
     this.#places.set(claim, place);
     try {
       const answers = await poll(this.#shortened(place, claim));
       this.time.add(answers.lineMs, 'regular');
       return answers;
     } finally {
-      this.#places.delete(claim);
       this.#regular--;
       this.#look();
     }
@@ -248,9 +249,9 @@ export class Turns {
     this.#regular--; // Whoever waited asks now, and looks when that is over.
   }
 
-  /** Whether the late answer of another may have met what was on the line then. */
-  mayHaveMet(monoMs: number): boolean {
-    return monoMs < this.#lateUntilMonoMs;
+  /** Whether the late answer of another may have met the last poll of a device that is up. */
+  mayHaveMet(claim: Claim): boolean {
+    return this.#places.get(claim)?.mayMeet ?? false;
   }
 
   /**
@@ -267,7 +268,8 @@ export class Turns {
         return place.dueMonoMs;
       },
       get timeoutMs() {
-        return mayMeet() ? NEED * claim.requestMs : Number.POSITIVE_INFINITY;
+        place.mayMeet = mayMeet();
+        return place.mayMeet ? NEED * claim.requestMs : Number.POSITIVE_INFINITY;
       },
     };
   }
@@ -279,7 +281,7 @@ export class Turns {
   #mayMeet(): boolean {
     const now = this.#clock.monoMs();
     if (this.#isSparing && now >= this.#givenUpMonoMs) this.#lateUntilMonoMs = now + LATE_MS;
-    return this.mayHaveMet(now);
+    return now < this.#lateUntilMonoMs;
   }
 
   /**
