@@ -58,6 +58,7 @@ export async function standCloud(
     inboxBytesMax: INBOX_BYTES,
     api: { host: '127.0.0.1', port: 0, names: [] },
     confirmWithinMs: 60_000,
+    utcOffsetMs: 0,
     ...notify,
   };
   const cloud = await bed.side('cloud', config);

@@ -1,4 +1,5 @@
 import { actVerbs } from './alarm-acts.ts';
+import { stormVerbs } from './alarm-storms.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
 import type { Output, Verb } from './verb.ts';
@@ -19,7 +20,7 @@ export interface Alarm {
   readonly historical: boolean;
 }
 
-const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
+export const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
 
 export function alarmLine(alarm: Alarm, output: Output): string {
   const { raised, level, state, value, limit, point, title, id, acknowledged } = alarm;
@@ -111,4 +112,4 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
   },
 };
 
-export const verbs = { ...ownVerbs, ...actVerbs };
+export const verbs = { ...ownVerbs, ...actVerbs, ...stormVerbs };

@@ -3,6 +3,7 @@
 // belongs to --json.
 import type { MessageArguments, MessageKey } from '../core/text/text.ts';
 import { unitSymbol } from '../core/units.ts';
+import { pad } from './columns.ts';
 import type { Demo } from './demo.ts';
 import type { Account, AlarmItem, Way } from './demo-account.ts';
 import { alarmsOf } from './demo-account.ts';
@@ -252,10 +253,4 @@ function cut(line: string, columns: number): string {
     taken += sign > '\u2e7f' ? 2 : 1;
     return taken <= columns ? sign : '';
   });
-}
-
-// Chinese signs take two columns of a terminal.
-function pad(text: string, width: number): string {
-  const taken = [...text].reduce((sum, sign) => sum + (sign > '\u2e7f' ? 2 : 1), 0);
-  return text + ' '.repeat(Math.max(0, width - taken));
 }

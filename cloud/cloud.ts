@@ -18,6 +18,7 @@ import { AlarmConsumer } from './alarms/consumer.ts';
 import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
+import { incidentRoutes } from './api/incident-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { openApi } from './api/server.ts';
@@ -39,6 +40,7 @@ import { headsFor } from './registry/journal-heads.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from './registry/registry.ts';
 import type { StoreThread } from './store/thread.ts';
 import { openStore } from './store/thread.ts';
+import { Storms } from './storms.ts';
 
 const TICK_MS = 1_000;
 
@@ -94,6 +96,10 @@ export async function runCloud(
   const notify = openNotify(ground, alarms, registry);
   const current = new Current();
   const stream = new EventStream(hex(random.bytes(6)));
+  const storms = new Storms(metrics, {
+    ...{ database: registry.database, alarms, stream, utcOffsetMs: config.utcOffsetMs },
+    desks: config.routes.map(({ asset }) => asset),
+  });
   const follower = new Follower(clock, metrics, {
     reader,
     alarms,
@@ -101,7 +107,10 @@ export async function runCloud(
     series,
     stream,
     onPassed: (row) => ingest.passed('alarms', row),
-    onAlarms: () => notify.wake(),
+    onAlarms: () => {
+      notify.wake();
+      storms.tell();
+    },
   });
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
   let drainMs = 0;
@@ -111,7 +120,16 @@ export async function runCloud(
   current.restore(await store.latest());
   follower.restore(storeRow);
   ingest.passed('alarms', alarms.cursor);
-  const watch = new Watch(ground, { registry, broker, ingest, store, alarms, follower, stream });
+  const watch = new Watch(ground, {
+    registry,
+    broker,
+    ingest,
+    store,
+    alarms,
+    follower,
+    stream,
+    storms,
+  });
   follower.committed(reader.newestRow);
   const { host, port, names: hostNames } = config.api;
   const presence = (gateway: string) => watch.presence(gateway);
@@ -122,6 +140,7 @@ export async function runCloud(
     ...dataRoutes(clock, { registry, current, series, store, presence, health, onCredentials }),
     ...alarmRoutes(clock, { alarms, notify, onEvents }),
     ...actRoutes(clock, { alarms, notify, onEvents }),
+    ...incidentRoutes(clock, { ...storms, alarms }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,
@@ -251,6 +270,7 @@ interface Watched {
   readonly alarms: AlarmConsumer;
   readonly follower: Follower;
   readonly stream: EventStream;
+  readonly storms: Storms;
 }
 
 /**
@@ -294,10 +314,11 @@ class Watch {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#ground;
-    const { registry, follower } = this.#parts;
+    const { registry, follower, storms } = this.#parts;
     while (!signal.aborted) {
       if (registry.changedElsewhere()) this.gateways();
       follower.tick(clock.wallMs());
+      storms.tell();
       noteHead(this.#ground, registry, 'due');
       this.#alarms(follower.state);
       // Not waited for: a thread that is slow to answer must not hold up what is due by the clock.

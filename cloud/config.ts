@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { offsetMinutes, utcOffset } from '../core/alarm/rule-form.ts';
 import { readDocument } from '../core/document.ts';
 import { durationMs, sizeBytes } from '../core/duration.ts';
 import { readFault } from '../core/fault.ts';
@@ -50,6 +51,9 @@ export const cloudForm = z
           names: z.array(host).max(20).optional().describe('further names the API is called by'),
         })
         .optional(),
+      utc_offset: utcOffset
+        .optional()
+        .describe('where a day of figures begins: local time less UTC; default "+08:00"'),
       notify: z
         .strictObject({
           receivers: z.array(receiverForm).max(100),
@@ -101,6 +105,8 @@ export interface CloudConfig {
   readonly receivers: readonly ReceiverConfig[];
   readonly routes: readonly RouteConfig[];
   readonly confirmWithinMs: number;
+  /** Local time less UTC: when a day begins. */
+  readonly utcOffsetMs: number;
 }
 
 /** One day of 200 gateways at 20,000 readings a second and 3 bytes a reading is 5 GB. */
@@ -155,6 +161,7 @@ export function parseCloud(
       to,
     })),
     confirmWithinMs: durationMs(cloud.notify?.confirm_within ?? CONFIRM_WITHIN_DEFAULT),
+    utcOffsetMs: offsetMinutes(cloud.utc_offset) * 60_000,
   };
   crossCheck(config, problems);
   problems.throwIfAny();

@@ -131,7 +131,8 @@ test('a day is written when it is over in its own time zone, and read when its a
   take(kept, 'raised', gone, MIDNIGHT + DAY);
   take(kept, 'cleared', { ...gone, clearedMs: MIDNIGHT + DAY + 1 }, MIDNIGHT + DAY + 1);
   kept.tick(MIDNIGHT + DAY);
-  expect(kept.dayOf(MIDNIGHT + DAY - 1)).toBe(MIDNIGHT);
+  expect(kept.dayNamed('2026-01-31')).toBe(MIDNIGHT);
+  expect(codeOf(() => kept.dayNamed('2026-02-31x'))).toBe('figures_day');
   expect(kept.isDue(MIDNIGHT + DAY + 9 * MINUTE)).toBe(false);
   let nowMs = MIDNIGHT + DAY + 10 * MINUTE;
   for (; nowMs < MIDNIGHT + (DETAIL_DAYS + 3) * DAY; nowMs += DAY) {
@@ -143,8 +144,7 @@ test('a day is written when it is over in its own time zone, and read when its a
   expect(kept.day(MIDNIGHT).annunciated).toBe(2);
   expect(kept.day(MIDNIGHT + DAY).annunciated).toBe(1);
   expect(codeOf(() => kept.day(MIDNIGHT, 'gas'))).toBe('figures_gone');
-  const today = kept.dayOf(nowMs - DAY);
-  const { figures } = kept.day(today - DAY);
+  const { figures } = kept.day(MIDNIGHT + (DETAIL_DAYS + 1) * DAY);
   expect(figures.find(({ id }) => id === 'stale')?.value).toBe(1);
 });
 

@@ -202,9 +202,11 @@ export class Annunciations implements AlarmFollower {
     }));
   }
 
-  /** Midnight of the day that holds the instant. */
-  dayOf(atMs: number): number {
-    return this.#dayOf(atMs);
+  /** Midnight of a day such as 2026-01-31. Throws a Fault: `figures_day`. */
+  dayNamed(day: string): number {
+    const utcMs = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+    if (!Number.isNaN(utcMs)) return utcMs - this.#utcOffsetMs;
+    throw new Fault('figures_day', 'never', bilingual('figures-not-a-day', { found: day }));
   }
 
   /**

@@ -313,7 +313,11 @@ export const alarmQuery = page.extend({
 });
 
 export const streamQuery = z.object({
-  topics: z.string().max(100).default('alarms,gateways').describe('readings, alarms, gateways'),
+  topics: z
+    .string()
+    .max(100)
+    .default('alarms,gateways')
+    .describe('readings, alarms, incidents, gateways'),
 });
 
 export const streamBody = z.string().describe('`event:`, `id:` and `data:` (JSON) of each event');

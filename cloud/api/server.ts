@@ -265,6 +265,9 @@ const statusOf: Partial<Record<string, number>> = {
   api_not_json: 415,
   registry_bad_id: 400,
   registry_full: 409,
+  figures_period: 400,
+  figures_day: 400,
+  figures_gone: 404,
 };
 
 function notThere({ method, url }: FastifyRequest): Fault {

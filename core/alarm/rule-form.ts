@@ -94,7 +94,7 @@ const clockTime = z
   .regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, key('not-a-time-of-day'))
   .describe('02:00');
 
-const utcOffset = z
+export const utcOffset = z
   .string(key('not-an-offset'))
   .regex(/^[+-](0\d|1[0-4]):[0-5]\d$/, key('not-an-offset'))
   .describe('Local time less UTC: "+08:00"; default +08:00');
@@ -473,7 +473,7 @@ export function dayTime(minutes: number): string {
   return minutes >= DAY_MIN ? '24:00' : `${two(hours)}:${two(rest)}`;
 }
 
-function offsetMinutes(text = CHINA_OFFSET): number {
+export function offsetMinutes(text = CHINA_OFFSET): number {
   const minutes = dayMinutes(text.slice(1));
   return text.startsWith('-') ? -minutes : minutes;
 }

@@ -18,8 +18,44 @@ export const figureMessages = {
     en: 'give a day, or from and to',
     zh: '请给出 day，或 from 与 to',
   },
+  'figures-outside': {
+    en: '{asset} is outside of {scope}, which is what this token sees',
+    zh: '{asset} 不在该令牌可见的 {scope} 之内',
+  },
   'no-incident': { en: 'no incident {id}', zh: '没有事件 {id}' },
 
+  'no-incidents': { en: 'no incidents', zh: '没有事件' },
+  'incident-open': { en: 'open ', zh: '进行中' },
+  'incident-ended': { en: 'ended', zh: '已结束' },
+  'incident-counts': {
+    en: '{members} alarms, {active} active, {unacknowledged} unacknowledged, {hidden} hidden',
+    zh: '{members} 条报警，{active} 条未恢复，{unacknowledged} 条未确认，{hidden} 条隐藏',
+  },
+  'incident-first': { en: 'first: {title} {point}', zh: '最先：{title} {point}' },
+  'incident-more': { en: 'and {more} more', zh: '另有 {more} 条' },
+  'desk-all': { en: 'everything', zh: '全部' },
+  'desk-now': { en: '{desk}: {count} in ten minutes', zh: '{desk}：10 分钟内 {count} 条' },
+  'flood-since': {
+    en: 'FLOOD since {from}: {alarms} alarms, at most {peak} in ten minutes',
+    zh: '报警泛滥，自 {from} 起：共 {alarms} 条，10 分钟最多 {peak} 条',
+  },
+  'flood-over': {
+    en: 'last flood {from} to {to}: {alarms} alarms, at most {peak} in ten minutes',
+    zh: '上次泛滥 {from} 至 {to}：共 {alarms} 条，10 分钟最多 {peak} 条',
+  },
+  'figures-head': { en: 'Alarm figures, {from} to {to} UTC', zh: '报警指标，{from} 至 {to} UTC' },
+  'figures-counts': {
+    en: '{annunciated} told; {all} with those hidden: {shelved} shelved, {suppressed} suppressed by design, {removed} out of service, {test} under test',
+    zh: '已通知 {annunciated} 条；含隐藏共 {all} 条：搁置 {shelved}、设计抑制 {suppressed}、退出服务 {removed}、测试 {test}',
+  },
+  'figures-acknowledge': {
+    en: 'Level {level}: {acknowledged} of {told} acknowledged, median {median}, 95 % within {p95}',
+    zh: '{level} 级：{told} 条中已确认 {acknowledged} 条，中位数 {median}，95 % 在 {p95} 内',
+  },
+  'figures-chattering': { en: 'chattering: {alarms}', zh: '抖动：{alarms}' },
+  'figures-stale': { en: 'stale: {alarms}', zh: '陈旧：{alarms}' },
+  'figure-met': { en: 'met', zh: '达标' },
+  'figure-missed': { en: 'MISSED', zh: '未达标' },
   'incident-place': { en: 'Alarms at {place}', zh: '{place} 多处报警' },
   'incident-everywhere': { en: 'Alarms in many places', zh: '多处同时报警' },
   'incident-gateway': { en: 'Alarms of gateway {gateway}', zh: '网关 {gateway} 的报警' },
@@ -56,6 +92,18 @@ export const figureMessages = {
 } as const satisfies Record<string, Bilingual>;
 
 export const figureFaults = {
+  figures_day: {
+    en: {
+      what: 'This is no day.',
+      cause: 'A day is written as 2026-01-31.',
+      action: 'Write year, month and day, with hyphens.',
+    },
+    zh: {
+      what: '日期格式不正确。',
+      cause: '日期应写作 2026-01-31。',
+      action: '请按年-月-日填写。',
+    },
+  },
   figures_period: {
     en: {
       what: 'There are no figures of such a period.',
