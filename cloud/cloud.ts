@@ -21,6 +21,7 @@ import { deadLetterRoutes } from './api/dead-letter-routes.ts';
 import { incidentRoutes } from './api/incident-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
 import { dataRoutes } from './api/routes.ts';
+import { ruleRoutes } from './api/rule-routes.ts';
 import { openApi } from './api/server.ts';
 import { EventStream } from './api/stream.ts';
 import type { Broker, ServerStats } from './broker/broker.ts';
@@ -141,6 +142,7 @@ export async function runCloud(
     ...alarmRoutes(clock, { alarms, notify, onEvents }),
     ...actRoutes(clock, { alarms, notify, onEvents }),
     ...incidentRoutes(clock, { ...storms, alarms }),
+    ...ruleRoutes(clock, { alarms, series, onEvents }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,

@@ -180,7 +180,7 @@ export class AlarmConsumer {
   }
 
   /** The rules of a series as they are now. */
-  get ruling(): Pick<Rules, 'row' | 'meant'> {
+  get ruling(): Pick<Rules, 'row' | 'meant' | 'needsSecond'> {
     return this.#rules;
   }
 

@@ -41,14 +41,20 @@ export interface RuleAct {
   readonly reason: string;
 }
 
-/** Of a decision that waits for a second person. */
+/** A decision that waits for a second person, and what it would change. */
 interface Wish {
-  readonly entry: SeriesEntry;
-  readonly id: string;
+  readonly series: number;
+  readonly asset: string | null;
+  readonly before: Rule;
   readonly rule: Rule;
   readonly retired: boolean;
   /** What it was decided on. */
   readonly version: number;
+}
+
+/** The asset of the point whose rule waits: who does not see it cannot say yes. */
+export function wishedAsset({ document }: Approval): string | null {
+  return (document as Wish).asset;
 }
 
 /** The kind of its approvals. */
@@ -142,26 +148,31 @@ export class Rules {
     if (before && before.retired === retired && isSameRule(before.rule, rule)) {
       throw new Fault('rule_unchanged', 'never', `${keyOf(entry)}/${id}`);
     }
-    if (needsSecond(entry, before, rule, retired)) {
-      const wish: Wish = { entry, id, rule, retired, version: before?.version ?? 0 };
+    if (before && this.needsSecond(entry, rule, retired)) {
+      const { series, definition } = entry;
+      const { version, rule: standing } = before;
+      const { asset } = definition;
+      const wish: Wish = { series, asset, before: standing, rule, retired, version };
       const what = `${keyOf(entry)}/${id}`;
       return approvals.ask(RULE_APPROVAL, what, wish, who, reason, source.nowMs);
     }
-    this.#decided(entry, { rule, retired }, { who, approver: null, reason }, source);
+    const watched = this.#watched(entry);
+    this.#decided(watched, { rule, retired }, { who, approver: null, reason }, source);
     return null;
   }
 
   /** A second person said yes. Throws Fault `rule_changed` where somebody was faster. */
   approved({ document, by, reason }: Approval, approver: Actor, nowMs: number): void {
-    const { entry, id, rule, retired, version } = document as Wish;
-    const before = this.row(entry.series, id);
-    if ((before?.version ?? 0) !== version) {
+    const { series, rule, retired, version } = document as Wish;
+    const before = this.row(series, rule.id);
+    const watched = this.#series.bySeries[series];
+    if (!watched || before?.version !== version) {
       const values = { by: before?.author ?? '', version: before?.version ?? 0 };
       throw new Fault('rule_changed', 'never', bilingual('rule-changed-by', values));
     }
     const decider = { who: { ...approver, name: by }, approver: approver.name, reason };
     const source: Source = { isLive: true, receivedMs: nowMs, nowMs };
-    this.#decided(entry, { rule, retired }, decider, source);
+    this.#decided(watched, { rule, retired }, decider, source);
   }
 
   /** The rule that a decision would put in force, or out of it. */
@@ -189,6 +200,13 @@ export class Rules {
     }
   }
 
+  /** On a life-safety point: whether anything but its texts differs from what is in force. */
+  needsSecond({ series, definition }: SeriesEntry, rule: Rule, retired: boolean): boolean {
+    const before = this.row(series, rule.id);
+    if (definition.class !== 'life-safety' || !before || before.retired) return false;
+    return retired || !isSameLimit(before.rule, rule);
+  }
+
   /** As it is now, in force or retired; null where there never was one. */
   row(series: number, id: string): RuleRow | null {
     const watch = this.#series.bySeries[series]?.watches.find(
@@ -197,16 +215,21 @@ export class Rules {
     return watch?.row ?? this.#series.retired.get(`${series}/${id}`) ?? null;
   }
 
+  // A series that nobody had proposed a rule for is watched with its first one.
+  #watched({ series, gateway, definition }: SeriesEntry): Watched {
+    const known = this.#series.bySeries[series];
+    if (known) return known;
+    const row = rowOf(series, { gateway, area: this.areaOf(gateway) }, definition);
+    this.#tables.putSeries(row);
+    return this.#series.addSeries(row);
+  }
+
   #decided(
-    { series, gateway, definition }: SeriesEntry,
+    watched: Watched,
     { rule, retired }: { readonly rule: Rule; readonly retired: boolean },
     decider: Decider,
     source: Source,
   ): void {
-    const row = rowOf(series, { gateway, area: this.areaOf(gateway) }, definition);
-    const known = this.#series.bySeries[series];
-    if (!known) this.#tables.putSeries(row);
-    const watched = known ?? this.#series.addSeries(row);
     const watch = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
     if (!retired) this.#put(watched, rule, decider, source);
     else if (watch) this.#retire(watch, decider, source);
@@ -396,17 +419,6 @@ function rowOf(
 ): SeriesRow {
   const terms = { unit, scale, offset, periodMs, asset, class: rest.class };
   return { series, area, gateway, device, point, name, ...terms };
-}
-
-/** On a life-safety point: whether anything but its texts differs from what is in force. */
-function needsSecond(
-  { definition }: SeriesEntry,
-  before: RuleRow | null,
-  rule: Rule,
-  retired: boolean,
-): boolean {
-  if (definition.class !== 'life-safety' || !before || before.retired) return false;
-  return retired || !isSameLimit(before.rule, rule);
 }
 
 function isGateway(author: string): boolean {

@@ -211,15 +211,13 @@ export class AlarmTables {
   }
 
   rules(): RuleRow[] {
-    return this.#statements.all('SELECT * FROM alarm_rules ORDER BY series, rule').map((row) => ({
-      series: Number(row['series']),
-      rule: JSON.parse(String(row['document'])) as Rule,
-      version: Number(row['version']),
-      author: String(row['author']),
-      reason: String(row['reason']),
-      proposed: row['proposed'] === null ? null : (JSON.parse(String(row['proposed'])) as Rule),
-      retired: Number(row['retired']) === 1,
-    }));
+    return this.#statements.all('SELECT * FROM alarm_rules ORDER BY series, rule').map(ruleOf);
+  }
+
+  /** In force and retired, by id. */
+  rulesOf(series: number): RuleRow[] {
+    const sql = 'SELECT * FROM alarm_rules WHERE series = ? ORDER BY rule';
+    return this.#statements.all(sql, series).map(ruleOf);
   }
 
   putRule(row: RuleRow): void {
@@ -408,6 +406,18 @@ export class AlarmTables {
       .all(sql, ...values)
       .map((row) => JSON.parse(String(row['document'])) as Document);
   }
+}
+
+function ruleOf(row: Record<string, unknown>): RuleRow {
+  return {
+    series: Number(row['series']),
+    rule: JSON.parse(String(row['document'])) as Rule,
+    version: Number(row['version']),
+    author: String(row['author']),
+    reason: String(row['reason']),
+    proposed: row['proposed'] === null ? null : (JSON.parse(String(row['proposed'])) as Rule),
+    retired: Number(row['retired']) === 1,
+  };
 }
 
 // Documents of before latching and hiding have no such fields.

@@ -9,8 +9,10 @@ import { SILENCE_MS } from '../alarms/acts.ts';
 import type { Alarm } from '../alarms/alarm.ts';
 import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
+import { RULE_APPROVAL, wishedAsset } from '../alarms/rules.ts';
 import type { Watch } from '../alarms/watched.ts';
 import type { Act as ActRight, Principal } from '../registry/registry.ts';
+import { rights } from '../registry/registry.ts';
 import type { AlarmSources } from './alarm-routes.ts';
 import { alarmObject, removalObject, shelfObject } from './alarm-routes.ts';
 import type { Call, Route } from './route.ts';
@@ -225,6 +227,13 @@ function approvalRoutes(clock: Clock, doer: Doer, { alarms, onEvents }: ActSourc
   ];
 }
 
+/** Who says yes to a change of a life-safety rule must be able to answer for it, and see it. */
+function mayApproveRule({ right, scope }: Principal, approval: Approval): void {
+  const isMeant = rights.indexOf(right) >= rights.indexOf('control');
+  if (isMeant && withinScope(scope, wishedAsset(approval))) return;
+  throw new Fault('api_forbidden', 'never', bilingual('rule-approver'));
+}
+
 /** Checks who asks, and does it. */
 class Doer {
   readonly #clock: Clock;
@@ -258,8 +267,9 @@ class Doer {
   }
 
   /** Who approves must have the right that the act itself needs. */
-  mayApprove(principal: Principal, { kind }: Approval): void {
-    if (kind === 'shelve') checkAct(principal, 'shelve');
+  mayApprove(principal: Principal, approval: Approval): void {
+    if (approval.kind === 'shelve') checkAct(principal, 'shelve');
+    if (approval.kind === RULE_APPROVAL) mayApproveRule(principal, approval);
   }
 
   sees({ scope }: Principal, { watched }: Watch): boolean {

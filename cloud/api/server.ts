@@ -14,8 +14,9 @@ import type { Clock } from '../../core/clock.ts';
 import { Fault, isFault, systemDetail } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
+import { InvalidInput } from '../../core/problems.ts';
 import type { Language } from '../../core/text/text.ts';
-import { bilingual, languages } from '../../core/text/text.ts';
+import { bilingual, languages, say } from '../../core/text/text.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { Route } from './route.ts';
@@ -259,6 +260,11 @@ const statusOf: Partial<Record<string, number>> = {
   approval_unknown: 404,
   approval_same_person: 403,
   alarm_superseded: 409,
+  rule_changed: 409,
+  rule_no_proposal: 409,
+  rule_unchanged: 409,
+  rule_unknown: 404,
+  rule_version_unknown: 404,
   api_bad_request: 400,
   api_malformed: 400,
   api_too_large: 413,
@@ -287,6 +293,15 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 // What Fastify refuses before a handler has a status of its own; anything else is our mistake.
 function faultOf(error: unknown): Fault {
   if (isFault(error)) return error;
+  if (error instanceof InvalidInput) {
+    const why = error.findings.map(({ message }) => message);
+    const all = (language: Language) => why.map((message) => message[language]).join('; ');
+    const detail = {
+      en: say('en', 'api-fields', { why: all('en') }),
+      zh: say('zh', 'api-fields', { why: all('zh') }),
+    };
+    return new Fault('api_bad_request', 'never', detail, error);
+  }
   const { validation, statusCode } = error as { validation?: unknown; statusCode?: number };
   const why = messageOf(error);
   if (validation)
@@ -310,13 +325,19 @@ function sendProblem(log: Log, request: FastifyRequest, reply: FastifyReply, err
   const status = statusOf[code] ?? (fault.retry === 'never' ? 500 : 503);
   if (status >= 500) log.error('api_request_failed', { code, why: messageOf(error) });
   const { validation } = error as { readonly validation?: unknown };
-  const errors = Array.isArray(validation)
-    ? validation.slice(0, 100).map((issue: { instancePath?: string; message?: string }) => ({
-        path: String(issue.instancePath ?? ''),
-        message: String(issue.message ?? ''),
-      }))
-    : undefined;
   const language = languageWanted(request.headers['accept-language']);
+  const errors =
+    error instanceof InvalidInput
+      ? error.findings.map(({ path, message }) => ({
+          path: path.join('.'),
+          message: message[language],
+        }))
+      : Array.isArray(validation)
+        ? validation.slice(0, 100).map((issue: { instancePath?: string; message?: string }) => ({
+            path: String(issue.instancePath ?? ''),
+            message: String(issue.message ?? ''),
+          }))
+        : undefined;
   const body = {
     type: `urn:lifeline:${code}`,
     title: code,

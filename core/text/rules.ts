@@ -135,6 +135,10 @@ export const ruleMessages = {
     zh: '{found} 不是时差；请加引号写 +08:00 这样的形式',
   },
 
+  'rule-approver': {
+    en: 'the second person for a rule has the right control or more, and the point in their scope',
+    zh: '规则更改的第二批准人须具有 control 以上权限，且测点在其范围内',
+  },
   'rule-changed-by': {
     en: 'it is version {version} now, by {by}',
     zh: '现为第 {version} 版，由 {by} 更改',
