@@ -1,4 +1,5 @@
 import { actVerbs } from './alarm-acts.ts';
+import { replayVerb } from './alarm-replay.ts';
 import { stormVerbs } from './alarm-storms.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
@@ -112,4 +113,4 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
   },
 };
 
-export const verbs = { ...ownVerbs, ...actVerbs, ...stormVerbs };
+export const verbs = { ...ownVerbs, ...actVerbs, ...stormVerbs, replay: replayVerb };

@@ -43,8 +43,9 @@ export class Client {
     return this.#call<T>('GET', path);
   }
 
-  post<T>(path: string, body: unknown): Promise<T> {
-    return this.#call<T>('POST', path, body);
+  /** `timeoutMs` for what takes the server long. */
+  post<T>(path: string, body: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
+    return this.#call<T>('POST', path, body, timeoutMs);
   }
 
   /** Server-sent events, one object an event, until the signal aborts or the server ends. */
@@ -65,8 +66,8 @@ export class Client {
     }
   }
 
-  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await this.#fetch(method, path, body, AbortSignal.timeout(TIMEOUT_MS));
+  async #call<T>(method: string, path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
+    const response = await this.#fetch(method, path, body, AbortSignal.timeout(timeoutMs));
     return (await response.json()) as T;
   }
 

@@ -20,6 +20,7 @@ import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
 import { incidentRoutes } from './api/incident-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
+import { replayRoutes } from './api/replay-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { ruleRoutes } from './api/rule-routes.ts';
 import { openApi } from './api/server.ts';
@@ -143,6 +144,7 @@ export async function runCloud(
     ...actRoutes(clock, { alarms, notify, onEvents }),
     ...incidentRoutes(clock, { ...storms, alarms }),
     ...ruleRoutes(clock, { alarms, series, onEvents }),
+    ...replayRoutes(clock, { alarms, store, series }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,

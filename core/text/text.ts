@@ -9,6 +9,7 @@ import { cloudFaults, cloudMessages } from './cloud.ts';
 import { configFaults, configMessages } from './config.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
+import { explainFaults, explainMessages } from './explain.ts';
 import { figureFaults, figureMessages } from './figures.ts';
 import { journalFaults, journalMessages } from './journal.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
@@ -43,6 +44,7 @@ export const messages = {
   ...configMessages,
   ...deployMessages,
   ...edgeMessages,
+  ...explainMessages,
   ...figureMessages,
   ...journalMessages,
   ...notifyMessages,
@@ -64,6 +66,7 @@ export const faults = {
   ...configFaults,
   ...deployFaults,
   ...edgeFaults,
+  ...explainFaults,
   ...figureFaults,
   ...journalFaults,
   ...notifyFaults,
