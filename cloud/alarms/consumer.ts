@@ -6,8 +6,8 @@
 // Synchronous and without a clock of its own: the thread that owns the database drives it, and so
 // does a simulated world. In memory is what a start, or a failed transaction, reads back.
 //
-// The ways through it: records (live.ts, history.ts), what people do (acts.ts, rules.ts), and what is
-// due by the clock. What makes more of alarms (incidents, figures, cases) follows in the same
+// The ways through it: records (live.ts, history.ts), what people do (acts.ts, rules.ts), and what
+// is due by the clock. What makes more of alarms (incidents, figures, cases) follows in the same
 // transaction.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Epoch } from '../../protocols/uplink/record.ts';

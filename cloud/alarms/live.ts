@@ -1,7 +1,7 @@
-// Live evaluation: goes forward only. Most series are still (no delay runs, the value is on the same
-// side): a few array accesses; the rest goes through the kernel (core/alarm/evaluate.ts). Order is
-// by (epoch, monotonic time) alone. What is newer than the newest known belongs here whichever lane
-// brought it, what is older to history.ts. Coverage is believed as order.ts says.
+// Live evaluation: goes forward only. Most series are still (no delay runs, the value is on the
+// same side): a few array accesses; the rest goes through the kernel (core/alarm/evaluate.ts).
+// Order is by (epoch, monotonic time) alone. What is newer than the newest known belongs here
+// whichever lane brought it, what is older to history.ts. Coverage is believed as order.ts says.
 import { type Input, isStill, type Sample, step, type Track } from '../../core/alarm/evaluate.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
