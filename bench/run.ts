@@ -2,6 +2,7 @@
 // benches of a set one after another and prints one JSON line a figure on stdout.
 import { parseArgs } from 'node:util';
 import { alarmLatency } from './alarm-latency.ts';
+import { alarmRules, alarmStorm } from './alarms.ts';
 import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
 import { cloudThroughput } from './cloud-throughput.ts';
@@ -28,6 +29,7 @@ const sets: Readonly<Record<string, readonly Bench[]>> = {
     cloudThroughput,
     alarmLatency,
   ],
+  alarms: [alarmRules, alarmStorm],
   modbus: [rtuLine, modbusRequest, scatteredMaps, fairBus],
 };
 
