@@ -23,7 +23,7 @@ import { Marks } from './marks.ts';
 import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts';
 import { Occurrences } from './occurrences.ts';
 import type { Gateway } from './order.ts';
-import { arrive, newGateway } from './order.ts';
+import { arrive, cameWhole, newGateway } from './order.ts';
 import { RULE_APPROVAL, type RuleAct, Rules } from './rules.ts';
 import { conditionOf, Silence, SilentGateways } from './silence.ts';
 import { type AlarmFilter, AlarmTables, type RuleRow } from './tables.ts';
@@ -226,6 +226,9 @@ export class AlarmConsumer {
       return { holder: conditionOf(gateway), keep: () => this.#touched.add(gateway) };
     });
     this.#rules.onTerms = (watched, source) => this.#history.end(watched, source);
+    this.#history.catchUps.orderOf = (name, epoch) => this.orderOf(name, epoch);
+    this.#history.catchUps.isWhole = (name, ...span) =>
+      cameWhole(this.#gateways.get(name), ...span);
     this.#rules.epochOf = (name) => {
       const gateway = this.#gateways.get(name);
       return gateway?.epoch ? { epoch: gateway.epoch, offsetMs: gateway.offsetMs } : null;

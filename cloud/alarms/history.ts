@@ -17,19 +17,23 @@
 //     moved back;
 //   - an alarm from before the stretch that had ended in it is cleared with its true time, and the
 //     excursion that followed it, if it still holds, is an alarm of its own.
+// So it is for rules that are judged by the value alone; those with a memory are put to all of it
+// in order (catch-up.ts), from the same beginning.
+//
 // Of what came live while a stretch was open only the first clear value is kept, and since when it
 // is beyond, not every sample: an end after the stretch is exact to the off-delay, and an excursion
 // that flickered meanwhile is one.
 
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
-import { FRESH, step } from '../../core/alarm/evaluate.ts';
+import { FRESH, NOT_SEEN, step } from '../../core/alarm/evaluate.ts';
 import type { DirectRule } from '../../core/alarm/rule.ts';
 import { isDirect } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Alarm } from './alarm.ts';
+import { CatchUps } from './catch-up.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import { brief, machine } from './occurrences.ts';
 import type { Rules } from './rules.ts';
@@ -74,6 +78,8 @@ export class History {
   readonly #dirty = new Set<Kept>();
   readonly #waiting = new Set<Kept>();
   readonly #rules: Rules;
+  /** Rules with a memory: their part of all this is theirs. */
+  readonly catchUps: CatchUps;
   #nextId = 1;
 
   constructor(tables: AlarmTables, series: WatchedSeries, occurrences: Occurrences, rules: Rules) {
@@ -81,9 +87,11 @@ export class History {
     this.#tables = tables;
     this.#series = series;
     this.#occurrences = occurrences;
+    this.catchUps = new CatchUps(tables, occurrences, rules, () => this.#nextId++);
     for (const { id, series: number, document } of tables.stretches<Stretch>()) {
       const watched = series.bySeries[number];
       this.#nextId = Math.max(this.#nextId, id + 1);
+      if (this.catchUps.load(id, number, document, series)) continue;
       const stretch = { ...document, waiting: document.waiting ?? [] };
       if (watched) this.#hold({ id, watched, stretch });
     }
@@ -103,11 +111,12 @@ export class History {
   jump(watched: Watched, jump: Jump, source: Source): void {
     const { track, end, untilMonoMs, missing, isBreak } = jump;
     if (track.epoch === null) return;
+    this.catchUps.begin(watched, track, source);
     const newest = this.#bySeries.get(watched.row.series)?.at(-1);
     const isKnown = missing !== null && newest?.stretch.missing === missing;
     if (isKnown && !isBreak) return;
     const states = Object.fromEntries(
-      watched.watches.map(({ subject, verdict }) => [subject.rule.id, { track, verdict }]),
+      directWatches(watched).map(({ subject, verdict }) => [subject.rule.id, { track, verdict }]),
     );
     const { epoch, sampleMonoMs: fromMonoMs } = track;
     const span = { epoch, fromMonoMs, untilMonoMs, end, missing };
@@ -119,6 +128,7 @@ export class History {
    * what they bring lies before this sample.
    */
   begin(watched: Watched, first: Sample, source: Source): void {
+    this.catchUps.begin(watched, NOT_SEEN, source);
     this.#add(watched, blankStretch(first.epoch, first, source.receivedMs), source);
   }
 
@@ -127,6 +137,7 @@ export class History {
    * the newest sample of the present epoch.
    */
   take(watched: Watched, late: Late, present: Sample | null, source: Source): void {
+    this.catchUps.take(watched, late, source);
     const { input } = late;
     const monoMs = input.kind === 'sample' ? input.monoMs : input.untilMonoMs;
     let kept = this.#find(watched, input.epoch, monoMs);
@@ -155,6 +166,7 @@ export class History {
       const isOfIt = kept.watched.row.gateway === gateway && kept.stretch.epoch === epoch;
       if (isOfIt) this.#goOn(kept, whole, source);
     }
+    this.catchUps.came(gateway, epoch, whole, this.#isBusy, source);
   }
 
   #goOn(kept: Kept, whole: number, source: Source): void {
@@ -186,6 +198,8 @@ export class History {
     }
   }
 
+  readonly #isBusy = (series: number) => this.#bySeries.has(series);
+
   /** Whether live samples of the series are to be noted. */
   isOpen(series: number): boolean {
     return this.#bySeries.has(series);
@@ -196,6 +210,7 @@ export class History {
     for (const kept of [...(this.#bySeries.get(watched.row.series) ?? [])]) {
       this.#close(kept, source);
     }
+    this.catchUps.end(watched, source);
   }
 
   /** Closes what has not been heard of for a while. True when something was. */
@@ -207,6 +222,7 @@ export class History {
       }
     }
     for (const kept of idle) this.#close(kept, source);
+    this.catchUps.closeIdle(STRETCH_IDLE_MS, source, this.#isBusy);
     return idle.length > 0;
   }
 
@@ -215,10 +231,11 @@ export class History {
     for (const kept of this.#bySeries.values()) {
       if (kept.some(({ stretch }) => nowMs - stretch.heardMs >= STRETCH_IDLE_MS)) return true;
     }
-    return false;
+    return this.catchUps.isIdle(STRETCH_IDLE_MS, nowMs, this.#isBusy);
   }
 
   flush(): void {
+    this.catchUps.flush();
     for (const kept of this.#dirty) {
       this.#tables.putStretch(kept.id, kept.watched.row.series, kept.stretch);
     }
@@ -258,7 +275,7 @@ export class History {
     if (input.kind === 'sample') {
       for (const rule of directRules(watched)) noteLate(stretch, rule, input);
     }
-    for (const watch of watched.watches) {
+    for (const watch of directWatches(watched)) {
       const { id } = watch.subject.rule;
       const [after, transitions] = step(watch.subject, stretch.states[id] ?? FRESH, input);
       stretch.states[id] = after;
@@ -283,7 +300,7 @@ export class History {
     if (stretch.end) this.#step(kept, stretch.end, source);
     const next = followedBy(stretch, others);
     if (next) this.#dirty.add(next);
-    for (const watch of watched.watches) {
+    for (const watch of directWatches(watched)) {
       const last = stretch.states[watch.subject.rule.id]?.verdict;
       if (last) this.#join(watch, last, stretch, next?.stretch, source);
       // A stretch is there because something live lies behind it: what holds now is an alarm now.
@@ -427,6 +444,10 @@ export class History {
     }
     this.#series.keep(watch);
   }
+}
+
+function directWatches({ watches }: Watched): Watch[] {
+  return watches.filter(({ subject: { rule } }) => isDirect(rule));
 }
 
 function directRules({ watches }: Watched): DirectRule[] {

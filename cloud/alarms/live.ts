@@ -9,17 +9,15 @@ import { numberOf } from '../inbox/decoded.ts';
 import { Cover } from './cover.ts';
 import type { History } from './history.ts';
 import type { Marks } from './marks.ts';
-import { heldAt, NOTHING } from './marks.ts';
+import { heldAt, NOTHING, sampleAt } from './marks.ts';
 import type { Occurrences, Source } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
-import { believable, sampledAhead } from './order.ts';
+import { believable, COVERED_EVERY_MS, sampledAhead } from './order.ts';
 import type { Rules } from './rules.ts';
 import type { Watched, WatchedSeries } from './watched.ts';
 
 /** No-data rules of a gateway are looked at once in so much of its time. */
 const PASSED_EVERY_MS = 1_000;
-/** An edge says of each group at least this often up to when it is covered. */
-const COVERED_EVERY_MS = 10_000;
 
 interface LiveParts {
   readonly marks: Marks;
@@ -48,6 +46,7 @@ export class Live {
   /** A record whose arrival is known, after the dictionary it goes by. */
   take(gateway: Gateway, record: DecodedRecord, arrival: Arrival, source: Source): void {
     const { epoch } = record.row;
+    if (record.isState && arrival.isLive && arrival.missing !== null) this.#skip(gateway, source);
     if (record.readings) this.#readings(gateway, record, record.readings, arrival, source);
     for (const covered of arrival.coverage) {
       this.#coverage(gateway, epoch, covered, arrival, source);
@@ -67,6 +66,14 @@ export class Live {
       this.#marks.sample[series] = NOTHING;
       this.#marks.mark[series] = NOTHING;
       this.#marks.touch(series);
+    }
+  }
+
+  // A state record stands for what is missing before it: all of that is late from here on.
+  #skip({ gateway, epoch }: Gateway, source: Source): void {
+    for (const watched of this.#series.byGateway.get(gateway) ?? []) {
+      const track = this.#marks.track(watched.row.series, epoch ?? '');
+      if (track.epoch !== null) this.#history.catchUps.begin(watched, track, source);
     }
   }
 
@@ -90,7 +97,8 @@ export class Live {
       const isOld = !arrival.isPresent || monoMs <= marks.sample[series]!;
       // A state record repeats what is accounted for elsewhere.
       if (isOld && record.isState) continue;
-      if (isOld && arrival.isPresent && monoMs === marks.sample[series]!) continue;
+      const isKnown = isOld && arrival.isPresent && monoMs === marks.sample[series]!;
+      if (isKnown && !this.#history.catchUps.isOpen(watched)) continue;
       if (!isOld && arrival.missing !== null && watched.isRunning) {
         this.#believe(gateway, watched, record, source);
       }
@@ -100,19 +108,14 @@ export class Live {
       const isJump = isBreak || (mark !== NOTHING && arrival.missing !== null);
       const isBegun = mark === NOTHING && arrival.whole < record.row.sequence;
       if (isOld || isJump || isBegun || !this.#isStill(watched, value, quality[at]!)) {
-        const sample: Sample = {
-          kind: 'sample',
-          epoch: record.row.epoch,
-          monoMs,
-          atMs: readings.atMs[at]!,
-          fromMonoMs,
-          value: Number.isNaN(value) ? null : value,
-          quality: quality[at]!,
-        };
+        const sample = sampleAt(record, readings, at, fromMonoMs, value);
+        const { sequence } = record.row;
+        const isAwaited = !record.isState && this.#cover.fromMonoMs(series) === null;
+        const input = { input: sample, sequence, ...(isAwaited && { isAwaited }) };
         if (isOld) {
           if (!this.#rules.isInTerms(watched, record.dictionary)) continue;
-          const late = { input: sample, sequence: record.row.sequence };
-          this.#history.take(watched, late, this.#present(gateway, series), source);
+          if (isKnown) this.#history.catchUps.follow(watched, input, source);
+          else this.#history.take(watched, input, this.#present(gateway, series), source);
           continue;
         }
         const track = marks.track(series, record.row.epoch);
@@ -123,9 +126,12 @@ export class Live {
         }
         if (isBegun) this.#history.begin(watched, sample, source);
         this.#step(watched, track, sample, source);
-        if (watched.isRunning) sampledAhead(gateway, record.row.sequence, series);
+        this.#history.catchUps.follow(watched, input, source);
+        if (watched.isRunning) sampledAhead(gateway, sequence, series);
       }
-      if (source.isLive && this.#history.isOpen(series)) this.#note(watched, record, readings, at);
+      if (source.isLive && this.#history.isOpen(series)) {
+        this.#history.note(watched, sampleAt(record, readings, at, monoMs, value));
+      }
       marks.sample[series] = monoMs;
       if (monoMs > mark) marks.mark[series] = monoMs;
       marks.value[series] = value;
@@ -168,17 +174,6 @@ export class Live {
     return true;
   }
 
-  // What comes live while a stretch of history is open.
-  #note(watched: Watched, record: DecodedRecord, readings: DecodedReadings, at: number): void {
-    const raw = readings.values[at]!;
-    const monoMs = readings.monoMs[at]!;
-    const { epoch } = record.row;
-    const value = Number.isNaN(raw) ? null : raw;
-    const moment = { epoch, monoMs, atMs: readings.atMs[at]!, fromMonoMs: monoMs };
-    const quality = readings.quality[at]!;
-    this.#history.note(watched, { kind: 'sample', ...moment, value, quality });
-  }
-
   #coverage(
     gateway: Gateway,
     epoch: string,
@@ -207,6 +202,7 @@ export class Live {
           this.#history.jump(watched, jump, source);
         }
         if (watched.isRunning) this.#step(watched, track, input, source);
+        this.#history.catchUps.follow(watched, { input, sequence }, source);
       }
       marks.mark[series] = untilMonoMs;
       marks.touch(series);
@@ -235,6 +231,7 @@ export class Live {
       if (after.verdict === watch.verdict && transitions.length === 0) continue;
       watch.verdict = after.verdict;
       this.#occurrences.take(watch, transitions, source);
+      if (transitions.length > 0) this.#history.catchUps.found(watch, transitions);
       this.#series.keep(watch);
     }
   }

@@ -4,6 +4,7 @@
 // touched block and transaction, instead of a row a reading.
 import type { Sample, Track } from '../../core/alarm/evaluate.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
+import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import type { AlarmTables } from './tables.ts';
 
 export const BLOCK_SERIES = 128;
@@ -109,4 +110,23 @@ export function heldAt(
 ): Sample {
   const quality = usable ? GOOD : qualityCode('bad');
   return { kind: 'sample', epoch, monoMs, atMs, fromMonoMs: monoMs, value, quality };
+}
+
+/** A reading as the kernel takes it; `value` is NaN for what no limit can be put to. */
+export function sampleAt(
+  { row }: DecodedRecord,
+  readings: DecodedReadings,
+  at: number,
+  fromMonoMs: number,
+  value: number,
+): Sample {
+  return {
+    kind: 'sample',
+    epoch: row.epoch,
+    monoMs: readings.monoMs[at]!,
+    atMs: readings.atMs[at]!,
+    fromMonoMs,
+    value: Number.isNaN(value) ? null : value,
+    quality: readings.quality[at]!,
+  };
 }

@@ -24,6 +24,8 @@ import type { DecodedCoverage, DecodedRecord } from '../inbox/decoded.ts';
 export const AHEAD_RECORDS_MAX = 64;
 /** An edge resends after 5 s, and again after 10 s more. */
 export const AHEAD_WAIT_MS = 30_000;
+/** An edge says of each group at least this often up to when it is covered. */
+export const COVERED_EVERY_MS = 10_000;
 /**
  * Each group is covered at least every 10 s; a longer silence is the gateway's, not the point's.
  */
@@ -163,6 +165,17 @@ export function believable(
   return ahead
     .slice(from, end)
     .flatMap(({ coverage }) => coverage.filter((it) => it.series.includes(series)));
+}
+
+/** Whether every record of an epoch from `first` to `last` has come. */
+export function cameWhole(
+  gateway: Gateway | undefined,
+  epoch: Epoch,
+  first: number,
+  last: number,
+): boolean {
+  const ranges = gateway?.came.find((it) => it.epoch === epoch)?.ranges ?? [];
+  return ranges.some((range) => range.first <= first && last <= range.last);
 }
 
 function note(gateway: Gateway, epoch: Epoch, sequence: number): number {

@@ -19,6 +19,8 @@ export type LateInput = Exclude<Input, { kind: 'passed' | 'other' }>;
 export interface Late {
   readonly input: LateInput;
   readonly sequence: number;
+  /** A sample that its record says no coverage of: that comes with another. */
+  readonly isAwaited?: true;
 }
 
 export interface Moment {

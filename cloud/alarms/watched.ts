@@ -101,8 +101,10 @@ export class WatchedSeries {
       },
     };
     watched.watches.push(watch);
-    // The worst first: what hides under it is not told on the way.
-    watched.watches.sort((a, b) => a.subject.rule.level - b.subject.rule.level);
+    // The worst first: what hides under it is not told on the way. Else as a start reads them back.
+    watched.watches.sort(({ subject: { rule: a } }, { subject: { rule: b } }) =>
+      a.level === b.level ? (a.id < b.id ? -1 : 1) : a.level - b.level,
+    );
     refresh(watched);
     return watch;
   }
