@@ -10,11 +10,14 @@
 import { hex } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Fault } from '../core/fault.ts';
+import { isFault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { foreign } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
-import { AlarmConsumer } from './alarms/consumer.ts';
+import { encodeConfigurationState } from '../protocols/uplink/control.ts';
+import { kinds, topicOf } from '../protocols/uplink/topics.ts';
+import { AlarmConsumer, type DesiredOf } from './alarms/consumer.ts';
 import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
@@ -45,6 +48,15 @@ import { openStore } from './store/thread.ts';
 import { Storms } from './storms.ts';
 
 const TICK_MS = 1_000;
+
+// What is lost on the way is told again with the next connection to the broker.
+function publishDesired(ingest: Ingest, list: readonly DesiredOf[]): void {
+  const { qos, retain } = kinds.desired;
+  for (const { area, gateway, state } of list) {
+    const topic = topicOf(area, gateway, 'desired');
+    void ingest.publish(topic, encodeConfigurationState(state), { qos, retain });
+  }
+}
 
 /** The singletons everything is given. */
 interface Ground {
@@ -113,6 +125,7 @@ export async function runCloud(
       notify.wake();
       storms.tell();
     },
+    onDesired: (list) => publishDesired(ingest, list),
   });
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
   let drainMs = 0;
@@ -378,7 +391,7 @@ class Watch {
 
   #listen(): void {
     const { clock, log } = this.#ground;
-    const { registry, broker, ingest, store, follower, stream } = this.#parts;
+    const { registry, broker, ingest, store, alarms, follower, stream } = this.#parts;
     ingest.onCommitted = (row) => {
       follower.committed(row);
       store.notify(row);
@@ -404,10 +417,23 @@ class Watch {
         stream.publish({ topic: 'gateways', name: 'gateway', data, assets: [null] });
       }
     };
+    ingest.onAnswer = ({ kind, gateway, payload }) => {
+      if (kind !== 'reported') return;
+      try {
+        follower.reported(gateway, payload, clock.wallMs());
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        log.warn('report_malformed', { gateway, why: foreign(error.message) });
+      }
+    };
     ingest.onClone = ({ gateway }) => log.error('gateway_cloned', { gateway });
     ingest.onRefused = ({ reason, topic }) =>
       log.warn('message_refused', { reason, topic: foreign(topic) });
-    ingest.onLink = ({ up, why }) => log.info(up ? 'broker_up' : 'broker_down', { why });
+    ingest.onLink = ({ up, why }) => {
+      log.info(up ? 'broker_up' : 'broker_down', { why });
+      // A broker may have lost what it kept.
+      if (up) publishDesired(ingest, alarms.desired());
+    };
     if (!broker) return;
     broker.onRefused = (refused) => {
       const { reason, name, topic, size } = refused;

@@ -8,7 +8,8 @@
 // said of a gateway.
 import type { Clock } from '../core/clock.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
-import type { AlarmConsumer } from './alarms/consumer.ts';
+import { decodeConfigurationState } from '../protocols/uplink/control.ts';
+import type { AlarmConsumer, DesiredOf } from './alarms/consumer.ts';
 import type { AlarmEvent } from './alarms/occurrences.ts';
 import { alarmObject } from './api/alarm-routes.ts';
 import { valueObject } from './api/routes.ts';
@@ -42,6 +43,8 @@ export interface FollowOptions {
   readonly onPassed: (row: number) => void;
   /** Notifications may be waiting. */
   readonly onAlarms: () => void;
+  /** Gateways are to go by other rules. */
+  readonly onDesired: (list: readonly DesiredOf[]) => void;
 }
 
 export class Follower {
@@ -119,7 +122,17 @@ export class Follower {
   /** Once a second: what is due by the clock, and what a full disk kept back. */
   tick(nowMs: number): void {
     this.#hear();
-    this.#onDisk('clock', () => this.#told(this.#options.alarms.tick(nowMs)));
+    const { alarms, onDesired } = this.#options;
+    this.#onDisk('clock', () => {
+      this.#told(alarms.tick(nowMs));
+      onDesired(alarms.takeDesired(nowMs));
+    });
+  }
+
+  /** A gateway says by which rules it goes; a disk without room hears it with the next connect. */
+  reported(gateway: string, payload: Uint8Array, nowMs: number): void {
+    const state = decodeConfigurationState(payload);
+    this.#onDisk('clock', () => this.#told(this.#options.alarms.reported(gateway, state, nowMs)));
   }
 
   /** What the broker knows of a gateway's connection, each time it changes. */

@@ -21,6 +21,7 @@ import type { LinkConfig } from './config/link.ts';
 import { Links } from './links/links.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { openOutbox } from './outbox/outbox.ts';
+import { RulesInForce } from './rules.ts';
 import { Sealer } from './seal.ts';
 import type { StatusServer } from './status.ts';
 import { openStatus } from './status.ts';
@@ -157,6 +158,7 @@ export class Agent implements AsyncDisposable {
   readonly #metrics: Metrics;
   readonly #parts: Parts;
   readonly #watch: ClockWatch;
+  readonly #rules: RulesInForce;
   readonly #uplink: Uplink;
   readonly #sealer: Sealer;
   readonly #collector: Collector;
@@ -171,6 +173,7 @@ export class Agent implements AsyncDisposable {
     this.#log = log;
     this.#metrics = metrics;
     this.#parts = parts;
+    this.#rules = new RulesInForce(log, outbox, points);
     this.#watch = new ClockWatch(clock, outbox.openedMonoMs, borders.lastSync);
     let link: BrokerLink | undefined;
     this.#uplink = new Uplink(clock, random, log, outbox, this.#watch, {
@@ -183,7 +186,12 @@ export class Agent implements AsyncDisposable {
         link = borders.connect(broker);
         return link;
       },
-      onMessage: (kind) => {
+      reported: () => this.#rules.reported,
+      onMessage: (kind, payload) => {
+        if (kind === 'desired') {
+          this.#desired(payload);
+          return;
+        }
         const help = 'Messages of the cloud this version does not act on';
         metrics.counter('edge_messages_unused_total', help, { kind }).add();
       },
@@ -204,6 +212,7 @@ export class Agent implements AsyncDisposable {
       sink: this.#sealer,
       reportAll,
     });
+    this.#useRules();
     // What the other side has may be old or nothing: after each connect every point is told once.
     assert(link, 'the uplink makes its link at once');
     const { onUp } = link;
@@ -212,6 +221,17 @@ export class Agent implements AsyncDisposable {
       onUp();
     };
     this.#observe();
+  }
+
+  #desired(payload: Uint8Array): void {
+    if (this.#rules.take(payload)) this.#useRules();
+    this.#uplink.report();
+  }
+
+  #useRules(): void {
+    const { points } = this.#rules;
+    this.#sealer.useRules(points);
+    this.#collector.useRules(points);
   }
 
   async start(): Promise<void> {

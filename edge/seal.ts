@@ -122,6 +122,8 @@ export class Sealer implements Sink {
   /** The manifest that was used last, also before this opening. */
   #inForce: Hash | undefined;
   #points: readonly PointDefinition[] = [];
+  /** The same with the rules in force, which may be others than those they propose. */
+  #ruled: readonly PointDefinition[] = [];
   #dictionary: Dictionary = { manifest: '', parts: [] };
   #newest: { monoMs: Float64Array; quality: Uint8Array; values: Value[] } = newest(0);
   #sequence = 0;
@@ -153,11 +155,18 @@ export class Sealer implements Sink {
     return this.#outbox.accepts;
   }
 
+  /** How closely each group is told about goes by the rules in force from here on. */
+  useRules(points: readonly PointDefinition[]): void {
+    this.#ruled = points;
+    this.#groups.clear();
+  }
+
   /** From here on aliases mean these points. Seals what is pending under the old ones. */
   useDictionary(points: readonly PointDefinition[]): void {
     const dictionary = buildDictionary(points);
     this.flush();
     this.#points = points;
+    this.#ruled = points;
     this.#dictionary = dictionary;
     this.#groups.clear();
     this.#newest = newest(points.length);
@@ -337,7 +346,7 @@ export class Sealer implements Sink {
   #groupOf(firstAlias: number, points: number): Group {
     const known = this.#groups.get(firstAlias);
     if (known) return known;
-    const definitions = this.#points.slice(firstAlias, firstAlias + points);
+    const definitions = this.#ruled.slice(firstAlias, firstAlias + points);
     assert(definitions.length === points, 'a group is a run of the points in the dictionary');
     const group = groupFrom(definitions);
     this.#groups.set(firstAlias, group);

@@ -10,12 +10,14 @@
 // is due by the clock. What makes more of alarms (incidents, figures, cases) follows in the same
 // transaction.
 import type { DatabaseSync } from 'node:sqlite';
+import type { ConfigurationState } from '../../protocols/uplink/control.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import { newLine, orderOf } from '../epochs.ts';
 import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 import { type Act, Acts } from './acts.ts';
 import type { Alarm } from './alarm.ts';
 import { type Approval, Approvals } from './approvals.ts';
+import { Desired } from './desired.ts';
 import { History } from './history.ts';
 import type { JournalEntry } from './journal.ts';
 import { Live } from './live.ts';
@@ -35,6 +37,13 @@ export interface Outcome {
   readonly approval: Approval | null;
 }
 
+/** By which rules a gateway is to go. */
+export interface DesiredOf {
+  readonly gateway: string;
+  readonly area: string;
+  readonly state: ConfigurationState;
+}
+
 export class AlarmConsumer {
   readonly tables: AlarmTables;
   /** What waits for a second person; who owns the kind of an approval puts its handler there. */
@@ -49,6 +58,9 @@ export class AlarmConsumer {
   #acts!: Acts;
   #silent!: SilentGateways;
   #live!: Live;
+  #desired!: Desired;
+  /** Gateways that are to be told of other rules. */
+  readonly #undesired = new Set<string>();
   readonly #silence = new Silence();
   readonly #followers: AlarmFollower[] = [];
 
@@ -118,9 +130,15 @@ export class AlarmConsumer {
       ({ gateway, silent: { active } }) => !active && this.#silence.isSilent(gateway, nowMs),
     );
     const due = [this.#acts, ...this.#followers].filter((follower) => follower.isDue(nowMs));
-    if (silent.length + due.length === 0 && !this.#history.isIdle(nowMs)) return [];
+    const differing = [...this.#gateways.values()].filter((it) => this.#desired.isDue(it, nowMs));
+    const nothing = silent.length + due.length + differing.length === 0;
+    if (nothing && !this.#history.isIdle(nowMs)) return [];
     return this.#transact(() => {
       for (const follower of due) follower.tick(nowMs);
+      for (const gateway of differing) {
+        this.#desired.raise(gateway, nowMs);
+        this.#touched.add(gateway);
+      }
       for (const gateway of silent) {
         const sinceMs = this.#silence.sinceMs(gateway.gateway);
         const alarm = this.#silence.alarm(gateway, sinceMs, nowMs);
@@ -179,6 +197,41 @@ export class AlarmConsumer {
     return { events, approval };
   }
 
+  /** What gateways are to be told since the last call, for `desired`; retained by the broker. */
+  takeDesired(nowMs: number): DesiredOf[] {
+    const told: DesiredOf[] = [];
+    if (this.#undesired.size === 0) return told;
+    this.#transact(() => {
+      for (const name of this.#undesired) {
+        const gateway = this.#gateways.get(name);
+        const state = gateway && this.#desired.turn(gateway, nowMs);
+        if (!gateway || !state) continue;
+        this.#touched.add(gateway);
+        told.push({ gateway: name, area: gateway.area, state });
+      }
+    });
+    this.#undesired.clear();
+    return told;
+  }
+
+  /** All that gateways were ever told, to be told again: a broker may have lost it. */
+  desired(): DesiredOf[] {
+    return [...this.#gateways.values()].flatMap((gateway) => {
+      const state = this.#desired.last(gateway);
+      return state ? [{ gateway: gateway.gateway, area: gateway.area, state }] : [];
+    });
+  }
+
+  /** A gateway says by which rules it goes. */
+  reported(name: string, state: ConfigurationState, nowMs: number): AlarmEvent[] {
+    const gateway = this.#gateways.get(name);
+    if (!gateway || gateway.rules.reported === state.hash) return [];
+    return this.#transact(() => {
+      this.#desired.reported(gateway, state, nowMs);
+      this.#touched.add(gateway);
+    });
+  }
+
   /** The rules of a series as they are now. */
   get ruling(): Pick<Rules, 'row' | 'meant' | 'needsSecond'> {
     return this.#rules;
@@ -220,11 +273,17 @@ export class AlarmConsumer {
       ...{ history: this.#history, rules: this.#rules },
     });
     this.#silent = new SilentGateways(this.tables, this.#series, this.#occurrences, this.#touched);
-    this.#acts = new Acts(this.tables, this.#series, this.#occurrences, this.approvals, (name) => {
-      const gateway = this.#gateways.get(name);
-      if (!gateway) return null;
-      return { holder: conditionOf(gateway), keep: () => this.#touched.add(gateway) };
-    });
+    this.#acts = new Acts(
+      this.tables,
+      this.#series,
+      this.#occurrences,
+      this.approvals,
+      (name, rule) => {
+        const gateway = this.#gateways.get(name);
+        if (!gateway) return null;
+        return { holder: conditionOf(gateway, rule), keep: () => this.#touched.add(gateway) };
+      },
+    );
     this.#rules.onTerms = (watched, source) => this.#history.end(watched, source);
     this.#history.catchUps.orderOf = (name, epoch) => this.orderOf(name, epoch);
     this.#history.catchUps.isWhole = (name, ...span) =>
@@ -233,8 +292,12 @@ export class AlarmConsumer {
       const gateway = this.#gateways.get(name);
       return gateway?.epoch ? { epoch: gateway.epoch, offsetMs: gateway.offsetMs } : null;
     };
+    this.#desired = new Desired(this.tables, this.#series, this.#occurrences);
+    this.#rules.onDecided = (gateway) => this.#undesired.add(gateway);
     this.#rules.areaOf = (name) => this.#gateways.get(name)?.area ?? '';
     this.#touched.clear();
+    // What was decided just before the end may not have been told.
+    for (const name of this.#series.byGateway.keys()) this.#undesired.add(name);
     this.#gateways = new Map(
       this.tables
         .gateways<Gateway>()

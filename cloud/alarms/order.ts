@@ -15,6 +15,7 @@ import type { Condition } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
+import { NOTHING_DECIDED } from '../../protocols/uplink/decided.ts';
 import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
 import type { EpochLine } from '../epochs.ts';
 import { hear, newLine } from '../epochs.ts';
@@ -53,6 +54,16 @@ export interface Ahead {
   readonly sampled: number[];
 }
 
+export interface RulesBelow {
+  /** Of the document that is wanted; 0 before there was one. */
+  readonly revision: number;
+  readonly wanted: Hash;
+  readonly reported: Hash;
+  /** Since when the two differ, by the cloud's clock; null while they agree. */
+  readonly differMs: number | null;
+  readonly condition: Condition;
+}
+
 export interface Gateway extends EpochLine {
   readonly gateway: string;
   area: string;
@@ -76,6 +87,8 @@ export interface Gateway extends EpochLine {
   recordMs: number;
   /** The diagnostic alarm of the gateway itself. */
   silent: Condition;
+  /** By which rules it is to go, and by which it goes (desired.ts). */
+  rules: RulesBelow;
 }
 
 export function newGateway(gateway: string, area: string): Gateway {
@@ -93,6 +106,10 @@ export function newGateway(gateway: string, area: string): Gateway {
     manifest: null,
     recordMs: 0,
     silent: NORMAL,
+    rules: {
+      ...{ revision: 0, wanted: NOTHING_DECIDED, reported: NOTHING_DECIDED, differMs: null },
+      condition: NORMAL,
+    },
   };
 }
 

@@ -224,6 +224,9 @@ export class Rules {
     return this.#series.addSeries(row);
   }
 
+  /** Set by the consumer: a person decided about a rule of this gateway. */
+  onDecided: (gateway: string) => void = () => {};
+
   #decided(
     watched: Watched,
     { rule, retired }: { readonly rule: Rule; readonly retired: boolean },
@@ -233,6 +236,7 @@ export class Rules {
     const watch = watched.watches.find(({ subject }) => subject.rule.id === rule.id);
     if (!retired) this.#put(watched, rule, decider, source);
     else if (watch) this.#retire(watch, decider, source);
+    this.onDecided(watched.row.gateway);
   }
 
   #describe(gateway: Gateway, { series, definition }: SeriesEntry, source: Source): Watched {
@@ -419,6 +423,11 @@ function rowOf(
 ): SeriesRow {
   const terms = { unit, scale, offset, periodMs, asset, class: rest.class };
   return { series, area, gateway, device, point, name, ...terms };
+}
+
+/** Not the gateway's own proposal. */
+export function isOfPerson({ author }: Pick<RuleRow, 'author'>): boolean {
+  return !isGateway(author);
 }
 
 function isGateway(author: string): boolean {

@@ -153,16 +153,19 @@ export class SilentGateways {
   }
 }
 
-export function conditionOf(gateway: Gateway): Conditioned {
+/** One of the two conditions of a gateway itself, by the rule of its alarm. */
+export function conditionOf(gateway: Gateway, rule: string = GATEWAY_SILENT_RULE): Conditioned {
+  const isSilence = rule === GATEWAY_SILENT_RULE;
   return {
     get condition() {
-      return gateway.silent;
+      return isSilence ? gateway.silent : gateway.rules.condition;
     },
     set condition(condition) {
-      gateway.silent = condition;
+      if (isSilence) gateway.silent = condition;
+      else gateway.rules = { ...gateway.rules, condition };
     },
     suppressedBy: null,
     policy: PLAIN,
-    what: `${gateway.gateway}/${GATEWAY_SILENT_RULE}`,
+    what: `${gateway.gateway}/${rule}`,
   };
 }

@@ -8,6 +8,14 @@ export const alarmMessages = {
     zh: '检查网关的供电和网络;其读数和报警目前无法送达。',
   },
   'alarm-gateway-name': { en: 'Gateway {gateway}', zh: '网关 {gateway}' },
+  'alarm-rules-differ': {
+    en: 'Gateway {gateway} goes by other rules',
+    zh: '网关 {gateway} 执行的规则与平台不一致',
+  },
+  'alarm-rules-differ-action': {
+    en: 'Its limits are not those decided here: see its log for why it did not take them.',
+    zh: '其限值与此处决定的不同：请查看网关日志中未采用的原因。',
+  },
   'alarm-input-bad': { en: 'No usable value', zh: '无可用数值' },
   'alarm-input-bad-action': {
     en: 'The rules of this point hold their state until it measures again: check sensor and line.',

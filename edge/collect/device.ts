@@ -4,9 +4,11 @@
 // it bad) or missed (the one before was still running or has just ended, or the outbox pushes back
 // and the group is trend only). So due = taken + missed + running, in readings, at any moment. A
 // poll that waits for its turn on the line is running.
+
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
+import type { PointDefinition } from '../../core/point.ts';
 import type { Random } from '../../core/random.ts';
 import type { Answers, Session } from '../../protocols/driver.ts';
 import type { Sink } from '../sink.ts';
@@ -162,6 +164,11 @@ export class DeviceLoop {
   /** Resolves when nothing of the device is under way. */
   settled(): Promise<void> {
     return this.#asker.settled();
+  }
+
+  /** By alias, with the rules in force. */
+  useRules(points: readonly PointDefinition[]): void {
+    for (const { normaliser } of this.#groups) normaliser.useRules(points);
   }
 
   refresh(): void {

@@ -2,10 +2,12 @@
 //
 // One timer waits for the next due time of all. Nothing here waits for a device: a poll that is
 // slow holds back its own group, a link that is down its own devices.
+
 import type { Clock } from '../../core/clock.ts';
 import { assert } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
+import type { PointDefinition } from '../../core/point.ts';
 import type { Random } from '../../core/random.ts';
 import type { Complaint } from '../../device-profiles/auxiliary.ts';
 import type { Likeness } from '../../device-profiles/identification.ts';
@@ -152,6 +154,11 @@ export class Collector {
       this.#running.add(poll);
       void poll.finally(() => this.#running.delete(poll));
     });
+  }
+
+  /** By alias, with the rules in force. */
+  useRules(points: readonly PointDefinition[]): void {
+    for (const loop of this.#loops) loop.useRules(points);
   }
 
   /** After a reconnect of the uplink: the next reading of every point is reported. */

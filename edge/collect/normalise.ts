@@ -50,7 +50,7 @@ export class Normaliser {
   readonly #raw: Value[];
   readonly #number: Float64Array;
   readonly #places: Int32Array;
-  readonly #limits: readonly (readonly Limit[])[];
+  #limits: readonly (readonly Limit[])[];
   readonly #lifeSafety: Uint8Array;
 
   constructor({ firstAlias, points, reportAll }: NormaliserOptions) {
@@ -68,6 +68,12 @@ export class Normaliser {
     this.#lifeSafety = Uint8Array.from(points, ({ definition }) =>
       definition.class === 'life-safety' ? 1 : 0,
     );
+  }
+
+  /** Other rules are in force: from the next reading on, which is reported, they are looked at. */
+  useRules(points: readonly PointDefinition[]): void {
+    this.#limits = this.#points.map((_, at) => limitsOf(points[this.#firstAlias + at]!));
+    this.refresh();
   }
 
   /** After a reconnect of the uplink: the next reading of every point is reported. */

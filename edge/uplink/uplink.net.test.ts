@@ -68,7 +68,7 @@ class FakeCloud {
     const kind = parseTopic(topic)?.kind;
     if (kind === 'birth') this.births.push(decodeBirth(payload));
     else if (kind === 'status') this.statuses.push(decodeStatus(payload));
-    else if (kind && !this.isDeaf) this.#store(payload);
+    else if (kind && kind !== 'reported' && !this.isDeaf) this.#store(payload);
   }
 
   #store(payload: Uint8Array): void {
@@ -135,6 +135,7 @@ async function startEdge(folder: string, port: number) {
         password: PASSWORD,
       }),
     onMessage: () => {},
+    reported: () => new Uint8Array(0),
   });
   const sealer = new Sealer(systemClock, outbox, watch, {
     points,

@@ -193,6 +193,7 @@ class World {
       backlogBytesPerSecond: 500_000,
       connect: () => link,
       onMessage: () => {},
+      reported: () => new Uint8Array(0),
     });
     const onRecord = uplink.offer.bind(uplink);
     const sealer = new Sealer(clock, outbox, watch, { points, onRecord });

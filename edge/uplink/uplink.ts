@@ -53,6 +53,8 @@ export interface UplinkOptions {
   readonly connect: (parts: LinkParts) => BrokerLink;
   /** The kinds that are not the uplink's own: desired, command, confirm. */
   readonly onMessage: (kind: Kind, payload: Uint8Array) => void;
+  /** What is in force, told after each connect. */
+  readonly reported: () => Uint8Array;
 }
 
 export type LinkParts = Pick<
@@ -211,6 +213,11 @@ export class Uplink {
     this.#link.publish(this.#topic(kind), payload, { qos, retain });
   }
 
+  /** Tells the cloud what is in force; nothing while there is no connection. */
+  report(): void {
+    if (this.#isUp) this.#publish('reported', this.#options.reported());
+  }
+
   #publishStatus(presence: 'online' | 'offline'): void {
     this.#publish('status', this.#status(presence));
   }
@@ -221,6 +228,7 @@ export class Uplink {
     this.#log.info('uplink_up', { connection: this.#connection });
     this.#outbox.setWord('connection', `${this.#connection}`);
     this.#publishStatus('online');
+    this.report();
     const needsState = this.#session.up(this.#clock.monoMs());
     if (needsState) this.#sealer?.sealState();
     void this.#tellHeld();

@@ -23,5 +23,5 @@ interface Version {
 }
 
 export const history: readonly Version[] = [
-  { version: 1, what: 'The first wire.', schema: '73fe9acc788dbf69' },
+  { version: 1, what: 'The first wire.', schema: '960b6bc954b6189d' },
 ];

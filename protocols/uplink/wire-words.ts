@@ -11,7 +11,7 @@ import { EPOCH_PATTERN, type Epoch, type Hash } from './record.ts';
 export const NAME_BYTES_MAX = 512;
 export const ACTION_BYTES_MAX = 1_024;
 
-const ID_BYTES_MAX = 64;
+export const ID_BYTES_MAX = 64;
 const HASH_BYTES = 16;
 const EPOCH_RANDOM_BYTES = 8;
 

@@ -333,7 +333,10 @@ export class Parts {
       },
       onRefused: ({ reason, epoch, sequence }) =>
         this.#say(`refused ${reason} ${epoch}/${sequence}`),
-      onAnswer: () => {},
+      onAnswer: ({ kind, gateway, payload }) => {
+        if (kind !== 'reported') return;
+        this.#follower.reported(gateway, payload, this.#clock.wallMs());
+      },
     });
   }
 
@@ -377,6 +380,7 @@ export class Parts {
         this.#pass('alarms', row);
       },
       onAlarms: () => this.#notify(),
+      onDesired: () => {},
     });
   }
 
