@@ -63,7 +63,7 @@ async function run(given: Given, output: Output): Promise<number> {
   const rules = readText(file);
   const body = { rules, file: basename(file), from, to };
   const client = Client.from(given, output);
-  const answer = await client.post<Answer>('/v1/alarms/replay', body, TIMEOUT_MS);
+  const answer = await client.post<Answer>('/v1/alarms/replay', body, { timeoutMs: TIMEOUT_MS });
   if (answer.findings.some(({ severity }) => severity === 'error')) {
     throw new InvalidInput(answer.findings, answer.beyond);
   }

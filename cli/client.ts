@@ -17,6 +17,12 @@ export const clientOptions = {
 
 const TIMEOUT_MS = 10_000;
 
+export interface PostOptions {
+  /** For what takes the server long. */
+  readonly timeoutMs?: number;
+  readonly revision?: number;
+}
+
 export class Client {
   readonly #base: string;
   readonly #token: string;
@@ -43,9 +49,9 @@ export class Client {
     return this.#call<T>('GET', path);
   }
 
-  /** `timeoutMs` for what takes the server long. */
-  post<T>(path: string, body: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
-    return this.#call<T>('POST', path, body, timeoutMs);
+  /** `revision`: what the caller has read; refused with `api_precondition` when it has changed. */
+  post<T>(path: string, body: unknown, how: PostOptions = {}): Promise<T> {
+    return this.#call<T>('POST', path, body, how);
   }
 
   /** Server-sent events, one object an event, until the signal aborts or the server ends. */
@@ -66,8 +72,14 @@ export class Client {
     }
   }
 
-  async #call<T>(method: string, path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
-    const response = await this.#fetch(method, path, body, AbortSignal.timeout(timeoutMs));
+  async #call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    { timeoutMs = TIMEOUT_MS, revision }: PostOptions = {},
+  ): Promise<T> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const response = await this.#fetch(method, path, body, signal, revision);
     return (await response.json()) as T;
   }
 
@@ -76,6 +88,7 @@ export class Client {
     path: string,
     body: unknown,
     signal: AbortSignal,
+    revision?: number,
   ): Promise<Response> {
     let response: Response;
     try {
@@ -86,6 +99,7 @@ export class Client {
           authorization: `Bearer ${this.#token}`,
           'accept-language': this.#language,
           ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(revision !== undefined && { 'if-match': `"${revision}"` }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });

@@ -33,7 +33,7 @@ function file(name: string, text: string): string {
 }
 
 test('every word of the command is there and explains itself in both languages', async () => {
-  const wanted = 'edge cloud profile sim demo alarm case audit explain completion version';
+  const wanted = 'edge cloud profile sim demo alarm rule case audit explain completion version';
   expect(Object.keys(words)).toEqual(wanted.split(' '));
   for (const load of Object.values(words)) {
     for (const { usage, summary } of Object.values((await load()).verbs)) {

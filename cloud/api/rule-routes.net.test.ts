@@ -184,7 +184,7 @@ test('a file is checked, then set whole: what is new at once, a life-safety limi
     ...['high', 'no-data', 'rate'],
     'high',
   ]);
-  expect(items[2].defaults).toEqual(['deadband', 'onDelayMs', 'offDelayMs']);
+  expect(items[2].defaults).toEqual({ clear: 9.5, delay: '0s', off_delay: '5m' });
   const { next } = (await call('rules?limit=4', tokenFor('read'))).body;
   expect((await call(`rules?limit=4&after=${next}`, tokenFor('read'))).body).toMatchObject({
     next: null,

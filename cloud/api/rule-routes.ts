@@ -9,7 +9,7 @@ import {
 import type { Rule } from '../../core/alarm/rule.ts';
 import type { RuleFile } from '../../core/alarm/rule-file.ts';
 import { readRuleFile } from '../../core/alarm/rule-file.ts';
-import { isSameRule, ruleOf, sourceOf } from '../../core/alarm/rule-form.ts';
+import { defaultsOf, isSameRule, ruleOf, sourceOf } from '../../core/alarm/rule-form.ts';
 import { conditionText } from '../../core/alarm/rule-words.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
@@ -219,7 +219,7 @@ class RuleDesk {
       ...{ point: key, series, id: rule.id, name: definition.name, asset: definition.asset },
       ...{ class: definition.class, unit: definition.unit, rule: { ...sourceOf(rule) } },
       when: whenOf(rule, definition.unit),
-      defaults: [...(rule.defaults ?? [])],
+      defaults: defaultsOf(rule),
       ...{ version, revision: version, author: row.author, approver: kept?.approver ?? null },
       ...{ reason: row.reason, decided: kept?.decidedMs ? iso(kept.decidedMs) : null },
       retired: row.retired,

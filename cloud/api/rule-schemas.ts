@@ -21,7 +21,9 @@ export const rule = z.object({
   unit: z.string(),
   rule: written,
   when: bilingual.describe('When it is in alarm, in words'),
-  defaults: z.array(z.string()).describe('What of it is customary and nobody set'),
+  defaults: z
+    .record(z.string(), z.union([z.number(), z.string()]))
+    .describe('What nobody set and is customary: clear, delay, off_delay'),
   version: z.number().int(),
   revision: z.number().int().describe('The version: what If-Match is compared with'),
   author: z.string(),

@@ -396,6 +396,17 @@ export function sourceOf(rule: Rule): NamedRuleSource {
   return { id, ...limitedSource(rule), ...limit, ...common } as NamedRuleSource;
 }
 
+/** What of a rule nobody set, with the customary value, in the words of a file. */
+export function defaultsOf(rule: Rule): Readonly<Record<string, number | string>> {
+  const { defaults = [], onDelayMs, offDelayMs } = rule;
+  const whole = sourceOf({ ...rule, defaults: [] });
+  return {
+    ...(defaults.includes('deadband') && 'clear' in whole && { clear: whole.clear ?? 0 }),
+    ...(defaults.includes('onDelayMs') && { delay: durationText(onDelayMs) }),
+    ...(defaults.includes('offDelayMs') && { off_delay: durationText(offDelayMs) }),
+  };
+}
+
 function plainSource(rule: Exclude<Rule, LimitedRule>) {
   switch (rule.kind) {
     case 'frozen':

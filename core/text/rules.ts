@@ -144,6 +144,30 @@ export const ruleMessages = {
     zh: '现为第 {version} 版，由 {by} 更改',
   },
 
+  // On the command line.
+  'rule-none': { en: 'no rules', zh: '没有规则' },
+  'rule-default': { en: '{parts} (default)', zh: '{parts}（默认）' },
+  'rule-is-retired': { en: 'retired', zh: '已停用' },
+  'rule-is-differing': { en: 'gateway proposes other', zh: '网关建议不同' },
+  'rule-is-waiting': {
+    en: 'a change by {by} waits for a second person (lifeline alarm approve {id})',
+    zh: '{by} 提出的更改等待第二人批准（lifeline alarm approve {id}）',
+  },
+  'rule-proposes': { en: '  its gateway proposes:', zh: '  网关建议：' },
+  'rule-would': { en: 'would {verb}: {rule}', zh: '将执行 {verb}：{rule}' },
+  'rule-name-form': {
+    en: '{found} is no rule; write gateway/device/point/rule',
+    zh: '{found} 不是规则；请写 网关/设备/测点/规则',
+  },
+  'rule-outcome-new': { en: 'new', zh: '新增' },
+  'rule-outcome-changed': { en: 'changed', zh: '更改' },
+  'rule-outcome-unchanged': { en: 'unchanged', zh: '未变' },
+  'rule-outcome-waits': { en: 'waits for a second person', zh: '等待第二人批准' },
+  'rule-baseline-short': {
+    en: 'the history has nothing for {missing} of the {hours} hours of a week',
+    zh: '一周 {hours} 个小时中有 {missing} 个没有历史数据',
+  },
+
   // When a rule is in alarm.
   'rule-words-limit': { en: '{limit}, clear {end}', zh: '{limit}，{end} 时解除' },
   'rule-words-rate': { en: 'change over {over}', zh: '{over} 内变化' },
@@ -232,6 +256,18 @@ export const ruleFaults = {
       what: '该规则已经如此。',
       cause: '此前已作出相同决定，也许是他人同时操作。',
       action: '无需处理；可查看规则了解由谁决定。',
+    },
+  },
+  rule_baseline_short: {
+    en: {
+      what: 'The history is too short for a baseline.',
+      cause: 'Some hours of the week have no good reading between the two times.',
+      action: 'Take a longer time, at least one whole week; three or more smooth it.',
+    },
+    zh: {
+      what: '历史数据不足以生成基线。',
+      cause: '所选时段内，一周中有些小时没有有效读数。',
+      action: '请选择更长的时段，至少一整周；三周以上更平稳。',
     },
   },
   rule_changed: {
