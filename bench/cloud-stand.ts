@@ -2,6 +2,8 @@
 // token to ask with.
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { FILES_BYTES_DEFAULT } from '../cloud/cases/attachments.ts';
+import { defaultLimits } from '../cloud/cases/case.ts';
 import type { CloudConfig } from '../cloud/config.ts';
 import type { Principal } from '../cloud/registry/registry.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from '../cloud/registry/registry.ts';
@@ -59,6 +61,7 @@ export async function standCloud(
     api: { host: '127.0.0.1', port: 0, names: [] },
     confirmWithinMs: 60_000,
     utcOffsetMs: 0,
+    cases: { limits: defaultLimits, departments: [], filesBytesMax: FILES_BYTES_DEFAULT },
     ...notify,
   };
   const cloud = await bed.side('cloud', config);

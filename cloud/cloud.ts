@@ -20,6 +20,7 @@ import { kinds, topicOf } from '../protocols/uplink/topics.ts';
 import { AlarmConsumer, type DesiredOf } from './alarms/consumer.ts';
 import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
+import { caseObject, caseRoutes } from './api/case-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
 import { incidentRoutes } from './api/incident-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
@@ -27,9 +28,12 @@ import { replayRoutes } from './api/replay-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { ruleRoutes } from './api/rule-routes.ts';
 import { openApi } from './api/server.ts';
-import { EventStream } from './api/stream.ts';
+import { EventStream, withinScope } from './api/stream.ts';
 import type { Broker, ServerStats } from './broker/broker.ts';
 import { openBroker } from './broker/broker.ts';
+import { Attachments } from './cases/attachments.ts';
+import type { CaseEvent } from './cases/book.ts';
+import { Cases } from './cases/cases.ts';
 import type { CloudConfig } from './config.ts';
 import { Current } from './current.ts';
 import { Follower, type FollowState } from './follow.ts';
@@ -108,6 +112,7 @@ export async function runCloud(
   opened.defer(() => reader.close());
   const series = new Map(reader.entries().map((entry) => [entry.series, entry]));
   const notify = openNotify(ground, alarms, registry);
+  const { cases, attachments } = openCases(ground, alarms, registry);
   const current = new Current();
   const stream = new EventStream(hex(random.bytes(6)));
   const storms = new Storms(metrics, {
@@ -126,6 +131,7 @@ export async function runCloud(
       storms.tell();
     },
     onDesired: (list) => publishDesired(ingest, list),
+    onTold: () => tellCases(stream, cases.drain(clock.wallMs())),
   });
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
   let drainMs = 0;
@@ -158,6 +164,10 @@ export async function runCloud(
     ...incidentRoutes(clock, { ...storms, alarms }),
     ...ruleRoutes(clock, { alarms, series, onEvents }),
     ...replayRoutes(clock, { alarms, store, series }),
+    ...caseRoutes(clock, {
+      ...{ cases, attachments, notify, onEvents, utcOffsetMs: config.utcOffsetMs },
+      alarmOf: (occurrence) => alarms.get(occurrence),
+    }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,
@@ -226,6 +236,28 @@ function withOwn(broker: Broker, own: Parameters<Broker['setCredentials']>[0][nu
   const set = broker.setCredentials.bind(broker);
   broker.setCredentials = (list) => set([own, ...list]);
   return broker;
+}
+
+function openCases({ metrics, config }: Ground, alarms: AlarmConsumer, registry: Registry) {
+  const { folder, cases: settings } = config;
+  const { limits, departments } = settings;
+  const cases = new Cases(registry.database, {
+    ...{ alarms, limits, utcOffsetMs: config.utcOffsetMs },
+    departmentOf: (asset) =>
+      departments.find((each) => withinScope(each.asset, asset))?.department ?? '',
+  });
+  const known = cases.tables.hashes();
+  const attachments = new Attachments(`${folder}/attachments`, settings.filesBytesMax, known);
+  const help = 'Bytes of the files of all cases';
+  metrics.observe('case_files_bytes', help, {}, () => attachments.bytes);
+  return { cases, attachments };
+}
+
+function tellCases(stream: EventStream, events: readonly CaseEvent[]): void {
+  for (const { kind, view } of events) {
+    const data = JSON.stringify(caseObject(view));
+    stream.publish({ topic: 'cases', name: `case.${kind}`, data, assets: [view.case.asset] });
+  }
 }
 
 function openNotify(ground: Ground, alarms: AlarmConsumer, registry: Registry): Pipeline {

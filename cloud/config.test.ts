@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { InvalidInput } from '../core/problems.ts';
+import { defaultLimits } from './cases/case.ts';
 import { parseCloud } from './config.ts';
 
 const secrets: Record<string, string> = {
@@ -74,4 +75,19 @@ test('a secret written into the file is refused', () => {
   expect(findings(good.replace('${secret:desk}', secrets['desk']!))).toEqual([
     '8:75 not-a-secret-reference',
   ]);
+});
+
+test('the time a case has for each step is the file’s where it says so, and never turns the levels around', () => {
+  const withLimits = (...limits: string[]) =>
+    good.replace('  notify:', `  cases: { limits: [${limits.join(', ')}] }\n  notify:`);
+  const { limits } = parse(withLimits('{ level: 1, acknowledge: 30s }')).cases;
+  expect(limits[1]).toMatchObject({ new: 30_000, acknowledged: 300_000 });
+  expect(limits[2]).toEqual(defaultLimits[2]);
+  expect(findings(withLimits('{ level: 1, acknowledge: 1s }'))).toEqual(['6:46 case-limit-range']);
+  expect(findings(withLimits('{ level: 1, acknowledge: 10m }'))).toEqual(['6:46 case-limit-order']);
+  expect(findings(withLimits('{ level: 1 }', '{ level: 1 }'))).toEqual(['6:44 case-limits-twice']);
+  const both = withLimits('{ level: 1, verify: 20m }', '{ level: 2, verify: 10m }');
+  expect(findings(both)).toEqual(['6:68 case-limit-order']);
+  const small = good.replace('  notify:', '  cases: { files: 1MiB }\n  notify:');
+  expect(findings(small)).toEqual(['6:19 case-files-room']);
 });

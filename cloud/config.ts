@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { type AlarmLevel, alarmLevels } from '../core/alarm/rule.ts';
 import { offsetMinutes, utcOffset } from '../core/alarm/rule-form.ts';
 import { readDocument } from '../core/document.ts';
 import { durationMs, sizeBytes } from '../core/duration.ts';
@@ -18,6 +19,8 @@ import {
   secretForm,
   sizeForm,
 } from '../core/schema.ts';
+import { FILE_BYTES_MAX, FILES_BYTES_DEFAULT } from './cases/attachments.ts';
+import { defaultLimits, type Limits, type OpenState, openStates } from './cases/case.ts';
 
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1).max(253);
@@ -27,6 +30,33 @@ const receiverForm = z.strictObject({
   kind: z.enum(['webhook', 'log']),
   url: z.string().max(2_000).optional(),
   secret: secretForm.optional(),
+});
+
+const caseLimitsForm = z
+  .strictObject({
+    level: alarmLevelForm,
+    acknowledge: durationForm.optional(),
+    verify: durationForm.optional(),
+    dispatch: durationForm.optional(),
+    arrive: durationForm.optional(),
+    contain: durationForm.optional(),
+    close: durationForm.optional(),
+  })
+  .describe('how long a case of this level may wait for each step; what is left out is by default');
+
+const casesForm = z.strictObject({
+  limits: z.array(caseLimitsForm).max(4).optional(),
+  departments: z
+    .array(
+      z.strictObject({
+        asset: z.string().max(600).optional().describe('asset path prefix'),
+        department: z.string().min(1).max(200),
+      }),
+    )
+    .max(1_000)
+    .optional()
+    .describe('who has a new case; the first that fits'),
+  files: sizeForm.optional().describe('room for the photos and files of all cases; default 4GiB'),
 });
 
 export const cloudForm = z
@@ -54,6 +84,7 @@ export const cloudForm = z
       utc_offset: utcOffset
         .optional()
         .describe('where a day of figures begins: local time less UTC; default "+08:00"'),
+      cases: casesForm.optional(),
       notify: z
         .strictObject({
           receivers: z.array(receiverForm).max(100),
@@ -107,6 +138,11 @@ export interface CloudConfig {
   readonly confirmWithinMs: number;
   /** Local time less UTC: when a day begins. */
   readonly utcOffsetMs: number;
+  readonly cases: {
+    readonly limits: Readonly<Record<AlarmLevel, Limits>>;
+    readonly departments: readonly { readonly asset: string; readonly department: string }[];
+    readonly filesBytesMax: number;
+  };
 }
 
 /** One day of 200 gateways at 20,000 readings a second and 3 bytes a reading is 5 GB. */
@@ -162,10 +198,72 @@ export function parseCloud(
     })),
     confirmWithinMs: durationMs(cloud.notify?.confirm_within ?? CONFIRM_WITHIN_DEFAULT),
     utcOffsetMs: offsetMinutes(cloud.utc_offset) * 60_000,
+    cases: {
+      limits: limitsOf(cloud.cases?.limits ?? [], problems),
+      departments: (cloud.cases?.departments ?? []).map(({ asset = '', department }) => ({
+        ...{ asset, department },
+      })),
+      filesBytesMax: cloud.cases?.files ? sizeBytes(cloud.cases.files) : FILES_BYTES_DEFAULT,
+    },
   };
+  if (config.cases.filesBytesMax < FILE_BYTES_MAX) {
+    problems.add(['cloud', 'cases', 'files'], 'case-files-room', { least: '8MiB' });
+  }
   crossCheck(config, problems);
   problems.throwIfAny();
   return config;
+}
+
+/** The step that each open state waits for. */
+const awaited = {
+  new: 'acknowledge',
+  acknowledged: 'verify',
+  verifying: 'dispatch',
+  dispatched: 'arrive',
+  'on-site': 'contain',
+  contained: 'close',
+} as const satisfies Record<OpenState, string>;
+
+// A limit of seconds would call people for nothing, one of months nobody at all.
+const LIMIT_MIN_MS = 10_000;
+const LIMIT_MAX_MS = 30 * 86_400_000;
+
+function limitsOf(
+  given: readonly z.output<typeof caseLimitsForm>[],
+  problems: Problems,
+): Record<AlarmLevel, Limits> {
+  const limits: Record<AlarmLevel, Limits> = { ...defaultLimits };
+  const seen = new Set<number>();
+  given.forEach((entry, at) => {
+    const path = ['cloud', 'cases', 'limits', at];
+    if (seen.has(entry.level)) {
+      problems.add([...path, 'level'], 'case-limits-twice', { level: entry.level });
+    }
+    seen.add(entry.level);
+    const own: Record<OpenState, number> = { ...limits[entry.level] };
+    for (const state of openStates) {
+      const text = entry[awaited[state]];
+      if (text === undefined) continue;
+      own[state] = durationMs(text);
+      if (own[state] >= LIMIT_MIN_MS && own[state] <= LIMIT_MAX_MS) continue;
+      problems.add([...path, awaited[state]], 'case-limit-range', { found: text });
+    }
+    limits[entry.level] = own;
+  });
+  given.forEach(({ level }, at) => {
+    for (const state of openStates) {
+      // Of two that are given the lower level is told of it.
+      const less = (it: AlarmLevel) => limits[it][state] < limits[level][state];
+      const isWrong = (it: AlarmLevel) =>
+        it < level ? limits[it][state] > limits[level][state] : !seen.has(it) && less(it);
+      const other = alarmLevels.find((it) => it !== level && isWrong(it));
+      if (other === undefined) continue;
+      const values = { step: awaited[state], one: Math.max(level, other) };
+      const path = ['cloud', 'cases', 'limits', at, awaited[state]];
+      problems.add(path, 'case-limit-order', { ...values, other: Math.min(level, other) });
+    }
+  });
+  return limits;
 }
 
 function resolveSecret(

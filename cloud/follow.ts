@@ -45,6 +45,8 @@ export interface FollowOptions {
   readonly onAlarms: () => void;
   /** Gateways are to go by other rules. */
   readonly onDesired: (list: readonly DesiredOf[]) => void;
+  /** After the alarms' events are on the stream: what their followers have to tell. */
+  readonly onTold?: () => void;
 }
 
 export class Follower {
@@ -127,6 +129,7 @@ export class Follower {
       this.#told(alarms.tick(nowMs));
       onDesired(alarms.takeDesired(nowMs));
     });
+    this.#options.onTold?.();
   }
 
   /** A gateway says by which rules it goes; a disk without room hears it with the next connect. */
@@ -221,6 +224,7 @@ export class Follower {
         assets: [alarm.asset],
       });
     }
+    this.#options.onTold?.();
   }
 
   // One event a record and asset, so that a scoped reader gets what it may see and nothing else;

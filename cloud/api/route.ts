@@ -18,6 +18,15 @@ export interface Call<Params, Query, Body> {
   readonly from: string;
   /** The revision the caller has read, where it said so. */
   readonly ifMatch: number | null;
+  /** Of a route that takes files: its type and its bytes as they come. */
+  readonly upload: { readonly type: string; readonly bytes: AsyncIterable<Uint8Array> } | null;
+}
+
+/** An answer that is no JSON; saved as a file of that name, never shown in the API's own name. */
+export interface Document {
+  readonly type: string;
+  readonly name: string;
+  readonly body: string | Uint8Array;
 }
 
 /** Who made the present revision of something, and when. */
@@ -55,6 +64,10 @@ export interface Route {
     readonly body?: z.ZodType;
     readonly answer: z.ZodType;
   };
+  /** The types of its body, where that is a file: taken as it comes, without a limit of ours. */
+  readonly uploads?: readonly string[];
+  /** The types of its answer, where that is a `Document`. */
+  readonly documents?: readonly string[];
   readonly handle: (call: Call<unknown, unknown, unknown>) => unknown;
 }
 
@@ -70,7 +83,7 @@ interface TypedRoute<
   readonly answer: A;
   readonly handle: (
     call: Call<z.output<P>, z.output<Q>, z.output<B>>,
-  ) => z.input<A> | Promise<z.input<A>>;
+  ) => z.input<A> | Document | Promise<z.input<A> | Document>;
 }
 
 /** Binds schemas and handler, so that the compiler checks one against the other. */

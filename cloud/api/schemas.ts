@@ -317,7 +317,7 @@ export const streamQuery = z.object({
     .string()
     .max(100)
     .default('alarms,gateways')
-    .describe('readings, alarms, incidents, gateways'),
+    .describe('readings, alarms, incidents, cases, gateways'),
 });
 
 export const streamBody = z.string().describe('`event:`, `id:` and `data:` (JSON) of each event');

@@ -19,13 +19,15 @@ import type { Language } from '../../core/text/text.ts';
 import { bilingual, languages, say } from '../../core/text/text.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
-import type { Route } from './route.ts';
+import type { Call, Document, Route } from './route.ts';
 import { problem, streamBody, streamQuery } from './schemas.ts';
 import type { EventStream, StreamReader, StreamTopic } from './stream.ts';
 import { streamTopics } from './stream.ts';
 
 export const BODY_BYTES_MAX = 1024 * 1024;
 const STREAM_HEARTBEAT_MS = 5_000;
+/** 8 MB at 28 KB/s, as over a bad radio link. Then the connection is ended. */
+const UPLOAD_WITHIN_MS = 300_000;
 
 export interface ApiOptions {
   readonly host: string;
@@ -89,7 +91,7 @@ export async function openApi(
   server.setNotFoundHandler({ preHandler: undefined as never }, (request, reply) =>
     sendProblem(log, request, reply, notThere(request)),
   );
-  await addRoutes(server, options.routes);
+  await addRoutes(clock, server, options.routes);
   addMeta(server, metrics);
   const stopStream = addStream(clock, server, options.stream);
   try {
@@ -121,36 +123,84 @@ function refuseUnclassified(server: FastifyInstance): void {
   });
 }
 
-async function addRoutes(server: FastifyInstance, routes: readonly Route[]): Promise<void> {
-  for (const each of routes) {
-    const { method, url, right, summary, schemas, handle } = each;
-    server.route({
-      method,
-      url,
-      config: { right },
-      schema: {
-        summary: `${summary} (${right})`,
-        ...(right === 'public' && { security: [] }),
-        ...(schemas.params && { params: schemas.params }),
-        ...(schemas.query && { querystring: schemas.query }),
-        ...(schemas.body && { body: schemas.body }),
-        response: { 200: schemas.answer, ...described(problemsOf(each)) },
-      },
-      handler: async (request, reply) => {
-        const answer = await handle({
-          params: request.params,
-          query: request.query,
-          body: request.body,
-          principal: request.principal ?? nobody,
-          from: request.ip,
-          ifMatch: revisionOf(request.headers['if-match']),
-        });
-        const { revision } = (answer ?? {}) as { readonly revision?: unknown };
-        if (typeof revision === 'number') reply.header('etag', `"${revision}"`);
-        return answer;
-      },
-    });
-  }
+async function addRoutes(
+  clock: Clock,
+  server: FastifyInstance,
+  routes: readonly Route[],
+): Promise<void> {
+  for (const each of routes) if (!each.uploads) addRoute(clock, server, each);
+  // A file is handed on as it comes: what else Fastify makes of a body is taken away here.
+  await server.register(async (files) => {
+    files.removeAllContentTypeParsers();
+    const uploads = routes.filter((each) => each.uploads);
+    for (const type of new Set(uploads.flatMap((each) => each.uploads ?? []))) {
+      files.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+    }
+    for (const each of uploads) addRoute(clock, files, each);
+  });
+}
+
+function addRoute(clock: Clock, server: FastifyInstance, each: Route): void {
+  const { method, url, right, summary, schemas, handle, uploads, documents } = each;
+  const content = documents?.map((type) => [type, { schema: schemas.answer }]);
+  const answer = content
+    ? { description: 'A file', content: Object.fromEntries(content) }
+    : schemas.answer;
+  server.route({
+    method,
+    url,
+    config: { right },
+    schema: {
+      summary: `${summary} (${right})`,
+      ...(right === 'public' && { security: [] }),
+      ...(schemas.params && { params: schemas.params }),
+      ...(schemas.query && { querystring: schemas.query }),
+      ...(schemas.body && { body: schemas.body }),
+      response: { 200: answer, ...described(problemsOf(each)) },
+    },
+    handler: async (request, reply) => {
+      const stop = uploads && clock.after(UPLOAD_WITHIN_MS, () => request.raw.destroy());
+      const call = {
+        params: request.params,
+        query: request.query,
+        body: request.body,
+        principal: request.principal ?? nobody,
+        from: request.ip,
+        ifMatch: revisionOf(request.headers['if-match']),
+        upload: uploads ? uploadOf(request) : null,
+      };
+      const found = await (async () => handle(call))().finally(stop);
+      if (documents) return sendDocument(reply, found as Document);
+      const { revision } = (found ?? {}) as { readonly revision?: unknown };
+      if (typeof revision === 'number') reply.header('etag', `"${revision}"`);
+      return found;
+    },
+  });
+}
+
+function uploadOf({ body, headers }: FastifyRequest): Call<unknown, unknown, unknown>['upload'] {
+  const [type = ''] = (headers['content-type'] ?? '').split(';');
+  return { type: type.trim().toLowerCase(), bytes: body as AsyncIterable<Uint8Array> };
+}
+
+// Whatever a file says it is, a browser saves it: nothing in it runs with the rights of the API.
+function sendDocument(reply: FastifyReply, { type, name, body }: Document): FastifyReply {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body);
+  return reply
+    .type(type)
+    .header('content-disposition', `attachment; filename*=UTF-8''${encodeLabel(name)}`)
+    .header('x-content-type-options', 'nosniff')
+    .header('content-security-policy', "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+    .header('cache-control', 'no-store')
+    .send(bytes);
+}
+
+/** RFC 8187: percent-encoded UTF-8, also what encodeURIComponent lets pass. */
+function encodeLabel(name: string): string {
+  return encodeURIComponent(name).replaceAll(
+    /['()*]/g,
+    (each) => `%${each.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** The number in `If-Match: "7"`; one of another form matches nothing. */
@@ -167,8 +217,8 @@ const problemTexts = {
   404: 'There is no such thing, or it is beyond the scope of the token',
   409: 'Somebody or something was faster',
   412: 'It has changed since it was read; the detail says by whom',
-  413: 'The body is larger than 1 MB',
-  415: 'The body is not application/json',
+  413: 'The body is larger than 1 MB, or a file larger than 8 MB',
+  415: 'The body is not application/json, or not a type of file that is taken',
   421: 'The Host of the request is not this server',
   500: 'The server failed',
   503: 'The store does not answer now; try again later',
@@ -265,6 +315,14 @@ const statusOf: Partial<Record<string, number>> = {
   rule_unchanged: 409,
   rule_unknown: 404,
   rule_version_unknown: 404,
+  case_unknown: 404,
+  case_already: 412,
+  case_refused: 409,
+  case_malformed: 400,
+  case_full: 409,
+  case_file_too_large: 413,
+  case_file_type: 415,
+  case_file_damaged: 400,
   api_bad_request: 400,
   api_malformed: 400,
   api_too_large: 413,

@@ -38,6 +38,8 @@ export interface CaseOptions {
   readonly limits: Readonly<Record<AlarmLevel, Limits>>;
   /** Who has a case of an asset before anybody is assigned; '' where nobody is named. */
   readonly departmentOf: (asset: string | null) => string;
+  /** Local time less UTC: the year a case is numbered in is that of the calendar at the desk. */
+  readonly utcOffsetMs: number;
 }
 
 export class CaseBook {
@@ -173,7 +175,8 @@ export class CaseBook {
   /** A new case, numbered within its year. */
   insert(nowMs: number, make: (id: string, number: number) => Case): Case {
     this.#nextMs = undefined;
-    return this.tables.insert(yearOf(nowMs), make);
+    const year = new Date(nowMs + this.#options.utcOffsetMs).getUTCFullYear();
+    return this.tables.insert(year, make);
   }
 
   keep(after: Case): void {
@@ -212,11 +215,6 @@ export class CaseBook {
 
 export function isHidden({ shelf, suppressedBy, removal }: Alarm): boolean {
   return shelf !== null || suppressedBy !== null || removal !== null;
-}
-
-/** Of the calendar that hangs at the desk: the local one. */
-function yearOf(nowMs: number): number {
-  return new Date(nowMs).getFullYear();
 }
 
 export function revised({ revision }: Case, { name }: Actor, nowMs: number) {

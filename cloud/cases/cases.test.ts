@@ -4,12 +4,13 @@ import { afterEach, expect, test } from 'vitest';
 import { isFault } from '../../core/fault.ts';
 import { AlarmedPlant } from '../../tests/alarmed-plant.ts';
 import { AlarmConsumer } from '../alarms/consumer.ts';
+import { WALL } from '../alarms/made-records.ts';
 import { checkRevision } from '../api/route.ts';
 import { defaultLimits, openStates, RETURN_WITHIN_MS } from './case.ts';
 import type { CaseAct } from './cases.ts';
 import { CASE_FILES_MAX, CASE_NOTES_MAX, Cases } from './cases.ts';
 
-const T0 = new Date(2026, 5, 1, 4).getTime();
+const T0 = WALL + 60_000;
 const MIN = 60_000;
 const li = { name: 'li', from: '10.0.0.1' };
 const zhang = { name: 'zhang', from: '10.0.0.2' };
@@ -26,6 +27,7 @@ function open(before?: DatabaseSync, levels: readonly (1 | 2 | 3 | 4)[] = [1, 3]
   const cases = new Cases(database, {
     alarms,
     limits: defaultLimits,
+    utcOffsetMs: 8 * 3_600_000,
     departmentOf: (asset) => (asset?.startsWith('gas/') ? 'gas company' : ''),
   });
   const plant = new AlarmedPlant(alarms, T0, levels);

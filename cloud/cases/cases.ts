@@ -24,6 +24,8 @@ import type { Case, CaseFile, CaseFilter, CaseTables } from './tables.ts';
 /** Notes a case may hold: at one a minute more than a day. Steps are never refused for it. */
 export const CASE_NOTES_MAX = 2_000;
 export const CASE_FILES_MAX = 64;
+/** Of one case's log so many are shown: its notes and files, and thousands of steps beside them. */
+export const CASE_ENTRIES_MAX = 10_000;
 /** A storm's cases are escalated over some seconds, the highest level first. */
 const ESCALATIONS_A_TICK = 200;
 /** A chain of merged cases is followed so far; people do not merge deeper. */
