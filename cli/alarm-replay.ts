@@ -45,6 +45,7 @@ interface Answer {
   readonly from: string;
   readonly to: string;
   readonly rules: readonly Rule[];
+  readonly unreadable: boolean;
   readonly left: readonly {
     readonly point: string;
     readonly rule: string;
@@ -73,7 +74,8 @@ async function run(given: Given, output: Output): Promise<number> {
   }
   noteFindings(output, answer, rules);
   print(answer, output);
-  return answer.left.length > 0 ? exit.partly : exit.done;
+  if (answer.unreadable) output.note(output.say('replay-unreadable', {}));
+  return answer.left.length > 0 || answer.unreadable ? exit.partly : exit.done;
 }
 
 function print({ from, to, rules, left }: Answer, output: Output): void {

@@ -1,4 +1,5 @@
 import { actVerbs } from './alarm-acts.ts';
+import { explainVerb } from './alarm-explain.ts';
 import { replayVerb } from './alarm-replay.ts';
 import { stormVerbs } from './alarm-storms.ts';
 import { stopSignal } from './child.ts';
@@ -113,4 +114,10 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
   },
 };
 
-export const verbs = { ...ownVerbs, ...actVerbs, ...stormVerbs, replay: replayVerb };
+export const verbs = {
+  ...ownVerbs,
+  ...actVerbs,
+  ...stormVerbs,
+  explain: explainVerb,
+  replay: replayVerb,
+};

@@ -22,6 +22,7 @@ import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { caseObject, caseRoutes } from './api/case-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
+import { explainRoutes } from './api/explain-routes.ts';
 import { incidentRoutes } from './api/incident-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
 import { replayRoutes } from './api/replay-routes.ts';
@@ -163,6 +164,7 @@ export async function runCloud(
     ...actRoutes(clock, { alarms, notify, onEvents }),
     ...incidentRoutes(clock, { ...storms, alarms }),
     ...ruleRoutes(clock, { alarms, series, onEvents }),
+    ...explainRoutes(clock, { find: alarmFinder(alarms), tables: alarms.tables, store, series }),
     ...replayRoutes(clock, { alarms, store, series }),
     ...caseRoutes(clock, {
       ...{ cases, attachments, notify, onEvents, utcOffsetMs: config.utcOffsetMs },

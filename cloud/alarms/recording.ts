@@ -90,19 +90,26 @@ export class Recording {
   }
 }
 
+export interface RecordedInputs {
+  readonly inputs: readonly Input[];
+  /** A file that may hold more of the time is damaged or gone. */
+  readonly isUnreadable: boolean;
+}
+
 /** The inputs of a series from `fromMs` until before `toMs`, a page at a time. */
 export async function* recorded(
   store: Pick<Store, 'history'>,
   series: number,
   periodMs: number,
   { fromMs, toMs }: Span,
-): AsyncGenerator<readonly Input[]> {
+): AsyncGenerator<RecordedInputs> {
   const recording = new Recording(periodMs);
   for (let beginMs = fromMs; beginMs < toMs; ) {
     const query = { series, fromMs: beginMs, toMs, bucketMs: null, limit: RECORDING_PAGE };
-    const page = pageOf(await store.history(query), beginMs, toMs);
+    const history = await store.history(query);
+    const page = pageOf(history, beginMs, toMs);
     if (page === null) return;
-    yield recording.inputs(page);
+    yield { inputs: recording.inputs(page), isUnreadable: history.unreadable.length > 0 };
     beginMs = page.toMs;
   }
 }

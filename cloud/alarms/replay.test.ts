@@ -169,7 +169,7 @@ test('pages cut anywhere, also within one label, give the inputs of one whole pa
   const values = Array.from({ length: 200 }, (_, at) => (at * 7) % 13);
   const { store } = await recordedWorld(world(values));
   const whole: Input[] = [];
-  for await (const inputs of recorded(store, 1, 1000, { fromMs: WALL, toMs: WALL + 300_000 })) {
+  for await (const { inputs } of recorded(store, 1, 1000, { fromMs: WALL, toMs: WALL + 300_000 })) {
     whole.push(...inputs);
   }
   const samples = (inputs: readonly Input[]) => inputs.filter(({ kind }) => kind === 'sample');
@@ -181,7 +181,10 @@ test('pages cut anywhere, also within one label, give the inputs of one whole pa
         return store.history({ ...query, limit });
       },
     };
-    for await (const inputs of recorded(small, 1, 1000, { fromMs: WALL, toMs: WALL + 300_000 })) {
+    for await (const { inputs } of recorded(small, 1, 1000, {
+      fromMs: WALL,
+      toMs: WALL + 300_000,
+    })) {
       paged.push(...inputs);
     }
     expect(samples(paged).map(({ atMs }) => atMs)).toEqual(samples(whole).map(({ atMs }) => atMs));

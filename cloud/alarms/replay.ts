@@ -178,6 +178,8 @@ export interface ReplayResult {
   readonly left: readonly { readonly job: ReplayJob; readonly why: LeftOut }[];
   /** Inputs put to rules. */
   readonly steps: number;
+  /** A part of the stored data could not be read: more may have been raised. */
+  readonly unreadable: boolean;
 }
 
 /** `turn` lets others have the thread; it is called between pages. */
@@ -190,6 +192,7 @@ export async function replay(
   const left: { job: ReplayJob; why: LeftOut }[] = [];
   const rules: ReplayedRule[] = [];
   let steps = 0;
+  let unreadable = false;
   for (const [series, group] of bySeries(jobs)) {
     const able = group.filter(({ rule, present }) => isReplayable(rule) && isReplayable(present));
     for (const job of group) if (!able.includes(job)) left.push({ job, why: 'comparison' });
@@ -200,9 +203,10 @@ export async function replay(
     const lead = Math.max(0, ...able.flatMap((job) => [job.rule, job.present]).map(leadOf));
     const periodMs = group[0]!.periodMs;
     let isWhole = true;
-    for await (const inputs of recorded(store, series, periodMs, {
+    for await (const { inputs, isUnreadable } of recorded(store, series, periodMs, {
       ...{ fromMs: span.fromMs - lead, toMs: span.toMs },
     })) {
+      unreadable ||= isUnreadable;
       if (steps + inputs.length * all.length > REPLAY_STEPS_MAX) {
         isWhole = false;
         break;
@@ -216,7 +220,7 @@ export async function replay(
       else left.push({ job, why: 'too-much' });
     }
   }
-  return { rules, left, steps };
+  return { rules, left, steps, unreadable };
 }
 
 const isReplayable = (rule: Rule | null) => rule?.kind !== 'comparison';

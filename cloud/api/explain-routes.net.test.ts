@@ -10,6 +10,8 @@ import { AlarmConsumer } from '../alarms/consumer.ts';
 import { entry, high, newInbox, noData, record, WALL } from '../alarms/made-records.ts';
 import { Registry, type Right } from '../registry/registry.ts';
 import { MemoryStore } from '../store/memory.ts';
+import { alarmFinder } from './alarm-routes.ts';
+import { explainRoutes } from './explain-routes.ts';
 import { checkDescribed } from './openapi.contract.ts';
 import { replayRoutes } from './replay-routes.ts';
 import { type Api, openApi } from './server.ts';
@@ -46,7 +48,15 @@ beforeEach(async () => {
   api = await openApi(systemClock, silentLog, new Metrics(), {
     ...{ host: '127.0.0.1', port: 0, hostNames: [], version: '0.0.0', registry },
     stream: new EventStream('s1'),
-    routes: [...replayRoutes(systemClock, { alarms, store, series })],
+    routes: [
+      ...explainRoutes(systemClock, {
+        find: alarmFinder(alarms),
+        tables: alarms.tables,
+        store,
+        series,
+      }),
+      ...replayRoutes(systemClock, { alarms, store, series }),
+    ],
   });
 });
 
@@ -73,6 +83,45 @@ const rules = (raise: number) => `version: 1
 rules:
   - { point: d/p1, kind: limit, id: high, level: 2, side: high, raise: ${raise}, clear: ${raise - 1}, delay: 1s, off_delay: 0ms }
 `;
+
+test('an alarm is explained by samples, rule, version and author, step after step, in both languages', async () => {
+  const [alarm] = alarms.list({ state: 'all' });
+  const { occurrence } = alarm!;
+  alarms.act(
+    ...([occurrence, { kind: 'acknowledge', note: '' }, { name: 'li', from: 'x' }] as const),
+    WALL + 20_000,
+  );
+  const { status, body } = await call(`/v1/alarms/${occurrence}/explanation`, tokenFor('read'));
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    ...{ id: occurrence, point: 'gw-1/d/p1', left_out: 0, unreadable: false },
+    rule: {
+      ...{ id: 'high', version: 1, author: 'gateway gw-1', approver: null, decided: at(0.25) },
+      definition: { kind: 'limit', limit: 10, onDelayMs: 1_000 },
+    },
+  });
+  expect(
+    body.steps.map(({ at: time, kind }: { at: string; kind: string }) => [kind, time]),
+  ).toEqual([
+    ['explain-beyond', at(2)],
+    ['explain-raised', at(3)],
+    ['explain-received-live', at(3)],
+    ['explain-told', at(3.25)],
+    ['explain-falling', at(5)],
+    ['explain-cleared', at(5)],
+    ['explain-cleared-known', at(5)],
+    ['explain-acknowledged', at(20)],
+  ]);
+  expect(body.steps[0].text).toEqual({
+    en: '11 bar: beyond the limit of 10; the delay of 1s begins',
+    zh: '11 bar：越过限值 10，开始计 1s 的延时',
+  });
+  const decisive = body.samples.filter((sample: { decisive: boolean }) => sample.decisive);
+  expect(decisive.map(({ v }: { v: number | null }) => v)).toEqual([5, 11, 12, 11, 5, null, 5]);
+  expect((await call('/v1/alarms/none/explanation', tokenFor('read'))).status).toBe(404);
+  const foreign = tokenFor('read', 'water');
+  expect((await call(`/v1/alarms/${occurrence}/explanation`, foreign)).status).toBe(404);
+});
 
 test('a changed limit is replayed against the one in force and against what was raised', async () => {
   const replayed = await call('/v1/alarms/replay', tokenFor('operate'), {
@@ -123,7 +172,7 @@ test('the OpenAPI document describes every answer, problems too', async () => {
   const seen = await checkDescribed({
     base: `http://127.0.0.1:${api.port}`,
     tokenFor,
-    params: {},
+    params: { id: alarms.list({ state: 'all' })[0]!.occurrence },
     bodies: { 'POST /v1/alarms/replay': { rules: rules(9), ...span } },
   });
   expect(seen).toContain('POST /v1/alarms/replay 200');

@@ -59,6 +59,8 @@ export function replayRoutes(clock: Clock, sources: ReplaySources): Route[] {
   ];
 }
 
+const nothing = { rules: [], left: [], steps: 0, unreadable: false };
+
 async function run(
   clock: Clock,
   sources: ReplaySources,
@@ -71,7 +73,7 @@ async function run(
   const { beyond, failed } = problems;
   const findings = problems.findings.map((finding) => ({ ...finding, path: [...finding.path] }));
   const when = { from: iso(span.fromMs), to: iso(span.toMs) };
-  if (failed) return { findings, beyond, ...when, rules: [], left: [], steps: 0 };
+  if (failed) return { findings, beyond, ...when, ...nothing };
   if (rules.length > REPLAY_RULES_MAX) {
     const values = { count: rules.length, max: REPLAY_RULES_MAX };
     throw new Fault('api_bad_request', 'never', bilingual('replay-rules-max', values));
@@ -81,7 +83,7 @@ async function run(
   const result = await replay(sources.store, rules.map(known.jobOf), span, turn);
   const raised = await raisedIn(sources, span, turn);
   return {
-    ...{ findings, beyond, ...when, steps: result.steps },
+    ...{ findings, beyond, ...when, steps: result.steps, unreadable: result.unreadable },
     rules: result.rules.map((each) => ruleObject(each, raised)),
     left: result.left.map(({ job, why }) => ({ point: job.key, rule: job.rule.id, why })),
   };

@@ -61,4 +61,5 @@ export const replayAnswer = z.object({
   ),
   left: z.array(z.object({ ...named, why: z.enum(['comparison', 'too-much']) })),
   steps: z.number().int(),
+  unreadable: z.boolean().describe('a part of the stored data could not be read'),
 });

@@ -139,6 +139,10 @@ export const explainMessages = {
     en: '{point} {rule}: not replayed, more data than one replay takes; ask for less time',
     zh: '{point} {rule}：未回放，数据量超出一次回放上限；请缩短时间段',
   },
+  'replay-unreadable': {
+    en: 'a part of the stored data could not be read: more may have been raised',
+    zh: '部分存储数据无法读取：实际产生的报警可能更多',
+  },
   'replay-one-at-a-time': { en: 'one runs already', zh: '已有一次正在运行' },
   'replay-span': {
     en: '--from must lie before --to, by at most {days} days',
