@@ -186,7 +186,7 @@ test('live records that come two seconds late change no interval', () => {
       const parts = recordsOf(world);
       expect(intervalsOf(play(rules, parts))).toEqual(intervalsOf(play(rules, inOrder(parts))));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -196,7 +196,7 @@ test('so it is when the gateway starts anew on the way', () => {
       const parts = recordsOf(world);
       expect(intervalsOf(play(rules, parts))).toEqual(intervalsOf(play(rules, inOrder(parts))));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -205,10 +205,13 @@ test('a start of the cloud after every record changes nothing', () => {
     fc.property(rulesArbitrary, worldArbitrary, (rules, world) => {
       const parts = recordsOf(world);
       const all = (consumer: AlarmConsumer) =>
-        consumer.list({ state: 'all', limit: 1000 }).filter(({ series }) => series !== null);
+        consumer
+          .list({ state: 'all', limit: 1000 })
+          .filter(({ series }) => series !== null)
+          .map(({ number: _, ...alarm }) => alarm);
       expect(all(play(rules, parts, true))).toEqual(all(play(rules, parts)));
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
@@ -218,6 +221,6 @@ test('outages and a backlog in any order change no interval of a rule with a mem
       const parts = recordsOf(world);
       expect(intervalsOf(play(rules, parts))).toEqual(intervalsOf(play(rules, inOrder(parts))));
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });

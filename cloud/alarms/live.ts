@@ -2,7 +2,14 @@
 // same side): a few array accesses; the rest goes through the kernel (core/alarm/evaluate.ts).
 // Order is by (epoch, monotonic time) alone. What is newer than the newest known belongs here
 // whichever lane brought it, what is older to history.ts. Coverage is believed as order.ts says.
-import { type Input, isStill, type Sample, step, type Track } from '../../core/alarm/evaluate.ts';
+import {
+  type Input,
+  isStill,
+  type Other,
+  type Sample,
+  step,
+  type Track,
+} from '../../core/alarm/evaluate.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import { numberOf } from '../inbox/decoded.ts';
@@ -14,7 +21,7 @@ import type { Occurrences, Source } from './occurrences.ts';
 import type { Arrival, Covered, Gateway } from './order.ts';
 import { believable, COVERED_EVERY_MS, sampledAhead } from './order.ts';
 import type { Rules } from './rules.ts';
-import type { Watched, WatchedSeries } from './watched.ts';
+import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
 /** No-data rules of a gateway are looked at once in so much of its time. */
 const PASSED_EVERY_MS = 1_000;
@@ -167,6 +174,7 @@ export class Live {
   }
 
   #isStill(watched: Watched, value: number, quality: number): boolean {
+    if (watched.followers !== null) return false;
     const usable = !isSilent(quality);
     for (const { subject, verdict } of watched.watches) {
       if (!isStill(subject.rule, verdict.phase, value, usable)) return false;
@@ -226,7 +234,19 @@ export class Live {
   }
 
   #step(watched: Watched, track: Track, input: Input, source: Source): void {
-    for (const watch of watched.watches) {
+    this.#stepAll(watched.watches, track, input, source);
+    if (watched.followers === null) return;
+    const { epoch } = input;
+    const other = asOther(input, track, watched.row.periodMs);
+    if (other === null) return;
+    for (const watch of watched.followers) {
+      const own = this.#marks.track(watch.watched.row.series, epoch);
+      this.#stepAll([watch], own, other, source);
+    }
+  }
+
+  #stepAll(watches: readonly Watch[], track: Track, input: Input, source: Source): void {
+    for (const watch of watches) {
       const [after, transitions] = step(watch.subject, { track, verdict: watch.verdict }, input);
       if (after.verdict === watch.verdict && transitions.length === 0) continue;
       watch.verdict = after.verdict;
@@ -250,4 +270,16 @@ export class Live {
     if (epoch === null || monoMs === NOTHING) return null;
     return heldAt(this.#marks.track(series, epoch), epoch, monoMs, monoMs + offsetMs);
   }
+}
+
+/** What a comparison hears of the point that it compares with; `track` is that point's, before. */
+function asOther(input: Input, { value, usable }: Track, periodMs: number): Other | null {
+  if (input.kind === 'covered') {
+    const { epoch, fromMonoMs, untilMonoMs: monoMs, atMs } = input;
+    return { kind: 'other', epoch, monoMs, atMs, fromMonoMs, periodMs, value, usable };
+  }
+  if (input.kind !== 'sample') return null;
+  const { epoch, monoMs, atMs, fromMonoMs, quality } = input;
+  const now = { value: input.value, usable: !isSilent(quality) };
+  return { kind: 'other', epoch, monoMs, atMs, fromMonoMs, periodMs, ...now };
 }

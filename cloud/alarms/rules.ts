@@ -96,7 +96,10 @@ export class Rules {
     const isNewest = isNewer(gateway, place);
     if (isNewest) gateway.manifest = place;
     const key = `${gateway.gateway} ${place.hash}`;
-    if (isNewest ? before?.hash === place.hash : this.#added.has(key)) return;
+    if (isNewest ? before?.hash === place.hash : this.#added.has(key)) {
+      this.#describeWanted(gateway, key, entries, source);
+      return;
+    }
     if (this.#added.size >= ADDED_MAX) this.#added.clear();
     this.#added.add(key);
     const listed = new Set<number>();
@@ -109,9 +112,30 @@ export class Rules {
       const { rules, periodMs } = entry.definition;
       this.#adoptSeries(gateway, watched, withDiagnostic(rules, periodMs), source);
     }
+    this.#describeWanted(gateway, key, entries, source);
     if (!isNewest) return;
     for (const watched of this.#series.byGateway.get(gateway.gateway) ?? []) {
       if (!listed.has(watched.row.series)) this.#withdrawn(gateway, watched, [], source);
+    }
+  }
+
+  // A point that another is compared with is watched, though it may have no rule of its own.
+  #describeWanted(
+    gateway: Gateway,
+    dictionary: string,
+    entries: readonly SeriesEntry[],
+    source: Source,
+  ): void {
+    const { wanted } = this.#series;
+    if (wanted.size === 0) return;
+    const names = [...wanted.keys()].filter((key) => key.startsWith(`${gateway.gateway}/`));
+    const look = `${dictionary} ${names.join(' ')}`;
+    if (names.length === 0 || this.#added.has(look)) return;
+    this.#added.add(look);
+    for (const entry of entries) {
+      const { device, point } = entry.definition;
+      const isWanted = wanted.has(pointId(gateway.gateway, device, point));
+      if (isWanted) this.#describe(gateway, entry, source);
     }
   }
 
@@ -339,6 +363,7 @@ export class Rules {
     }
     watch.row = row;
     watch.subject = { ...watch.subject, rule };
+    this.#series.pair(watch);
     this.rejudge(watch, source);
   }
 

@@ -25,6 +25,8 @@ export interface Watched {
   /** A break longer than this is a hole. */
   holeMs: number;
   readonly watches: Watch[];
+  /** Comparisons of other points with this one; null for none, as it is of nearly all. */
+  followers: Watch[] | null;
   /** Coverage matters to a rule: a delay runs, a no-data alarm waits for its end, or a signal. */
   isRunning: boolean;
 }
@@ -38,6 +40,9 @@ export class WatchedSeries {
    * Rules that are no longer in force, so that one that comes back goes on counting its versions.
    */
   readonly retired = new Map<string, RuleRow>();
+  /** Comparisons with a point that is not watched yet, by its key. */
+  readonly wanted = new Map<string, Watch[]>();
+  readonly #paired = new Set<Watch>();
   readonly #tables: AlarmTables;
   readonly #marks: Marks;
 
@@ -72,10 +77,12 @@ export class WatchedSeries {
     }
     const key = pointId(row.gateway, row.device, row.point);
     const holeMs = HOLE_PERIODS * row.periodMs;
-    const watched: Watched = { row, key, holeMs, watches: [], isRunning: false };
+    const watched: Watched = { row, key, holeMs, watches: [], followers: null, isRunning: false };
     this.#marks.grow(row.series);
     this.bySeries[row.series] = watched;
     this.byKey.set(key, watched);
+    for (const watch of this.wanted.get(key) ?? []) follow(watched, watch);
+    this.wanted.delete(key);
     const siblings = this.byGateway.get(row.gateway);
     if (siblings) siblings.push(watched);
     else this.byGateway.set(row.gateway, [watched]);
@@ -106,11 +113,41 @@ export class WatchedSeries {
       a.level === b.level ? (a.id < b.id ? -1 : 1) : a.level - b.level,
     );
     refresh(watched);
+    this.pair(watch);
     return watch;
+  }
+
+  /** Brings what a rule is compared with in line with the rule. */
+  pair(watch: Watch): void {
+    const { subject, watched } = watch;
+    const { rule } = subject;
+    this.#unpair(watch);
+    if (rule.kind !== 'comparison') return;
+    this.#paired.add(watch);
+    const key = `${watched.row.gateway}/${rule.other}`;
+    const other = this.byKey.get(key);
+    if (other) follow(other, watch);
+    else this.wanted.set(key, [...(this.wanted.get(key) ?? []), watch]);
+  }
+
+  #unpair(watch: Watch): void {
+    if (!this.#paired.delete(watch)) return;
+    for (const other of this.byGateway.get(watch.watched.row.gateway) ?? []) {
+      if (!other.followers?.includes(watch)) continue;
+      const rest = other.followers.filter((it) => it !== watch);
+      other.followers = rest.length > 0 ? rest : null;
+      refresh(other);
+    }
+    for (const [key, watches] of this.wanted) {
+      const rest = watches.filter((it) => it !== watch);
+      if (rest.length > 0) this.wanted.set(key, rest);
+      else this.wanted.delete(key);
+    }
   }
 
   removeWatch(watch: Watch): void {
     const { watched } = watch;
+    this.#unpair(watch);
     watched.watches.splice(watched.watches.indexOf(watch), 1);
     this.retired.set(`${watched.row.series}/${watch.subject.rule.id}`, watch.row);
     refresh(watched);
@@ -127,8 +164,14 @@ export class WatchedSeries {
   }
 }
 
+function follow(other: Watched, watch: Watch): void {
+  other.followers = [...(other.followers ?? []), watch];
+  refresh(other);
+}
+
 function refresh(watched: Watched): void {
-  watched.isRunning = watched.watches.some(
+  watched.isRunning = watched.followers !== null;
+  watched.isRunning ||= watched.watches.some(
     ({ verdict: { phase }, subject: { rule } }) =>
       phase === 'rising' ||
       phase === 'falling' ||

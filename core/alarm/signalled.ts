@@ -80,10 +80,10 @@ export function rejudgeSignal(subject: Remembering, state: Evaluation, atMs: num
     const isPair = rule.kind === 'comparison' && kept.kind === 'pair';
     const signal = isPair ? compare(rule, value, kept.value) : signalNow(rule, kept);
     const walk = new Walk(subject, verdict, track.epoch, label);
+    if (isPair) walk.knownMonoMs = kept.monoMs;
     const memory = signal === kept.signal ? kept : { ...kept, signal };
     walk.judge([{ monoMs: track.markMonoMs, signal }], memory);
-    const untilMonoMs = isPair ? Math.min(track.markMonoMs, kept.monoMs) : track.markMonoMs;
-    return walk.end(state, track, memory, untilMonoMs);
+    return walk.end(state, track, memory, track.markMonoMs);
   }
   const walk = new Walk(subject, halt(verdict), track.epoch, label);
   if (rule.kind === 'comparison') return walk.end(state, track, undefined, -1);
@@ -107,6 +107,8 @@ export function stepPair(subject: Paired, state: Evaluation, input: Input): Step
 // The verdict on its way through the moments of one input, and what was found on it.
 class Walk {
   verdict: Verdict;
+  /** Up to here the signal is known: no delay ends later. */
+  knownMonoMs = Number.POSITIVE_INFINITY;
   readonly #subject: Remembering;
   readonly #epoch: string;
   readonly #label: Label;
@@ -122,7 +124,8 @@ class Walk {
   /** Lets the delay run with the signal that is, to before `untilMonoMs`. */
   run(memory: Memory, untilMonoMs: number, signal = memory.signal): void {
     const value = toldValue(this.#subject.rule, signal, memory.value);
-    const [after, found] = run(this.#subject, this.verdict, value, untilMonoMs);
+    const endMonoMs = Math.min(untilMonoMs, this.knownMonoMs + 1);
+    const [after, found] = run(this.#subject, this.verdict, value, endMonoMs);
     this.verdict = after;
     for (const transition of found) this.#found.push(transition);
   }
@@ -229,14 +232,14 @@ function takeOwn(subject: Paired, state: Evaluation, input: Known): Stepped {
   const before = isBroken ? halt(state.verdict) : state.verdict;
   const walk = new Walk(subject, before, input.epoch, label);
   if (!memory) return walk.end(state, track, state.verdict.memory, -1);
+  walk.knownMonoMs = memory.monoMs;
   if (input.kind === 'covered' && !isBroken) {
-    return walk.end(state, track, memory, Math.min(track.markMonoMs, memory.monoMs));
+    return walk.end(state, track, memory, track.markMonoMs);
   }
-  walk.run(memory, Math.min(label.monoMs, memory.monoMs + 1));
   const monoMs = input.kind === 'sample' ? label.monoMs : fromMonoMs;
   const after = pairAt(rule, memory, track, monoMs);
   walk.judge([{ monoMs: after.judgedMonoMs, signal: after.signal }], memory);
-  return walk.end(state, track, after, Math.min(track.markMonoMs, memory.monoMs));
+  return walk.end(state, track, after, track.markMonoMs);
 }
 
 function takeOther(subject: Paired, state: Evaluation, input: Other): Stepped {
@@ -254,12 +257,12 @@ function takeOther(subject: Paired, state: Evaluation, input: Other): Stepped {
   }
   const isBroken = !kept || isHole(periodMs, kept.monoMs, Math.min(input.fromMonoMs, monoMs));
   const walk = new Walk(subject, isBroken ? halt(state.verdict) : state.verdict, epoch, input);
-  if (kept && !isBroken) walk.run(kept, Math.min(monoMs, track.markMonoMs + 1));
+  walk.knownMonoMs = Math.min(track.markMonoMs, monoMs);
   const judgedMonoMs = kept?.judgedMonoMs ?? track.sampleMonoMs;
   const before: PairMemory = { ...known, judgedMonoMs, signal: kept?.signal ?? null };
   const after = pairAt(rule, before, track, monoMs);
   walk.judge([{ monoMs: after.judgedMonoMs, signal: after.signal }], before);
-  return walk.end(state, track, after, Math.min(track.markMonoMs, monoMs));
+  return walk.end(state, track, after, monoMs);
 }
 
 function pairOf(
