@@ -7,13 +7,34 @@ import { Client, clientOptions } from './client.ts';
 import type { Output, Verb } from './verb.ts';
 import { exit } from './verb.ts';
 
+interface Text {
+  readonly en: string;
+  readonly zh: string;
+}
+
+interface Hiding {
+  readonly until: string;
+  readonly by: string;
+  readonly reason: string;
+}
+
 export interface Alarm {
   readonly id: string;
   readonly point: string;
   readonly level: 1 | 2 | 3 | 4;
   readonly state: string;
-  readonly title: { readonly en: string; readonly zh: string };
-  readonly action: { readonly en: string; readonly zh: string } | null;
+  readonly title: Text;
+  readonly action: Text | null;
+  readonly sheet: {
+    readonly cause: Text | null;
+    readonly consequence: Text | null;
+    readonly minutes: number | null;
+    readonly basis: Text | null;
+  } | null;
+  readonly shelf: Hiding | null;
+  readonly removal: Hiding | null;
+  readonly suppressed_by: string | null;
+  readonly test: Hiding | null;
   readonly raised: string;
   readonly cleared: string | null;
   readonly acknowledged: { readonly at: string; readonly by: string } | null;
@@ -41,6 +62,27 @@ export function alarmLine(alarm: Alarm, output: Output): string {
 
 function round(value: number): string {
   return String(Number(value.toPrecision(6)));
+}
+
+/** What a person must know beyond the line. */
+function cardOf(alarm: Alarm, output: Output): string[] {
+  const { language } = output;
+  const { action, sheet, shelf, removal, suppressed_by: under, test } = alarm;
+  const text = (key: 'cli-do' | 'cli-cause' | 'cli-consequence' | 'cli-basis', it?: Text | null) =>
+    it ? [`${output.say(key, {})} ${it[language]}`] : [];
+  const hiding = (key: 'cli-shelved' | 'cli-removed' | 'cli-tested', it: Hiding | null) =>
+    it ? [output.say(key, { by: it.by, until: it.until, reason: it.reason })] : [];
+  return [
+    ...text('cli-do', action),
+    ...text('cli-cause', sheet?.cause),
+    ...text('cli-consequence', sheet?.consequence),
+    ...(sheet?.minutes ? [output.say('cli-time-available', { minutes: sheet.minutes })] : []),
+    ...text('cli-basis', sheet?.basis),
+    ...hiding('cli-shelved', shelf),
+    ...hiding('cli-removed', removal),
+    ...hiding('cli-tested', test),
+    ...(under === null ? [] : [output.say('cli-suppressed', { under })]),
+  ];
 }
 
 /** The alarm whose id begins with what was typed; the server says so when there is none. */
@@ -78,7 +120,7 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
       if (output.json) output.print(JSON.stringify(alarm));
       else {
         output.print(alarmLine(alarm, output));
-        if (alarm.action) output.print(`  ${alarm.action[output.language]}`);
+        for (const line of cardOf(alarm, output)) output.print(`  ${line}`);
       }
       return exit.done;
     },

@@ -247,3 +247,11 @@ test('a bad value holds the alarm, and an alarm of its own says that the sensor 
   bad(5, 33_000);
   expect(states()).toEqual(['high B', 'no-data B']);
 });
+
+test('an alarm brings the response sheet of its rule', () => {
+  const cause = { en: 'leak', zh: '泄漏' };
+  const { consumer, reads } = desk([{ ...third, cause, timeAvailableMs: 600_000 }]);
+  reads(12);
+  const sheet = { cause, consequence: null, timeAvailableMs: 600_000, basis: null };
+  expect(consumer.list()).toMatchObject([{ sheet }]);
+});

@@ -1,5 +1,5 @@
 // An alarm as everybody sees it: one occurrence of one rule, and what follows from its fields.
-import type { AlarmLevel } from '../../core/alarm/rule.ts';
+import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
 import type { Letter, Removal, Shelf } from '../../core/alarm/state.ts';
 import { letterOf, NORMAL } from '../../core/alarm/state.ts';
 import type { Bilingual } from '../../core/text/text.ts';
@@ -23,6 +23,8 @@ export interface Alarm {
   readonly level: AlarmLevel;
   readonly title: Bilingual;
   readonly action: Bilingual | null;
+  /** What else the rule's response sheet says; null where it says nothing more. */
+  readonly sheet: ResponseSheet | null;
   readonly limit: number | null;
   /** The value when it was raised. */
   readonly value: number | null;
@@ -59,6 +61,19 @@ export interface Alarm {
   readonly state: Letter;
 }
 
+export interface ResponseSheet {
+  readonly cause: Bilingual | null;
+  readonly consequence: Bilingual | null;
+  readonly timeAvailableMs: number | null;
+  readonly basis: Bilingual | null;
+}
+
+export function sheetOf(rule: Rule): ResponseSheet | null {
+  const { cause = null, consequence = null, timeAvailableMs = null, basis = null } = rule;
+  const said = cause ?? consequence ?? timeAvailableMs ?? basis;
+  return said === null ? null : { cause, consequence, timeAvailableMs, basis };
+}
+
 /** A device that a named person tests. */
 export interface TestMode {
   readonly by: string;
@@ -75,6 +90,7 @@ export const UNMARKED = {
   test: null,
   isSettled: false,
   annunciations: 0,
+  sheet: null,
 } as const;
 
 /** A new alarm as evaluation makes it: what follows from other fields is put in by `insert`. */
@@ -83,7 +99,7 @@ export type NewAlarm = Omit<Alarm, 'number' | 'state' | 'revision'>;
 /** From a row of the table, whichever version wrote it. */
 export function alarmOf(row: Record<string, unknown>): Alarm {
   const document = JSON.parse(String(row['document'])) as Alarm;
-  if (document.revision !== undefined) return document;
+  if (document.revision !== undefined) return { ...document, sheet: document.sheet ?? null };
   const annunciations = document.isHistorical ? 0 : 1;
   return { ...document, ...UNMARKED, annunciations, revision: 1 };
 }

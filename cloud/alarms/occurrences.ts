@@ -16,7 +16,7 @@ import type {
 } from '../../core/alarm/state.ts';
 import { change, isHidden } from '../../core/alarm/state.ts';
 import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
-import { UNMARKED } from './alarm.ts';
+import { sheetOf, UNMARKED } from './alarm.ts';
 import { FROM_CLOUD } from './journal.ts';
 import type { AlarmTables } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
@@ -428,5 +428,6 @@ function alarmRow(
     isHistorical: !source.isLive,
     supersededBy: null,
     ...UNMARKED,
+    sheet: sheetOf(rule),
   };
 }

@@ -39,6 +39,7 @@ export function alarmObject(alarm: Alarm) {
     state: alarm.state,
     title: alarm.title,
     action: alarm.action,
+    sheet: sheetObject(alarm.sheet),
     began: iso(alarm.beganMs),
     raised: iso(alarm.raisedMs),
     received: iso(alarm.raisedReceivedMs),
@@ -71,6 +72,13 @@ export function removalObject(removal: Alarm['removal']) {
   if (!removal) return null;
   const { untilMs, workOrder, by, reason } = removal;
   return { until: iso(untilMs), work_order: workOrder, by, reason };
+}
+
+function sheetObject(sheet: Alarm['sheet']) {
+  if (!sheet) return null;
+  const { cause, consequence, timeAvailableMs, basis } = sheet;
+  const minutes = timeAvailableMs === null ? null : timeAvailableMs / 60_000;
+  return { cause, consequence, minutes, basis };
 }
 
 const optionalIso = (ms: number | null) => (ms === null ? null : iso(ms));

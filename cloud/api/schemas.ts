@@ -137,6 +137,15 @@ export const alarm = z.object({
     ),
   title: bilingual,
   action: bilingual.nullable(),
+  sheet: z
+    .object({
+      cause: bilingual.nullable(),
+      consequence: bilingual.nullable(),
+      minutes: z.number().nullable().describe('in which acting still helps'),
+      basis: bilingual.nullable().describe('where the limit is from'),
+    })
+    .nullable()
+    .describe('what else the response sheet of the rule says'),
   began: instant.describe('the first sample beyond the limit'),
   raised: instant.describe('began plus the on-delay'),
   received: instant.describe('when the cloud had the record that showed it'),

@@ -28,6 +28,23 @@ export const actMessages = {
     en: 'the condition still holds: a latched alarm is reset after its return to normal',
     zh: '条件仍然存在：锁存报警须在恢复正常后复位',
   },
+  'cli-do': { en: 'Do:', zh: '处置：' },
+  'cli-consequence': { en: 'Consequence:', zh: '后果：' },
+  'cli-basis': { en: 'Limit from:', zh: '限值依据：' },
+  'cli-time-available': { en: 'Time to act: {minutes} min', zh: '可用处置时间：{minutes} 分钟' },
+  'cli-shelved': {
+    en: 'Shelved by {by} until {until}: {reason}',
+    zh: '由 {by} 搁置至 {until}：{reason}',
+  },
+  'cli-removed': {
+    en: 'Out of service by {by} until {until}: {reason}',
+    zh: '由 {by} 退出服务至 {until}：{reason}',
+  },
+  'cli-tested': {
+    en: 'Under test by {by} until {until}: {reason}',
+    zh: '由 {by} 测试至 {until}：{reason}',
+  },
+  'cli-suppressed': { en: 'Hidden under {under}', zh: '被 {under} 抑制' },
   'cli-act-done': { en: '{target}: state {state}', zh: '{target}：状态 {state}' },
   'cli-act-waits': {
     en: '{target} waits for a second person: lifeline alarm approve {id}',
