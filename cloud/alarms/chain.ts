@@ -11,7 +11,7 @@
 // What is found: an entry that was changed, taken out, put in or moved breaks the chain at its
 // place. Entries cut off the end, or a chain computed anew from some entry on, break nothing
 // inside: heads that were noted elsewhere show them.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export const FIRST_HASH = '0'.repeat(64);
 const DOMAIN = 'lifeline-journal-1';
@@ -77,17 +77,14 @@ export interface Verdict {
 
 export function hashOf(previous: string, row: Omit<JournalRow, 'hash'>): string {
   const { seq, atMs, kind, who, from, what, before, after } = row;
-  const hash = createHash('sha256');
+  let text = '';
   for (const field of [
     ...[DOMAIN, previous, String(seq), String(atMs)],
     ...[kind, who, from, what, before, after],
   ]) {
-    hash
-      .update(`${Buffer.byteLength(field)}:`)
-      .update(field, 'utf8')
-      .update(',');
+    text += `${Buffer.byteLength(field)}:${field},`;
   }
-  return hash.digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 /** Takes rows in the order of their numbers, from the first one on; then says what is wrong. */
