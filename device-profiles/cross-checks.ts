@@ -1,6 +1,8 @@
 // What a schema cannot see in a profile: that an alarm never clears, that two points stand on one
 // register, that a test names a point that is not there. Goes over whatever parsed, part by part,
 // so that one wrong point hides nothing of the others.
+import type { RuleFinding } from '../core/alarm/check.ts';
+import { checkNeighbours, checkRule, findingText } from '../core/alarm/check.ts';
 import type { DocumentText } from '../core/document.ts';
 import { parseDuration } from '../core/duration.ts';
 import type { Path, Problems } from '../core/problems.ts';
@@ -24,7 +26,7 @@ import {
   testForm,
 } from './format.ts';
 import type { Identification } from './profile.ts';
-import { lineOf, outOfService } from './profile.ts';
+import { furtherRules, limitRules, lineOf, outOfService, rulePointOf } from './profile.ts';
 import { imageOf, isFloat, rawOf, valueTypeOf } from './raw-values.ts';
 
 export interface CrossChecked {
@@ -143,12 +145,46 @@ function checkPoint(point: PointSource, kind: DeviceKind, path: Path, problems: 
   }
   checkOrder(limits, path, problems);
   checkDefaultUnit(point, path, problems);
+  checkRules(point, kind, path, problems);
   const poll = point.poll ?? defaultPolls[point.class ?? 'trend'];
   const after = alarms.no_data?.after ?? '';
   if (isTooEarly(after, poll)) {
     const values = { point: `${path.at(-1)}`, after, poll, polls: NO_DATA_POLLS_MIN };
     problems.add([...path, 'alarms', 'no_data', 'after'], 'no-data-too-early', values);
   }
+}
+
+/** What the checker of rules finds in those that are no plain limits, and in what all say. */
+function checkRules(point: PointSource, kind: DeviceKind, path: Path, problems: Problems): void {
+  const { others = {}, ...named } = point.alarms ?? {};
+  for (const [name, alarm] of Object.entries(named)) {
+    if (!alarm?.action || !alarm.sheet?.action) continue;
+    problems.add([...path, 'alarms', name, 'action'], 'rule-action-twice', {});
+  }
+  const place = { gateway: '', point: rulePointOf(point, path), others: null };
+  const rules = furtherRules(point);
+  for (const rule of rules) {
+    const at = [...path, 'alarms', 'others', rule.id];
+    const written: object = others[rule.id] ?? {};
+    for (const finding of checkRule(rule, place)) adopt(finding, at, written, problems);
+  }
+  const limits = limitRules(point, kind);
+  for (const finding of checkNeighbours([...limits, ...rules])) {
+    const rule = [...limits, ...rules][finding.at]!;
+    // Order, side and level of plain limits have findings of their own.
+    const isOwn = rule.kind !== 'limit' || finding.code === 'rule-overlap';
+    const name = rule.id.replace('-', '_');
+    const at = [...path, 'alarms', ...(rule.kind === 'limit' ? [name] : ['others', rule.id])];
+    const written: object =
+      rule.kind === 'limit' ? (named[name as 'high'] ?? {}) : (others[rule.id] ?? {});
+    if (isOwn) adopt(finding, at, written, problems);
+  }
+}
+
+function adopt(finding: RuleFinding, at: Path, written: object, problems: Problems): void {
+  const { code, help = null, severity, field } = finding;
+  const path = field !== null && Object.hasOwn(written, field) ? [...at, field] : at;
+  problems.adopt({ code, message: findingText(finding), help, severity }, path);
 }
 
 function checkDefaultUnit(point: PointSource, path: Path, problems: Problems): void {

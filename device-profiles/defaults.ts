@@ -15,20 +15,27 @@ export interface LimitHabits {
   readonly of: 'range' | 'limit';
   readonly delay: string;
   readonly offDelay: string;
+  /** Whether the outermost limits stay until somebody resets them. */
+  readonly latching?: true;
 }
 
 const other: LimitHabits = { deadband: 0.05, of: 'limit', delay: '60s', offDelay: '60s' };
 
+/** What a bridge or a wall did once, somebody looks at, also when it has moved back. */
+function structure(delay: string, offDelay: string): LimitHabits {
+  return { deadband: 0.02, of: 'limit', delay, offDelay, latching: true };
+}
+
 export const habits: Readonly<Record<DeviceKind, LimitHabits>> = {
-  'gas-detector': { deadband: 0.02, of: 'range', delay: '5s', offDelay: '60s' },
+  'gas-detector': { deadband: 0.02, of: 'range', delay: '5s', offDelay: '60s', latching: true },
   'flow-meter': { deadband: 0.05, of: 'range', delay: '15s', offDelay: '15m' },
   'pressure-transmitter': { deadband: 0.02, of: 'range', delay: '15s', offDelay: '60s' },
   'level-transmitter': { deadband: 0.05, of: 'range', delay: '60s', offDelay: '5m' },
   'heat-meter': { deadband: 0.01, of: 'range', delay: '60s', offDelay: '5m' },
   'temperature-sensor': { deadband: 0.01, of: 'range', delay: '60s', offDelay: '5m' },
-  'strain-sensor': { deadband: 0.02, of: 'limit', delay: '10m', offDelay: '30m' },
-  'displacement-sensor': { deadband: 0.02, of: 'limit', delay: '10m', offDelay: '30m' },
-  'tilt-sensor': { deadband: 0.02, of: 'limit', delay: '60s', offDelay: '10m' },
+  'strain-sensor': structure('10m', '30m'),
+  'displacement-sensor': structure('10m', '30m'),
+  'tilt-sensor': structure('60s', '10m'),
   'water-quality': other,
   'weather-station': other,
   'power-meter': other,
@@ -158,6 +165,21 @@ export function limitsOf(
     const limit = own ?? customary[name];
     return limit ? [{ name, limit, isDefault: own === undefined }] : [];
   });
+}
+
+/**
+ * Whether a limit stays until it is reset, where its profile does not say: the outermost of gas
+ * and of structures, and of oxygen both, since either calls for leaving.
+ */
+export function latches(
+  name: LimitName,
+  { latching }: LimitSource,
+  point: Pick<PointSource, 'default_alarms'>,
+  kind: DeviceKind,
+): boolean {
+  const isOutermost = name === 'high_high' || name === 'low_low';
+  const isOxygen = point.default_alarms === 'oxygen';
+  return latching ?? (isOxygen || (isOutermost && habits[kind].latching === true));
 }
 
 /** A limit with nothing left out; `defaults` names what the kind of device filled in. */

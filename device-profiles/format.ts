@@ -3,10 +3,11 @@
 // one register) is in cross-checks.ts. An error text is a key of the catalogue.
 import { z } from 'zod';
 import { RULE_STATES_MAX } from '../core/alarm/rule.ts';
+import { manners, ruleKinds } from '../core/alarm/rule-form.ts';
 import { reasons } from '../core/quality.ts';
 import type { PointClass } from '../core/reading.ts';
 import { pointClasses } from '../core/reading.ts';
-import { alarmLevelForm, bilingualForm, durationForm, idForm, TITLE_MAX } from '../core/schema.ts';
+import { bilingualForm, durationForm, idForm, TITLE_MAX } from '../core/schema.ts';
 import type { Bilingual, MessageKey } from '../core/text/text.ts';
 import { unitCodes } from '../core/units.ts';
 import { orders } from '../protocols/modbus/address.ts';
@@ -67,9 +68,10 @@ const readForm = z
   );
 
 const alarmCommon = {
-  level: alarmLevelForm,
-  title: bilingualForm.optional().describe('Default: the title of the point and the kind of alarm'),
-  action: bilingualForm.optional().describe('What to do, for the person who gets it'),
+  ...manners,
+  action: bilingualForm
+    .optional()
+    .describe('What to do, for the person who gets it; a longer text is `action` of the sheet'),
   norm: z.string().min(1).max(200).optional().describe('Where the limit comes from'),
 };
 
@@ -106,6 +108,14 @@ const stateForm = discreteForm.extend({
     .max(RULE_STATES_MAX)
     .describe('In alarm while the value is one of these'),
 });
+
+/** Kinds that have a name of their own above, and the baseline that only a site can know. */
+const { limit: _limit, state: _state, 'no-data': _noData, deviation: _, ...further } = ruleKinds;
+const furtherKinds = Object.values(further);
+type Further = (typeof furtherKinds)[number];
+
+/** Rules beyond limits and states of the value, by id: `others`. */
+export const furtherForm = z.discriminatedUnion('kind', furtherKinds as [Further, ...Further[]]);
 
 /** What a device can say of how to read its values: a register beside them. */
 const wholeKey = z.string().regex(/^(0|-?[1-9][0-9]{0,8}|0x[0-9a-fA-F]{1,8})$/, key('not-a-whole'));
@@ -232,6 +242,10 @@ export const pointForm = z.strictObject({
           'While the mode says so. Default for a point named as `mode`: level 3, after 60s',
         ),
       no_data: noDataForm.optional(),
+      others: z
+        .record(idForm, furtherForm)
+        .optional()
+        .describe('By id: rate, statistic, duration, frozen, comparison, night-flow, cusum'),
     })
     .optional(),
   default_alarms: z

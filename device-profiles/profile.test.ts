@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { engineering } from '../core/point.ts';
 import { InvalidInput } from '../core/problems.ts';
 import { GOOD, qualityCode } from '../core/quality.ts';
-import { checkProfile, normaliseRaw, parseProfile } from './profile.ts';
+import { checkProfile, normaliseRaw, parseProfile, withDevice } from './profile.ts';
 import { runProfileTests, shownBy } from './vectors.ts';
 
 const head = `version: 1
@@ -68,6 +68,8 @@ test('a point carries what the edge needs: address, scale, unit, class, period, 
         offDelayMs: 60_000,
         title: { en: 'ch4 high', zh: '测点偏高' },
         action: null,
+        basis: { en: 'GB/T 50493', zh: 'GB/T 50493' },
+        defaults: ['offDelayMs'],
       },
       {
         kind: 'limit',
@@ -80,6 +82,8 @@ test('a point carries what the edge needs: address, scale, unit, class, period, 
         offDelayMs: 300_000,
         title: { en: 'Dead', zh: '失效' },
         action: null,
+        isLatching: true, // The outermost limit of a gas detector stays until it is reset.
+        defaults: ['onDelayMs'],
       },
       {
         kind: 'no-data',
@@ -313,4 +317,63 @@ test('a device is known by what a register holds, or by patterns of its names', 
   expect(wrong(profile({ p: uint16 }, identify.replace('^ACME', '(')))).toEqual([
     'not-a-pattern identify.1.device_id.vendor',
   ]);
+});
+
+const flowWith = (alarms: string, more = '') =>
+  profile({
+    flow: `read: { table: input, address: 0, type: uint16 }, unit: m3/h, range: [0, 500], poll: 10s,
+      ${more} alarms: { ${alarms} }`,
+  });
+
+test('a profile proposes rules of the later kinds, with what it says to people', () => {
+  const sheet = 'sheet: { cause: { en: Burst, zh: 爆管 }, time_available: 30m }';
+  const { definition } = first(
+    flowWith(`others: {
+      rise: { kind: rate, over: 5m, side: high, raise: 60, level: 2, latching: true, ${sheet} },
+      balance: { kind: comparison, with: outflow, by: difference, side: high, raise: 9, level: 3 } }`),
+  );
+  expect(definition.rules).toMatchObject([
+    {
+      ...{
+        kind: 'rate',
+        id: 'rise',
+        overMs: 300_000,
+        isLatching: true,
+        timeAvailableMs: 1_800_000,
+      },
+      ...{ cause: { en: 'Burst', zh: '爆管' }, deadband: 3, offDelayMs: 300_000 },
+      defaults: ['deadband', 'onDelayMs', 'offDelayMs'],
+    },
+    { kind: 'comparison', other: '/outflow' },
+  ]);
+  expect(withDevice(definition.rules, 'meter-1')[1]).toMatchObject({ other: 'meter-1/outflow' });
+});
+
+test.each([
+  ['others: { a: { kind: rate, over: 1s, side: high, raise: 60, level: 2 } }', 'rule-window-short'],
+  ['others: { a: { kind: frozen, band: 500, for: 6h, level: 3 } }', 'rule-band-whole-range'],
+  ['high: { raise: 300, clear: 90, level: 2 }, low: { raise: 100, level: 2 }', 'rule-overlap'],
+  [
+    'high: { raise: 300, level: 2, action: { en: a, zh: 甲 }, sheet: { action: { en: a, zh: 甲 } } }',
+    'rule-action-twice',
+  ],
+])('a profile with %s is refused as %s', (alarms, code) => {
+  const { problems } = checkProfile(flowWith(alarms), 'p.yaml');
+  expect(problems.findings.map((finding) => finding.code)).toContain(code);
+});
+
+test('the outermost limit of gas and structures latches unless its profile says otherwise', () => {
+  const latching = (alarms: string) =>
+    first(
+      profile({
+        ch4: `read: { table: input, address: 0, type: uint16 }, unit: "%{LEL}", range: [0, 100],
+          alarms: { ${alarms} }`,
+      }),
+    ).definition.rules.map(({ id, isLatching = false }) => [id, isLatching]);
+  const both = 'high: { raise: 25, level: 2 }, high_high: { raise: 50, level: 1';
+  expect(latching(`${both} }`)).toEqual([
+    ['high-high', true],
+    ['high', false],
+  ]);
+  expect(latching(`${both}, latching: false }`)[0]).toEqual(['high-high', false]);
 });

@@ -4,12 +4,20 @@
 // A profile proposes: site files override its values, and the cloud's registry decides which of its
 // alarms are in force. There is no place for code in a profile: a device that lies is handled by a
 // named decoder of its protocol.
-import type { LimitSide, RuleProposal, StateRule } from '../core/alarm/rule.ts';
+import type {
+  Defaulted,
+  LimitRule,
+  LimitSide,
+  RuleProposal,
+  StateRule,
+} from '../core/alarm/rule.ts';
+import type { RulePoint } from '../core/alarm/rule-form.ts';
+import { mannersOf, ruleOf } from '../core/alarm/rule-form.ts';
 import { readDocument } from '../core/document.ts';
 import { durationMs } from '../core/duration.ts';
 import type { PointDefinition } from '../core/point.ts';
 import { engineering } from '../core/point.ts';
-import type { Problems } from '../core/problems.ts';
+import type { Path, Problems } from '../core/problems.ts';
 import type { QualityCode, Reason } from '../core/quality.ts';
 import { isBad, qualityCode } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
@@ -21,11 +29,12 @@ import { crossCheck } from './cross-checks.ts';
 import {
   defaultAlarmSets,
   filledIn,
+  latches,
   limitsOf,
   NO_DATA_MS_MIN,
   notInServiceDefaults,
 } from './defaults.ts';
-import type { DeviceKind, PointSource, ProfileSource, ProfileTest } from './format.ts';
+import type { DeviceKind, LimitSource, PointSource, ProfileSource, ProfileTest } from './format.ts';
 import { defaultPolls, profileForm } from './format.ts';
 import { rawOf, valueTypeOf } from './raw-values.ts';
 
@@ -193,16 +202,12 @@ interface Rules {
   readonly defaults: Readonly<Record<string, readonly string[]>>;
 }
 
-const ALL_OF_IT: readonly string[] = ['rule'];
-
-function rulesOf(source: PointSource, context: PointContext): Rules {
-  const rules: RuleProposal[] = [];
-  const norms: Record<string, string> = {};
-  const defaults: Record<string, readonly string[]> = {};
-  for (const { name, limit, isDefault } of limitsOf(source)) {
+/** The limits of a point as rules. */
+export function limitRules(source: PointSource, kind: DeviceKind): LimitRule[] {
+  return limitsOf(source).map(({ name, limit, isDefault }) => {
     const { side, title } = sides[name];
-    const full = filledIn(name, limit, source, context.kind);
-    rules.push({
+    const full = filledIn(name, limit, source, kind);
+    return {
       kind: 'limit',
       id: side,
       side,
@@ -212,8 +217,23 @@ function rulesOf(source: PointSource, context: PointContext): Rules {
       onDelayMs: durationMs(full.delay),
       offDelayMs: durationMs(full.offDelay),
       title: limit.title ?? titled(title, source.title),
-      action: limit.action ?? null,
-    });
+      ...sheetOf(limit),
+      ...(latches(name, limit, source, kind) && { isLatching: true }),
+      ...defaultsOf(isDefault ? Object.keys(defaultWords) : full.defaults),
+    };
+  });
+}
+
+const ALL_OF_IT: readonly string[] = ['rule'];
+
+function rulesOf(source: PointSource, context: PointContext): Rules {
+  const rules: RuleProposal[] = [];
+  const norms: Record<string, string> = {};
+  const defaults: Record<string, readonly string[]> = {};
+  rules.push(...limitRules(source, context.kind));
+  for (const { name, limit, isDefault } of limitsOf(source)) {
+    const { side } = sides[name];
+    const full = filledIn(name, limit, source, context.kind);
     if (limit.norm) norms[side] = limit.norm;
     if (isDefault) defaults[side] = ALL_OF_IT;
     else if (full.defaults.length) defaults[side] = full.defaults;
@@ -223,7 +243,73 @@ function rulesOf(source: PointSource, context: PointContext): Rules {
     if (norm) norms[rule.id] = norm;
     if (isDefault) defaults[rule.id] = ALL_OF_IT;
   }
+  for (const rule of furtherRules(source)) {
+    rules.push(rule);
+    const words = (rule.defaults ?? []).map((name) => fileWords[name]);
+    if (words.length) defaults[rule.id] = words;
+  }
   return { rules, norms, defaults };
+}
+
+const defaultWords = {
+  clear: 'deadband',
+  delay: 'onDelayMs',
+  off_delay: 'offDelayMs',
+} as const satisfies Record<string, Defaulted>;
+const fileWords = { deadband: 'clear', onDelayMs: 'delay', offDelayMs: 'off_delay' } as const;
+
+function defaultsOf(words: readonly string[]): { defaults?: readonly Defaulted[] } {
+  const names = words.map((word) => defaultWords[word as keyof typeof defaultWords]);
+  return names.length > 0 ? { defaults: names } : {};
+}
+
+type Manners = Pick<
+  LimitSource,
+  'action' | 'norm' | 'sheet' | 'basis' | 'latching' | 'self_acknowledging' | 're_alarm'
+>;
+
+/** What an alarm of a profile says to people beside its title, and how it behaves. */
+function sheetOf({ action, norm, ...manners }: Manners) {
+  const basis = manners.basis ?? (norm ? { en: norm, zh: norm } : undefined);
+  return {
+    action: manners.sheet?.action ?? action ?? null,
+    ...mannersOf({ ...manners, basis }),
+  };
+}
+
+/** What a rule must know of its point, where its device is not known yet. */
+export function rulePointOf(source: PointSource, path: Path): RulePoint {
+  const pointClass = source.class ?? 'trend';
+  return {
+    device: '',
+    point: `${path.at(-1) ?? ''}`,
+    name: source.title,
+    unit: source.unit ?? '1',
+    type: 'number',
+    range: source.range ?? null,
+    periodMs: durationMs(source.poll ?? defaultPolls[pointClass]),
+    class: pointClass,
+  };
+}
+
+/**
+ * A profile does not know the id of its device: a comparison with a point of it names `/point`
+ * here, and the gateway puts the id before it (`withDevice`).
+ */
+export function furtherRules(source: PointSource): RuleProposal[] {
+  return Object.entries(source.alarms?.others ?? {}).flatMap(([id, other]) => {
+    const rule = ruleOf({ id, ...other }, rulePointOf(source, []));
+    return rule.kind === 'deviation' ? [] : [rule];
+  });
+}
+
+/** The rules of a point as its device has them. */
+export function withDevice(rules: readonly RuleProposal[], device: string): RuleProposal[] {
+  return rules.map((rule) =>
+    rule.kind === 'comparison' && rule.other.startsWith('/')
+      ? { ...rule, other: `${device}${rule.other}` }
+      : rule,
+  );
 }
 
 interface OtherRule {
@@ -243,7 +329,7 @@ function stateRules(source: PointSource, { guarded }: PointContext): OtherRule[]
       onDelayMs: durationMs(state.delay ?? '0s'),
       offDelayMs: durationMs(state.off_delay ?? '0s'),
       title: state.title ?? titled('alarm-state', source.title),
-      action: state.action ?? null,
+      ...sheetOf(state),
     };
     found.push({ rule, norm: state.norm, isDefault: false });
   }
@@ -270,7 +356,8 @@ function stateRules(source: PointSource, { guarded }: PointContext): OtherRule[]
     onDelayMs: durationMs(delay ?? '0s'),
     offDelayMs: durationMs(offDelay ?? '0s'),
     title: title ?? titled('alarm-not-in-service', (guarded[0] ?? source).title),
-    action: action ?? bilingual('action-not-in-service'),
+    ...(own ? sheetOf(own) : {}),
+    action: own?.sheet?.action ?? action ?? bilingual('action-not-in-service'),
   };
   found.push({ rule, norm, isDefault: own === undefined });
   return found;
@@ -296,7 +383,7 @@ function noData(source: PointSource): OtherRule[] {
     onDelayMs: 0,
     offDelayMs: 0,
     title: own?.title ?? titled('alarm-no-data', source.title),
-    action: own?.action ?? null,
+    ...(own ? sheetOf(own) : { action: null }),
   };
   return [{ rule, norm: own?.norm, isDefault: own === undefined }];
 }

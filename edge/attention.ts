@@ -1,5 +1,6 @@
 // How closely a group of points is told about: while a delay of its rules may be running, its
 // coverage is what makes an alarm of it, so it goes every second, and at once when the delay ends.
+import { isDirect } from '../core/alarm/rule.ts';
 import type { PointDefinition } from '../core/point.ts';
 import { pointClasses } from '../core/reading.ts';
 import type { KeepClass } from './outbox/file.ts';
@@ -34,6 +35,9 @@ export function groupFrom(definitions: readonly PointDefinition[]): Group {
     rank = Math.min(rank, pointClasses.indexOf(definition.class));
     periodMs = Math.max(periodMs, definition.periodMs);
     for (const rule of definition.rules) {
+      // The edge sees when these change their verdict, and so when a delay may be running. Of the
+      // others the coverage of every ten seconds tells.
+      if (!isDirect(rule)) continue;
       for (const ms of [rule.onDelayMs, rule.offDelayMs]) if (ms > 0) delays.add(ms);
       delayMs = Math.max(delayMs, rule.onDelayMs, rule.offDelayMs);
       if (rule.kind === 'no-data') silentMs = Math.max(silentMs, rule.silentMs + rule.onDelayMs);

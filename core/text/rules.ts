@@ -144,6 +144,11 @@ export const ruleMessages = {
     zh: '现为第 {version} 版，由 {by} 更改',
   },
 
+  'rule-action-twice': {
+    en: 'action stands in the sheet too; write it once',
+    zh: 'sheet 中已有 action；请只写一处',
+  },
+
   // On the command line.
   'rule-none': { en: 'no rules', zh: '没有规则' },
   'rule-default': { en: '{parts} (default)', zh: '{parts}（默认）' },

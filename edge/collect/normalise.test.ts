@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { LimitRule, LimitSide } from '../../core/alarm/rule.ts';
+import type { LimitRule, LimitSide, RuleProposal } from '../../core/alarm/rule.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { engineering } from '../../core/point.ts';
 import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
@@ -214,4 +214,39 @@ test('a reading is left out exactly when the three conditions allow it, and the 
       },
     ),
   );
+});
+
+const title = { en: 'x', zh: '某' };
+const common = { level: 3, onDelayMs: 0, offDelayMs: 0, title, action: null } as const;
+const high = { side: 'high', limit: 10, deadband: 1 } as const;
+const lasting = { totalMs: 60_000, windowMs: 3_600_000 } as const;
+const later: readonly RuleProposal[] = [
+  { kind: 'rate', id: 'rate', ...common, ...high, overMs: 60_000 },
+  { kind: 'statistic', id: 'mean', ...common, ...high, statistic: 'mean', windowMs: 60_000 },
+  { kind: 'comparison', id: 'pair', ...common, ...high, other: 'd/q', by: 'difference' },
+  { kind: 'cusum', id: 'sum', ...common, ...high, target: 0, slack: 1, everyMs: 1_000 },
+];
+
+test('a rule whose limit is not on the value leaves report by exception to the deadband', () => {
+  const { next } = feed(point({ deadband: 5, rules: later }));
+  const reported = [8, 12, 13, 14].map((value) => next(value).alias.length);
+  expect(reported).toEqual([1, 0, 0, 1]);
+});
+
+test('a duration over a limit sees the value cross it within the deadband', () => {
+  const duration: RuleProposal = { kind: 'duration', id: 'long', ...common, ...high, ...lasting };
+  const { next } = feed(point({ deadband: 5, rules: [duration] }));
+  const seen = [8, 8.5, 10].map((value) => next(value));
+  expect(seen.map(({ alias, urgent }) => [alias.length, urgent])).toEqual([
+    [1, false],
+    [0, false],
+    [1, true],
+  ]);
+});
+
+test('what moves more than the band of a frozen rule is reported, whatever the deadband', () => {
+  const frozen: RuleProposal = { kind: 'frozen', id: 'frozen', ...common, band: 0.5, forMs: 1 };
+  const { next } = feed(point({ deadband: 5, rules: [frozen] }));
+  const reported = [8, 8.25, 8.75, 8.5].map((value) => next(value).alias.length);
+  expect(reported).toEqual([1, 0, 1, 0]);
 });

@@ -4,7 +4,11 @@
 //   1. its quality and reason are those last reported;
 //   2. its engineering value is within the deadband of the one last reported (not of the one before
 //      it: a slow drift is reported each time it has gone one deadband);
-//   3. no rule in force sees it elsewhere: beyond the limit, between limit and clearing, or clear.
+//   3. no rule on the value sees it elsewhere: beyond the limit, between limit and clearing, or
+//      clear. These are limits, durations beyond one, and states. Rules with another signal (a
+//      change, a mean, a sum, a difference) go by what is reported, to within the deadband.
+// A rule that waits for a value to stand still narrows the deadband to its band: what moves more is
+// reported, or it would seem frozen.
 // The first reading after the start and after `refresh` is always reported. A bad reading has no
 // value: it is reported when quality or reason change, and counted as failed each time.
 import { assert } from '../../core/fault.ts';
@@ -50,6 +54,7 @@ export class Normaliser {
   readonly #raw: Value[];
   readonly #number: Float64Array;
   readonly #places: Int32Array;
+  #deadband: Float64Array;
   #limits: readonly (readonly Limit[])[];
   readonly #lifeSafety: Uint8Array;
 
@@ -64,6 +69,7 @@ export class Normaliser {
     this.#raw = points.map(() => null);
     this.#number = new Float64Array(points.length);
     this.#places = new Int32Array(points.length);
+    this.#deadband = Float64Array.from(points, ({ definition }) => deadbandOf(definition));
     this.#limits = points.map(({ definition }) => limitsOf(definition));
     this.#lifeSafety = Uint8Array.from(points, ({ definition }) =>
       definition.class === 'life-safety' ? 1 : 0,
@@ -72,7 +78,9 @@ export class Normaliser {
 
   /** Other rules are in force: from the next reading on, which is reported, they are looked at. */
   useRules(points: readonly PointDefinition[]): void {
-    this.#limits = this.#points.map((_, at) => limitsOf(points[this.#firstAlias + at]!));
+    const own = this.#points.map((_, at) => points[this.#firstAlias + at]!);
+    this.#deadband = Float64Array.from(own, deadbandOf);
+    this.#limits = own.map(limitsOf);
     this.refresh();
   }
 
@@ -141,7 +149,7 @@ export class Normaliser {
     const verdictChanged = places !== this.#places[at];
     if (same && !verdictChanged && !this.#reportAll) {
       const apart = Math.abs(number - this.#number[at]!); // NaN, so never within, for text.
-      if (definition.type !== 'boolean' && apart <= definition.deadband && apart !== 0) return;
+      if (definition.type !== 'boolean' && apart <= this.#deadband[at]! && apart !== 0) return;
     }
     this.#quality[at] = quality;
     this.#raw[at] = value;
@@ -149,6 +157,11 @@ export class Normaliser {
     this.#places[at] = places;
     return verdictChanged;
   }
+}
+
+function deadbandOf({ deadband, rules }: PointDefinition): number {
+  const bands = rules.flatMap((rule) => (rule.kind === 'frozen' ? [rule.band] : []));
+  return Math.min(deadband, ...bands);
 }
 
 interface Limit {
@@ -163,7 +176,7 @@ interface Limit {
 function limitsOf({ rules }: PointDefinition): readonly Limit[] {
   const limits = rules.flatMap((rule): Limit[] => {
     if (rule.kind === 'state') return [{ sign: 1, raise: 1, clear: 1, states: rule.states }];
-    if (rule.kind !== 'limit') return [];
+    if (rule.kind !== 'limit' && rule.kind !== 'duration') return [];
     const sign = rule.side === 'high' || rule.side === 'high-high' ? 1 : -1;
     const raise = sign * rule.limit;
     return [{ sign, raise, clear: sign * (rule.limit - sign * rule.deadband), states: null }];

@@ -13,7 +13,7 @@ import { bilingual, say } from '../../core/text/text.ts';
 import { isTooEarly, NO_DATA_POLLS_MIN } from '../../device-profiles/cross-checks.ts';
 import { defaultPolls, profileForm } from '../../device-profiles/format.ts';
 import type { Profile, ProfilePoint } from '../../device-profiles/profile.ts';
-import { checkProfile } from '../../device-profiles/profile.ts';
+import { checkProfile, withDevice } from '../../device-profiles/profile.ts';
 import type { Protocol } from '../../protocols/driver.ts';
 import type { Group } from '../collect/device.ts';
 import type { CollectedPoint } from '../collect/normalise.ts';
@@ -342,6 +342,7 @@ function collected(profile: ProfilePoint, { id, name, asset }: DeviceSource): Co
   const point = {
     ...definition,
     device: id,
+    rules: withDevice(definition.rules, id),
     name: name ? within(name, definition.name) : definition.name,
     asset: asset ?? null,
   };
