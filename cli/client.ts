@@ -16,6 +16,8 @@ export const clientOptions = {
 } as const satisfies Record<string, OptionKind>;
 
 const TIMEOUT_MS = 10_000;
+/** 8 MB at 28 KB/s, as the cloud waits for it. */
+const FILE_TIMEOUT_MS = 300_000;
 
 export interface PostOptions {
   /** For what takes the server long. */
@@ -54,6 +56,20 @@ export class Client {
     return this.#call<T>('POST', path, body, how);
   }
 
+  /** The bytes of a file, as its type. */
+  async upload<T>(path: string, type: string, bytes: Uint8Array<ArrayBuffer>): Promise<T> {
+    const signal = AbortSignal.timeout(FILE_TIMEOUT_MS);
+    const response = await this.#send('POST', path, { body: bytes, type }, signal);
+    return (await response.json()) as T;
+  }
+
+  /** An answer that is a file. */
+  async download(path: string): Promise<Uint8Array> {
+    const signal = AbortSignal.timeout(FILE_TIMEOUT_MS);
+    const response = await this.#send('GET', path, null, signal);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
   /** Server-sent events, one object an event, until the signal aborts or the server ends. */
   async *stream(
     topics: string,
@@ -83,10 +99,21 @@ export class Client {
     return (await response.json()) as T;
   }
 
-  async #fetch(
+  #fetch(
     method: string,
     path: string,
     body: unknown,
+    signal: AbortSignal,
+    revision?: number,
+  ): Promise<Response> {
+    const json = { body: JSON.stringify(body), type: 'application/json' };
+    return this.#send(method, path, body === undefined ? null : json, signal, revision);
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    content: { readonly body: string | Uint8Array<ArrayBuffer>; readonly type: string } | null,
     signal: AbortSignal,
     revision?: number,
   ): Promise<Response> {
@@ -98,10 +125,10 @@ export class Client {
         headers: {
           authorization: `Bearer ${this.#token}`,
           'accept-language': this.#language,
-          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(content && { 'content-type': content.type }),
           ...(revision !== undefined && { 'if-match': `"${revision}"` }),
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(content && { body: content.body }),
       });
     } catch (error) {
       const detail = bilingual('cli-no-answer', { where: this.#base });

@@ -1,5 +1,5 @@
 // The files and folders a command is told of, with a clear fault when they are not what it needs.
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Fault, readFault, systemDetail } from '../core/fault.ts';
 
 /** The text of a file; throws Fault `file_not_found` or `file_unreadable`. */
@@ -8,6 +8,24 @@ export function readText(path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     throw readFault(path, error, 'file_unreadable');
+  }
+}
+
+/** The bytes of a file; throws as `readText` does. */
+export function readBytes(path: string): Buffer<ArrayBuffer> {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw readFault(path, error, 'file_unreadable');
+  }
+}
+
+/** Writes a new file; one that is there is left as it is. Throws Fault `file_not_written`. */
+export function writeNew(path: string, bytes: string | Uint8Array): void {
+  try {
+    writeFileSync(path, bytes, { flag: 'wx' });
+  } catch (error) {
+    throw new Fault('file_not_written', 'never', systemDetail(path, error), error);
   }
 }
 

@@ -73,6 +73,26 @@ export const caseMessages = {
   'case-did-note': { en: 'note', zh: '备注' },
   'case-did-file': { en: 'file', zh: '附件' },
   'case-did-escalate': { en: 'overdue: told further', zh: '超时上报' },
+  'case-no-cases': { en: 'no such case', zh: '没有符合条件的案件' },
+  'case-due': { en: 'due {at}', zh: '时限 {at}' },
+  'case-overdue': { en: 'OVERDUE since {at}', zh: '已超时，时限 {at}' },
+  'case-alarms': {
+    en: '{alarms} alarms, {active} active',
+    zh: '报警 {alarms} 条，未恢复 {active} 条',
+  },
+  'case-waits': {
+    en: '{by} wants to end it; a second person: lifeline alarm approve {id}',
+    zh: '{by} 申请终结；第二人批准：lifeline alarm approve {id}',
+  },
+  'case-saved': { en: '{bytes} bytes into {file}', zh: '已写入 {file}，{bytes} 字节' },
+  'case-attached': {
+    en: 'attached as file {id}: {name}, {bytes} bytes, SHA-256 {sha256}',
+    zh: '已添加为附件 {id}：{name}，{bytes} 字节，SHA-256 {sha256}',
+  },
+  'case-file-kinds': {
+    en: '{file}: .jpg .png .webp .heic .pdf .txt .csv are taken',
+    zh: '{file}：仅接受 .jpg .png .webp .heic .pdf .txt .csv',
+  },
   'case-was-first': {
     en: '{by} was first, at {at}: the case is {state} now',
     zh: '{by} 已于 {at} 先行处理：案件现为“{state}”',
@@ -265,6 +285,18 @@ export const caseFaults = {
       what: '无法写入文件。',
       cause: '磁盘已满，或文件夹不可写。',
       action: '请清理空间并检查文件夹的所有者，然后重新发送。',
+    },
+  },
+  file_not_written: {
+    en: {
+      what: 'A file could not be written.',
+      cause: 'There is one of this name, the folder does not exist, or it may not be written.',
+      action: 'Name another file, or remove the one that is there.',
+    },
+    zh: {
+      what: '无法写入文件。',
+      cause: '同名文件已存在、文件夹不存在或不可写。',
+      action: '请指定其他文件名，或删除已有文件。',
     },
   },
   case_format: {
