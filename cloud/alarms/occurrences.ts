@@ -404,7 +404,8 @@ function alarmRow(
   transition: Transition,
   source: Source,
 ): NewAlarm {
-  const { series, area, gateway, asset, name, unit } = watched.row;
+  const { series, area, gateway, asset, name } = watched.row;
+  const unit = rule.kind === 'comparison' && rule.by === 'ratio' ? '1' : watched.row.unit;
   const place = { series, key: watched.key, area, gateway, asset, name, unit };
   const { level, title, action } = rule;
   return {

@@ -83,3 +83,14 @@ test('a comparison with another point than before begins anew, and the one befor
   consumer.apply([record({ sequence: 5, readings: third, covered })], WALL);
   expect(leaks(consumer)).toMatchObject([{ raisedMs: WALL + 2500, value: 18 }]);
 });
+
+test('a ratio has no unit, a difference that of its point', () => {
+  for (const [by, unit, value] of [
+    ['difference', 'bar', 8],
+    ['ratio', '1', 5],
+  ] as const) {
+    const { consumer } = open(leak({ onDelayMs: 0, by, limit: 4 }));
+    consumer.apply([flows(2, 1000, 10, 2)], WALL);
+    expect(leaks(consumer)).toMatchObject([{ unit, value, limit: 4 }]);
+  }
+});
