@@ -43,10 +43,14 @@ function print(explained: Explained, output: Output): void {
   if (samples.length === 0) output.print(`  ${output.say('explain-no-samples', {})}`);
   for (const { t, v, u, q, reason, decisive } of samples) {
     const quality = q === 'good' ? '' : `${q} ${reason === 'none' ? '' : reason}`;
-    output.print(`  ${decisive ? '>' : ' '} ${t}  ${v ?? '-'} ${u}  ${quality}`.trimEnd());
+    output.print(`  ${decisive ? '>' : ' '} ${t}  ${shown(v)} ${u}  ${quality}`.trimEnd());
   }
   if (explained.unreadable) output.note(output.say('replay-unreadable', {}));
   if (count > 0) output.print(`    ${output.say('explain-left-out', { count })}`);
+}
+
+function shown(value: number | boolean | string | null): string {
+  return typeof value === 'number' ? String(Number(value.toPrecision(6))) : String(value ?? '-');
 }
 
 export const explainVerb: Verb = {

@@ -214,10 +214,27 @@ const told: Readonly<Record<string, 'explain-moved-back' | 'explain-told' | 'exp
     'alarm-annunciated': 'explain-told-again',
   };
 
+const done = {
+  'alarm-shelved': 'explain-shelved-by',
+  'alarm-unshelved': 'explain-unshelved-by',
+  'alarm-suppressed': 'explain-suppressed-by',
+  'alarm-unsuppressed': 'explain-unsuppressed-by',
+  'alarm-removed': 'explain-removed-by',
+  'alarm-returned': 'explain-returned-by',
+  'alarm-reset': 'explain-reset-by',
+  'alarm-silenced': 'explain-silenced-by',
+  'approval-asked': 'explain-asked-by',
+  'approval-given': 'explain-given-by',
+  'approval-withdrawn': 'explain-withdrawn-by',
+  'alarm-acknowledged': 'explain-acknowledged',
+} as const;
+const isDone = (kind: string): kind is keyof typeof done => Object.hasOwn(done, kind);
+
 function journalSteps({ isHistorical }: Alarm, journal: readonly JournalEntry[]): ExplainStep[] {
-  return journal.flatMap(({ kind, atMs, who, before }) => {
+  return journal.flatMap(({ kind, atMs, who, before, after }) => {
     const key = told[kind];
     if (key) return [stepOf(atMs, key, bilingual(key))];
+    if (isDone(kind)) return [stepOf(atMs, done[kind], bilingual(done[kind], { who }))];
     switch (kind) {
       case 'alarm-cleared':
         return [];
@@ -227,8 +244,10 @@ function journalSteps({ isHistorical }: Alarm, journal: readonly JournalEntry[])
           : [];
       case 'alarm-superseded':
         return [stepOf(atMs, 'explain-superseded', bilingual('explain-superseded'))];
-      case 'alarm-acknowledged':
-        return [stepOf(atMs, 'explain-acknowledged', bilingual('explain-acknowledged', { who }))];
+      case 'delivery-confirmed': {
+        const { by } = after as { readonly by: string };
+        return [stepOf(atMs, 'explain-confirmed', bilingual('explain-confirmed', { by }))];
+      }
       default:
         return [stepOf(atMs, 'explain-act', bilingual('explain-act', { kind, who }))];
     }
