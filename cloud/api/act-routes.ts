@@ -11,6 +11,7 @@ import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import { RULE_APPROVAL, wishedAsset } from '../alarms/rules.ts';
 import type { Watch } from '../alarms/watched.ts';
+import { CLOSE_CASE } from '../cases/book.ts';
 import type { Act as ActRight, Principal } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { AlarmSources } from './alarm-routes.ts';
@@ -234,6 +235,13 @@ function mayApproveRule({ right, scope }: Principal, approval: Approval): void {
   throw new Fault('api_forbidden', 'never', bilingual('rule-approver'));
 }
 
+/** Who says yes to the end of a case must see it. */
+function mayEndCase({ scope }: Principal, { what, document }: Approval): void {
+  const { asset } = document as { readonly asset: string | null };
+  if (withinScope(scope, asset)) return;
+  throw new Fault('api_not_found', 'never', bilingual('case-none', { id: what }));
+}
+
 /** Checks who asks, and does it. */
 class Doer {
   readonly #clock: Clock;
@@ -270,6 +278,7 @@ class Doer {
   mayApprove(principal: Principal, approval: Approval): void {
     if (approval.kind === 'shelve') checkAct(principal, 'shelve');
     if (approval.kind === RULE_APPROVAL) mayApproveRule(principal, approval);
+    if (approval.kind === CLOSE_CASE) mayEndCase(principal, approval);
   }
 
   sees({ scope }: Principal, { watched }: Watch): boolean {

@@ -128,6 +128,8 @@ test('closing while the alarm is active waits for the second person, whom everyb
   expect(body).toMatchObject({ state: 'acknowledged', active: 1, waiting: { by: 'li' } });
   const approve = `approvals/${body.waiting.id}/approve`;
   expect((await call(approve, li, {})).status).toBe(403);
+  const elsewhere = tokenFor('operate', 'gas/well-2', 'wang');
+  expect((await call(approve, elsewhere, {})).status).toBe(404);
   expect((await call(approve, zhang, {})).status).toBe(200);
   expect((await call(`cases/${ID}`, li)).body).toMatchObject({
     state: 'closed',

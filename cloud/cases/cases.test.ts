@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { isFault } from '../../core/fault.ts';
 import { AlarmedPlant } from '../../tests/alarmed-plant.ts';
 import { AlarmConsumer } from '../alarms/consumer.ts';
-import { WALL } from '../alarms/made-records.ts';
+import { entry, high, newInbox, record, WALL } from '../alarms/made-records.ts';
 import { checkRevision } from '../api/route.ts';
 import { defaultLimits, openStates, RETURN_WITHIN_MS } from './case.ts';
 import type { CaseAct } from './cases.ts';
@@ -182,6 +182,33 @@ test('a real alarm never joins what was declared a test or a drill', () => {
   it.cases.act('2026-0001', { kind: 'drill', reason: 'drill of June' }, li, T0 + 2_000);
   it.plant.set(1, 12, T0 + 3_000);
   expect(it.cases.list({}, T0).map(({ case: { id } }) => id)).toEqual(['2026-0002']);
+});
+
+test('one excursion over the limits of a ladder is one case, of the highest level it came to', () => {
+  const database = new DatabaseSync(':memory:');
+  databases.push(database);
+  const alarms = new AlarmConsumer(database);
+  const settings = { limits: defaultLimits, utcOffsetMs: 0, departmentOf: () => '' };
+  const cases = new Cases(database, { alarms, ...settings });
+  const ladder = [high({ level: 2 }), { ...high({ level: 1, limit: 20 }), id: 'high-high' }];
+  const two = [entry(1, ladder), entry(2, ladder)];
+  newInbox();
+  alarms.apply([record({ sequence: 1, lane: 'event', manifest: two })], WALL);
+  let second = 0;
+  const read = (series: number, value: number) => {
+    const [sequence, monoMs] = [++second + 1, second * 1_000];
+    alarms.apply([record({ sequence, readings: [[series, monoMs, value]] })], WALL + monoMs);
+    const views = cases.list({ state: 'all' }, WALL + monoMs);
+    return views.map(({ case: { id, level }, alarms: all, active }) => ({ id, level, all, active }));
+  };
+  const one = { id: '2026-0001', level: 2 };
+  expect(read(1, 12)).toEqual([{ ...one, all: 1, active: 1 }]);
+  expect(read(1, 22)).toEqual([{ ...one, level: 1, all: 2, active: 2 }]);
+  expect(read(1, 12)).toEqual([{ ...one, level: 1, all: 2, active: 1 }]);
+  expect(read(1, 5)).toEqual([{ ...one, level: 1, all: 2, active: 0 }]);
+  // Over both limits at once: the lower is hidden until the worse is over.
+  expect(read(2, 22)[0]).toEqual({ id: '2026-0002', level: 1, all: 1, active: 1 });
+  expect(read(2, 12)).toMatchObject([{ id: '2026-0002', all: 2, active: 1 }, { all: 2 }]);
 });
 
 test('an overdue step is escalated by the clock, told each time under an id of its own, and shows', () => {

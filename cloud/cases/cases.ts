@@ -19,7 +19,7 @@ import type { Alarm } from '../alarms/alarm.ts';
 import type { CaseEvent, CaseOptions, CaseView } from './book.ts';
 import { CaseBook, CLOSE_CASE, isHidden, refusal, revised } from './book.ts';
 import { moveOf, RETURN_WITHIN_MS } from './case.ts';
-import type { Case, CaseFile, CaseFilter, CaseTables } from './tables.ts';
+import type { Case, CaseAlarm, CaseFile, CaseFilter, CaseTables } from './tables.ts';
 
 /** Notes a case may hold: at one a minute more than a day. Steps are never refused for it. */
 export const CASE_NOTES_MAX = 2_000;
@@ -28,6 +28,8 @@ export const CASE_FILES_MAX = 64;
 export const CASE_ENTRIES_MAX = 10_000;
 /** A storm's cases are escalated over some seconds, the highest level first. */
 const ESCALATIONS_A_TICK = 200;
+/** Newest cases of a point looked through: it has four limits a side. */
+const LADDER_MAX = 8;
 /** A chain of merged cases is followed so far; people do not merge deeper. */
 const MERGES_MAX = 100;
 
@@ -138,7 +140,7 @@ export class Cases implements AlarmFollower {
         case 'unshelved':
         case 'unsuppressed':
         case 'returned':
-          this.#raised(alarm, nowMs);
+          this.#raised(alarm, kind === 'unsuppressed', nowMs);
           break;
         case 'cleared':
           this.#cleared(alarm);
@@ -173,7 +175,7 @@ export class Cases implements AlarmFollower {
 
   // Alarms ----------------------------------------------------------------------------------------
 
-  #raised(alarm: Alarm, nowMs: number): void {
+  #raised(alarm: Alarm, isUncovered: boolean, nowMs: number): void {
     const { occurrence, isHistorical, test, clearedMs } = alarm;
     if (isHistorical || test !== null || clearedMs !== null || isHidden(alarm)) return;
     const own = this.tables.ofAlarm(occurrence);
@@ -184,8 +186,23 @@ export class Cases implements AlarmFollower {
       return;
     }
     const before = this.#receiver(subjectOf(alarm));
-    if (before && this.#takesBack(before, alarm)) this.#return(before, alarm, nowMs);
+    const takes = before && this.#takesBack(before, alarm) ? before : null;
+    const receiver = takes ?? this.#ofLadder(alarm, isUncovered);
+    if (receiver) this.#return(receiver, alarm, nowMs);
     else this.#open(alarm, nowMs);
+  }
+
+  // Limits of one side are one ladder, and one excursion over several of them is one case: a worse
+  // one joins the case of what it hides, and what comes out from under it the case of the worse.
+  #ofLadder(alarm: Alarm, isUncovered: boolean): Case | null {
+    for (const found of this.tables.ofPoint(alarm.key, LADDER_MAX)) {
+      if (found.state === 'merged' || !this.#takesBack(found, alarm)) continue;
+      const { alarms } = this.#options;
+      const isHiddenBy = ({ occurrence, endedMs }: CaseAlarm) =>
+        endedMs === null && alarms.get(occurrence)?.suppressedBy === alarm.rule;
+      if (isUncovered || this.tables.alarms(found.number, 10).some(isHiddenBy)) return found;
+    }
+    return null;
   }
 
   /** Of a merged case the one that has it now. */
@@ -445,7 +462,8 @@ export class Cases implements AlarmFollower {
     }
     const after = { ...found, ...revised(found, actor, nowMs) };
     this.#book.keep(after);
-    this.#approvals.ask(CLOSE_CASE, found.id, { kind, reason }, actor, reason, nowMs);
+    const wish = { kind, reason, asset: found.asset };
+    this.#approvals.ask(CLOSE_CASE, found.id, wish, actor, reason, nowMs);
     this.#book.write(after, 'close-asked', actor, nowMs, reason, { as: kind });
     this.#book.journal('close-asked', found, after, actor, nowMs, { as: kind, reason });
   }

@@ -182,6 +182,14 @@ export class CaseTables {
     return caseOf(this.#statements.one(sql, subject));
   }
 
+  /** Newest first, of every rule of a point. */
+  ofPoint(key: string, limit: number): Case[] {
+    // A subject is `key/rule`: those between `key/` and what follows it, which is `key0`.
+    const sql = `SELECT document FROM cases WHERE subject > ? AND subject < ?
+      ORDER BY number DESC LIMIT ?`;
+    return this.#cases(sql, `${key}/`, `${key}0`, limit);
+  }
+
   /** The case an alarm belongs to. */
   ofAlarm(occurrence: string): Case | null {
     const sql = `SELECT document FROM cases
