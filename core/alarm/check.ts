@@ -228,26 +228,34 @@ function checkLimit(rule: LimitedRule, place: RulePlace, found: Findings): void 
   } else if (isHigh ? !(min < clear) : !(max > clear)) {
     found.add('clear', 'rule-never-clears', { ...values, clear });
   } else if (rule.kind === 'rate') {
-    checkRamp(rule.overMs, rule, place.point, found);
+    checkRamps(rule.overMs, rule, place.point, found);
   } else if (rule.kind === 'cusum') {
     checkShrinks(rule, place.point, found);
   }
 }
 
-// A change that must last: after each `over` another such change, and all of them fit the range.
-function checkRamp(
+// A change that must last: after each `over` another such change, and all of them fit the range. So
+// must a change back, where it is one that clears the alarm.
+function checkRamps(
   overMs: number,
-  { limit, onDelayMs, side }: LimitedRule,
+  { limit, deadband, onDelayMs, offDelayMs, side }: LimitedRule,
   { range }: RulePoint,
   found: Findings,
 ): void {
-  const isRise = isHighSide(side) ? limit > 0 : limit < 0;
-  if (!range || !isRise) return;
-  const steps = Math.floor(onDelayMs / overMs) + 1;
-  const needed = Number((steps * Math.abs(limit)).toPrecision(12));
-  if (needed <= range[1] - range[0]) return;
-  const values = { delay: durationText(onDelayMs), needed, min: range[0], max: range[1] };
-  found.add('delay', 'rule-ramp-too-long', values);
+  if (!range) return;
+  const sign = isHighSide(side) ? 1 : -1;
+  const ramps = [
+    { field: 'delay', change: sign * limit, ms: onDelayMs, code: 'rule-ramp-too-long' },
+    {
+      ...{ field: 'off_delay', change: deadband - sign * limit, ms: offDelayMs },
+      code: 'rule-ramp-back-too-long',
+    },
+  ] as const;
+  for (const { field, change, ms, code } of ramps) {
+    const needed = Number(((Math.floor(ms / overMs) + 1) * change).toPrecision(12));
+    if (change <= 0 || needed <= range[1] - range[0]) continue;
+    found.add(field, code, { delay: durationText(ms), needed, min: range[0], max: range[1] });
+  }
 }
 
 function checkShrinks(

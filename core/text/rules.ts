@@ -70,6 +70,10 @@ export const ruleMessages = {
     en: 'the alarm can never come: to change so fast for {delay} takes {needed}, and the range is {min} to {max}',
     zh: '该报警永远不会出现：以此速度持续 {delay} 需变化 {needed}，而量程为 {min} 到 {max}',
   },
+  'rule-ramp-back-too-long': {
+    en: 'the alarm can never go: to change back so fast for {delay} takes {needed}, and the range is {min} to {max}',
+    zh: '该报警永远不会解除：以此速度反向持续 {delay} 需变化 {needed}，而量程为 {min} 到 {max}',
+  },
   'rule-sum-never-shrinks': {
     en: 'the alarm can never go: within the range the sum for target {target} and slack {slack} never falls',
     zh: '该报警永远不会解除：在量程内，目标 {target}、容差 {slack} 的累积和不会下降',
