@@ -23,6 +23,11 @@ export class Statements {
     return this.#statement(sql).all(...values);
   }
 
+  /** Row by row, for what is too much to hold at once; nothing else may use the statement. */
+  each(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).iterate(...values);
+  }
+
   #statement(sql: string): StatementSync {
     let statement = this.#prepared.get(sql);
     if (!statement) {

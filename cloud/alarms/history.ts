@@ -97,6 +97,10 @@ export class History {
     }
   }
 
+  get isAnyOpen(): boolean {
+    return this.#bySeries.size > 0;
+  }
+
   /** How many stretches wait for their backlog. */
   get open(): number {
     let count = 0;

@@ -22,6 +22,7 @@ import type { Arrival, Covered, Gateway } from './order.ts';
 import { believable, COVERED_EVERY_MS, sampledAhead } from './order.ts';
 import type { Rules } from './rules.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
+import { settle } from './watched.ts';
 
 /** No-data rules of a gateway are looked at once in so much of its time. */
 const PASSED_EVERY_MS = 1_000;
@@ -94,12 +95,17 @@ export class Live {
     const marks = this.#marks;
     this.#cover.note(record.coverage, marks.sample.length);
     const { series: numbers, monoMs: times, quality, values, special } = readings;
+    const isWhole = arrival.isPresent && arrival.missing === null && !this.#history.isAnyOpen;
     for (let at = 0; at < readings.count; at++) {
       const series = numbers[at]!;
-      const watched = this.#series.bySeries[series];
-      if (watched === undefined) continue;
       const monoMs = times[at]!;
       const raw = values[at]!;
+      if (isWhole && marks.isSettled(series, monoMs, raw, quality[at]!)) {
+        marks.take(series, monoMs, raw);
+        continue;
+      }
+      const watched = this.#series.bySeries[series];
+      if (watched === undefined) continue;
       const value = Number.isNaN(raw) ? numberOf(special.get(at)) : raw;
       const isOld = !arrival.isPresent || monoMs <= marks.sample[series]!;
       // A state record repeats what is accounted for elsewhere.
@@ -115,6 +121,7 @@ export class Live {
       const isJump = isBreak || (mark !== NOTHING && arrival.missing !== null);
       const isBegun = mark === NOTHING && arrival.whole < record.row.sequence;
       if (isOld || isJump || isBegun || !this.#isStill(watched, value, quality[at]!)) {
+        marks.unsettle(series);
         const sample = sampleAt(record, readings, at, fromMonoMs, value);
         const { sequence } = record.row;
         const isAwaited = !record.isState && this.#cover.fromMonoMs(series) === null;
@@ -135,7 +142,7 @@ export class Live {
         this.#step(watched, track, sample, source);
         this.#history.catchUps.follow(watched, input, source);
         if (watched.isRunning) sampledAhead(gateway, sequence, series);
-      }
+      } else if (!this.#history.isOpen(series)) settle(watched);
       if (source.isLive && this.#history.isOpen(series)) {
         this.#history.note(watched, sampleAt(record, readings, at, monoMs, value));
       }

@@ -3,7 +3,8 @@
 // blocks of 128 series (series of one gateway have neighbouring numbers): one write of about 3 KB a
 // touched block and transaction, instead of a row a reading.
 import type { Sample, Track } from '../../core/alarm/evaluate.ts';
-import { GOOD, qualityCode } from '../../core/quality.ts';
+import type { QualityCode } from '../../core/quality.ts';
+import { GOOD, isSilent, qualityCode } from '../../core/quality.ts';
 import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import type { AlarmTables } from './tables.ts';
 
@@ -22,6 +23,14 @@ export class Marks {
   usable = new Uint8Array(0);
   /** 1: an alarm of this series was raised by what came late and waits for something live. */
   provisional = new Uint8Array(0);
+  /**
+   * A usable value between these, both excluded, changes no rule of the series; an empty range
+   * where nobody has looked since something changed. Not kept: watched.ts finds them again.
+   */
+  above = new Float64Array(0);
+  below = new Float64Array(0);
+  /** A break of more than this is a hole; monotonic time. */
+  hole = new Float64Array(0);
   #dirty = new Uint8Array(0);
 
   /** Room for `series`; numbers are given in order and never reused, so arrays stay dense. */
@@ -42,6 +51,9 @@ export class Marks {
     this.sample = wider(this.sample, NOTHING);
     this.mark = wider(this.mark, NOTHING);
     this.value = wider(this.value, Number.NaN);
+    this.above = wider(this.above, Number.POSITIVE_INFINITY);
+    this.below = wider(this.below, Number.NEGATIVE_INFINITY);
+    this.hole = wider(this.hole, 0);
     this.usable = widerBytes(this.usable, size);
     this.provisional = widerBytes(this.provisional, size);
     this.#dirty = widerBytes(this.#dirty, length);
@@ -51,6 +63,38 @@ export class Marks {
   forgetValue(series: number): void {
     this.value[series] = Number.NaN;
     this.touch(series);
+  }
+
+  /**
+   * Whether a reading of the present epoch, before which nothing is missing, changes nothing but
+   * the marks. Most readings are: this looks at nothing but flat arrays, which is what makes a
+   * million rules fast.
+   */
+  isSettled(series: number, monoMs: number, value: number, quality: QualityCode): boolean {
+    const mark = this.mark[series]!;
+    return (
+      value > this.above[series]! &&
+      value < this.below[series]! &&
+      monoMs > this.sample[series]! &&
+      mark !== NOTHING &&
+      monoMs - mark <= this.hole[series]! &&
+      this.provisional[series] === 0 &&
+      !isSilent(quality)
+    );
+  }
+
+  /** A usable reading, newer than the newest known. */
+  take(series: number, monoMs: number, value: number): void {
+    this.sample[series] = monoMs;
+    if (monoMs > this.mark[series]!) this.mark[series] = monoMs;
+    this.value[series] = value;
+    this.usable[series] = 1;
+    this.touch(series);
+  }
+
+  unsettle(series: number): void {
+    this.above[series] = Number.POSITIVE_INFINITY;
+    this.below[series] = Number.NEGATIVE_INFINITY;
   }
 
   touch(series: number): void {

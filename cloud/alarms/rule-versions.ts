@@ -32,7 +32,8 @@ const SCHEMA = `
   CREATE TRIGGER IF NOT EXISTS alarm_rule_versions_fixed BEFORE UPDATE ON alarm_rule_versions
     BEGIN SELECT raise(ABORT, 'versions are kept'); END;
   INSERT OR IGNORE INTO alarm_rule_versions
-    SELECT series, rule, version, author, NULL, reason, 0, retired, document FROM alarm_rules;`;
+    SELECT series, rule, version, author, NULL, reason, 0, retired, document FROM alarm_rules
+    WHERE NOT EXISTS (SELECT 1 FROM alarm_rule_versions);`;
 
 export class RuleVersions {
   readonly #statements: Statements;

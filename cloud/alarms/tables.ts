@@ -16,6 +16,7 @@ import { bilingual } from '../../core/text/text.ts';
 import { Statements } from '../statements.ts';
 import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
 import { alarmOf, isOpen, stateOf } from './alarm.ts';
+import { Interned } from './interned.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { RuleVersions } from './rule-versions.ts';
 
@@ -199,7 +200,22 @@ export class AlarmTables {
   }
 
   series(): SeriesRow[] {
-    return this.#documents<SeriesRow>('SELECT document FROM alarm_series ORDER BY series');
+    return [...this.eachSeries()];
+  }
+
+  /** One by one: a million rows at once are a gigabyte for nothing. */
+  *eachSeries(): Generator<SeriesRow> {
+    const names = new Interned<SeriesRow['name']>();
+    const texts = new Interned<string>();
+    const own = (text: string) => texts.of(text, () => text);
+    const sql = 'SELECT document FROM alarm_series ORDER BY series';
+    for (const { document } of this.#statements.each(sql)) {
+      const row = JSON.parse(String(document)) as SeriesRow;
+      const name = names.of(`${row.name.en}\n${row.name.zh}`, () => row.name);
+      const asset = row.asset === null ? null : own(row.asset);
+      const [area, gateway, unit] = [own(row.area), own(row.gateway), own(row.unit)];
+      yield { ...row, area, gateway, name, unit, asset };
+    }
   }
 
   putSeries(row: SeriesRow): void {
@@ -211,13 +227,26 @@ export class AlarmTables {
   }
 
   rules(): RuleRow[] {
-    return this.#statements.all('SELECT * FROM alarm_rules ORDER BY series, rule').map(ruleOf);
+    return [...this.eachRule()];
+  }
+
+  /** One by one; equal rules are one object. */
+  *eachRule(): Generator<RuleRow> {
+    const rules = new Interned<Rule>();
+    const texts = new Interned<string>();
+    const own = (text: string) => texts.of(text, () => text);
+    const sql = 'SELECT * FROM alarm_rules ORDER BY series, rule';
+    for (const row of this.#statements.each(sql)) {
+      const rule = rules.of(String(row['document']), (document) => JSON.parse(document) as Rule);
+      const whole = ruleOf(row, rule);
+      yield { ...whole, author: own(whole.author), reason: own(whole.reason) };
+    }
   }
 
   /** In force and retired, by id. */
   rulesOf(series: number): RuleRow[] {
     const sql = 'SELECT * FROM alarm_rules WHERE series = ? ORDER BY rule';
-    return this.#statements.all(sql, series).map(ruleOf);
+    return this.#statements.all(sql, series).map((row) => ruleOf(row));
   }
 
   putRule(row: RuleRow): void {
@@ -234,12 +263,10 @@ export class AlarmTables {
     );
   }
 
-  states(): { series: number; rule: string; state: RuleState }[] {
-    return this.#statements.all('SELECT * FROM alarm_states').map((row) => ({
-      series: Number(row['series']),
-      rule: String(row['rule']),
-      state: ruleState(row),
-    }));
+  *states(): Generator<{ series: number; rule: string; state: RuleState }> {
+    for (const row of this.#statements.each('SELECT * FROM alarm_states')) {
+      yield { series: Number(row['series']), rule: String(row['rule']), state: ruleState(row) };
+    }
   }
 
   putState(series: number, rule: string, state: RuleState): void {
@@ -408,10 +435,13 @@ export class AlarmTables {
   }
 }
 
-function ruleOf(row: Record<string, unknown>): RuleRow {
+function ruleOf(
+  row: Record<string, unknown>,
+  rule = JSON.parse(String(row['document'])) as Rule,
+): RuleRow {
   return {
     series: Number(row['series']),
-    rule: JSON.parse(String(row['document'])) as Rule,
+    rule,
     version: Number(row['version']),
     author: String(row['author']),
     reason: String(row['reason']),

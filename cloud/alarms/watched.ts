@@ -3,20 +3,56 @@
 import type { Subject, Verdict } from '../../core/alarm/evaluate.ts';
 import { HOLE_PERIODS, NO_VERDICT } from '../../core/alarm/evaluate.ts';
 import { isDirect } from '../../core/alarm/rule.ts';
+import type { Condition, Policy } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
 import { pointId } from '../../core/point.ts';
 import type { Marks } from './marks.ts';
 import type { Conditioned } from './occurrences.ts';
 import type { AlarmTables, RuleRow, SeriesRow } from './tables.ts';
 
-/** One rule on one series. */
-export interface Watch extends Conditioned {
+/** One rule on one series. A class, as there are a million: its getters are not an object's own. */
+export class Watch implements Conditioned {
   readonly watched: Watched;
   row: RuleRow;
-  subject: Subject;
-  verdict: Verdict;
-  isProvisional: boolean;
-  suppressedBy: string | null;
+  #subject: Subject;
+  #verdict: Verdict = NO_VERDICT;
+  condition: Condition = NORMAL;
+  isProvisional = false;
+  suppressedBy: string | null = null;
+
+  constructor(watched: Watched, row: RuleRow) {
+    this.watched = watched;
+    this.row = row;
+    this.#subject = { key: watched.key, periodMs: watched.row.periodMs, rule: row.rule };
+  }
+
+  get subject(): Subject {
+    return this.#subject;
+  }
+
+  // Which values change nothing follows from rule and verdict, and from nothing else.
+  set subject(subject: Subject) {
+    this.#subject = subject;
+    this.watched.marks.unsettle(this.watched.row.series);
+  }
+
+  get verdict(): Verdict {
+    return this.#verdict;
+  }
+
+  set verdict(verdict: Verdict) {
+    this.#verdict = verdict;
+    this.watched.marks.unsettle(this.watched.row.series);
+  }
+
+  get policy(): Policy {
+    const { isLatching = false, isSelfAcknowledging = false } = this.subject.rule;
+    return { isLatching, needsAcknowledge: !isSelfAcknowledging };
+  }
+
+  get what(): string {
+    return `${this.watched.key}/${this.subject.rule.id}`;
+  }
 }
 
 export interface Watched {
@@ -27,6 +63,7 @@ export interface Watched {
   readonly watches: Watch[];
   /** Comparisons of other points with this one; null for none, as it is of nearly all. */
   followers: Watch[] | null;
+  readonly marks: Marks;
   /** Coverage matters to a rule: a delay runs, a no-data alarm waits for its end, or a signal. */
   isRunning: boolean;
 }
@@ -49,8 +86,8 @@ export class WatchedSeries {
   constructor(tables: AlarmTables, marks: Marks) {
     this.#tables = tables;
     this.#marks = marks;
-    for (const row of tables.series()) this.addSeries(row);
-    for (const row of tables.rules()) {
+    for (const row of tables.eachSeries()) this.addSeries(row);
+    for (const row of tables.eachRule()) {
       const watched = this.bySeries[row.series];
       if (row.retired) this.retired.set(`${row.series}/${row.rule.id}`, row);
       else if (watched) this.addWatch(watched, row);
@@ -70,6 +107,7 @@ export class WatchedSeries {
     if (known) {
       known.row = row;
       known.holeMs = HOLE_PERIODS * row.periodMs;
+      this.#marks.hole[row.series] = known.holeMs;
       for (const watch of known.watches) {
         watch.subject = { ...watch.subject, periodMs: row.periodMs };
       }
@@ -77,8 +115,11 @@ export class WatchedSeries {
     }
     const key = pointId(row.gateway, row.device, row.point);
     const holeMs = HOLE_PERIODS * row.periodMs;
-    const watched: Watched = { row, key, holeMs, watches: [], followers: null, isRunning: false };
+    const marks = this.#marks;
+    const base = { watches: [], followers: null, isRunning: false };
+    const watched: Watched = { row, key, holeMs, ...base, marks };
     this.#marks.grow(row.series);
+    this.#marks.hole[row.series] = holeMs;
     this.bySeries[row.series] = watched;
     this.byKey.set(key, watched);
     for (const watch of this.wanted.get(key) ?? []) follow(watched, watch);
@@ -90,23 +131,7 @@ export class WatchedSeries {
   }
 
   addWatch(watched: Watched, row: RuleRow): Watch {
-    const { periodMs } = watched.row;
-    const watch: Watch = {
-      watched,
-      row,
-      subject: { key: watched.key, periodMs, rule: row.rule },
-      verdict: NO_VERDICT,
-      condition: NORMAL,
-      isProvisional: false,
-      suppressedBy: null,
-      get policy() {
-        const { isLatching = false, isSelfAcknowledging = false } = this.subject.rule;
-        return { isLatching, needsAcknowledge: !isSelfAcknowledging };
-      },
-      get what() {
-        return `${watched.key}/${this.subject.rule.id}`;
-      },
-    };
+    const watch = new Watch(watched, row);
     watched.watches.push(watch);
     // The worst first: what hides under it is not told on the way. Else as a start reads them back.
     watched.watches.sort(({ subject: { rule: a } }, { subject: { rule: b } }) =>
@@ -169,7 +194,28 @@ function follow(other: Watched, watch: Watch): void {
   refresh(other);
 }
 
+/**
+ * Notes between which values every rule of a series stays as it is: where all are normal, and each
+ * is a limit or asks for data only, and no other point is compared with it.
+ */
+export function settle({ watches, followers, marks, row: { series } }: Watched): void {
+  if (followers !== null) return;
+  let above = Number.NEGATIVE_INFINITY;
+  let below = Number.POSITIVE_INFINITY;
+  for (const { subject, verdict } of watches) {
+    const { rule } = subject;
+    if (verdict.phase !== 'normal') return;
+    if (rule.kind === 'no-data') continue;
+    if (rule.kind !== 'limit') return;
+    if (rule.side === 'high' || rule.side === 'high-high') below = Math.min(below, rule.limit);
+    else above = Math.max(above, rule.limit);
+  }
+  marks.above[series] = above;
+  marks.below[series] = below;
+}
+
 function refresh(watched: Watched): void {
+  watched.marks.unsettle(watched.row.series);
   watched.isRunning = watched.followers !== null;
   watched.isRunning ||= watched.watches.some(
     ({ verdict: { phase }, subject: { rule } }) =>
