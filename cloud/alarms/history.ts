@@ -92,7 +92,10 @@ export class History {
       const watched = series.bySeries[number];
       this.#nextId = Math.max(this.#nextId, id + 1);
       if (this.catchUps.load(id, number, document, series)) continue;
-      const stretch = { ...document, waiting: document.waiting ?? [] };
+      const { epoch, fromMonoMs, untilMonoMs, end, missing, states, heardMs } = document;
+      const beginning = { epoch, fromMonoMs, untilMonoMs, end, missing };
+      // An earlier program wrote less.
+      const stretch = { ...stretchFrom(beginning, states, heardMs), ...document };
       if (watched) this.#hold({ id, watched, stretch });
     }
   }
