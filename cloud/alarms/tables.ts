@@ -263,7 +263,11 @@ export class AlarmTables {
     );
   }
 
-  *states(): Generator<{ series: number; rule: string; state: RuleState }> {
+  states(): { series: number; rule: string; state: RuleState }[] {
+    return [...this.eachState()];
+  }
+
+  *eachState(): Generator<{ series: number; rule: string; state: RuleState }> {
     for (const row of this.#statements.each('SELECT * FROM alarm_states')) {
       yield { series: Number(row['series']), rule: String(row['rule']), state: ruleState(row) };
     }

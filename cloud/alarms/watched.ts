@@ -92,7 +92,7 @@ export class WatchedSeries {
       if (row.retired) this.retired.set(`${row.series}/${row.rule.id}`, row);
       else if (watched) this.addWatch(watched, row);
     }
-    for (const { series, rule, state } of tables.states()) {
+    for (const { series, rule, state } of tables.eachState()) {
       const watched = this.bySeries[series];
       const watch = watched?.watches.find(({ subject }) => subject.rule.id === rule);
       if (!watched || !watch) continue;
