@@ -126,6 +126,7 @@ export function ruleText(point: ProfilePoint, rule: RuleProposal, language: Lang
   const title = rule.title[language];
   const norm = point.norms[rule.id];
   const remarks = norm ? [say(language, 'profile-norm', { norm })] : [];
+  if (rule.isLatching) remarks.push(say(language, 'profile-latching'));
   const parts = point.defaults?.[rule.id] ?? [];
   if (parts.includes('rule')) remarks.push(say(language, 'profile-default'));
   else if (parts.length) {

@@ -93,6 +93,7 @@ export const profileMessages = {
     zh: '{title}：处于{states}时，{level} 级，持续 {delay}',
   },
   'profile-default': { en: 'default', zh: '默认' },
+  'profile-latching': { en: 'stays until it is reset', zh: '锁存，须人工复位' },
   'profile-default-parts': { en: 'default: {parts}', zh: '默认值：{parts}' },
   'profile-scaling': {
     en: 'value = raw x {scale} + {offset}',
