@@ -129,13 +129,13 @@ export class Marks {
 
   /** Writes what was touched; part of the caller's transaction. */
   flush(tables: AlarmTables): void {
+    const data = new Uint8Array(BLOCK_BYTES); // One for all blocks: a write copies it.
+    const numbers = new Float64Array(data.buffer, 0, 3 * BLOCK_SERIES);
     for (let block = 0; block < this.#dirty.length; block++) {
       if (this.#dirty[block] === 0) continue;
       this.#dirty[block] = 0;
       const first = block * BLOCK_SERIES;
       const end = first + BLOCK_SERIES;
-      const data = new Uint8Array(BLOCK_BYTES);
-      const numbers = new Float64Array(data.buffer, 0, 3 * BLOCK_SERIES);
       numbers.set(this.sample.subarray(first, end));
       numbers.set(this.mark.subarray(first, end), BLOCK_SERIES);
       numbers.set(this.value.subarray(first, end), 2 * BLOCK_SERIES);
