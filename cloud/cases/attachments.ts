@@ -184,11 +184,12 @@ function refuseDisk(path: string): (error: unknown) => never {
   };
 }
 
+/** Control characters, and those that turn the direction of what follows. */
+const UNSEEN = /[\p{Cc}\p{Bidi_Control}]/gu;
+
 /** The last part of what a client calls its file: a label, shown and never a path. */
 export function fileLabel(name: string): string {
   const last = name.split(/[/\\]/).at(-1) ?? '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
-  const plain = last.replaceAll(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e]/g, '').trim();
-  const short = [...plain].slice(0, 120).join('');
+  const short = [...last.replaceAll(UNSEEN, '').trim()].slice(0, 120).join('');
   return /^\.*$/.test(short) ? 'file' : short;
 }

@@ -6,11 +6,11 @@ import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual, messages } from '../../core/text/text.ts';
+import type { Alarm } from '../alarms/alarm.ts';
 import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { Actor } from '../alarms/occurrences.ts';
-import type { Alarm } from '../alarms/alarm.ts';
-import type { CaseRefusal, CaseState, Ending, Limits, OpenState } from './case.ts';
+import type { CaseActKind, CaseRefusal, CaseState, Ending, Limits, OpenState } from './case.ts';
 import type { Case, CaseEntryKind, CaseStep } from './tables.ts';
 import { CaseTables } from './tables.ts';
 
@@ -241,9 +241,20 @@ export function stateText(state: CaseState): Bilingual {
   return messages[`case-${state}`];
 }
 
-export function refusal({ state, changedBy: by, changedMs }: Case, why: CaseRefusal): Fault {
-  const at = new Date(changedMs).toISOString();
-  const said = stateText(state);
+/** The state that an act leads to, where only one person can have done it. */
+const doneBy: Partial<Record<CaseActKind, OpenState>> = {
+  acknowledge: 'acknowledged',
+  verify: 'verifying',
+  arrive: 'on-site',
+  contain: 'contained',
+};
+
+export function refusal(found: Case, act: CaseActKind, why: CaseRefusal): Fault {
+  const first = found.steps.findLast(({ state }) => state === doneBy[act]);
+  const isFirst = why === 'already' && first !== undefined;
+  const by = isFirst ? first.by : found.changedBy;
+  const at = new Date(isFirst ? first.enteredMs : found.changedMs).toISOString();
+  const said = stateText(found.state);
   const shown = (key: 'case-was-first' | 'case-refused-ended'): Bilingual => ({
     en: bilingual(key, { by, at, state: said.en }).en,
     zh: bilingual(key, { by, at, state: said.zh }).zh,

@@ -56,13 +56,13 @@ function tickAt({ alarms, cases }: Opened, nowMs: number): void {
   if (cases.isDue(nowMs)) alarms.together(() => cases.tick(nowMs));
 }
 const log = ({ cases }: Opened, id: string) =>
-  cases.tables
-    .entries(cases.get(id)!.number, 0, 10_000)
-    .map(({ kind, by }) => `${kind} ${by}`);
+  cases.tables.entries(cases.get(id)!.number, 0, 10_000).map(({ kind, by }) => `${kind} ${by}`);
 const queued = ({ alarms }: Opened) =>
-  alarms.tables.outgoing(1_000).map(({ transition, escalation }) =>
-    escalation ? `${transition} ${escalation.case} ${escalation.count}` : transition,
-  );
+  alarms.tables
+    .outgoing(1_000)
+    .map(({ transition, escalation }) =>
+      escalation ? `${transition} ${escalation.case} ${escalation.count}` : transition,
+    );
 
 test('a raised alarm opens one case, numbered by its year, that is its level’s time from due', () => {
   const it = open();
@@ -136,7 +136,9 @@ test('the whole way, each step with who and when, and every one in the journal',
     { kind: 'arrive', note: '' },
     { kind: 'contain', note: 'V-221 shut' },
   ];
-  steps.forEach((act, at) => it.cases.act('2026-0001', act, li, T0 + (at + 1) * 1_000));
+  for (const [at, act] of steps.entries()) {
+    it.cases.act('2026-0001', act, li, T0 + (at + 1) * 1_000);
+  }
   it.plant.set(1, 5, T0 + 10_000);
   expect(it.cases.get('2026-0001')?.state).toBe('contained');
   it.cases.act('2026-0001', close, zhang, T0 + 20_000);
@@ -199,7 +201,12 @@ test('one excursion over the limits of a ladder is one case, of the highest leve
     const [sequence, monoMs] = [++second + 1, second * 1_000];
     alarms.apply([record({ sequence, readings: [[series, monoMs, value]] })], WALL + monoMs);
     const views = cases.list({ state: 'all' }, WALL + monoMs);
-    return views.map(({ case: { id, level }, alarms: all, active }) => ({ id, level, all, active }));
+    return views.map(({ case: { id, level }, alarms: all, active }) => ({
+      id,
+      level,
+      all,
+      active,
+    }));
   };
   const one = { id: '2026-0001', level: 2 };
   expect(read(1, 12)).toEqual([{ ...one, all: 1, active: 1 }]);
@@ -299,6 +306,8 @@ test('a crew that is out must be heard of before the case is closed', () => {
   expect(act({ kind: 'dispatch', crew: '', note: '' })).toMatch(/^case_malformed/);
   act({ kind: 'dispatch', crew: 'crew 3', note: '' });
   expect(act({ kind: 'dispatch', crew: 'crew 4', note: '' })).toBe('done');
+  it.cases.act('2026-0001', { kind: 'assign', owner: 'wu', department: null, note: '' }, zhang, T0);
+  expect(act(acknowledge)).toMatch(/^case_already: li was first, at .* is dispatched now$/);
   expect(act(close)).toMatch(/^case_refused: a crew is out/);
   act({ kind: 'contain', note: '' });
   expect(act(close)).toBe('done');
@@ -311,8 +320,10 @@ test('notes and files have a bound each, and steps are taken beyond it', () => {
   const { number } = it.cases.get('2026-0001')!;
   const entry = { atMs: T0, by: 'li', from: '', text: 'x', detail: {} };
   it.alarms.together(() => {
-    for (let at = 0; at < CASE_NOTES_MAX; at++) it.cases.tables.write(number, { ...entry, kind: 'note' });
-    for (let at = 0; at < CASE_FILES_MAX; at++) it.cases.tables.write(number, { ...entry, kind: 'file' });
+    for (let at = 0; at < CASE_NOTES_MAX; at++)
+      it.cases.tables.write(number, { ...entry, kind: 'note' });
+    for (let at = 0; at < CASE_FILES_MAX; at++)
+      it.cases.tables.write(number, { ...entry, kind: 'file' });
   });
   const file = { name: 'a.jpg', type: 'image/jpeg', bytes: 3, sha256: 'f'.repeat(64) };
   expect(codeOf(() => it.cases.act('2026-0001', note('one more'), li, T0))).toBe('case_full');
@@ -336,7 +347,6 @@ test('what fails leaves neither case, log nor event behind', () => {
 });
 
 // Two people act at once on what both have read; the plant goes up and down; the cloud restarts.
-type Move = readonly [who: 0 | 1, what: number, seconds: number];
 const acts: readonly CaseAct[] = [
   acknowledge,
   { kind: 'verify', note: '' },

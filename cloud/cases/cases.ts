@@ -12,10 +12,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import { Fault, isFault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
+import type { Alarm } from '../alarms/alarm.ts';
 import type { Approvals } from '../alarms/approvals.ts';
 import type { Actor, AlarmEvent, AlarmFollower } from '../alarms/occurrences.ts';
 import { machine } from '../alarms/occurrences.ts';
-import type { Alarm } from '../alarms/alarm.ts';
 import type { CaseEvent, CaseOptions, CaseView } from './book.ts';
 import { CaseBook, CLOSE_CASE, isHidden, refusal, revised } from './book.ts';
 import { moveOf, RETURN_WITHIN_MS } from './case.ts';
@@ -128,7 +128,11 @@ export class Cases implements AlarmFollower {
   checkRoom(id: string): void {
     const { number } = this.#book.find(id);
     if (this.tables.countEntries(number, 'file') >= CASE_FILES_MAX) {
-      throw new Fault('case_full', 'never', bilingual('case-files-beyond', { max: CASE_FILES_MAX }));
+      throw new Fault(
+        'case_full',
+        'never',
+        bilingual('case-files-beyond', { max: CASE_FILES_MAX }),
+      );
     }
   }
 
@@ -245,12 +249,14 @@ export class Cases implements AlarmFollower {
     const isNew = this.#join(before, alarm, nowMs);
     const move = moveOf(before.state, 'return');
     if (move.kind === 'refused') return;
-    const level = Math.min(before.level, alarm.level) as AlarmLevel;
+    // What is worse speaks for the case.
+    const worse = alarm.level < before.level ? { level: alarm.level, title: alarm.title } : {};
+    const raised: Case = { ...before, ...worse };
     if (move.kind === 'to') {
-      this.#reopen({ ...before, level }, alarm, nowMs);
+      this.#reopen(raised, alarm, nowMs);
       return;
     }
-    const after = level === before.level ? before : this.#book.hasten({ ...before, level });
+    const after = raised.level === before.level ? before : this.#book.hasten(raised);
     if (after !== before) this.#book.keep(after);
     if (!isNew && after === before) return;
     this.#book.journal('joined', before, after, machine, nowMs, { alarm: alarm.occurrence });
@@ -310,7 +316,7 @@ export class Cases implements AlarmFollower {
 
   #check(found: Case, kind: CaseAct['kind']): void {
     const move = moveOf(found.state, kind);
-    if (move.kind === 'refused') throw refusal(found, move.why);
+    if (move.kind === 'refused') throw refusal(found, kind, move.why);
   }
 
   #checkWords(found: Case, act: CaseAct): void {
@@ -450,12 +456,7 @@ export class Cases implements AlarmFollower {
     this.#book.leave(merged, 'merged', note, actor, nowMs, ['merge', { case: into }, actor.name]);
   }
 
-  #askOrEnd(
-    found: Case,
-    { kind, reason }: EndAct,
-    actor: Actor,
-    nowMs: number,
-  ): void {
+  #askOrEnd(found: Case, { kind, reason }: EndAct, actor: Actor, nowMs: number): void {
     if (this.tables.alarmFigures(found.number).active === 0) {
       this.#end(found, kind, reason, actor, nowMs);
       return;
@@ -482,11 +483,9 @@ export class Cases implements AlarmFollower {
     const by = askedBy === undefined ? actor.name : `${askedBy}, ${actor.name}`;
     this.#book.leave(found, state, reason, actor, nowMs, [kind, detail, by]);
   }
-
 }
 
 /** What returns to a case: a rule of a series, or of a gateway. */
 function subjectOf({ key, rule }: Alarm): string {
   return `${key}/${rule}`;
 }
-

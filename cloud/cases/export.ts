@@ -8,13 +8,7 @@ import { stateText } from './book.ts';
 import type { OpenState } from './case.ts';
 import type { Case, CaseAlarm, CaseEntry, CaseEntryKind, CaseFile, CaseStep } from './tables.ts';
 
-export const stages = [
-  'registration',
-  'dispatch',
-  'handling',
-  'verification',
-  'closing',
-] as const;
+export const stages = ['registration', 'dispatch', 'handling', 'verification', 'closing'] as const;
 export type Stage = (typeof stages)[number];
 
 /** Closing is no stay but the moment at which the case ends. */
@@ -129,19 +123,28 @@ export function casePage(folder: CaseFolder, nowMs: number): string {
   const time: Time = (ms) => localTime(ms, utcOffsetMs);
   const title = `${found.id} ${found.title.zh} ${found.title.en}`;
   return `<!doctype html>
-<html lang="zh"><head><meta charset="utf-8"><title>${escape(title)}</title>
+<html lang="zh"><head><meta charset="utf-8"><title>${plain(title)}</title>
 <style>${STYLE}</style></head><body>
-<h1>${both('case-page-title')} ${escape(found.id)}</h1>
+<h1>${both('case-page-title')} ${plain(found.id)}</h1>
 ${factsTable(found, time)}
 <h2>${both('case-page-stages')} <small>GB/T 30428</small></h2>
 ${table(['stage', 'from', 'to', 'took', 'limit', 'department', 'person'], stageCells(found, nowMs, time))}
 <h2>${both('case-page-alarms')}</h2>
-${table(['alarm', 'value', 'from', 'to'], folder.alarms.map((alarm) => alarmCells(alarm, time)))}
+${table(
+  ['alarm', 'value', 'from', 'to'],
+  folder.alarms.map((alarm) => alarmCells(alarm, time)),
+)}
 <h2>${both('case-page-log')}</h2>
-${table(['at', 'what', 'person', 'place', 'text'], folder.log.map((entry) => logCells(entry, time)))}
+${table(
+  ['at', 'what', 'person', 'place', 'text'],
+  folder.log.map((entry) => logCells(entry, time)),
+)}
 <h2>${both('case-page-files')}</h2>
-${table(['file', 'size', 'person', 'at', 'hash'], folder.files.map((file) => fileCells(file, time)))}
-<p><small>${both('case-page-printed')} ${escape(time(nowMs))}</small></p>
+${table(
+  ['file', 'size', 'person', 'at', 'hash'],
+  folder.files.map((file) => fileCells(file, time)),
+)}
+<p><small>${both('case-page-printed')} ${plain(time(nowMs))}</small></p>
 </body></html>
 `;
 }
@@ -153,13 +156,13 @@ function factsTable(found: Case, time: Time): string {
   const rows: readonly (readonly [string, string])[] = [
     [both('case-page-what'), pair(title)],
     [both('case-page-level'), roman[level]],
-    [both('case-page-point'), `${pair(name)} <small>${escape(found.subject)}</small>`],
-    [both('case-page-asset'), escape(asset ?? '')],
+    [both('case-page-point'), `${pair(name)} <small>${plain(found.subject)}</small>`],
+    [both('case-page-asset'), plain(asset ?? '')],
     [both('case-page-state'), pair(stateText(state))],
-    [both('case-page-owner'), escape([owner, department].filter(Boolean).join(', '))],
-    [both('case-page-opened'), escape(time(openedMs))],
-    [both('case-page-ended'), escape(endedMs === null ? '' : time(endedMs))],
-    [both('case-page-reason'), escape(reason ?? '')],
+    [both('case-page-owner'), plain([owner, department].filter(Boolean).join(', '))],
+    [both('case-page-opened'), plain(time(openedMs))],
+    [both('case-page-ended'), plain(endedMs === null ? '' : time(endedMs))],
+    [both('case-page-reason'), plain(reason ?? '')],
   ];
   return `<table>${rows.map(([key, value]) => `<tr><th>${key}</th><td>${value}</td></tr>`).join('')}</table>`;
 }
@@ -177,28 +180,33 @@ function table(columns: readonly Column[], rows: readonly (readonly string[])[])
 function stageCells(found: Case, nowMs: number, time: Time): string[][] {
   return stageRows(found, nowMs).map((row) => [
     both(`case-stage-${row.stage}`),
-    row.fromMs === null ? both('case-page-none') : escape(time(row.fromMs)),
-    row.toMs === null ? '' : escape(time(row.toMs)),
+    row.fromMs === null ? both('case-page-none') : plain(time(row.fromMs)),
+    row.toMs === null ? '' : plain(time(row.toMs)),
     row.fromMs === null ? '' : span(row.tookMs),
     limitCell(row),
-    escape(row.departments.join(', ')),
-    escape(row.persons.join(', ')),
+    plain(row.departments.join(', ')),
+    plain(row.persons.join(', ')),
   ]);
 }
 
 function limitCell({ limitMs, isOverdue }: StageRow): string {
   if (limitMs === 0) return '';
-  return isOverdue ? `${span(limitMs)} <span class="late">${both('case-page-late')}</span>` : span(limitMs);
+  return isOverdue
+    ? `${span(limitMs)} <span class="late">${both('case-page-late')}</span>`
+    : span(limitMs);
 }
 
-function alarmCells({ alarm, occurrence, raisedMs, endedMs }: CaseFolder['alarms'][number], time: Time) {
+function alarmCells(
+  { alarm, occurrence, raisedMs, endedMs }: CaseFolder['alarms'][number],
+  time: Time,
+) {
   const measured = alarm?.value === null || !alarm ? '' : `${alarm.value} ${alarm.unit}`;
   const limit = alarm?.limit === null || !alarm ? '' : ` (${alarm.limit})`;
   return [
-    `${alarm ? pair(alarm.title) : ''} <small>${escape(occurrence)}</small>`,
-    escape(`${measured}${limit}`),
-    escape(time(raisedMs)),
-    endedMs === null ? both('case-page-active') : escape(time(endedMs)),
+    `${alarm ? pair(alarm.title) : ''} <small>${plain(occurrence)}</small>`,
+    plain(`${measured}${limit}`),
+    plain(time(raisedMs)),
+    endedMs === null ? both('case-page-active') : plain(time(endedMs)),
   ];
 }
 
@@ -210,20 +218,20 @@ function logCells({ atMs, kind, by, from, text, detail }: CaseEntry, time: Time)
   const more = Object.entries(detail).map(([key, value]) => `${key}: ${value}`);
   const said = [text, ...more].filter((part) => part !== '');
   return [time(atMs), '', by, from, said.join(' · ')].map((cell, at) =>
-    at === 1 ? pair(entryText(kind)) : escape(cell),
+    at === 1 ? pair(entryText(kind)) : plain(cell),
   );
 }
 
 function fileCells({ name, bytes, by, atMs, sha256 }: CaseFile, time: Time): string[] {
-  return [name, `${bytes} B`, by, time(atMs), sha256].map(escape);
+  return [name, `${bytes} B`, by, time(atMs), sha256].map(plain);
 }
 
 type PageKey = Extract<Parameters<typeof bilingual>[0], `case-${string}`>;
 
 const both = (key: PageKey): string => pair((bilingual as (key: PageKey) => Bilingual)(key));
-const pair = ({ en, zh }: Bilingual): string => escape(`${zh} ${en}`);
+const pair = ({ en, zh }: Bilingual): string => plain(`${zh} ${en}`);
 
-function escape(text: string): string {
+function plain(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
