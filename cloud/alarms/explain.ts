@@ -15,6 +15,7 @@ import { durationText } from '../../core/duration.ts';
 import { isSilent, qualityOf } from '../../core/quality.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
+import { unitSymbol } from '../../core/units.ts';
 import type { Span } from '../store/store.ts';
 import type { Alarm } from './alarm.ts';
 import type { JournalEntry } from './journal.ts';
@@ -120,6 +121,8 @@ function lasting(ms: number): string {
 }
 
 const shown = (value: number | null) => (value === null ? '?' : Number(value.toPrecision(6)));
+const measured = (value: number | null, unit: string) =>
+  `${shown(value)} ${unitSymbol(unit)}`.trim();
 const instant = (ms: number) => new Date(ms).toISOString();
 
 function onDelayOf(rule: Rule): number {
@@ -142,7 +145,13 @@ function ruleTexts({ unit }: Alarm, version: RuleVersion): Bilingual[] {
     ...(approver === null ? [] : [bilingual('explain-rule-approved', { approver })]),
     'limit' in rule
       ? bilingual('explain-rule-limit', {
-          ...{ limit: rule.limit, unit, side: rule.side, deadband: rule.deadband, on, off },
+          ...{
+            limit: measured(rule.limit, unit),
+            side: rule.side,
+            deadband: rule.deadband,
+            on,
+            off,
+          },
         })
       : bilingual('explain-rule-other', { kind, on, off }),
   ];
@@ -200,7 +209,7 @@ function beginning(
     return stepOf(beganMs, 'explain-silent', bilingual('explain-silent', { delay }));
   }
   if (rule?.kind === 'limit') {
-    const values = { value: shown(value), unit, limit: rule.limit, delay };
+    const values = { value: measured(value, unit), limit: rule.limit, delay };
     return stepOf(beganMs, 'explain-beyond', bilingual('explain-beyond', values));
   }
   const text = bilingual('explain-beyond-signal', { value: shown(value), delay });
@@ -356,10 +365,10 @@ class Again {
 
   #falls(after: Evaluation, atMs: number): void {
     const { unit } = this.#alarm;
-    const value = shown(describeSignal(this.#rule, after));
+    const value = measured(describeSignal(this.#rule, after), unit);
     const delay = lasting(this.#rule.offDelayMs);
     const kind = this.#rule.kind === 'limit' ? 'explain-falling' : 'explain-falling-signal';
-    this.#say(atMs, kind, bilingual(kind, { value, unit, delay }));
+    this.#say(atMs, kind, bilingual(kind, { value, delay }));
   }
 }
 

@@ -3,8 +3,8 @@ import type { Bilingual, FaultText } from './text.ts';
 /** Steps of an explanation and what a replay says. */
 export const explainMessages = {
   'explain-beyond': {
-    en: '{value} {unit}: beyond the limit of {limit}; the delay of {delay} begins',
-    zh: '{value} {unit}：越过限值 {limit}，开始计 {delay} 的延时',
+    en: '{value}: beyond the limit of {limit}; the delay of {delay} begins',
+    zh: '{value}：越过限值 {limit}，开始计 {delay} 的延时',
   },
   'explain-beyond-signal': {
     en: 'the rule’s condition begins to hold ({value}); the delay of {delay} begins',
@@ -41,8 +41,8 @@ export const explainMessages = {
   },
   'explain-good-while-active': { en: 'good quality again', zh: '质量恢复' },
   'explain-falling': {
-    en: '{value} {unit}: on the good side of limit and deadband; the off-delay of {delay} begins',
-    zh: '{value} {unit}：已回到限值与回差的正常一侧，开始计 {delay} 的恢复延时',
+    en: '{value}: on the good side of limit and deadband; the off-delay of {delay} begins',
+    zh: '{value}：已回到限值与回差的正常一侧，开始计 {delay} 的恢复延时',
   },
   'explain-falling-signal': {
     en: 'the rule’s condition holds no more ({value}); the off-delay of {delay} begins',
@@ -118,8 +118,8 @@ export const explainMessages = {
   },
   'explain-rule-approved': { en: 'approved by {approver}', zh: '{approver} 批准' },
   'explain-rule-limit': {
-    en: 'limit {limit} {unit} ({side}), deadband {deadband}, on after {on}, off after {off}',
-    zh: '限值 {limit} {unit}（{side}），回差 {deadband}，{on} 后报警，{off} 后恢复',
+    en: 'limit {limit} ({side}), deadband {deadband}, on after {on}, off after {off}',
+    zh: '限值 {limit}（{side}），回差 {deadband}，{on} 后报警，{off} 后恢复',
   },
   'explain-rule-other': {
     en: 'kind {kind}, on after {on}, off after {off}',
