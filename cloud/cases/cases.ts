@@ -26,8 +26,8 @@ export const CASE_NOTES_MAX = 2_000;
 export const CASE_FILES_MAX = 64;
 /** Of one case's log so many are shown: its notes and files, and thousands of steps beside them. */
 export const CASE_ENTRIES_MAX = 10_000;
-/** A storm's cases are escalated over some seconds, the highest level first. */
-const ESCALATIONS_A_TICK = 200;
+/** Some 15 ms a second: a storm's cases are escalated over minutes, the highest level first. */
+const ESCALATIONS_A_TICK = 50;
 /** Newest cases of a point looked through: it has four limits a side. */
 const LADDER_MAX = 8;
 /** A chain of merged cases is followed so far; people do not merge deeper. */
