@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { verify } from '../cloud/alarms/journal.ts';
+import { openJournalFile } from '../cloud/registry/journal-file.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 let data: string;
@@ -105,6 +107,16 @@ test('the cloud killed in the middle loses nothing, and the same data goes on', 
   expect(summary.alarms.raised).toBeGreaterThanOrEqual(1);
   expect(status).toBe(0);
 }, 120_000);
+
+test('the journal of a cloud that was killed and started again is sound, to the heads noted beside it', async () => {
+  const { journal, heads, close } = openJournalFile(join(data, 'cloud'));
+  const noted = heads(journal.head());
+  const verdict = await verify(journal, noted.heads, noted.flaws, async () => {});
+  close();
+  expect(verdict.flaws).toEqual([]);
+  expect(verdict.heads).toBeGreaterThanOrEqual(3);
+  expect(noted.heads.at(-1)).toEqual(verdict.head);
+});
 
 test('a gateway killed in the middle is told as a gap, and the account is in order', async () => {
   let killed = 0;
