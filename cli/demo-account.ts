@@ -58,6 +58,8 @@ export interface AlarmItem {
   readonly raised: string;
   readonly received: string;
   readonly historical: boolean;
+  /** How often somebody was called; 0 while a worse limit of the point hides it. */
+  readonly annunciations: number;
 }
 
 interface DeliveryItem {
@@ -76,14 +78,15 @@ export interface Way {
   readonly steps: Steps | null;
 }
 
-/** The alarms of this run, each with its way to the desk. */
+/** The alarms of this run that call somebody, each with its way to the desk. */
 export async function alarmsOf(demo: Demo): Promise<{ alarm: AlarmItem; way: Way }[]> {
   const [alarms, deliveries] = await Promise.all([
     demo.client.get<{ items: AlarmItem[] }>('/v1/alarms?state=all&limit=1000'),
     demo.client.get<{ items: DeliveryItem[] }>('/v1/deliveries?limit=1000'),
   ]);
   return alarms.items
-    .filter(({ historical, received }) => !historical && Date.parse(received) >= demo.startedMs)
+    .filter(({ historical, annunciations }) => !historical && annunciations > 0)
+    .filter(({ received }) => Date.parse(received) >= demo.startedMs)
     .map((alarm) => ({ alarm, way: wayOf(demo, alarm, deliveries.items) }));
 }
 
@@ -153,7 +156,8 @@ function takenOf({ stored, unchanged, given_up: givenUp }: Stored): number {
 // How one alarm went: to the desk, since its register changed.
 function wayOf({ crossings }: Demo, alarm: AlarmItem, deliveries: readonly DeliveryItem[]): Way {
   const delivery = deliveries.find(
-    (each) => each.alarm === alarm.id && each.transition === 'raised' && each.receiver === 'desk',
+    ({ alarm: id, transition, receiver }) =>
+      id === alarm.id && ['raised', 'annunciated'].includes(transition) && receiver === 'desk',
   );
   const { sent, accepted, confirmed } = delivery ?? { sent: null, accepted: null, confirmed: null };
   const began = Date.parse(alarm.began);
