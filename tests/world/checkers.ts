@@ -140,6 +140,7 @@ export async function checkAfter(world: World): Promise<void> {
   }
   await checkReadings(world, store);
   checkAlarms(world);
+  await world.cloud.parts.aftermath.check(world.witness);
 }
 
 function checkPoller({ witness }: World, facts: EpochFacts): void {
@@ -584,7 +585,10 @@ function hasTrouble(
 /** Confirmed, or shown as not: everything that was raised. */
 function checkTold({ witness, cloud }: World, alarm: Alarm): void {
   const { occurrence, isHistorical, key, rule } = alarm;
-  const deliveries = cloud.parts.ledger.calls(occurrence);
+  // What a case escalates is told once more by the case itself, not watched here.
+  const deliveries = cloud.parts.ledger
+    .calls(occurrence)
+    .filter(({ delivery }) => delivery.transition !== 'escalated');
   const name = `${key} ${rule} ${occurrence.slice(0, 8)}`;
   if (isHistorical) {
     if (deliveries.length > 0) witness.problem('history pages nobody', `${name} was delivered`);

@@ -26,6 +26,7 @@ import type { Log } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
 import { KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
+import { Aftermath } from './aftermath.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
 import type { Desk } from './desk.ts';
@@ -236,6 +237,7 @@ export class CloudNode {
 export class Parts {
   readonly inbox: WorldInbox;
   readonly alarms: WorldAlarms;
+  readonly aftermath: Aftermath;
   readonly current = new Current();
   readonly series: Map<number, SeriesEntry>;
   readonly reader: InboxReader;
@@ -264,6 +266,7 @@ export class Parts {
     this.#registry = new Registry(random, join(folder, 'registry'));
     this.alarms = new WorldAlarms(this.#registry.database);
     this.alarms.arm(life, cloud.disk);
+    this.aftermath = new Aftermath(this.#registry.database, this.alarms);
     this.alarms.onEvents = (events) => this.#heard(events);
     const rowsAbove = Math.max(this.alarms.cursor, this.#registry.storeRow);
     const path = join(folder, 'inbox', 'inbox.sqlite');
