@@ -38,7 +38,15 @@ import type { Occurrences, Source } from './occurrences.ts';
 import { brief, machine } from './occurrences.ts';
 import type { Rules } from './rules.ts';
 import type { Late, Moment, Stretch } from './stretch.ts';
-import { blankStretch, followedBy, handOver, noteLate, noteLive, stretchFrom } from './stretch.ts';
+import {
+  blankStretch,
+  followedBy,
+  handOver,
+  noteLate,
+  noteLive,
+  ranAgain,
+  stretchFrom,
+} from './stretch.ts';
 import type { AlarmTables } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
 
@@ -426,26 +434,40 @@ export class History {
     watch: Watch,
     { occurrence, atMs }: { readonly occurrence: string; readonly atMs: number },
     last: Verdict,
-    { risen }: Stretch,
+    { risen, again }: Stretch,
     source: Source,
   ): void {
     const before = this.#tables.get(occurrence);
     if (!before) return;
+    const { id, offDelayMs } = watch.subject.rule;
+    const isOn = last.phase === 'active' || last.phase === 'falling';
+    const next = isOn || last.phase === 'rising' ? undefined : again[id];
+    const run = next && next.atMs >= atMs ? next : undefined;
     const isCurrent = watch.condition.active && watch.condition.occurrence === occurrence;
     if (!isCurrent) {
       const isLate = before.clearedMs !== null && before.clearedMs > atMs;
       if (isLate) this.#moveBack(before, { clearedMs: atMs }, source);
+      const clearMs = (before.clearedMs ?? 0) - offDelayMs;
+      const whole = isLate && run ? ranAgain(watch.subject, run, clearMs) : [];
+      for (const each of whole) this.#occurrences.historical(watch, each, source);
       return;
     }
+    const { phase, sinceAtMs } = watch.verdict;
     this.#occurrences.end(watch, atMs, { ...source, isLive: true });
-    const isOn = last.phase === 'active' || last.phase === 'falling';
-    if (isOn && last.occurrence !== null) {
+    const [begins] = run && phase === 'falling' ? ranAgain(watch.subject, run, sinceAtMs) : [];
+    if (begins) {
+      this.#occurrences.historical(watch, begins, source);
+      const { occurrence: name } = begins;
+      watch.condition = change(watch.condition, { kind: 'begins', occurrence: name })[0];
+      watch.isProvisional = true;
+      watch.verdict = { ...watch.verdict, occurrence: begins.occurrence, first: begins.first };
+    } else if (isOn && last.occurrence !== null) {
       watch.condition = change(watch.condition, { kind: 'begins', occurrence: last.occurrence })[0];
       watch.isProvisional = true;
       watch.verdict = { ...watch.verdict, occurrence: last.occurrence, first: last.first };
     } else {
       // Live evaluation took what rose since for the rest of what is over now.
-      const first = last.phase === 'rising' ? undefined : risen[watch.subject.rule.id];
+      const first = last.phase === 'rising' ? undefined : risen[id];
       const since = first && { sinceMonoMs: first.monoMs, sinceAtMs: first.atMs, heldMonoMs: -1 };
       watch.verdict = since ? { phase: 'rising', ...since, first, occurrence: null } : last;
     }

@@ -1,7 +1,16 @@
 // A stretch of history: what live evaluation jumped over, from the state before it to the first
 // thing known after it, and what came live since. Values, and what is decided by them alone; what
 // they mean for alarms is in history.ts. A stretch is JSON.
-import type { Evaluation, First, Input, Sample, Verdict } from '../../core/alarm/evaluate.ts';
+import { occurrenceName } from '../../core/alarm/digest.ts';
+import type {
+  Evaluation,
+  First,
+  Input,
+  Sample,
+  Subject,
+  Transition,
+  Verdict,
+} from '../../core/alarm/evaluate.ts';
 import { isBeyond, isClear } from '../../core/alarm/evaluate.ts';
 import type { DirectRule } from '../../core/alarm/rule.ts';
 import { isSilent } from '../../core/quality.ts';
@@ -48,6 +57,8 @@ export interface Stretch {
   cleared: Record<string, Moment>;
   /** First live sample beyond that nothing has cleared since, after the end: by rule. */
   risen: Record<string, First>;
+  /** The first sample beyond of the first run after the end that was cleared again: by rule. */
+  again: Record<string, First>;
   /** In the order of sequence, then of coming. */
   waiting: Waiting[];
   heardMs: number;
@@ -66,14 +77,39 @@ export function noteLate(
 }
 
 /** A live sample from the end on: the first that clears the rule, and since when it is beyond. */
-export function noteLive({ cleared, risen }: Stretch, rule: DirectRule, sample: Sample): void {
+export function noteLive(
+  { cleared, risen, again }: Stretch,
+  rule: DirectRule,
+  sample: Sample,
+): void {
   const { epoch, monoMs, atMs, value } = sample;
   if (rule.kind === 'no-data' || (value !== null && isClear(rule, value))) {
     cleared[rule.id] ??= { epoch, monoMs, atMs };
+    const first = risen[rule.id];
+    if (first) again[rule.id] ??= first;
     delete risen[rule.id];
   } else if (value !== null && isBeyond(rule, value)) {
     risen[rule.id] ??= { epoch, monoMs, atMs, value };
   }
+}
+
+/**
+ * What came after a stretch, was cleared again at `clearMs`, and was taken for the rest of what had
+ * ended in the stretch: an alarm of its own, its beginning and its end, when it held for its delay.
+ */
+export function ranAgain(
+  { key, rule }: Subject,
+  first: First,
+  clearMs: number,
+): readonly Transition[] {
+  if (clearMs - first.atMs <= rule.onDelayMs) return [];
+  const occurrence = occurrenceName(key, rule.id, first.epoch, first.monoMs);
+  const at = (ms: number) => ({ monoMs: first.monoMs + ms - first.atMs, atMs: ms });
+  const of = { occurrence, value: first.value, first };
+  return [
+    { kind: 'begins', ...of, ...at(first.atMs + rule.onDelayMs) },
+    { kind: 'ends', ...of, ...at(clearMs + rule.offDelayMs) },
+  ];
 }
 
 // The stretch after this one in its epoch, where nothing of it has been evaluated yet.
@@ -113,7 +149,15 @@ export function stretchFrom(
   states: Stretch['states'],
   heardMs: number,
 ): Stretch {
-  const nothing = { ended: {}, wasClear: {}, cleared: {}, risen: {}, waiting: [], isBegun: false };
+  const nothing = {
+    ended: {},
+    wasClear: {},
+    cleared: {},
+    risen: {},
+    again: {},
+    waiting: [],
+    isBegun: false,
+  };
   return { ...beginning, ...nothing, states, heardMs };
 }
 
