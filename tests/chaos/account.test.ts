@@ -68,11 +68,14 @@ test('a part that ended by itself, a reading given up, an alarm nobody was told 
   const all = { ...facts().all, by_cause: { crash: 10, refused: 4 } };
   expect(judge(facts({ all }))).toEqual(['4 given up: refused']);
   expect(judge(facts({ pendingRecords: 2 }))).toEqual(['2 records are still on their way']);
-  const alarm = { id: 'x', point: 'gw-gas/well-07/gas', rule: 'high', historical: false };
+  const seen = { historical: false, annunciations: 1 };
+  const alarm = { id: 'x', point: 'gw-gas/well-07/gas', rule: 'high', ...seen };
   const delivery = { alarm: 'x', transition: 'raised', receiver: 'desk', state: 'sent' } as const;
   const open = { ...delivery, confirmed: null, undelivered: null };
   expect(judge(facts({ alarms: [{ ...alarm, deliveries: [open] }] }))[0]).toContain('neither');
   expect(judge(facts({ alarms: [{ ...alarm, deliveries: [] }] }))[0]).toContain('0 deliveries');
+  const hidden = { ...alarm, annunciations: 0, deliveries: [] };
+  expect(judge(facts({ alarms: [hidden] }))).toEqual([]);
   const shown = { ...open, undelivered: '2026-01-01T00:00:00Z' };
   expect(judge(facts({ alarms: [{ ...alarm, deliveries: [shown] }] }))).toEqual([]);
   const crossing = { point: alarm.point, rule: 'high', atMs: 10_000 };

@@ -51,6 +51,7 @@ export interface AlarmSeen {
   readonly point: string;
   readonly rule: string;
   readonly historical: boolean;
+  readonly annunciations: number;
   readonly deliveries: readonly DeliverySeen[];
 }
 
@@ -172,12 +173,13 @@ function judgeLife(life: LifeAccount, balance: LifeBalance): string[] {
 
 function judgeAlarms({ alarms, crossings, collectedUntilMs }: Facts): string[] {
   const wrong: string[] = [];
-  for (const { point, rule, historical, deliveries, id } of alarms) {
+  for (const { point, rule, historical, annunciations, deliveries, id } of alarms) {
     const raised = deliveries.filter(
       ({ transition, receiver }) => transition === 'raised' && receiver === 'desk',
     );
     const name = `alarm ${point}#${rule} (${id})`;
-    if (historical) continue;
+    // One that a worse limit of its point hides calls nobody.
+    if (historical || annunciations === 0) continue;
     if (raised.length !== 1) wrong.push(`${name} has ${raised.length} deliveries to the desk`);
     for (const { confirmed, undelivered, state } of raised) {
       if (!confirmed && !undelivered)
