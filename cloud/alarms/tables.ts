@@ -2,8 +2,9 @@
 // notifications to send, cursor; the journal is in journal.ts. This file knows SQL and nothing
 // else; consumer.ts decides what is written in one transaction.
 //
-// Format version 1. Documents are JSON; times are milliseconds since 1970 unless their name says
-// mono.
+// Format version 2: the journal is a chain, which a program of version 1 would break. Files of
+// version 1 become 2 when they are opened. Documents are JSON; times are milliseconds since 1970
+// unless their name says mono.
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Verdict } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
@@ -20,7 +21,7 @@ import { Interned } from './interned.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { RuleVersions } from './rule-versions.ts';
 
-export const ALARM_FORMAT = 1;
+export const ALARM_FORMAT = 2;
 
 export interface RuleRow {
   readonly series: number;
@@ -172,6 +173,7 @@ export class AlarmTables {
       const values = { what: 'alarms', found: format, known: ALARM_FORMAT };
       throw new Fault('alarm_format', 'never', bilingual('later-format', values));
     }
+    this.#statements.run(`UPDATE alarm_meta SET value = ? WHERE key = 'format'`, ALARM_FORMAT);
   }
 
   get isTransacting(): boolean {
