@@ -26,7 +26,7 @@
 
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
-import { FRESH, NOT_SEEN, step } from '../../core/alarm/evaluate.ts';
+import { FRESH, NO_VERDICT, NOT_SEEN, step } from '../../core/alarm/evaluate.ts';
 import type { DirectRule } from '../../core/alarm/rule.ts';
 import { isDirect } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
@@ -40,11 +40,14 @@ import type { Rules } from './rules.ts';
 import type { Late, Moment, Stretch } from './stretch.ts';
 import {
   blankStretch,
+  endBefore,
   followedBy,
   handOver,
   noteLate,
   noteLive,
+  passOn,
   ranAgain,
+  risingSince,
   stretchFrom,
 } from './stretch.ts';
 import type { AlarmTables } from './tables.ts';
@@ -140,11 +143,18 @@ export class History {
 
   /**
    * Live evaluation begins in an epoch with a record that others of it should have come before:
-   * what they bring lies before this sample.
+   * what they bring lies before this sample, and goes on from what held at the end of the epoch
+   * before.
    */
   begin(watched: Watched, first: Sample, source: Source): void {
     this.catchUps.begin(watched, NOT_SEEN, source);
-    this.#add(watched, blankStretch(first.epoch, first, source.receivedMs), source);
+    const states = Object.fromEntries(
+      directWatches(watched).map(({ subject, verdict }) => {
+        return [subject.rule.id, { track: NOT_SEEN, verdict }];
+      }),
+    );
+    const blank = blankStretch(first.epoch, first, source.receivedMs);
+    this.#add(watched, { ...blank, states, isFirst: true }, source);
   }
 
   /**
@@ -177,10 +187,11 @@ export class History {
    * was taken: what waited for one of them goes on.
    */
   came(gateway: string, epoch: Epoch, whole: number, source: Source): void {
-    for (const kept of [...this.#waiting]) {
-      const isOfIt = kept.watched.row.gateway === gateway && kept.stretch.epoch === epoch;
-      if (isOfIt) this.#goOn(kept, whole, source);
-    }
+    // The oldest first: what it finds goes on in the next of its series.
+    const waiting = [...this.#waiting]
+      .filter(({ watched, stretch: it }) => watched.row.gateway === gateway && it.epoch === epoch)
+      .sort((a, b) => a.stretch.fromMonoMs - b.stretch.fromMonoMs);
+    for (const kept of waiting) this.#goOn(kept, whole, source);
     this.catchUps.came(gateway, epoch, whole, this.#isBusy, source);
   }
 
@@ -285,7 +296,9 @@ export class History {
     else this.#bySeries.set(series, [kept]);
   }
 
-  #step({ watched, stretch }: Kept, input: Input, source: Source): void {
+  #step(kept: Kept, input: Input, source: Source): void {
+    const { watched, stretch } = kept;
+    if (stretch.isFirst && !stretch.isBegun) this.#goOnFromBefore(kept);
     stretch.isBegun = true;
     if (input.kind === 'sample') {
       for (const rule of directRules(watched)) noteLate(stretch, rule, input);
@@ -298,9 +311,25 @@ export class History {
         const { kind, occurrence, atMs } = transition;
         const before = kind === 'ends' ? this.#tables.get(occurrence) : null;
         if (before && !before.isHistorical) stretch.ended[id] = { occurrence, atMs };
+        else if (before && isWaiting(watch, occurrence)) this.#end(watch, atMs, stretch, source);
         else this.#occurrences.historical(watch, transition, source);
       }
     }
+  }
+
+  // What waits for something live to show that it holds is over: nothing live will show that.
+  #end(watch: Watch, atMs: number, { risen }: Stretch, source: Source): void {
+    this.#occurrences.end(watch, atMs, { ...source, isLive: false });
+    watch.verdict = risingSince(risen[watch.subject.rule.id]) ?? NO_VERDICT;
+    this.#series.keep(watch);
+  }
+
+  #goOnFromBefore(kept: Kept): void {
+    const before = endBefore(kept, this.#bySeries.get(kept.watched.row.series) ?? []);
+    if (!before) return;
+    passOn(before.stretch, kept.stretch);
+    before.stretch.isPassedOn = true;
+    this.#dirty.add(before);
   }
 
   #close(kept: Kept, source: Source): void {
@@ -312,7 +341,8 @@ export class History {
     this.#waiting.delete(kept);
     this.#tables.dropStretch(kept.id);
     for (const { input } of stretch.waiting.splice(0)) this.#step(kept, input, source);
-    if (stretch.end) this.#step(kept, stretch.end, source);
+    // What lies between its end and the next epoch's first sample is told there.
+    if (stretch.end && !stretch.isPassedOn) this.#step(kept, stretch.end, source);
     const next = followedBy(stretch, others);
     if (next) this.#dirty.add(next);
     for (const watch of directWatches(watched)) {
@@ -322,6 +352,8 @@ export class History {
       this.#rules.rejudge(watch, source);
       this.#occurrences.promote(watch, { ...source, isLive: true });
     }
+    // One from before this that closes later has nothing to say of what comes after this.
+    if (next) next.stretch.isBegun = true;
   }
 
   #join(
@@ -345,12 +377,14 @@ export class History {
     const { beganMs, raisedMs } = historical;
     const live = this.#rest(watch, stretch, occurrence);
     // One from before a clear value in the stretch had ended, though nothing live showed it.
-    const isRest = live !== null && !(stretch.wasClear[id] && this.#isBefore(watch, last, stretch));
+    const isBefore = this.#isBefore(watch, last, stretch);
+    const isRest = live !== null && !(stretch.wasClear[id] && isBefore);
     if (isRest) {
       this.#tables.remove(occurrence);
       const { nowMs: atMs } = source;
       this.#occurrences.tell({ kind: 'merged', alarm: historical, by: machine, atMs });
-      this.#moveBack(live, { beganMs, raisedMs }, source);
+      const isOlder = live.occurrence === watch.verdict.occurrence && isBefore;
+      if (!isOlder) this.#moveBack(live, { beganMs, raisedMs }, source);
     } else if (cleared) {
       if (!isTaken) this.#occurrences.clear(watch, historical, cleared.atMs + offDelayMs, source);
     } else {
@@ -468,11 +502,14 @@ export class History {
     } else {
       // Live evaluation took what rose since for the rest of what is over now.
       const first = last.phase === 'rising' ? undefined : risen[id];
-      const since = first && { sinceMonoMs: first.monoMs, sinceAtMs: first.atMs, heldMonoMs: -1 };
-      watch.verdict = since ? { phase: 'rising', ...since, first, occurrence: null } : last;
+      watch.verdict = risingSince(first) ?? last;
     }
     this.#series.keep(watch);
   }
+}
+
+function isWaiting({ isProvisional, condition }: Watch, occurrence: string): boolean {
+  return isProvisional && condition.active && condition.occurrence === occurrence;
 }
 
 function directWatches({ watches }: Watched): Watch[] {

@@ -11,7 +11,7 @@ import type {
   Transition,
   Verdict,
 } from '../../core/alarm/evaluate.ts';
-import { isBeyond, isClear } from '../../core/alarm/evaluate.ts';
+import { isBeyond, isClear, NOT_SEEN } from '../../core/alarm/evaluate.ts';
 import type { DirectRule } from '../../core/alarm/rule.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
@@ -47,7 +47,10 @@ export interface Stretch {
   end: Sample | null;
   /** By rule. */
   states: Record<string, Evaluation>;
-  /** Something of it was evaluated: `states` are no longer those of its beginning. */
+  /**
+   * Something of it was evaluated, or the one before it has closed: `states` are no longer those of
+   * its beginning.
+   */
   isBegun: boolean;
   /** Occurrences from before the stretch that ended in it: by rule, when. */
   ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
@@ -64,6 +67,10 @@ export interface Stretch {
   heardMs: number;
   /** The newest missing sequence when that was the reason; null for a hole in time. */
   readonly missing: number | null;
+  /** The beginning of an epoch: it goes on from what the one before ended with. */
+  readonly isFirst?: true;
+  /** The stretch that begins the next epoch goes on from what was found in this one. */
+  isPassedOn?: true;
 }
 
 /** A sample inside. */
@@ -112,6 +119,13 @@ export function ranAgain(
   ];
 }
 
+/** Where live evaluation took the beginning of another excursion for the rest of one that is over. */
+export function risingSince(first: First | undefined): Verdict | null {
+  if (!first) return null;
+  const since = { sinceMonoMs: first.monoMs, sinceAtMs: first.atMs, heldMonoMs: -1 };
+  return { phase: 'rising', ...since, first, occurrence: null };
+}
+
 // The stretch after this one in its epoch, where nothing of it has been evaluated yet.
 export function followedBy<Holder extends { readonly stretch: Stretch }>(
   { end, epoch }: Stretch,
@@ -125,7 +139,8 @@ export function followedBy<Holder extends { readonly stretch: Stretch }>(
 }
 
 // The state from which the next stretch is evaluated was live evaluation's, which jumped over this
-// one: what was found here goes on there, unless a clear value lies between the two. True when so.
+// one: what was found here goes on there, unless a clear value lies between the two, or all of
+// another excursion up to there. True when so.
 export function handOver(
   { end, cleared, wasClear }: Stretch,
   last: Verdict,
@@ -137,9 +152,35 @@ export function handOver(
   const isAdjacent = next.fromMonoMs === end?.monoMs;
   const isBetween = clear !== undefined && clear.monoMs <= next.fromMonoMs;
   if (!state || (isBetween && !isAdjacent)) return false;
+  const { first } = state.verdict;
+  const isAfter = first !== null && first.epoch === end?.epoch && first.monoMs > end.monoMs;
+  if (last.phase === 'normal' && isAfter) return false;
   next.states[rule] = { ...state, verdict: last };
   if (wasClear[rule]) next.wasClear[rule] = true;
   return true;
+}
+
+/** The end of the epoch before, of which something was evaluated; `others` in order of opening. */
+export function endBefore<Holder extends { readonly id: number; readonly stretch: Stretch }>(
+  first: Holder,
+  others: readonly Holder[],
+): Holder | undefined {
+  const { epoch } = first.stretch;
+  const before = others.findLast(
+    // From a sample on to the end: what live evaluation left, and no blank.
+    ({ id, stretch: it }) =>
+      id < first.id && it.epoch !== epoch && it.untilMonoMs === null && it.fromMonoMs >= 0,
+  );
+  return before?.stretch.isBegun ? before : undefined;
+}
+
+/** What was found at the end of an epoch goes on in the first stretch of the next. */
+export function passOn({ states, ended, wasClear }: Stretch, first: Stretch): void {
+  for (const [rule, { verdict }] of Object.entries(states)) {
+    first.states[rule] = { track: NOT_SEEN, verdict };
+  }
+  first.ended = { ...ended };
+  first.wasClear = { ...wasClear };
 }
 
 type Beginning = Pick<Stretch, 'epoch' | 'fromMonoMs' | 'untilMonoMs' | 'end' | 'missing'>;

@@ -222,4 +222,29 @@ export const cases: readonly Case[] = [
     seed: 2337,
     kinds: ['poison-part'],
   },
+  {
+    claim: 'what several stretches of history found out goes on in the order of time',
+    seed: 711,
+    kinds: thirdKinds,
+  },
+  {
+    claim: 'an excursion from before a restart that ended behind it does not hide the next',
+    seed: 2303,
+    kinds: ['small-card'],
+  },
+  {
+    claim: 'an alarm that a change of terms left on keeps the time it began at',
+    seed: 1008,
+    kinds: ['poison-part', 'wiped-store', 'outage', 'reconfigure', 'kill-edge', 'full-disk'],
+  },
+  {
+    claim: 'an alarm of a backlog whose end comes after a restart is not raised by what holds then',
+    seed: 536,
+    kinds: thirdKinds,
+  },
+  {
+    claim: 'an excursion between two stretches of history is not told by the second again',
+    seed: 699,
+    kinds: thirdKinds,
+  },
 ];

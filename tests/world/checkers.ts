@@ -497,28 +497,55 @@ function checkExcursion(world: World, point: PlantPoint, at: number, alarms: rea
 
 /**
  * Whether a good reading showed the point clear for its off-delay between an excursion and the one
- * before.
+ * before, in the terms that the rules were in when it came.
  */
 export function wasSeenClear({ witness }: World, point: PlantPoint, at: number): boolean {
   const { toMs } = point.excursions[at - 1]!;
   const { fromMs } = point.excursions[at]!;
   const needMs = point.offDelayMs + 3 * point.periodMs;
-  for (const { gateway, sealed, stored, openedMs, endMs } of witness.epochs.values()) {
+  for (const facts of witness.epochs.values()) {
+    const { gateway, sealed, stored, openedMs, endMs } = facts;
     if (gateway !== point.gateway) continue;
     // What was given up or lost nobody saw.
     const isWhole = [...sealed.keys()].every((sequence) => stored.has(sequence));
     if (!isWhole) continue;
+    const judgedMs = judgedUntilMs(witness, facts, point);
     for (const { readings } of sealed.values()) {
       for (const { setting, monoMs, raw } of readings) {
         if (setting.point !== point || raw === null || told(raw).isBeyond) continue;
         const clearMs = openedMs + monoMs;
         const untilMs = clearMs + needMs;
         if (clearMs < toMs || untilMs > fromMs || untilMs > (endMs ?? untilMs)) continue;
+        if (untilMs > judgedMs) continue;
         if (!hasTrouble(sealed, point, openedMs, clearMs, untilMs)) return true;
       }
     }
   }
   return false;
+}
+
+/**
+ * Up to when an epoch was known, without a hole, when the first record came of a later one in which
+ * the point has another scale: no rule speaks in the terms of what came after. Without a later one
+ * it is judged whenever it comes.
+ */
+function judgedUntilMs({ epochs }: Witness, facts: EpochFacts, point: PlantPoint): number {
+  const { gateway, openedMs, sealed, cameMs } = facts;
+  const scaleIn = ({ settings }: EpochFacts) => settings.find((it) => it.point === point)?.scale;
+  let changedMs = Number.POSITIVE_INFINITY;
+  for (const it of epochs.values()) {
+    const isLater = it.gateway === gateway && it.openedMs > openedMs;
+    if (!isLater || it.heardMs === null || scaleIn(it) === scaleIn(facts)) continue;
+    changedMs = Math.min(changedMs, it.heardMs);
+  }
+  if (changedMs === Number.POSITIVE_INFINITY) return changedMs;
+  let knownMs = openedMs;
+  for (let sequence = 1; (cameMs.get(sequence) ?? changedMs) < changedMs; sequence++) {
+    for (const { monoMs } of sealed.get(sequence)?.readings ?? []) {
+      knownMs = Math.max(knownMs, openedMs + monoMs);
+    }
+  }
+  return knownMs;
 }
 
 /**

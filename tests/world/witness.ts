@@ -68,6 +68,8 @@ export class EpochFacts {
   readonly poisoned = new Set<number>();
   /** Sequences whose records the present inbox of the cloud has taken. */
   readonly stored = new Set<number>();
+  /** When the present inbox took each of them. */
+  readonly cameMs = new Map<number, number>();
   /** Labels its clock has given: wall minus monotonic time. */
   readonly offsets = new Set<number>();
   lastCommitMs: number;
@@ -217,14 +219,17 @@ export class Witness {
   /** The cloud's inbox has it on disk. */
   stored(epoch: Epoch, sequence: number): void {
     const facts = this.epochs.get(epoch);
-    facts?.stored.add(sequence);
-    if (facts) facts.heardMs ??= this.#nowMs();
+    if (!facts) return;
+    facts.stored.add(sequence);
+    if (!facts.cameMs.has(sequence)) facts.cameMs.set(sequence, this.#nowMs());
+    facts.heardMs ??= this.#nowMs();
   }
 
   storeWiped(): void {
     this.wipes++;
     for (const facts of this.epochs.values()) {
       facts.stored.clear();
+      facts.cameMs.clear();
       facts.heardMs = null;
     }
     this.shown.clear();
