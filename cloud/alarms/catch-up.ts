@@ -23,7 +23,7 @@ import { change } from '../../core/alarm/state.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Alarm } from './alarm.ts';
 import type { Occurrences, Source } from './occurrences.ts';
-import { brief, machine } from './occurrences.ts';
+import { machine } from './occurrences.ts';
 import { COVERED_EVERY_MS } from './order.ts';
 import type { Rules } from './rules.ts';
 import type { Late } from './stretch.ts';
@@ -335,7 +335,8 @@ export class CatchUps {
     const live: Source = { ...source, isLive: true };
     if (!whole) {
       if (isCurrent) this.#occurrences.end(watch, row.raisedMs, live);
-      else if (row.clearedMs !== row.raisedMs) this.#move(row, { clearedMs: row.raisedMs }, source);
+      else if (row.clearedMs !== row.raisedMs)
+        this.#occurrences.move(row, { clearedMs: row.raisedMs }, source);
       return;
     }
     const historical =
@@ -347,10 +348,10 @@ export class CatchUps {
     const { beganMs, raisedMs, clearedMs } = whole;
     const began = beganMs === null ? {} : { beganMs, raisedMs };
     if (isCurrent) {
-      this.#move(row, began, source);
+      this.#occurrences.move(row, began, source);
       if (clearedMs !== null) this.#occurrences.end(watch, clearedMs, live);
     } else {
-      this.#move(row, clearedMs === null ? began : { ...began, clearedMs }, source);
+      this.#occurrences.move(row, clearedMs === null ? began : { ...began, clearedMs }, source);
     }
   }
 
@@ -367,20 +368,6 @@ export class CatchUps {
         this.#occurrences.supersede(effect.occurrence, occurrence, source);
     }
     watch.isProvisional = true;
-  }
-
-  #move(
-    before: Alarm,
-    times: Partial<Pick<Alarm, 'beganMs' | 'raisedMs' | 'clearedMs'>>,
-    { nowMs }: Source,
-  ): void {
-    const isSame = Object.entries(times).every(([key, at]) => before[key as keyof Alarm] === at);
-    if (isSame) return;
-    const after = this.#tables.update(before, times);
-    const { occurrence } = before;
-    const entry = 'alarm-moved-back';
-    this.#occurrences.journal(entry, machine, occurrence, brief(before), brief(after), nowMs);
-    this.#occurrences.tell({ kind: 'moved', alarm: after, by: machine, atMs: nowMs });
   }
 }
 

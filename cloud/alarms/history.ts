@@ -35,7 +35,7 @@ import type { Epoch } from '../../protocols/uplink/record.ts';
 import type { Alarm } from './alarm.ts';
 import { CatchUps } from './catch-up.ts';
 import type { Occurrences, Source } from './occurrences.ts';
-import { brief, machine } from './occurrences.ts';
+import { machine } from './occurrences.ts';
 import type { Rules } from './rules.ts';
 import type { Late, Moment, Stretch } from './stretch.ts';
 import {
@@ -384,7 +384,7 @@ export class History {
       const { nowMs: atMs } = source;
       this.#occurrences.tell({ kind: 'merged', alarm: historical, by: machine, atMs });
       const isOlder = live.occurrence === watch.verdict.occurrence && isBefore;
-      if (!isOlder) this.#moveBack(live, { beganMs, raisedMs }, source);
+      if (!isOlder) this.#occurrences.move(live, { beganMs, raisedMs }, source);
     } else if (cleared) {
       if (!isTaken) this.#occurrences.clear(watch, historical, cleared.atMs + offDelayMs, source);
     } else {
@@ -451,18 +451,6 @@ export class History {
     return first.epoch !== end?.epoch && first.epoch !== present;
   }
 
-  #moveBack(
-    before: Alarm,
-    times: Partial<Pick<Alarm, 'beganMs' | 'raisedMs' | 'clearedMs'>>,
-    { nowMs }: Source,
-  ): void {
-    const after = this.#tables.update(before, times);
-    const entry = 'alarm-moved-back';
-    const { occurrence } = before;
-    this.#occurrences.journal(entry, machine, occurrence, brief(before), brief(after), nowMs);
-    this.#occurrences.tell({ kind: 'moved', alarm: after, by: machine, atMs: nowMs });
-  }
-
   // An alarm from before the stretch had ended in it.
   #endBefore(
     watch: Watch,
@@ -480,7 +468,7 @@ export class History {
     const isCurrent = watch.condition.active && watch.condition.occurrence === occurrence;
     if (!isCurrent) {
       const isLate = before.clearedMs !== null && before.clearedMs > atMs;
-      if (isLate) this.#moveBack(before, { clearedMs: atMs }, source);
+      if (isLate) this.#occurrences.move(before, { clearedMs: atMs }, source);
       const clearMs = (before.clearedMs ?? 0) - offDelayMs;
       const whole = isLate && run ? ranAgain(watch.subject, run, clearMs) : [];
       for (const each of whole) this.#occurrences.historical(watch, each, source);

@@ -323,6 +323,20 @@ export class Occurrences {
     this.tell({ kind: 'superseded', alarm: after, by: machine, atMs: source.nowMs });
   }
 
+  /** History knows better when it began or ended. */
+  move(
+    before: Alarm,
+    times: Partial<Pick<Alarm, 'beganMs' | 'raisedMs' | 'clearedMs'>>,
+    { nowMs }: Source,
+  ): void {
+    const isSame = Object.entries(times).every(([key, at]) => before[key as keyof Alarm] === at);
+    if (isSame) return;
+    const after = this.#tables.update(before, times);
+    const { occurrence } = before;
+    this.journal('alarm-moved-back', machine, occurrence, brief(before), brief(after), nowMs);
+    this.tell({ kind: 'moved', alarm: after, by: machine, atMs: nowMs });
+  }
+
   /** A rule went out of force: nothing would ever end what it raised. */
   withdraw(watch: Watch, source: Source): void {
     if (watch.condition.active) this.end(watch, source.receivedMs, source);

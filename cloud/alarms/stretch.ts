@@ -119,7 +119,9 @@ export function ranAgain(
   ];
 }
 
-/** Where live evaluation took the beginning of another excursion for the rest of one that is over. */
+/**
+ * Where live evaluation took the beginning of another excursion for the rest of one that is over.
+ */
 export function risingSince(first: First | undefined): Verdict | null {
   if (!first) return null;
   const since = { sinceMonoMs: first.monoMs, sinceAtMs: first.atMs, heldMonoMs: -1 };

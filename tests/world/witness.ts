@@ -1,6 +1,6 @@
-// What really happened, written down at the borders of the nodes by somebody who is not part of them:
-// each record as its outbox was given it, what was on disk when, what the cloud's inbox has, what the
-// desk was told. The checkers compare the two ends with it.
+// What really happened, written down at the borders of the nodes by somebody who is not part of
+// them: each record as its outbox was given it, what was on disk when, what the cloud's inbox has,
+// what the desk was told. The checkers compare the two ends with it.
 import { engineering } from '../../core/point.ts';
 import { isBad } from '../../core/quality.ts';
 import type { Entry } from '../../edge/outbox/batch.ts';
@@ -115,7 +115,9 @@ export interface Raised {
   /** By a cloud that had lost its store, from the first it heard of the gateway again. */
   readonly isFirstHeard: boolean;
   readonly atMs: number;
-  /** Of the newest reading of its point that the alarms had: when it was true, and whether beyond. */
+  /**
+   * Of the newest reading of its point that the alarms had: when it was true, and whether beyond.
+   */
   readonly newest: { readonly atMs: number; readonly isBeyond: boolean } | null;
 }
 
