@@ -27,8 +27,6 @@
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { Input, Sample, Track, Verdict } from '../../core/alarm/evaluate.ts';
 import { FRESH, NO_VERDICT, NOT_SEEN, step } from '../../core/alarm/evaluate.ts';
-import type { DirectRule } from '../../core/alarm/rule.ts';
-import { isDirect } from '../../core/alarm/rule.ts';
 import { change } from '../../core/alarm/state.ts';
 import { isSilent } from '../../core/quality.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
@@ -52,6 +50,7 @@ import {
 } from './stretch.ts';
 import type { AlarmTables } from './tables.ts';
 import type { Watch, Watched, WatchedSeries } from './watched.ts';
+import { directRules, directWatches, isWaiting } from './watched.ts';
 
 /**
  * Without a record of the gateway's backlog for this long, what is missing will not come for now.
@@ -494,16 +493,4 @@ export class History {
     }
     this.#series.keep(watch);
   }
-}
-
-function isWaiting({ isProvisional, condition }: Watch, occurrence: string): boolean {
-  return isProvisional && condition.active && condition.occurrence === occurrence;
-}
-
-function directWatches({ watches }: Watched): Watch[] {
-  return watches.filter(({ subject: { rule } }) => isDirect(rule));
-}
-
-function directRules({ watches }: Watched): DirectRule[] {
-  return watches.map(({ subject: { rule } }) => rule).filter(isDirect);
 }

@@ -2,6 +2,7 @@
 // Everything here is also in the tables, and a start reads it back.
 import type { Subject, Verdict } from '../../core/alarm/evaluate.ts';
 import { HOLE_PERIODS, NO_VERDICT } from '../../core/alarm/evaluate.ts';
+import type { DirectRule } from '../../core/alarm/rule.ts';
 import { isDirect } from '../../core/alarm/rule.ts';
 import type { Condition, Policy } from '../../core/alarm/state.ts';
 import { NORMAL } from '../../core/alarm/state.ts';
@@ -224,4 +225,18 @@ function refresh(watched: Watched): void {
       (phase === 'active' && rule.kind === 'no-data') ||
       !isDirect(rule),
   );
+}
+
+/** A backlog showed it, and nothing live yet that it still holds. */
+export function isWaiting({ isProvisional, condition }: Watch, occurrence: string): boolean {
+  return isProvisional && condition.active && condition.occurrence === occurrence;
+}
+
+/** Of rules that are judged by the value alone. */
+export function directWatches({ watches }: Watched): Watch[] {
+  return watches.filter(({ subject: { rule } }) => isDirect(rule));
+}
+
+export function directRules({ watches }: Watched): DirectRule[] {
+  return watches.map(({ subject: { rule } }) => rule).filter(isDirect);
 }
