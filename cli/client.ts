@@ -70,15 +70,21 @@ export class Client {
     return new Uint8Array(await response.arrayBuffer());
   }
 
-  /** Server-sent events, one object an event, until the signal aborts or the server ends. */
+  /**
+   * Server-sent events, one object an event, until the server ends; throws the signal's AbortError,
+   * or Fault `cli_unreachable` when the connection breaks.
+   */
   async *stream(
     topics: string,
     signal: AbortSignal,
   ): AsyncGenerator<{ event: string; data: unknown }> {
     const response = await this.#fetch('GET', `/v1/stream?topics=${topics}`, undefined, signal);
     let text = '';
-    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-      text += chunk;
+    const chunks = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await chunks.read().catch((error) => this.#unanswered(error, signal));
+      if (done) return;
+      text += value;
       for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
         const event = /^event: (.*)$/m.exec(text.slice(0, end))?.[1];
         const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
@@ -131,8 +137,7 @@ export class Client {
         ...(content && { body: content.body }),
       });
     } catch (error) {
-      const detail = bilingual('cli-no-answer', { where: this.#base });
-      throw new Fault('cli_unreachable', 'later', detail, error);
+      return this.#unanswered(error, signal);
     }
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as {
@@ -142,6 +147,13 @@ export class Client {
     const code = Object.hasOwn(faults, problem.title ?? '') ? problem.title : 'cli_unreachable';
     const detail = problem.detail ?? `${response.status}: ${this.#base}${path}`;
     throw new Fault(code as FaultCode, 'never', detail);
+  }
+
+  /** Whoever ended the call is not told that nobody answers. */
+  #unanswered(error: unknown, { aborted, reason }: AbortSignal): never {
+    if (aborted && (reason as Error).name === 'AbortError') throw reason;
+    const detail = bilingual('cli-no-answer', { where: this.#base });
+    throw new Fault('cli_unreachable', 'later', detail, error);
   }
 }
 

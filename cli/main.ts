@@ -98,6 +98,8 @@ function printWord(output: Output, word: string, verbs: Verbs): void {
 // Every failure ends here: what happened, and where to read on. Findings are errors of a file, exit
 // 3.
 function report(output: Output, error: unknown, word: string): number {
+  // Asked to end while it waited (`stopSignal`): nothing went wrong.
+  if (error instanceof Error && error.name === 'AbortError') return exit.interrupted;
   if (error instanceof UsageError) {
     output.note(output.say('cli-usage', { detail: error.detail[output.language] }));
     output.note(output.say('cli-see-help', { word }));
