@@ -165,6 +165,30 @@ test('a rule with a window sees what was before the span', async () => {
   expect(rules[0]!.changed.count).toBe(1);
 });
 
+test('the extreme of a window is that of all its steps, also of those one coverage brings', () => {
+  const falls: Rule = {
+    ...{ id: 'falls', kind: 'rate', overMs: 10_000, level: 2, side: 'low', limit: -3 },
+    ...{ deadband: 0, onDelayMs: 0, offDelayMs: 0, action: null, title: { en: 'x', zh: 'x' } },
+  };
+  const epoch = EPOCHS[0];
+  const rerun = new Rerun({ key: KEY, periodMs: 1000, rule: falls }, span);
+  const sample = (monoMs: number, value: number) =>
+    rerun.take({
+      ...{ kind: 'sample', epoch, monoMs, fromMonoMs: monoMs, atMs: WALL + monoMs, value },
+      quality: 0,
+    });
+  const covered = (fromMonoMs: number, untilMonoMs: number) =>
+    rerun.take({ kind: 'covered', epoch, fromMonoMs, untilMonoMs, atMs: WALL + untilMonoMs });
+  sample(0, 9);
+  covered(0, 20_000);
+  sample(20_100, 5);
+  // One piece of coverage brings the whole excursion and its end.
+  covered(20_100, 60_000);
+  const { alarms } = rerun.finish();
+  expect(alarms).toMatchObject([{ peak: -4 }]);
+  expect(alarms[0]!.clearedMs).toBeGreaterThan(alarms[0]!.raisedMs);
+});
+
 test('pages cut anywhere, also within one label, give the inputs of one whole page', async () => {
   const values = Array.from({ length: 200 }, (_, at) => (at * 7) % 13);
   const { store } = await recordedWorld(world(values));

@@ -7,9 +7,12 @@
 // live evaluation alone knows is not in a recording: a device that nobody asked any more while its
 // gateway was heard, and the state of a comparison; no-data rules see failed reads only, and
 // comparisons are named as left out.
+import { isHighSignal } from '../../core/alarm/check.ts';
+import type { First } from '../../core/alarm/delay.ts';
 import type { Evaluation, Input, Subject } from '../../core/alarm/evaluate.ts';
 import { FRESH, step } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
+import { isDirect } from '../../core/alarm/rule.ts';
 import { describeSignal } from '../../core/alarm/signalled.ts';
 import type { Span, Store } from '../store/store.ts';
 import { recorded } from './recording.ts';
@@ -51,35 +54,32 @@ export class Rerun {
   readonly #span: Span;
   readonly #alarms: ReplayedAlarm[] = [];
   #state: Evaluation = FRESH;
-  #peak: number | null = null;
-  #on: { readonly beganMs: number; readonly raisedMs: number } | null = null;
+  /** Of each excursion since the last quiet input, by its beginning: one input may end one. */
+  readonly #peaks = new Map<string, number>();
+  #on: { readonly first: First; readonly raisedMs: number } | null = null;
   #onMs = 0;
   #count = 0;
   #knownMs: number;
 
   constructor(subject: Subject, span: Span) {
-    this.#subject = subject;
+    this.#subject = isDirect(subject.rule)
+      ? subject
+      : { ...subject, heard: (signal, { first }) => this.#hear(signal, first) };
     this.#span = span;
     this.#knownMs = span.fromMs;
   }
 
   take(input: Input): void {
-    const before = this.#state.verdict.phase;
     const [after, transitions] = step(this.#subject, this.#state, input);
     this.#state = after;
+    const { rule } = this.#subject;
+    if (isDirect(rule)) this.#hear(describeSignal(rule, after), after.verdict.first);
     this.#knownMs = Math.max(this.#knownMs, input.atMs);
     for (const { kind, atMs, first } of transitions) {
-      if (kind === 'begins') this.#on = { beganMs: first.atMs, raisedMs: atMs };
+      if (kind === 'begins') this.#on = { first, raisedMs: atMs };
       else this.#end(atMs);
     }
-    if (before === 'normal') this.#peak = null;
-    if (after.verdict.phase !== 'normal') {
-      this.#peak = further(
-        this.#subject.rule,
-        this.#peak,
-        describeSignal(this.#subject.rule, after),
-      );
-    }
+    if (after.verdict.phase === 'normal') this.#peaks.clear();
   }
 
   finish(): Replayed {
@@ -89,6 +89,16 @@ export class Rerun {
     return { count: this.#count, share: this.#onMs / (toMs - fromMs), alarms: this.#alarms };
   }
 
+  #hear(signal: number | null, first: First | null): void {
+    const { rule } = this.#subject;
+    if (first === null || !('side' in rule) || signal === null || Number.isNaN(signal)) return;
+    const peak = this.#peaks.get(nameOf(first)) ?? signal;
+    // The time beyond a limit of either side only rises with the excursion.
+    const isHigh = rule.kind === 'duration' || isHighSignal(rule);
+    const most = isHigh ? Math.max(peak, signal) : Math.min(peak, signal);
+    this.#peaks.set(nameOf(first), most);
+  }
+
   #end(atMs: number): void {
     const on = this.#on;
     this.#on = null;
@@ -96,25 +106,21 @@ export class Rerun {
   }
 
   #keep(
-    on: { readonly beganMs: number; readonly raisedMs: number },
+    { first, raisedMs }: { readonly first: First; readonly raisedMs: number },
     clearedMs: number | null,
     untilMs: number,
   ): void {
     const { fromMs, toMs } = this.#span;
-    this.#onMs += Math.max(0, Math.min(untilMs, toMs) - Math.max(on.raisedMs, fromMs));
-    if (on.raisedMs < fromMs || on.raisedMs >= toMs) return;
+    this.#onMs += Math.max(0, Math.min(untilMs, toMs) - Math.max(raisedMs, fromMs));
+    if (raisedMs < fromMs || raisedMs >= toMs) return;
     this.#count++;
     if (this.#alarms.length >= REPLAYED_MAX) return;
-    this.#alarms.push({ ...on, clearedMs, peak: this.#peak });
+    const peak = this.#peaks.get(nameOf(first)) ?? null;
+    this.#alarms.push({ beganMs: first.atMs, raisedMs, clearedMs, peak });
   }
 }
 
-function further(rule: Rule, peak: number | null, signal: number | null): number | null {
-  if (!('side' in rule) || signal === null || Number.isNaN(signal)) return peak;
-  if (peak === null) return signal;
-  const isHigh = rule.side === 'high' || rule.side === 'high-high';
-  return isHigh ? Math.max(peak, signal) : Math.min(peak, signal);
-}
+const nameOf = ({ epoch, monoMs }: First) => `${epoch} ${monoMs}`;
 
 /** Those of `alarms` during which none of `others` was on. Both oldest first. */
 export function without(

@@ -14,6 +14,8 @@ export interface Subject {
   readonly key: string;
   readonly periodMs: number;
   readonly rule: Rule;
+  /** Told each moment of a signal made from the value: one input may bring several. */
+  readonly heard?: (signal: number | null, verdict: Verdict) => void;
 }
 
 /** `rising`: beyond, the on-delay runs. `falling`: no longer, the off-delay runs. */

@@ -140,6 +140,7 @@ class Walk {
       const value = toldValue(rule, signal, before.value);
       const moment = { epoch: this.#epoch, monoMs, atMs, value, signal, usable: true };
       this.verdict = judge(rule, this.verdict, moment);
+      this.#subject.heard?.(signal, this.verdict);
       until = signal;
     }
   }
