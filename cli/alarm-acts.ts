@@ -12,6 +12,7 @@ interface Approval {
   readonly id: number;
   readonly kind: string;
   readonly what: string;
+  readonly text: { readonly en: string; readonly zh: string };
   readonly by: string;
   readonly reason: string;
   readonly asked: string;
@@ -165,10 +166,9 @@ const approvalVerbs: Readonly<Record<string, Verb>> = {
       if (output.json) output.print(JSON.stringify(items));
       else if (items.length === 0) output.print(output.say('cli-none-waiting', {}));
       else {
-        for (const { id, kind, what, by, reason, until } of items) {
-          output.print(
-            `${String(id).padStart(4)}  ${kind}  ${what}  ${by}  ${reason}  -> ${until}`,
-          );
+        for (const { id, text, by, reason, until } of items) {
+          output.print(`${String(id).padStart(4)}  ${text[output.language]}`);
+          output.print(`      ${output.say('cli-approval-by', { by, reason, until })}`);
         }
       }
       return exit.done;
@@ -194,7 +194,7 @@ function decided(verb: 'approve' | 'withdraw', summary: Verb['summary']): Verb {
         output.print(
           output.say(verb === 'approve' ? 'cli-approved' : 'cli-withdrawn', {
             id: approval.id,
-            what: approval.what,
+            what: approval.text[output.language],
           }),
         );
       return exit.done;

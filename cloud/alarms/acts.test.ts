@@ -103,6 +103,20 @@ test('level I is never shelved, level II takes two people', () => {
   expect(two.consumer.list({ state: 'shelved' })).toMatchObject([{ shelf: { by: 'li, zhang' } }]);
 });
 
+test('what was asked about one occurrence never puts aside the next', () => {
+  const { consumer, reads, act, nowMs } = desk([high({ level: 2 })]);
+  reads(12);
+  const { approval } = act(target, shelve);
+  reads(5);
+  reads(12);
+  expect(codeOf(() => consumer.approve(approval!.id, true, zhang, nowMs()))).toBe(
+    'alarm_superseded',
+  );
+  expect(consumer.list()).toMatchObject([{ state: 'B' }]);
+  const [first] = consumer.list({ state: 'all' }).slice(-1);
+  expect(codeOf(() => act(first!.occurrence, remove))).toBe('alarm_superseded');
+});
+
 test('nothing is hidden without a reason or for longer than its limit', () => {
   const { act, consumer } = desk([third]);
   const refused: Act[] = [
@@ -171,7 +185,7 @@ test('limits of one side are one ladder: the worse hides the one before it, and 
   expect(reads(25)).toEqual(['high-high raised B', 'high suppressed H']);
   expect(states()).toEqual(['high H', 'high-high B']);
   // Between the two again: the first is shown, and called nobody twice.
-  expect(reads(12)).toEqual(['high-high cleared D', 'high unsuppressed B', 'high annunciated B']);
+  expect(reads(12)).toEqual(['high-high cleared D', 'high unsuppressed B']);
   expect(calls()).toEqual(['high raised', 'high-high raised', 'high-high cleared']);
   expect(reads(5)).toEqual(['high cleared D']);
 });

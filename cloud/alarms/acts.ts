@@ -44,6 +44,9 @@ export type Act =
     }
   | { readonly kind: 'return' };
 
+/** What waits: the shelf, and the occurrence it was asked about. */
+type Wish = Extract<Act, { kind: 'shelve' }> & { readonly occurrence: string | null };
+
 /** A condition, what keeps it, and the newest alarm of it. */
 interface Found {
   readonly holder: Conditioned;
@@ -111,12 +114,16 @@ export class Acts {
     }
     if (act.kind === 'shelve') {
       this.#checkShelf(act, level);
-      if (level === 2) {
-        return this.#approvals.ask('shelve', target, act, actor, act.reason, nowMs);
-      }
     }
     if (act.kind === 'remove') checkTime(act.forMs, REMOVAL_MAX_MS, act.reason && act.workOrder);
-    if (act.kind === 'acknowledge' || act.kind === 'reset') this.#checkNewest(target, found);
+    const isOfAlarm = !target.includes('/');
+    if (isOfAlarm || act.kind === 'acknowledge' || act.kind === 'reset') {
+      this.#checkNewest(target, found, act.kind);
+    }
+    if (act.kind === 'shelve' && level === 2) {
+      const wish: Wish = { ...act, occurrence: holder.condition.occurrence };
+      return this.#approvals.ask('shelve', target, wish, actor, act.reason, nowMs);
+    }
     const { event, changes } = stepOf(act, alarm?.occurrence ?? '', actor, nowMs);
     const why = this.#occurrences.alter(holder, event, actor, nowMs, changes);
     if (why !== null) throw refusal(why, alarm);
@@ -127,11 +134,16 @@ export class Acts {
 
   /** The second person has said yes. */
   approved({ what, document, by }: Approval, approver: Actor, nowMs: number): void {
-    const act = document as Extract<Act, { kind: 'shelve' }>;
-    const { holder, watch, alarm, keep } = this.#find(what);
-    const { event } = stepOf(act, '', { ...approver, name: `${by}, ${approver.name}` }, nowMs);
-    const why = this.#occurrences.alter(holder, event, approver, nowMs);
+    const wish = document as Wish;
+    const { holder, watch, alarm, level, keep } = this.#find(what);
+    this.#checkShelf(wish, level);
+    // Asked about one occurrence, it must not put aside the next.
+    if (holder.condition.occurrence !== wish.occurrence) throw refusal('superseded', alarm);
+    const both = { ...approver, name: `${by}, ${approver.name}` };
+    const { event } = stepOf(wish, '', both, nowMs);
+    const why = this.#occurrences.alter(holder, event, both, nowMs);
     if (why !== null) throw refusal(why, alarm);
+    this.#approvals.drop('shelve', what);
     keep();
     if (watch) this.#after(watch, nowMs);
   }
@@ -156,7 +168,7 @@ export class Acts {
   /** What still holds is an alarm from now on. Throws Fault `act_refused` when there is no test. */
   endTest(device: string, actor: Actor, nowMs: number): void {
     const before = this.#tests.get(device);
-    if (!before) throw new Fault('act_refused', 'never', device);
+    if (!before) throw new Fault('act_refused', 'never', bilingual('act-no-test', { device }));
     this.#tests.delete(device);
     this.#tables.putTest(device, null);
     this.#occurrences.journal('test-ended', actor, device, before, null, nowMs);
@@ -236,13 +248,13 @@ export class Acts {
   }
 
   // Only the newest occurrence is taken: who reads an old list must not take what came after it.
-  #checkNewest(target: string, { holder, alarm }: Found): void {
+  #checkNewest(target: string, { holder, alarm }: Found, kind: Act['kind']): void {
     if (!alarm) throw new Fault('alarm_unknown', 'never', target);
     const { acknowledgedBy, isHistorical, supersededBy, occurrence } = alarm;
     if (isHistorical || supersededBy !== null || holder.condition.occurrence !== occurrence) {
       const newest = supersededBy ?? holder.condition.occurrence ?? occurrence;
-      if (acknowledgedBy === null) throw new Fault('alarm_superseded', 'never', newest);
-      throw taken(acknowledgedBy);
+      const isTaken = kind === 'acknowledge' && acknowledgedBy !== null;
+      throw isTaken ? taken(acknowledgedBy) : new Fault('alarm_superseded', 'never', newest);
     }
   }
 

@@ -50,7 +50,7 @@ export class Approvals {
     this.#journal = journal;
   }
 
-  /** In the caller's transaction. The same wish twice is one. */
+  /** In the caller's transaction. Another wish of the same person for the same thing replaces it. */
   ask(
     kind: string,
     what: string,
@@ -63,6 +63,7 @@ export class Approvals {
     const waiting = this.pending(nowMs);
     const same = waiting.find((it) => it.kind === kind && it.what === what && it.by === actor.name);
     if (same && JSON.stringify(same.document) === text) return same;
+    if (same) this.#drop(same.id);
     if (waiting.length >= APPROVALS_MAX) {
       throw new Fault(
         'approvals_full',
@@ -129,6 +130,12 @@ export class Approvals {
     this.#drop(id);
     this.#journal('approval-withdrawn', actor, approval.what, approval, nowMs);
     return approval;
+  }
+
+  /** What else waits for the same thing is done with. In the caller's transaction. */
+  drop(kind: string, what: string): void {
+    const sql = 'DELETE FROM alarm_approvals WHERE kind = ? AND what = ?';
+    this.#statements.run(sql, kind, what);
   }
 
   #find(id: number, nowMs: number): Approval {

@@ -248,7 +248,8 @@ export class Occurrences {
     if (isCall)
       this.#tables.queue(before.annunciations > 0 ? 'annunciated' : 'raised', alarm, nowMs);
     for (const { kind } of told) {
-      if (kind === 'refused') continue;
+      // Shown again, and nobody is called: that is what the other effect says.
+      if (kind === 'refused' || (kind === 'annunciated' && !isCall)) continue;
       this.journal(`alarm-${kind}`, actor, occurrence, brief(before), brief(alarm), nowMs);
       this.tell({ kind, alarm, by: actor, atMs: nowMs });
     }

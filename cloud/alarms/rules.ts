@@ -42,9 +42,11 @@ export interface RuleAct {
 }
 
 /** A decision that waits for a second person, and what it would change. */
-interface Wish {
+/** What waits: the rule as it is, and as it is to be. */
+export interface Wish {
   readonly series: number;
   readonly asset: string | null;
+  readonly unit: string;
   readonly before: Rule;
   readonly rule: Rule;
   readonly retired: boolean;
@@ -175,8 +177,8 @@ export class Rules {
     if (before && this.needsSecond(entry, rule, retired)) {
       const { series, definition } = entry;
       const { version, rule: standing } = before;
-      const { asset } = definition;
-      const wish: Wish = { series, asset, before: standing, rule, retired, version };
+      const { asset, unit } = definition;
+      const wish: Wish = { series, asset, unit, before: standing, rule, retired, version };
       const what = `${keyOf(entry)}/${id}`;
       return approvals.ask(RULE_APPROVAL, what, wish, who, reason, source.nowMs);
     }

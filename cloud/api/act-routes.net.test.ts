@@ -33,7 +33,8 @@ beforeEach(async () => {
   database = new DatabaseSync(':memory:');
   registry = new Registry(systemRandom, folder);
   alarms = new AlarmConsumer(database);
-  const rules = [third, { ...high({ level: 2, limit: 20 }), id: 'worse' }];
+  const worse = high({ level: 2, limit: 20 });
+  const rules = [third, { ...worse, id: 'worse' }, { ...worse, id: 'worst', limit: 30 }];
   const manifest = [entry(1, rules), entry(2, [{ ...third, isLatching: true }])];
   alarms.apply([record({ sequence: 1, lane: 'event', manifest })], WALL);
   alarms.apply([record({ sequence: 2, readings: [[1, 1000, 12]] })], WALL + 1000);
@@ -152,7 +153,7 @@ test('who sees a part of the assets acts on that part', async () => {
 test('the OpenAPI document describes every answer about acts, problems too', async () => {
   const worse = { ...shelve, target: 'gw-1/d/p1/worse' };
   const { body } = await call('conditions/shelve', tokenFor('control'), worse);
-  const other = { ...worse, minutes: 30 };
+  const other = { ...shelve, target: 'gw-1/d/p1/worst' };
   const { body: unwanted } = await call('conditions/shelve', tokenFor('control'), other);
   const both = [2000, 3000].map((ms, at) => [2, ms, at === 0 ? 12 : 5] as const);
   alarms.apply([record({ sequence: 3, readings: both })], WALL + 3000);
@@ -180,4 +181,27 @@ test('the OpenAPI document describes every answer about acts, problems too', asy
   });
   expect(seen).toContain('POST /v1/conditions/shelve 200');
   expect(seen).toContain('POST /v1/approvals/{id}/approve 200');
+});
+
+test('what waits is shown, approved and withdrawn within its part of the assets only', async () => {
+  const worse = { ...shelve, target: 'gw-1/d/p1/worse' };
+  const { body } = await call('conditions/shelve', tokenFor('control'), worse);
+  expect(body.waiting.text.en).toBe('shelve for 1h: x, level 2, gw-1/d/p1/worse');
+  const path = `approvals/${body.waiting.id}`;
+  const outside = tokenFor('administer', 'water');
+  expect((await call('approvals', outside)).body.items).toEqual([]);
+  expect((await call(`${path}/approve`, outside, {})).status).toBe(404);
+  expect((await call(`${path}/withdraw`, outside, {})).status).toBe(404);
+  // Who could not approve it cannot take it back for another.
+  expect((await call(`${path}/withdraw`, tokenFor('operate'), {})).status).toBe(403);
+  expect((await call(`${path}/withdraw`, tokenFor('control'), {})).status).toBe(200);
+});
+
+test('a test is ended by who makes it, or by who may take out of service', async () => {
+  const device = { device: 'gw-1/d', minutes: 5, reason: 'bump test' };
+  expect((await call('device-tests', tokenFor('administer'), device)).status).toBe(200);
+  const end = { device: 'gw-1/d' };
+  expect((await call('device-tests/end', tokenFor('operate'), end)).status).toBe(403);
+  expect((await call('device-tests/end', tokenFor('administer'), end)).status).toBe(200);
+  expect((await call('device-tests/end', tokenFor('administer'), end)).status).toBe(409);
 });

@@ -9,13 +9,13 @@ import { SILENCE_MS } from '../alarms/acts.ts';
 import type { Alarm } from '../alarms/alarm.ts';
 import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
-import { RULE_APPROVAL, wishedAsset } from '../alarms/rules.ts';
+import { RULE_APPROVAL } from '../alarms/rules.ts';
 import type { Watch } from '../alarms/watched.ts';
-import { CLOSE_CASE } from '../cases/book.ts';
 import type { Act as ActRight, Principal } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { AlarmSources } from './alarm-routes.ts';
 import { alarmObject, removalObject, shelfObject } from './alarm-routes.ts';
+import { approvalObject, assetOf } from './approval-object.ts';
 import type { Call, Route } from './route.ts';
 import { checkAct, checkRevision, route } from './route.ts';
 import { iso } from './routes.ts';
@@ -30,11 +30,6 @@ export interface ActSources extends Pick<AlarmSources, 'notify' | 'onEvents'> {
 }
 
 const MINUTE_MS = 60_000;
-
-export function approvalObject(approval: Approval) {
-  const { id, kind, what, document, by, reason, askedMs, untilMs } = approval;
-  return { id, kind, what, document, by, reason, asked: iso(askedMs), until: iso(untilMs) };
-}
 
 export function actRoutes(clock: Clock, sources: ActSources): Route[] {
   const doer = new Doer(clock, sources);
@@ -184,6 +179,8 @@ function testRoutes(clock: Clock, doer: Doer, { alarms, onEvents }: ActSources):
       answer: schemas.endOfTest,
       handle: ({ body, principal, from }) => {
         doer.mustSeeDevice(principal, body.device);
+        const test = alarms.acts.tests().find(({ device }) => device === body.device);
+        if (test && test.test.by !== principal.name) checkAct(principal, 'remove');
         const actor = { name: principal.name, from };
         onEvents(alarms.test(body.device, null, actor, clock.wallMs()));
         return body;
@@ -204,11 +201,14 @@ function approvalRoutes(clock: Clock, doer: Doer, { alarms, onEvents }: ActSourc
       answer: schemas.approval,
       handle: ({ params: { id }, principal, from }) => {
         const approval = alarms.approvals.pending(clock.wallMs()).find((each) => each.id === id);
-        if (!approval) throw new Fault('approval_unknown', 'never', String(id));
-        if (verb === 'approve') doer.mayApprove(principal, approval);
+        const isSeen = approval && withinScope(principal.scope, assetOf(approval, alarms));
+        if (!isSeen) throw new Fault('approval_unknown', 'never', String(id));
+        // Who asked may take it back.
+        if (verb === 'approve' || approval.by !== principal.name)
+          doer.mayDecide(principal, approval);
         const actor = { name: principal.name, from };
         onEvents(alarms.approve(id, verb === 'approve', actor, clock.wallMs()));
-        return approvalObject(approval);
+        return approvalObject(approval, alarms);
       },
     });
   return [
@@ -218,28 +218,23 @@ function approvalRoutes(clock: Clock, doer: Doer, { alarms, onEvents }: ActSourc
       right: 'read',
       summary: 'What waits for a second person, the oldest first',
       answer: schemas.listOf(schemas.approval),
-      handle: () => ({
+      handle: ({ principal: { scope } }) => ({
         next: null,
-        items: alarms.approvals.pending(clock.wallMs()).map(approvalObject),
+        items: alarms.approvals
+          .pending(clock.wallMs())
+          .filter((approval) => withinScope(scope, assetOf(approval, alarms)))
+          .map((approval) => approvalObject(approval, alarms)),
       }),
     }),
     decide('approve', 'The second person says yes: it is done now'),
-    decide('withdraw', 'It is not to be done; anybody may say so'),
+    decide('withdraw', 'It is not to be done: says who asked, or who could approve it'),
   ];
 }
 
-/** Who says yes to a change of a life-safety rule must be able to answer for it, and see it. */
-function mayApproveRule({ right, scope }: Principal, approval: Approval): void {
-  const isMeant = rights.indexOf(right) >= rights.indexOf('control');
-  if (isMeant && withinScope(scope, wishedAsset(approval))) return;
+/** Who decides about a life-safety rule must be able to answer for it. */
+function mayDecideRule({ right }: Principal): void {
+  if (rights.indexOf(right) >= rights.indexOf('control')) return;
   throw new Fault('api_forbidden', 'never', bilingual('rule-approver'));
-}
-
-/** Who says yes to the end of a case must see it. */
-function mayEndCase({ scope }: Principal, { what, document }: Approval): void {
-  const { asset } = document as { readonly asset: string | null };
-  if (withinScope(scope, asset)) return;
-  throw new Fault('api_not_found', 'never', bilingual('case-none', { id: what }));
 }
 
 /** Checks who asks, and does it. */
@@ -271,14 +266,16 @@ class Doer {
     // Whoever put it aside has seen it: nobody further is called.
     const isSeen = act.kind === 'shelve' || act.kind === 'remove';
     if (alarm && isSeen && !approval) notify.handled(alarm.occurrence, principal.name);
-    return { waiting: approval && approvalObject(approval), alarm: alarm && alarmObject(alarm) };
+    return {
+      waiting: approval && approvalObject(approval, alarms),
+      alarm: alarm && alarmObject(alarm),
+    };
   }
 
-  /** Who approves must have the right that the act itself needs. */
-  mayApprove(principal: Principal, approval: Approval): void {
-    if (approval.kind === 'shelve') checkAct(principal, 'shelve');
-    if (approval.kind === RULE_APPROVAL) mayApproveRule(principal, approval);
-    if (approval.kind === CLOSE_CASE) mayEndCase(principal, approval);
+  /** Who decides must have the right that the act itself needs. */
+  mayDecide(principal: Principal, { kind }: Approval): void {
+    if (kind === 'shelve') checkAct(principal, 'shelve');
+    if (kind === RULE_APPROVAL) mayDecideRule(principal);
   }
 
   sees({ scope }: Principal, { watched }: Watch): boolean {

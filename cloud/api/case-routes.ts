@@ -15,7 +15,7 @@ import { caseCsv, casePage, stageRows } from '../cases/export.ts';
 import type { CaseAlarm, CaseEntry, CaseFile, CaseStep } from '../cases/tables.ts';
 import type { Pipeline } from '../notify/pipeline.ts';
 import type { Principal } from '../registry/registry.ts';
-import { approvalObject } from './act-routes.ts';
+import { approvalObject } from './approval-object.ts';
 import * as schemas from './case-schemas.ts';
 import type { Call, Route } from './route.ts';
 import { checkAct, checkRevision, route } from './route.ts';

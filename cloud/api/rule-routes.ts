@@ -23,7 +23,7 @@ import { RULE_APPROVAL } from '../alarms/rules.ts';
 import type { RuleRow } from '../alarms/tables.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
 import type { Principal } from '../registry/registry.ts';
-import { approvalObject } from './act-routes.ts';
+import { approvalObject } from './approval-object.ts';
 import type { Call, Route } from './route.ts';
 import { checkRevision, route } from './route.ts';
 import { iso } from './routes.ts';
@@ -224,7 +224,7 @@ class RuleDesk {
       ...{ reason: row.reason, decided: kept?.decidedMs ? iso(kept.decidedMs) : null },
       retired: row.retired,
       proposed: proposed && { ...sourceOf(proposed) },
-      waiting: waiting.map(approvalObject),
+      waiting: waiting.map((approval) => approvalObject(approval)),
     };
   }
 

@@ -206,6 +206,7 @@ export const approval = z.object({
   id: z.number().int(),
   kind: z.string().describe('shelve, rule, close-case'),
   what: z.string(),
+  text: bilingual.describe('what is asked, for the second person'),
   document: z.unknown(),
   by: z.string(),
   reason: z.string(),

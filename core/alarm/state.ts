@@ -17,7 +17,8 @@
 // value holds whatever is.
 //
 // Who leaves hiding is judged anew: normal is A, active is B and annunciated again, whatever was
-// acknowledged before. What latched stays latched through it: only a reset ends that (E).
+// acknowledged before. What latched stays latched through it, and calls nobody: only a reset ends
+// that (F).
 import { unreachable } from '../fault.ts';
 
 export const letters = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I'] as const;
@@ -208,8 +209,8 @@ function reset(condition: Condition, occurrence: string): Step {
 /** One reason to be hidden is gone; when it was the last, what is left is judged anew. */
 function emerge(condition: Condition, kind: Hiding): Step {
   if (isHidden(condition)) return [condition, [{ kind }]];
-  const { active, latched, occurrence } = condition;
-  const after = { ...condition, acknowledged: !active && !latched };
+  const { active, occurrence } = condition;
+  const after = { ...condition, acknowledged: !active };
   if (after.acknowledged || occurrence === null) return [after, [{ kind }]];
   return [after, [{ kind }, tell('annunciated', occurrence, after)]];
 }

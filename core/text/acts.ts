@@ -5,6 +5,25 @@ import type { Bilingual, FaultText } from './text.ts';
 export const actMessages = {
   'approvals-waiting': { en: '{max} wait already', zh: '已有 {max} 项待批准' },
   'approval-by': { en: 'asked by {by}', zh: '由 {by} 提出' },
+  'approval-gone': { en: 'an alarm that is gone', zh: '已不存在的报警' },
+  'approval-shelve': {
+    en: 'shelve for {time}: {title}, level {level}, {target}',
+    zh: '搁置 {time}：{title}，{level} 级，{target}',
+  },
+  'approval-retire': { en: 'retire rule {target}: {now}', zh: '停用规则 {target}：{now}' },
+  'approval-rule': {
+    en: 'change rule {target}: {from} -> {to} (condition, delays on/off, level)',
+    zh: '修改规则 {target}：{from} -> {to}（条件、报警/恢复延时、级别）',
+  },
+  'approval-case': {
+    en: 'end case {id} while its alarm holds',
+    zh: '在报警仍存在时结束案件 {id}',
+  },
+  'cli-approval-by': {
+    en: 'asked by {by}: {reason}; lapses {until}',
+    zh: '由 {by} 提出：{reason}；{until} 失效',
+  },
+  'act-no-test': { en: '{device} is not under test', zh: '{device} 未处于测试中' },
   'act-needed': {
     en: '{name} may not {act}; an administrator gives it with the token',
     zh: '{name} 无权执行 {act}；由管理员在令牌中授予',
