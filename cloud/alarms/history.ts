@@ -41,10 +41,12 @@ import {
   endBefore,
   followedBy,
   handOver,
+  isWholeLive,
   noteLate,
   noteLive,
   passOn,
   ranAgain,
+  rename,
   risingSince,
   stretchFrom,
 } from './stretch.ts';
@@ -290,9 +292,7 @@ export class History {
   #hold(kept: Kept): void {
     const { series } = kept.watched.row;
     if (kept.stretch.waiting.length > 0) this.#waiting.add(kept);
-    const others = this.#bySeries.get(series);
-    if (others) others.push(kept);
-    else this.#bySeries.set(series, [kept]);
+    this.#bySeries.set(series, [...(this.#bySeries.get(series) ?? []), kept]);
   }
 
   #step(kept: Kept, input: Input, source: Source): void {
@@ -327,7 +327,6 @@ export class History {
     const before = endBefore(kept, this.#bySeries.get(kept.watched.row.series) ?? []);
     if (!before) return;
     passOn(before.stretch, kept.stretch);
-    before.stretch.isPassedOn = true;
     this.#dirty.add(before);
   }
 
@@ -373,15 +372,18 @@ export class History {
     if (occurrence === null || occurrence === watch.condition.occurrence) return;
     const historical = this.#tables.get(occurrence);
     if (!historical?.isHistorical || historical.clearedMs !== null) return;
+    if (isTaken && last.phase === 'falling') return; // The next one tells whether it ended.
     const { beganMs, raisedMs } = historical;
     const live = this.#rest(watch, stretch, occurrence);
     // One from before a clear value in the stretch had ended, though nothing live showed it.
     const isBefore = this.#isBefore(watch, last, stretch);
-    const isRest = live !== null && !(stretch.wasClear[id] && isBefore);
+    const isWhole = isWholeLive(stretch, last, watch.verdict, id);
+    const isRest = live !== null && (isWhole || !(stretch.wasClear[id] && isBefore));
     if (isRest) {
       this.#tables.remove(occurrence);
       const { nowMs: atMs } = source;
       this.#occurrences.tell({ kind: 'merged', alarm: historical, by: machine, atMs });
+      if (isTaken) rename(next, id, live.occurrence);
       const isOlder = live.occurrence === watch.verdict.occurrence && isBefore;
       if (!isOlder) this.#occurrences.move(live, { beganMs, raisedMs }, source);
     } else if (cleared) {

@@ -56,6 +56,8 @@ export interface Stretch {
   ended: Record<string, { readonly occurrence: string; readonly atMs: number }>;
   /** A sample of it, or of those before that it goes on from, was on the good side: by rule. */
   wasClear: Record<string, true>;
+  /** The newest of its own samples on the good side: by rule, when. */
+  clearMonoMs: Record<string, number>;
   /** First live sample, from the end on, at which the rule's alarm would end: by rule. */
   cleared: Record<string, Moment>;
   /** First live sample beyond that nothing has cleared since, after the end: by rule. */
@@ -75,12 +77,32 @@ export interface Stretch {
 
 /** A sample inside. */
 export function noteLate(
-  { wasClear }: Stretch,
+  { wasClear, clearMonoMs, epoch }: Stretch,
   rule: DirectRule,
-  { value, quality }: Sample,
+  { value, quality, ...sample }: Sample,
 ): void {
   if (rule.kind === 'no-data' || value === null || isSilent(quality)) return;
-  if (isClear(rule, value)) wasClear[rule.id] = true;
+  if (!isClear(rule, value)) return;
+  wasClear[rule.id] = true;
+  const monoMs = Math.max(clearMonoMs[rule.id] ?? -1, sample.monoMs);
+  if (sample.epoch === epoch) clearMonoMs[rule.id] = monoMs;
+}
+
+/**
+ * Whether history found no more of what holds at the end than the end itself, and live evaluation
+ * saw all of it: it has been beyond since before the end, and nothing of the stretch was clear
+ * since.
+ */
+export function isWholeLive(
+  { end, epoch, clearMonoMs }: Stretch,
+  last: Verdict,
+  live: Verdict,
+  rule: string,
+): boolean {
+  const isAtEnd = last.first?.epoch === end?.epoch && last.first?.monoMs === end?.monoMs;
+  if (!end || !isAtEnd || live.first?.epoch !== end.epoch) return false;
+  if (live.first.monoMs > end.monoMs) return false;
+  return epoch !== end.epoch || (clearMonoMs[rule] ?? -1) < live.first.monoMs;
 }
 
 /** A live sample from the end on: the first that clears the rule, and since when it is beyond. */
@@ -177,12 +199,20 @@ export function endBefore<Holder extends { readonly id: number; readonly stretch
 }
 
 /** What was found at the end of an epoch goes on in the first stretch of the next. */
-export function passOn({ states, ended, wasClear }: Stretch, first: Stretch): void {
+export function passOn(before: Stretch, first: Stretch): void {
+  const { states, ended, wasClear } = before;
+  before.isPassedOn = true;
   for (const [rule, { verdict }] of Object.entries(states)) {
     first.states[rule] = { track: NOT_SEEN, verdict };
   }
   first.ended = { ...ended };
   first.wasClear = { ...wasClear };
+}
+
+/** What goes on in a stretch has turned out to be the alarm `occurrence`. */
+export function rename({ states }: Stretch, rule: string, occurrence: string): void {
+  const state = states[rule];
+  if (state) states[rule] = { ...state, verdict: { ...state.verdict, occurrence } };
 }
 
 type Beginning = Pick<Stretch, 'epoch' | 'fromMonoMs' | 'untilMonoMs' | 'end' | 'missing'>;
@@ -195,6 +225,7 @@ export function stretchFrom(
   const nothing = {
     ended: {},
     wasClear: {},
+    clearMonoMs: {},
     cleared: {},
     risen: {},
     again: {},

@@ -247,4 +247,14 @@ export const cases: readonly Case[] = [
     seed: 699,
     kinds: thirdKinds,
   },
+  {
+    claim: 'an excursion that was ending at the end of a stretch does not become the next one',
+    seed: 1306,
+    kinds: thirdKinds,
+  },
+  ...[2231, 2246].map((seed) => ({
+    claim: `a backlog that shows nothing of what holds now leaves its alarm as it is (${seed})`,
+    seed,
+    kinds: ['small-card'] as const,
+  })),
 ];
