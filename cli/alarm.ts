@@ -134,7 +134,8 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
       const { id } = await findAlarm(client, given.words[0]!);
       const body = { note: given.text('note') ?? '' };
       const alarm = await client.post<Alarm>(`/v1/alarms/${id}/acknowledge`, body);
-      output.print(output.say('cli-acknowledged', { id, by: alarm.acknowledged?.by ?? '' }));
+      if (output.json) output.print(JSON.stringify(alarm));
+      else output.print(output.say('cli-acknowledged', { id, by: alarm.acknowledged?.by ?? '' }));
       return exit.done;
     },
   },

@@ -1,6 +1,7 @@
 // The files and folders a command is told of, with a clear fault when they are not what it needs.
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Fault, readFault, systemDetail } from '../core/fault.ts';
+import { bilingual } from '../core/text/text.ts';
 
 /** The text of a file; throws Fault `file_not_found` or `file_unreadable`. */
 export function readText(path: string): string {
@@ -25,7 +26,9 @@ export function writeNew(path: string, bytes: string | Uint8Array): void {
   try {
     writeFileSync(path, bytes, { flag: 'wx' });
   } catch (error) {
-    throw new Fault('file_not_written', 'never', systemDetail(path, error), error);
+    const isThere = (error as { readonly code?: unknown }).code === 'EEXIST';
+    const detail = isThere ? bilingual('file-is-there', { path }) : systemDetail(path, error);
+    throw new Fault('file_not_written', 'never', detail, error);
   }
 }
 

@@ -5,7 +5,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { words } from './main.ts';
+import { statusOf } from '../cloud/api/server.ts';
+import type { FaultCode } from '../core/text/text.ts';
+import { writeNew } from './files.ts';
+import { exitOf, words } from './main.ts';
+import { exit } from './verb.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 let folder: string;
@@ -45,6 +49,20 @@ test('every word of the command is there and explains itself in both languages',
   expect(status).toBe(0);
   for (const word of Object.keys(words)) expect(stdout).toContain(`lifeline ${word}`);
   expect(lifeline('--lang', 'zh').stdout).toContain('城市');
+});
+
+test('what the API refuses for a reason of the caller is no internal failure of the command', () => {
+  const codes = Object.entries(statusOf).filter(([, status]) => status! < 500);
+  expect(codes.length).toBeGreaterThan(30);
+  for (const [code] of codes) expect(exitOf(code as FaultCode), code).not.toBe(exit.internal);
+  expect(exitOf('figures_day')).toBe(exit.usage);
+  expect(exitOf('figures_gone')).toBe(exit.notFound);
+  expect(exitOf('replay_busy')).toBe(exit.conflict);
+});
+
+test('a file that is there is not written over, and called a file that is there', () => {
+  const path = file('kept.txt', 'kept');
+  expect(() => writeNew(path, 'new')).toThrow(/kept\.txt: is there already and is left as it is/);
 });
 
 test('a wrong word is answered with the near one, exit 2', () => {

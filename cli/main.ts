@@ -116,7 +116,7 @@ function report(output: Output, error: unknown, word: string): number {
   if (fault) {
     output.note(`${fault.code}: ${fault.detail[output.language]}`);
     output.note(output.say('cli-explain', { code: fault.code }));
-    return exitOf(fault);
+    return exitOf(fault.code);
   }
   output.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return exit.internal;
@@ -140,16 +140,21 @@ const exits: Partial<Record<FaultCode, number>> = {
   act_not_allowed: exit.notAllowed,
   act_refused: exit.conflict,
   alarm_acknowledged: exit.conflict,
+  alarm_rule_unknown: exit.notFound,
   alarm_superseded: exit.conflict,
   alarm_unknown: exit.notFound,
   api_bad_request: exit.usage,
   api_bind: exit.conflict,
   api_conflict: exit.conflict,
+  api_malformed: exit.usage,
+  api_not_json: exit.usage,
   api_precondition: exit.conflict,
+  api_too_large: exit.usage,
   approval_same_person: exit.notAllowed,
   approval_unknown: exit.notFound,
   approvals_full: exit.conflict,
   api_forbidden: exit.notAllowed,
+  api_foreign_host: exit.notAllowed,
   api_unauthenticated: exit.notAllowed,
   case_already: exit.conflict,
   case_file_damaged: exit.conflict,
@@ -169,6 +174,9 @@ const exits: Partial<Record<FaultCode, number>> = {
   cli_no_port: exit.conflict,
   cli_unreachable: exit.remoteTimeout,
   config_unreadable: exit.invalid,
+  figures_day: exit.usage,
+  figures_gone: exit.notFound,
+  figures_period: exit.usage,
   file_not_written: exit.conflict,
   file_unreadable: exit.invalid,
   folder_unwritable: exit.notAllowed,
@@ -181,6 +189,8 @@ const exits: Partial<Record<FaultCode, number>> = {
   profile_unknown: exit.notFound,
   profile_unreadable: exit.invalid,
   registry_bad_id: exit.usage,
+  registry_full: exit.conflict,
+  replay_busy: exit.conflict,
   rule_baseline_short: exit.found,
   rule_changed: exit.conflict,
   rule_no_proposal: exit.conflict,
@@ -195,7 +205,8 @@ const exits: Partial<Record<FaultCode, number>> = {
   status_port: exit.conflict,
 };
 
-function exitOf({ code }: Fault): number {
+/** How a command ends that failed with this code. */
+export function exitOf(code: FaultCode): number {
   return exits[code] ?? (code.endsWith('_not_found') ? exit.notFound : exit.internal);
 }
 

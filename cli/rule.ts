@@ -195,7 +195,8 @@ function decision(verb: 'accept' | 'revert' | 'retire', summary: Bilingual): Ver
       const client = Client.from(given, output);
       const before = await client.get<Rule>(path);
       if (given.flag('dry-run')) {
-        output.print(output.say('rule-would', { verb, rule: line(before, output) }));
+        if (output.json) output.print(JSON.stringify({ would: verb, rule: before }));
+        else output.print(output.say('rule-would', { verb, rule: line(before, output) }));
         return exit.done;
       }
       const body = { reason, ...(isRevert && { version: Number(version) }) };

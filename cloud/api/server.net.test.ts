@@ -213,6 +213,20 @@ test('what is wrong with a call comes back as a problem that names the field', a
   expect(body.errors.map(({ path }: { path: string }) => path)).toContain('/from');
 });
 
+test('an If-Match that is no revision is a mistake of the call, not a change by somebody', async () => {
+  const posted = (ifMatch: string) =>
+    call('/v1/gateways', tokenFor('administer'), {
+      ...{ method: 'POST', body: JSON.stringify({ id: 'gw-9', area: 'gas' }) },
+      headers: { 'content-type': 'application/json', 'if-match': ifMatch },
+    });
+  for (const wrong of ['banana', '"banana"', '7']) {
+    const { status, body } = await posted(wrong);
+    expect([status, body.title]).toEqual([400, 'api_bad_request']);
+    expect(body.detail).toContain(wrong);
+  }
+  expect((await posted('"7"')).status).toBe(200);
+});
+
 test('a foreign Host is refused, no CORS header is sent, and a body is at most 1 MB', async () => {
   const foreign = await new Promise<number>((resolve, reject) => {
     const options = { port: api.port, path: '/v1/health', headers: { host: 'evil.example' } };

@@ -15,7 +15,7 @@ import { Fault, isFault, systemDetail } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import { InvalidInput } from '../../core/problems.ts';
-import type { Language } from '../../core/text/text.ts';
+import type { FaultCode, Language } from '../../core/text/text.ts';
 import { bilingual, languages, say } from '../../core/text/text.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
@@ -166,7 +166,7 @@ function addRoute(clock: Clock, server: FastifyInstance, each: Route): void {
         body: request.body,
         principal: request.principal ?? nobody,
         from: request.ip,
-        ifMatch: revisionOf(request.headers['if-match']),
+        ifMatch: method === 'GET' ? null : revisionOf(request.headers['if-match']),
         upload: uploads ? uploadOf(request) : null,
       };
       const found = await (async () => handle(call))().finally(stop);
@@ -203,11 +203,13 @@ function encodeLabel(name: string): string {
   );
 }
 
-/** The number in `If-Match: "7"`; one of another form matches nothing. */
+/** The number in `If-Match: "7"`; null without one. */
 function revisionOf(header: string | undefined): number | null {
   if (header === undefined || header === '*') return null;
   const match = /^"(\d{1,15})"$/.exec(header);
-  return match ? Number(match[1]) : -1;
+  if (match) return Number(match[1]);
+  const detail = bilingual('api-if-match', { found: header.slice(0, 100) });
+  throw new Fault('api_bad_request', 'never', detail);
 }
 
 const problemTexts = {
@@ -294,7 +296,8 @@ function authorise(request: FastifyRequest, registry: Registry): Principal | nul
   return principal;
 }
 
-const statusOf: Partial<Record<string, number>> = {
+/** What is not here is 500, or 503 where a later try makes sense. */
+export const statusOf: Partial<Record<FaultCode, number>> = {
   api_unauthenticated: 401,
   api_forbidden: 403,
   api_foreign_host: 421,

@@ -40,6 +40,10 @@ export const apiMessages = {
     zh: '“{name}”的权限为 {has}，此操作需要 {needed}',
   },
   'api-fields': { en: '{why}', zh: '请求参数有误：{why}' },
+  'api-if-match': {
+    en: 'If-Match: {found} is not the revision in quotes, as "7", nor *',
+    zh: 'If-Match：{found} 既不是带引号的修订号（如 "7"），也不是 *',
+  },
   'api-body-beyond': { en: 'the body has more than {max} bytes', zh: '请求体超过 {max} 字节' },
   'api-json-wanted': {
     en: 'the body must be application/json',

@@ -77,7 +77,10 @@ export const explainMessages = {
     en: 'a newer alarm of the same rule took its place',
     zh: '同一规则的新报警取代了它',
   },
-  'explain-confirmed': { en: 'somebody has it: {by}', zh: '{by} 已确认收到' },
+  'explain-confirmed': {
+    en: 'the notice arrived: {by}; that acknowledges no alarm',
+    zh: '通知已送达：{by}；报警并未因此得到确认',
+  },
   'explain-shelved-by': { en: 'shelved by {who}', zh: '由 {who} 搁置' },
   'explain-unshelved-by': { en: 'no longer shelved ({who})', zh: '搁置结束（{who}）' },
   'explain-suppressed-by': { en: 'hidden by design ({who})', zh: '按设计被抑制（{who}）' },

@@ -66,6 +66,10 @@ export const systemMessages = {
     en: '{where}: there is no way to that network',
     zh: '{where}：到该网络没有通路',
   },
+  'file-is-there': {
+    en: '{path}: is there already and is left as it is',
+    zh: '{path}：文件已存在，未作改动',
+  },
   'later-format': {
     en: '{what}: format {found}, this version reads up to {known}',
     zh: '{what}：格式版本 {found}，本版本最高支持 {known}',
