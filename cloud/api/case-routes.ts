@@ -295,7 +295,7 @@ function exportRoute(
         case 'html':
           return { type: 'text/html', name: `case-${id}.html`, body: casePage(folder, nowMs) };
         case 'json': {
-          const stages = stageRows(view.case, nowMs).map(stageObject);
+          const stages = stageRows(view.case, folder.log, nowMs).map(stageObject);
           const whole = { version: 1, ...wholeObject(view, cases), stages };
           const body = JSON.stringify(whole, null, 2);
           return { type: 'application/json', name: `case-${id}.json`, body };

@@ -10,12 +10,20 @@ import type { Alarm } from '../alarms/alarm.ts';
 import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { Actor } from '../alarms/occurrences.ts';
+import { machine } from '../alarms/occurrences.ts';
 import type { CaseActKind, CaseRefusal, CaseState, Ending, Limits, OpenState } from './case.ts';
+import { resumedAfter } from './case.ts';
 import type { Case, CaseEntryKind, CaseStep } from './tables.ts';
 import { CaseTables } from './tables.ts';
 
 /** The kind under which ending a case waits for the second person. */
 export const CLOSE_CASE = 'close-case';
+
+/**
+ * A case has so many stays before one that begins anew without anybody having left it takes the
+ * place of the last: each is some 250 bytes of a document that is written whole, 125 kB here.
+ */
+const STAYS_MAX = 500;
 
 type Detail = Readonly<Record<string, string>>;
 
@@ -29,7 +37,7 @@ export interface CaseView {
 }
 
 export interface CaseEvent {
-  readonly kind: CaseEntryKind | 'returned' | 'cleared';
+  readonly kind: CaseEntryKind | 'cleared';
   readonly view: CaseView;
 }
 
@@ -127,16 +135,68 @@ export class CaseBook {
     const after: Case = {
       ...found,
       ...revised(found, { ...actor, name: leftBy }, nowMs),
-      ...{ state, endedMs: nowMs, reason, escalation: 0 },
+      ...{ state, endedMs: nowMs, reason, escalation: 0, resumes: null },
       steps: left(found.steps, leftBy, nowMs),
     };
     this.keep(after);
     this.write(after, kind, actor, nowMs, reason, detail);
     this.journal(kind, found, after, actor, nowMs, { reason, ...detail });
+    this.#lapse(found, actor, nowMs);
+  }
+
+  #lapse(found: Case, actor: Actor, nowMs: number): void {
     const { approvals } = this.#options.alarms;
     for (const { id, kind: asked, what } of approvals.pending(nowMs)) {
       if (asked === CLOSE_CASE && what === found.id) approvals.withdraw(id, actor, nowMs);
     }
+  }
+
+  /** What had ended is open again, and nobody's. */
+  reopen(before: Case, alarm: string, nowMs: number): void {
+    const { level, department } = before;
+    const step = this.step('new', { level, owner: null, department }, machine, nowMs);
+    const after: Case = {
+      ...before,
+      ...revised(before, machine, nowMs),
+      ...{ state: 'new', owner: null, endedMs: null, reason: null, escalation: 0 },
+      steps: [...before.steps, step],
+    };
+    this.keep(after);
+    this.write(after, 'reopened', machine, nowMs, '', { alarm });
+    this.journal('reopened', before, after, machine, nowMs, { alarm });
+  }
+
+  /**
+   * An open case waits anew for somebody to acknowledge: from now on within the limit of its level,
+   * told to the first in the chain again. A time that is running already is never made longer. Who
+   * has it keeps it; that somebody wished to end it was said without knowing of this alarm.
+   */
+  back(before: Case, grown: Case, alarm: string, nowMs: number): void {
+    const present = before.steps.at(-1)!;
+    const state = before.state as OpenState;
+    const whole = this.step('new', grown, machine, nowMs);
+    const isRunning = state === 'new' && present.dueMs > nowMs;
+    const begun = isRunning ? { ...whole, dueMs: Math.min(whole.dueMs, present.dueMs) } : whole;
+    const isFull = state === 'new' && before.steps.length >= STAYS_MAX;
+    const kept = isFull ? before.steps.slice(0, -1) : before.steps;
+    const after: Case = {
+      ...grown,
+      ...revised(before, machine, nowMs),
+      ...{ state: 'new', escalation: 0, resumes: resumedAfter(state, before.resumes ?? null) },
+      steps: [...left(kept, machine.name, nowMs), begun],
+    };
+    this.keep(after);
+    this.write(after, 'returned', machine, nowMs, '', { alarm, state, level: `${after.level}` });
+    this.journal('returned', before, after, machine, nowMs, { alarm });
+    this.#lapse(after, machine, nowMs);
+  }
+
+  /** Somebody has a new case: it goes on where it was before it came back to `new`. */
+  acknowledge(found: Case, note: string, actor: Actor, nowMs: number): void {
+    const taken = { ...found, owner: found.owner ?? actor.name };
+    const state = found.resumes ?? 'acknowledged';
+    const resumed = found.resumes ? { resumed: state } : {};
+    this.forward(taken, state, actor, nowMs, ['acknowledge', note, resumed]);
   }
 
   /** To the next step. */
@@ -150,10 +210,12 @@ export class CaseBook {
     const after: Case = {
       ...found,
       ...revised(found, actor, nowMs),
-      ...{ state, escalation: 0 },
+      ...{ state, escalation: 0, resumes: null },
       steps: [
         ...left(found.steps, actor.name, nowMs, found.owner),
-        this.step(state, found, actor, nowMs),
+        found.resumes === state
+          ? this.#resume(state, found, actor, nowMs)
+          : this.step(state, found, actor, nowMs),
       ],
     };
     this.keep(after);
@@ -170,6 +232,16 @@ export class CaseBook {
     const dueMs = nowMs + this.#options.limits[level][state];
     const open = { leftMs: null, leftBy: null, escalation: 0 };
     return { state, enteredMs: nowMs, by, from, owner, department, dueMs, ...open };
+  }
+
+  // With the time that was left of it; what was overdue has its whole time again, and is told from
+  // the first in the chain.
+  #resume(state: OpenState, found: Case, actor: Actor, nowMs: number): CaseStep {
+    const whole = this.step(state, found, actor, nowMs);
+    const earlier = found.steps.findLast((step) => step.state === state);
+    const leftOver = earlier ? earlier.dueMs - (earlier.leftMs ?? nowMs) : 0;
+    const dueMs = leftOver > 0 ? Math.min(whole.dueMs, nowMs + leftOver) : whole.dueMs;
+    return { ...whole, dueMs, resumed: true };
   }
 
   /** A new case, numbered within its year. */
@@ -217,6 +289,11 @@ export function isHidden({ shelf, suppressedBy, removal }: Alarm): boolean {
   return shelf !== null || suppressedBy !== null || removal !== null;
 }
 
+/** What returns to a case: a rule of a series, or of a gateway. */
+export function subjectOf({ key, rule }: Alarm): string {
+  return `${key}/${rule}`;
+}
+
 export function revised({ revision }: Case, { name }: Actor, nowMs: number) {
   return { revision: revision + 1, changedBy: name, changedMs: nowMs };
 }
@@ -250,7 +327,11 @@ const doneBy: Partial<Record<CaseActKind, OpenState>> = {
 };
 
 export function refusal(found: Case, act: CaseActKind, why: CaseRefusal): Fault {
-  const first = found.steps.findLast(({ state }) => state === doneBy[act]);
+  const first = found.steps.findLast(({ state, resumed }, at, steps) =>
+    act === 'acknowledge'
+      ? steps[at - 1]?.state === 'new' && state !== 'new'
+      : state === doneBy[act] && !resumed,
+  );
   const isFirst = why === 'already' && first !== undefined;
   const by = isFirst ? first.by : found.changedBy;
   const at = new Date(isFirst ? first.enteredMs : found.changedMs).toISOString();

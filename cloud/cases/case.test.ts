@@ -19,7 +19,7 @@ const ends = {
   drill: 'drill',
   merge: 'merged',
 } as const;
-const held = { assign: '-', note: '-', return: '-', escalate: '-' } as const;
+const held = { assign: '-', note: '-', return: 'new', escalate: '-' } as const;
 const over = {
   acknowledge: '!ended',
   verify: '!ended',
@@ -42,11 +42,12 @@ const table: Record<CaseState, Record<CaseActKind, Cell>> = {
     acknowledge: 'acknowledged',
     verify: '!unacknowledged',
     dispatch: '!unacknowledged',
-    arrive: '!no-crew',
+    arrive: '!unacknowledged',
     contain: '!unacknowledged',
     close: '!unacknowledged',
     ...ends,
     ...held,
+    return: '-',
   },
   acknowledged: {
     acknowledge: '!already',

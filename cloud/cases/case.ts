@@ -5,7 +5,8 @@
 //
 // From any open state a case ends as false alarm, test or drill, or is merged into another. A
 // machine never ends a case and never moves it forward; all it does is open it, escalate what is
-// overdue, and open it again when its alarm returns soon after its end.
+// overdue, open it again when its alarm returns soon after its end, and bring it back to `new` when
+// an alarm joins it that nobody has acknowledged.
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 
 export const openStates = [
@@ -35,7 +36,7 @@ export const caseActs = [
   'merge',
   'assign',
   'note',
-  /** The alarm's: the same rule of the same series was raised again. */
+  /** The alarm's: one joins, as the same rule raised again, that nobody has acknowledged. */
   'return',
   /** The clock's: the step is overdue. */
   'escalate',
@@ -92,6 +93,7 @@ function moveOpen(state: OpenState, act: Exclude<CaseActKind, 'note'>): Move {
       if (state === 'new') return refused('unacknowledged');
       return isCrewOut ? stays : to('dispatched'); // One more crew.
     case 'arrive':
+      if (state === 'new') return refused('unacknowledged');
       if (state === 'dispatched') return to('on-site');
       return refused(place(state) > place('dispatched') ? 'already' : 'no-crew');
     case 'contain':
@@ -106,8 +108,9 @@ function moveOpen(state: OpenState, act: Exclude<CaseActKind, 'note'>): Move {
       return to(act);
     case 'merge':
       return to('merged');
-    case 'assign':
     case 'return':
+      return state === 'new' ? stays : to('new');
+    case 'assign':
     case 'escalate':
       return stays;
   }
@@ -149,6 +152,27 @@ export function escalateAtMs(
 ): number | null {
   if (escalation >= ESCALATIONS_MAX) return null;
   return dueMs + escalation * Math.max(ESCALATE_AGAIN_MIN_MS, dueMs - enteredMs);
+}
+
+/**
+ * Whether an alarm that nobody has acknowledged and that joins an open case gets a time of its own
+ * for being acknowledged. It needs none only while the case waits for the same thing already, at a
+ * level no lower, and is still to be told further: that comes no later than its own time would.
+ */
+export function beginsAnew(
+  { state, escalation }: { readonly state: CaseState; readonly escalation: number },
+  isWorse: boolean,
+): boolean {
+  return state !== 'new' || isWorse || escalation >= ESCALATIONS_MAX;
+}
+
+/**
+ * The step that goes on once a case that came back to `new` is acknowledged. What was contained is
+ * not so any more, and begins from the front.
+ */
+export function resumedAfter(state: OpenState, resumes: OpenState | null): OpenState | null {
+  if (state === 'new') return resumes;
+  return state === 'contained' ? null : state;
 }
 
 /** An alarm that is raised so soon after its end belongs to the same case. */

@@ -210,8 +210,15 @@ test('one excursion over the limits of a ladder is one case, of the highest leve
   };
   const one = { id: '2026-0001', level: 2 };
   expect(read(1, 12)).toEqual([{ ...one, all: 1, active: 1 }]);
+  cases.act('2026-0001', acknowledge, li, WALL + 1_500);
   expect(read(1, 22)).toEqual([{ ...one, level: 1, all: 2, active: 2 }]);
+  // The worse one is nobody's: it has the time of its level, and escalates by it.
+  expect(cases.get('2026-0001')).toMatchObject({ state: 'new', owner: 'li', escalation: 0 });
+  expect(cases.get('2026-0001')!.steps.at(-1)!.dueMs).toBe(WALL + 2_000 + MIN);
+  cases.act('2026-0001', acknowledge, li, WALL + 2_500);
   expect(read(1, 12)).toEqual([{ ...one, level: 1, all: 2, active: 1 }]);
+  // What is less bad was told before, and calls nobody again.
+  expect(cases.get('2026-0001')?.state).toBe('acknowledged');
   expect(read(1, 5)).toEqual([{ ...one, level: 1, all: 2, active: 0 }]);
   // Over both limits at once: the lower is hidden until the worse is over.
   expect(read(2, 22)[0]).toEqual({ id: '2026-0002', level: 1, all: 1, active: 1 });
@@ -413,8 +420,13 @@ test('of two who do the same at once one wins and the other hears who; no note i
       const joined = all.flatMap(({ number }) => it.cases.tables.alarms(number, 1_000));
       expect(new Set(joined.map(({ occurrence }) => occurrence)).size).toBe(joined.length);
       expect(joined).toHaveLength(it.alarms.list({ state: 'all' }).filter(isRule).length);
-      for (const { steps, endedMs } of all) {
+      for (const { steps, endedMs, state, number } of all) {
         expect(steps.at(-1)!.leftMs === null).toBe(endedMs === null);
+        if (state === 'new' || endedMs !== null) continue;
+        for (const { occurrence } of it.cases.tables.alarms(number, 1_000)) {
+          const alarm = it.alarms.get(occurrence)!;
+          expect(alarm.clearedMs === null && alarm.acknowledgedBy === null).toBe(false);
+        }
       }
     }),
     { numRuns: 100 },

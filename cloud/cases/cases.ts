@@ -2,7 +2,8 @@
 // decided by case.ts; this file keeps it, in the transaction of the alarms.
 //
 // Promises. A raised alarm that people are to see belongs to exactly one case. Acknowledging the
-// alarm acknowledges a new case and the reverse, in one transaction. Nothing ends a case but
+// last alarm that needs it acknowledges a new case and the reverse, in one transaction. No alarm
+// that people are to acknowledge lies in a case past `new`, or in one that is told no further. Nothing ends a case but
 // people; while one of its alarms is active it takes two of them. Of two who do the same step one
 // wins, and the other is told who. A note is never lost: it needs no revision and is refused only
 // by its bound. Every act is in the case's log and in the journal with who, when and from where.
@@ -17,13 +18,15 @@ import type { Approvals } from '../alarms/approvals.ts';
 import type { Actor, AlarmEvent, AlarmFollower } from '../alarms/occurrences.ts';
 import { machine } from '../alarms/occurrences.ts';
 import type { CaseEvent, CaseOptions, CaseView } from './book.ts';
-import { CaseBook, CLOSE_CASE, isHidden, refusal, revised } from './book.ts';
-import { moveOf, RETURN_WITHIN_MS } from './case.ts';
+import { CaseBook, CLOSE_CASE, isHidden, refusal, revised, subjectOf } from './book.ts';
+import { beginsAnew, moveOf, RETURN_WITHIN_MS } from './case.ts';
 import type { Case, CaseAlarm, CaseFile, CaseFilter, CaseTables } from './tables.ts';
 
 /** Notes a case may hold: at one a minute more than a day. Steps are never refused for it. */
 export const CASE_NOTES_MAX = 2_000;
 export const CASE_FILES_MAX = 64;
+/** Alarms that join are in its log up to so many; beyond, in its alarms and the journal alone. */
+export const CASE_JOINS_MAX = 2_000;
 /** Of one case's log so many are shown: its notes and files, and thousands of steps beside them. */
 export const CASE_ENTRIES_MAX = 10_000;
 /** Some 15 ms a second: a storm's cases are escalated over minutes, the highest level first. */
@@ -137,6 +140,9 @@ export class Cases implements AlarmFollower {
   }
 
   take(events: readonly AlarmEvent[], nowMs: number): void {
+    const uncovered = new Set(
+      events.filter(({ kind }) => kind === 'unsuppressed').map(({ alarm }) => alarm.occurrence),
+    );
     for (const { kind, alarm, by } of events) {
       switch (kind) {
         case 'raised':
@@ -144,7 +150,7 @@ export class Cases implements AlarmFollower {
         case 'unshelved':
         case 'unsuppressed':
         case 'returned':
-          this.#raised(alarm, kind === 'unsuppressed', nowMs);
+          this.#raised(alarm, uncovered.has(alarm.occurrence), nowMs);
           break;
         case 'cleared':
           this.#cleared(alarm);
@@ -184,15 +190,16 @@ export class Cases implements AlarmFollower {
     if (isHistorical || test !== null || clearedMs !== null || isHidden(alarm)) return;
     const own = this.tables.ofAlarm(occurrence);
     if (own) {
-      // Told again, or an excursion that goes on under its name.
+      // Told again, or an excursion that goes on under its name. What was told and then covered by
+      // a worse one calls nobody when that is over.
       this.tables.endAlarm(occurrence, null);
-      this.#return(own, alarm, nowMs);
+      this.#return(own, alarm, !isUncovered, nowMs);
       return;
     }
     const before = this.#receiver(subjectOf(alarm));
     const takes = before && this.#takesBack(before, alarm) ? before : null;
     const receiver = takes ?? this.#ofLadder(alarm, isUncovered);
-    if (receiver) this.#return(receiver, alarm, nowMs);
+    if (receiver) this.#return(receiver, alarm, true, nowMs);
     else this.#open(alarm, nowMs);
   }
 
@@ -245,36 +252,30 @@ export class Cases implements AlarmFollower {
     return this.tables.join(number, { occurrence, joinedMs: nowMs, raisedMs, endedMs: null });
   }
 
-  #return(before: Case, alarm: Alarm, nowMs: number): void {
+  // `isCall`: people are told of it as of something new.
+  #return(before: Case, alarm: Alarm, isCall: boolean, nowMs: number): void {
+    const { occurrence, level, title, acknowledgedBy } = alarm;
     const isNew = this.#join(before, alarm, nowMs);
-    const move = moveOf(before.state, 'return');
-    if (move.kind === 'refused') return;
+    if (moveOf(before.state, 'return').kind === 'refused') return;
     // What is worse speaks for the case.
-    const worse = alarm.level < before.level ? { level: alarm.level, title: alarm.title } : {};
-    const raised: Case = { ...before, ...worse };
-    if (move.kind === 'to') {
-      this.#reopen(raised, alarm, nowMs);
+    const isWorse = level < before.level;
+    const grown: Case = isWorse ? { ...before, level, title } : before;
+    if (before.endedMs !== null) {
+      this.#book.reopen(grown, occurrence, nowMs);
       return;
     }
-    const after = raised.level === before.level ? before : this.#book.hasten(raised);
-    if (after !== before) this.#book.keep(after);
-    if (!isNew && after === before) return;
-    this.#book.journal('joined', before, after, machine, nowMs, { alarm: alarm.occurrence });
-    this.#book.tell('returned', before);
-  }
-
-  #reopen(before: Case, alarm: Alarm, nowMs: number): void {
-    const { level, department } = before;
-    const step = this.#book.step('new', { level, owner: null, department }, machine, nowMs);
-    const after: Case = {
-      ...before,
-      ...revised(before, machine, nowMs),
-      ...{ state: 'new', owner: null, endedMs: null, reason: null, escalation: 0 },
-      steps: [...before.steps, step],
-    };
-    this.#book.keep(after);
-    this.#book.write(after, 'reopened', machine, nowMs, '', { alarm: alarm.occurrence });
-    this.#book.journal('reopened', before, after, machine, nowMs, { alarm: alarm.occurrence });
+    if (isCall && acknowledgedBy === null && beginsAnew(before, isWorse)) {
+      this.#book.back(before, grown, occurrence, nowMs);
+      return;
+    }
+    const after = isWorse ? this.#book.hasten(grown) : before;
+    if (isWorse) this.#book.keep(after);
+    if (!isNew && !isWorse) return;
+    // An alarm that comes and goes by itself must not crowd out what people wrote.
+    if (this.tables.countEntries(before.number, 'joined') < CASE_JOINS_MAX) {
+      this.#book.write(after, 'joined', machine, nowMs, '', { alarm: occurrence });
+    } else this.#book.tell('joined', before);
+    this.#book.journal('joined', before, after, machine, nowMs, { alarm: occurrence });
   }
 
   #cleared({ occurrence, clearedMs }: Alarm): void {
@@ -287,9 +288,17 @@ export class Cases implements AlarmFollower {
   // Somebody acknowledged the alarm at its own place.
   #taken({ occurrence, note }: Alarm, by: Actor, nowMs: number): void {
     const found = this.tables.ofAlarm(occurrence);
-    if (found?.state !== 'new') return;
-    const taken = { ...found, owner: found.owner ?? by.name };
-    this.#book.forward(taken, 'acknowledged', by, nowMs, ['acknowledge', note ?? '', {}]);
+    if (found?.state !== 'new' || this.#awaited(found) !== null) return;
+    this.#book.acknowledge(found, note ?? '', by, nowMs);
+  }
+
+  // The newest alarm of it that is active and shown and that nobody has acknowledged.
+  #awaited({ number }: Case): string | null {
+    const found = this.tables.alarms(number, 100).findLast(({ occurrence, endedMs }) => {
+      const alarm = endedMs === null ? this.#options.alarms.get(occurrence) : null;
+      return alarm?.acknowledgedBy === null && !isHidden(alarm);
+    });
+    return found?.occurrence ?? null;
   }
 
   // The clock -------------------------------------------------------------------------------------
@@ -396,8 +405,7 @@ export class Cases implements AlarmFollower {
 
   #acknowledge(found: Case, note: string, actor: Actor, nowMs: number): void {
     const { alarms } = this.#options;
-    const taken = { ...found, owner: found.owner ?? actor.name };
-    this.#book.forward(taken, 'acknowledged', actor, nowMs, ['acknowledge', note, {}]);
+    this.#book.acknowledge(found, note, actor, nowMs);
     for (const { occurrence } of this.tables.alarms(found.number, 100)) {
       const alarm = alarms.get(occurrence);
       if (!alarm || alarm.acknowledgedBy !== null || alarm.supersededBy !== null) continue;
@@ -452,6 +460,10 @@ export class Cases implements AlarmFollower {
     this.#book.keep(grown);
     this.#book.write(grown, 'merged-from', actor, nowMs, note, { case: found.id });
     this.#book.journal('merged-from', other, grown, actor, nowMs, { case: found.id });
+    const awaited = this.#awaited(grown);
+    if (awaited !== null && beginsAnew(other, false)) {
+      this.#book.back(grown, grown, awaited, nowMs);
+    }
     const merged = { ...found, mergedInto: into };
     this.#book.leave(merged, 'merged', note, actor, nowMs, ['merge', { case: into }, actor.name]);
   }
@@ -483,9 +495,4 @@ export class Cases implements AlarmFollower {
     const by = askedBy === undefined ? actor.name : `${askedBy}, ${actor.name}`;
     this.#book.leave(found, state, reason, actor, nowMs, [kind, detail, by]);
   }
-}
-
-/** What returns to a case: a rule of a series, or of a gateway. */
-function subjectOf({ key, rule }: Alarm): string {
-  return `${key}/${rule}`;
 }

@@ -4,6 +4,7 @@
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/alarm.ts';
+import { machine } from '../alarms/occurrences.ts';
 import { stateText } from './book.ts';
 import type { OpenState } from './case.ts';
 import type { Case, CaseAlarm, CaseEntry, CaseEntryKind, CaseFile, CaseStep } from './tables.ts';
@@ -36,11 +37,19 @@ export interface StageRow {
   readonly persons: readonly string[];
 }
 
-export function stageRows(found: Case, nowMs: number): StageRow[] {
-  return stages.map((stage) => (stage === 'closing' ? closing(found) : stay(found, stage, nowMs)));
+export function stageRows(
+  found: Case,
+  log: readonly Pick<CaseEntry, 'kind' | 'by'>[],
+  nowMs: number,
+): StageRow[] {
+  const senders = log.filter(({ kind }) => kind === 'dispatch').map(({ by }) => by);
+  return stages.map((stage) => {
+    if (stage === 'closing') return closing(found);
+    return stay(found, stage, stage === 'dispatch' ? senders : [], nowMs);
+  });
 }
 
-function stay({ steps }: Case, stage: Stage, nowMs: number): StageRow {
+function stay({ steps }: Case, stage: Stage, senders: readonly string[], nowMs: number): StageRow {
   const own = steps.filter(({ state }) => stageOf[state] === stage);
   const last = own.at(-1);
   const end = ({ leftMs }: CaseStep) => leftMs ?? nowMs;
@@ -50,10 +59,11 @@ function stay({ steps }: Case, stage: Stage, nowMs: number): StageRow {
     fromMs: own[0]?.enteredMs ?? null,
     toMs: last?.leftMs ?? null,
     tookMs: sum((step) => end(step) - step.enteredMs),
-    limitMs: sum(({ dueMs, enteredMs }) => dueMs - enteredMs),
+    // A stay that goes on is within the limit of the one before.
+    limitMs: sum(({ dueMs, enteredMs, resumed }) => (resumed ? 0 : dueMs - enteredMs)),
     isOverdue: own.some((step) => end(step) > step.dueMs),
     departments: unique(own.map(({ department }) => department)),
-    persons: unique(own.flatMap(({ owner, leftBy }) => [owner ?? '', leftBy ?? ''])),
+    persons: personsOf([...senders, ...own.flatMap(({ owner, leftBy }) => [owner, leftBy])]),
   };
 }
 
@@ -63,8 +73,14 @@ function closing({ endedMs, department, changedBy }: Case): StageRow {
     ...{ stage: 'closing', fromMs: endedMs, toMs: endedMs, tookMs: 0, limitMs: 0 },
     isOverdue: false,
     departments: isEnded ? unique([department]) : [],
-    persons: isEnded ? unique([changedBy]) : [],
+    persons: isEnded ? personsOf([changedBy]) : [],
   };
+}
+
+// Each once, where two had to agree too; the machine is none.
+function personsOf(names: readonly (string | null)[]): string[] {
+  const each = unique(names.flatMap((name) => name?.split(', ') ?? []));
+  return each.filter((name) => name !== machine.name);
 }
 
 const unique = (names: readonly string[]) => [...new Set(names.filter((name) => name !== ''))];
@@ -87,9 +103,9 @@ const csvColumns = [
 ] as const;
 
 /** One row a step, RFC 4180 in UTF-8 with a byte order mark, which spreadsheets go by. */
-export function caseCsv({ case: found }: CaseFolder, nowMs: number): string {
+export function caseCsv({ case: found, log }: CaseFolder, nowMs: number): string {
   const { id, state, level, title, asset } = found;
-  const rows = stageRows(found, nowMs).map((row) => [
+  const rows = stageRows(found, log, nowMs).map((row) => [
     ...[id, state, level, title.en, title.zh, asset ?? '', row.stage],
     ...[bilingual(`case-stage-${row.stage}`).zh, isoOf(row.fromMs), isoOf(row.toMs)],
     ...[seconds(row.tookMs), seconds(row.limitMs), row.isOverdue ? 1 : 0],
@@ -128,7 +144,7 @@ export function casePage(folder: CaseFolder, nowMs: number): string {
 <h1>${both('case-page-title')} ${plain(found.id)}</h1>
 ${factsTable(found, time)}
 <h2>${both('case-page-stages')} <small>GB/T 30428</small></h2>
-${table(['stage', 'from', 'to', 'took', 'limit', 'department', 'person'], stageCells(found, nowMs, time))}
+${table(['stage', 'from', 'to', 'took', 'limit', 'department', 'person'], stageCells(folder, nowMs, time))}
 <h2>${both('case-page-alarms')}</h2>
 ${table(
   ['alarm', 'value', 'from', 'to'],
@@ -177,8 +193,8 @@ function table(columns: readonly Column[], rows: readonly (readonly string[])[])
   return `<table><tr>${head}</tr>${body.join('\n')}</table>`;
 }
 
-function stageCells(found: Case, nowMs: number, time: Time): string[][] {
-  return stageRows(found, nowMs).map((row) => [
+function stageCells({ case: found, log }: CaseFolder, nowMs: number, time: Time): string[][] {
+  return stageRows(found, log, nowMs).map((row) => [
     both(`case-stage-${row.stage}`),
     row.fromMs === null ? both('case-page-none') : plain(time(row.fromMs)),
     row.toMs === null ? '' : plain(time(row.toMs)),

@@ -28,6 +28,8 @@ export interface CaseStep {
   /** Who left it for the next; null while it is the present one. */
   readonly leftBy: string | null;
   readonly escalation: number;
+  /** It goes on with an earlier stay in this state, within that one's limit. */
+  readonly resumed?: true;
 }
 
 export interface Case {
@@ -57,6 +59,8 @@ export interface Case {
   /** Why it ended. */
   readonly reason: string | null;
   readonly mergedInto: string | null;
+  /** Of a case that came back to `new`: the step it goes on with once it is acknowledged. */
+  readonly resumes?: OpenState | null;
   /** How often the present step was escalated, and all steps together. */
   readonly escalation: number;
   readonly escalations: number;
@@ -77,6 +81,10 @@ export const caseEntryKinds = [
   'opened',
   /** Its alarm was raised again soon after the case had ended. */
   'reopened',
+  /** An alarm joined it and is told within its time. */
+  'joined',
+  /** An alarm joined it that nobody has acknowledged: it is new again. */
+  'returned',
   'acknowledge',
   'verify',
   'dispatch',

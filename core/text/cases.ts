@@ -54,6 +54,11 @@ export const caseMessages = {
   'case-column-hash': { en: 'SHA-256', zh: 'SHA-256 哈希值' },
   'case-did-opened': { en: 'opened', zh: '立案' },
   'case-did-reopened': { en: 'opened again', zh: '重新立案' },
+  'case-did-joined': { en: 'an alarm joined', zh: '并入报警' },
+  'case-did-returned': {
+    en: 'new again: an alarm that nobody has acknowledged',
+    zh: '退回待确认：新报警尚未确认',
+  },
   'case-did-acknowledge': { en: 'acknowledged', zh: '确认' },
   'case-did-verify': { en: 'verifying', zh: '开始核实' },
   'case-did-dispatch': { en: 'crew sent', zh: '派遣人员' },

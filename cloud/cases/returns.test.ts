@@ -1,0 +1,157 @@
+// Alarms that join an open case, and the time in which somebody is to acknowledge them.
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, expect, test } from 'vitest';
+import { isFault } from '../../core/fault.ts';
+import { AlarmedPlant } from '../../tests/alarmed-plant.ts';
+import { AlarmConsumer } from '../alarms/consumer.ts';
+import { WALL } from '../alarms/made-records.ts';
+import { defaultLimits } from './case.ts';
+import type { CaseAct } from './cases.ts';
+import { Cases } from './cases.ts';
+
+const T0 = WALL + 60_000;
+const MIN = 60_000;
+const li = { name: 'li', from: '10.0.0.1' };
+const zhang = { name: 'zhang', from: '10.0.0.2' };
+
+const databases: DatabaseSync[] = [];
+afterEach(() => {
+  for (const database of databases.splice(0)) database.close();
+});
+
+function open() {
+  const database = new DatabaseSync(':memory:');
+  databases.push(database);
+  const alarms = new AlarmConsumer(database);
+  const cases = new Cases(database, {
+    alarms,
+    limits: defaultLimits,
+    utcOffsetMs: 8 * 3_600_000,
+    departmentOf: (asset) => (asset?.startsWith('gas/') ? 'gas company' : ''),
+  });
+  const plant = new AlarmedPlant(alarms, T0, [1, 3]);
+  return { alarms, cases, plant };
+}
+
+type Opened = ReturnType<typeof open>;
+
+/** Code and English detail of the fault, or `done`. */
+function outcome(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (isFault(error)) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return 'done';
+}
+
+const acknowledge: CaseAct = { kind: 'acknowledge', note: '' };
+/** As the alarms' own tick does, without gateways that fall silent meanwhile. */
+function tickAt({ alarms, cases }: Opened, nowMs: number): void {
+  if (cases.isDue(nowMs)) alarms.together(() => cases.tick(nowMs));
+}
+const log = ({ cases }: Opened, id: string) =>
+  cases.tables.entries(cases.get(id)!.number, 0, 10_000).map(({ kind, by }) => `${kind} ${by}`);
+const queued = ({ alarms }: Opened) =>
+  alarms.tables
+    .outgoing(1_000)
+    .map(({ transition, escalation }) =>
+      escalation ? `${transition} ${escalation.case} ${escalation.count}` : transition,
+    );
+
+const stays = ({ cases }: Opened, id: string) =>
+  cases.get(id)!.steps.map(({ state, dueMs, leftBy }) => `${state} ${dueMs - T0} ${leftBy}`);
+
+test('an alarm that returns to a case somebody has is to be acknowledged within its own time', () => {
+  const it = open();
+  it.plant.set(1, 12, T0);
+  const act = (what: CaseAct, ms: number) => it.cases.act('2026-0001', what, li, T0 + ms);
+  act(acknowledge, 10_000);
+  act({ kind: 'dispatch', crew: 'crew 3', note: '' }, 20_000);
+  act({ kind: 'false-alarm', reason: 'sensor wet' }, 30_000); // Asks for a second person.
+  it.plant.set(1, 5, T0 + 40_000);
+  it.plant.set(1, 12, T0 + 60_000);
+  expect(it.cases.view('2026-0001', T0 + 60_000)).toMatchObject({
+    case: { state: 'new', owner: 'li', escalation: 0, resumes: 'dispatched' },
+    approval: null,
+  });
+  expect(outcome(() => act({ kind: 'arrive', note: '' }, 61_000))).toMatch(/^case_refused: nobody/);
+  for (let at = 2; at < 9; at++) tickAt(it, T0 + at * MIN);
+  expect(queued(it).filter((line) => line.startsWith('escalated'))).toEqual(
+    [1, 2, 3].map((count) => `escalated 2026-0001 ${count}`),
+  );
+  act(acknowledge, 9 * MIN);
+  expect(it.alarms.list({ state: 'all' }).map(({ state }) => state)).not.toContain('B');
+  // The crew has what it had left: it was sent at 20 s and the case came back at 60 s.
+  expect(stays(it, '2026-0001')).toEqual([
+    'new 60000 li',
+    'acknowledged 310000 li',
+    `dispatched ${20_000 + 30 * MIN} lifeline`,
+    'new 120000 li',
+    `dispatched ${9 * MIN + 30 * MIN - 40_000} null`,
+  ]);
+  expect(log(it, '2026-0001').slice(4)).toEqual([
+    'returned lifeline',
+    ...Array(3).fill('escalate lifeline'),
+    'acknowledge li',
+  ]);
+  expect(outcome(() => act(acknowledge, 10 * MIN))).toMatch(/^case_already: li was first, at/);
+  act({ kind: 'arrive', note: '' }, 10 * MIN);
+});
+
+test('an alarm that joins a case told to everybody already is told from the first again', () => {
+  const it = open();
+  it.plant.set(1, 12, T0);
+  for (let at = 1; at < 9; at++) tickAt(it, T0 + at * MIN);
+  it.plant.set(1, 5, T0 + 9 * MIN);
+  it.plant.set(1, 12, T0 + 10 * MIN);
+  expect(stays(it, '2026-0001')).toEqual(['new 60000 lifeline', `new ${11 * MIN} null`]);
+  for (let at = 11; at < 19; at++) tickAt(it, T0 + at * MIN);
+  const steps = it.alarms.tables.outgoing(1_000).flatMap(({ escalation }) => escalation ?? []);
+  expect(steps.map(({ step, count }) => [step, count])).toEqual([
+    ...[1, 2, 3].map((count) => [count, count]),
+    ...[1, 2, 3].map((count) => [count, count + 3]),
+  ]);
+});
+
+test('an alarm that joins while the case is told further joins its time, and puts nothing off', () => {
+  const it = open();
+  it.plant.set(1, 12, T0);
+  tickAt(it, T0 + MIN);
+  for (let second = 61; second < 300; second += 10) {
+    it.plant.set(1, 5, T0 + second * 1_000);
+    it.plant.set(1, 12, T0 + (second + 5) * 1_000);
+    tickAt(it, T0 + (second + 5) * 1_000);
+    if (it.cases.get('2026-0001')!.escalation === 3) break;
+  }
+  expect(it.cases.get('2026-0001')?.steps).toHaveLength(1);
+  expect(it.cases.get('2026-0001')).toMatchObject({ escalation: 3 });
+  expect(new Set(log(it, '2026-0001'))).toEqual(
+    new Set(['opened lifeline', 'joined lifeline', 'escalate lifeline']),
+  );
+});
+
+test('a case with two alarms is acknowledged with the last of them, or both with the case', () => {
+  const it = open();
+  it.plant.set(1, 12, T0);
+  it.plant.set(2, 12, T0);
+  const merge: CaseAct = { kind: 'merge', into: '2026-0002', note: '' };
+  it.cases.act('2026-0001', merge, li, T0 + 1_000);
+  const [second, first] = it.alarms.list();
+  it.alarms.acknowledge(second!.occurrence, li, '', T0 + 2_000);
+  expect(it.cases.get('2026-0002')?.state).toBe('new');
+  it.alarms.acknowledge(first!.occurrence, zhang, '', T0 + 3_000);
+  expect(it.cases.get('2026-0002')).toMatchObject({ state: 'acknowledged', owner: 'zhang' });
+});
+
+test('what nobody has acknowledged and is merged into a case somebody has makes it new again', () => {
+  const it = open();
+  it.plant.set(1, 12, T0);
+  it.plant.set(2, 12, T0);
+  it.cases.act('2026-0002', acknowledge, li, T0 + 1_000);
+  it.cases.act('2026-0001', { kind: 'merge', into: '2026-0002', note: '' }, li, T0 + 2_000);
+  expect(it.cases.get('2026-0002')).toMatchObject({ state: 'new', level: 1, owner: 'li' });
+  tickAt(it, T0 + 62_000);
+  expect(queued(it).at(-1)).toBe('escalated 2026-0002 1');
+});
