@@ -5,6 +5,7 @@ import { bilingual } from '../core/text/text.ts';
 import type { Alarm } from './alarm.ts';
 import { findAlarm } from './alarm.ts';
 import { Client, clientOptions } from './client.ts';
+import { localTime } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -126,7 +127,7 @@ const conditionVerbs: Readonly<Record<string, Verb>> = {
       const { id } = await findAlarm(client, given.words[0]!);
       const { until } = await client.post<{ until: string }>(`/v1/alarms/${id}/silence`, {});
       if (output.json) output.print(JSON.stringify({ until }));
-      else output.print(output.say('cli-silenced', { until }));
+      else output.print(output.say('cli-silenced', { until: localTime(until) }));
       return exit.done;
     },
   },
@@ -147,7 +148,7 @@ const hiddenVerb: Verb = {
     else {
       for (const { target, letter, shelf, removal, suppressed_by: under } of items) {
         const by = removal ?? shelf;
-        const why = by ? `${by.until}  ${by.by}  ${by.reason}` : (under ?? '');
+        const why = by ? `${localTime(by.until)}  ${by.by}  ${by.reason}` : (under ?? '');
         output.print(`${letter}  ${target}  ${why}`);
       }
     }
@@ -223,7 +224,10 @@ const testVerbs: Readonly<Record<string, Verb>> = {
       const body = { device, minutes: minutesOf(given), reason: needed(given, 'reason') };
       const test = await client.post<{ until: string; by: string }>('/v1/device-tests', body);
       if (output.json) output.print(JSON.stringify(test));
-      else output.print(output.say('cli-test-begun', { device, until: test.until, by: test.by }));
+      else {
+        const until = localTime(test.until);
+        output.print(output.say('cli-test-begun', { device, until, by: test.by }));
+      }
       return exit.done;
     },
   },
@@ -236,7 +240,7 @@ async function listTests(client: Client, output: Output): Promise<number> {
   else if (items.length === 0) output.print(output.say('cli-no-tests', {}));
   else {
     for (const { device, by, reason, until } of items) {
-      output.print(`${device}  ${by}  ${reason}  -> ${until}`);
+      output.print(`${device}  ${by}  ${reason}  -> ${localTime(until)}`);
     }
   }
   return exit.done;

@@ -1,5 +1,6 @@
 // `lifeline alarm explain`: why this alarm, in sentences.
 import type { Bilingual } from '../core/text/text.ts';
+import { unitSymbol } from '../core/units.ts';
 import { findAlarm } from './alarm.ts';
 import { Client, clientOptions } from './client.ts';
 import type { Given, Output, Verb } from './verb.ts';
@@ -43,7 +44,9 @@ function print(explained: Explained, output: Output): void {
   if (samples.length === 0) output.print(`  ${output.say('explain-no-samples', {})}`);
   for (const { t, v, u, q, reason, decisive } of samples) {
     const quality = q === 'good' ? '' : `${q} ${reason === 'none' ? '' : reason}`;
-    output.print(`  ${decisive ? '>' : ' '} ${t}  ${shown(v)} ${u}  ${quality}`.trimEnd());
+    output.print(
+      `  ${decisive ? '>' : ' '} ${t}  ${shown(v)} ${unitSymbol(u, language)}  ${quality}`.trimEnd(),
+    );
   }
   if (explained.unreadable) output.note(output.say('replay-unreadable', {}));
   if (count > 0) output.print(`    ${output.say('explain-left-out', { count })}`);

@@ -6,6 +6,7 @@ import { alarmLine, levels } from './alarm.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
 import { pad } from './columns.ts';
+import { localTime } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit } from './verb.ts';
 
@@ -75,7 +76,7 @@ function incidentLine(incident: Incident, output: Output): string {
   const { members, active, unacknowledged, hidden } = counts;
   return [
     `#${id}`.padEnd(6),
-    began.slice(0, 19).replace('T', ' '),
+    localTime(began),
     levels[level].padEnd(3),
     output.say(state === 'open' ? 'incident-open' : 'incident-ended', {}),
     title[language],
@@ -92,9 +93,9 @@ function deskLine({ desk, in_ten_minutes: count, flood }: Desk, output: Output):
   const now = output.say('desk-now', { desk: name, count });
   if (!flood) return now;
   const { alarms, peak } = flood;
-  const from = flood.from.slice(0, 19).replace('T', ' ');
+  const from = localTime(flood.from);
   if (flood.to === null) return `${now}  ${output.say('flood-since', { from, alarms, peak })}`;
-  const to = flood.to.slice(0, 19).replace('T', ' ');
+  const to = localTime(flood.to);
   return `${now}  ${output.say('flood-over', { from, to, alarms, peak })}`;
 }
 
@@ -110,9 +111,8 @@ const relations = { 'at-most': '<=', below: '<', 'at-least': '>=' } as const;
 export function figureLines(figures: Figures, output: Output): string[] {
   const { language } = output;
   const { annunciated, annunciated_with_hidden: all, hidden } = figures;
-  const time = (at: string) => at.slice(0, 16).replace('T', ' ');
   const lines = [
-    output.say('figures-head', { from: time(figures.from), to: time(figures.to) }),
+    output.say('figures-head', { from: localTime(figures.from), to: localTime(figures.to) }),
     output.say('figures-counts', { annunciated, all, ...hidden }),
   ];
   for (const { title, value, unit, is, target, source, met } of figures.figures) {

@@ -1,11 +1,14 @@
+import { bilingual } from '../core/text/text.ts';
+import { unitSymbol } from '../core/units.ts';
 import { actVerbs } from './alarm-acts.ts';
 import { explainVerb } from './alarm-explain.ts';
 import { replayVerb } from './alarm-replay.ts';
 import { stormVerbs } from './alarm-storms.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
+import { localTime } from './time.ts';
 import type { Output, Verb } from './verb.ts';
-import { exit } from './verb.ts';
+import { exit, UsageError } from './verb.ts';
 
 interface Text {
   readonly en: string;
@@ -21,6 +24,7 @@ interface Hiding {
 export interface Alarm {
   readonly id: string;
   readonly point: string;
+  readonly unit: string;
   readonly level: 1 | 2 | 3 | 4;
   readonly state: string;
   readonly title: Text;
@@ -46,11 +50,12 @@ export interface Alarm {
 export const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
 
 export function alarmLine(alarm: Alarm, output: Output): string {
-  const { raised, level, state, value, limit, point, title, id, acknowledged } = alarm;
-  const measured = value === null ? '' : `${round(value)} (${limit === null ? '' : round(limit)})`;
+  const { raised, level, state, value, limit, point, title, id, acknowledged, unit } = alarm;
+  const held = value === null ? '' : `${round(value)} ${unitSymbol(unit, output.language)}`.trim();
+  const measured = value === null || limit === null ? held : `${held} (${round(limit)})`;
   const by = acknowledged ? ` ${acknowledged.by}` : '';
   return [
-    raised.slice(0, 19).replace('T', ' '),
+    localTime(raised),
     levels[level].padEnd(3),
     state,
     title[output.language],
@@ -71,7 +76,7 @@ function cardOf(alarm: Alarm, output: Output): string[] {
   const text = (key: 'cli-do' | 'cli-cause' | 'cli-consequence' | 'cli-basis', it?: Text | null) =>
     it ? [`${output.say(key, {})} ${it[language]}`] : [];
   const hiding = (key: 'cli-shelved' | 'cli-removed' | 'cli-tested', it: Hiding | null) =>
-    it ? [output.say(key, { by: it.by, until: it.until, reason: it.reason })] : [];
+    it ? [output.say(key, { by: it.by, until: localTime(it.until), reason: it.reason })] : [];
   return [
     ...text('cli-do', action),
     ...text('cli-cause', sheet?.cause),
@@ -85,10 +90,20 @@ function cardOf(alarm: Alarm, output: Output): string[] {
   ];
 }
 
+/** As many as no two alarms of a day share by chance: a slip of the finger names none. */
+const ID_SIGNS_MIN = 4;
+
 /** The alarm whose id begins with what was typed; the server says so when there is none. */
 export async function findAlarm(client: Client, typed: string): Promise<Alarm> {
   const { items } = await client.get<{ items: Alarm[] }>('/v1/alarms?state=all&limit=1000');
   const matches = items.filter(({ id }) => id.startsWith(typed));
+  if (typed.length < ID_SIGNS_MIN) {
+    throw new UsageError(bilingual('cli-id-short', { typed, least: ID_SIGNS_MIN }));
+  }
+  if (matches.length > 1) {
+    const ids = matches.slice(0, 5).map((each) => each.id.slice(0, 12));
+    throw new UsageError(bilingual('cli-id-many', { typed, ids: ids.join(' ') }));
+  }
   return matches.length === 1 ? matches[0]! : client.get<Alarm>(`/v1/alarms/${typed}`);
 }
 

@@ -45,7 +45,7 @@ function audit(...args: string[]) {
 
 test('the journal of a folder is listed, searched, shown and exported', () => {
   const listed = audit('list').stdout.trim().split('\n');
-  expect(listed.map((line) => line.trim().split(/\s+/)[2])).toEqual([
+  expect(listed.map((line) => line.trim().split(/\s+/)[3])).toEqual([
     ...['token-revoked', 'token-issued', 'gateway-enrolled'],
   ]);
   const found = JSON.parse(audit('search', 'DESK', '--from', '2026-01-01', '--json').stdout);

@@ -9,7 +9,7 @@ import { systemClock } from '../core/clock.ts';
 import { Fault } from '../core/fault.ts';
 import { bilingual, fillBilingual } from '../core/text/text.ts';
 import { Client, clientOptions } from './client.ts';
-import { timeOf } from './time.ts';
+import { localTime, timeOf } from './time.ts';
 import type { Given, OptionKind, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -103,15 +103,17 @@ function apiSource(client: Client): Source {
   };
 }
 
-const when = (atMs: number) =>
-  Math.abs(atMs) < 8.64e15 ? new Date(atMs).toISOString() : `${atMs} ms`;
+// A day less than a Date holds: what an entry says may be anything, and a zone may be added.
+const isDate = (atMs: number) => Math.abs(atMs) < 8.64e15 - 86_400_000;
+const when = (atMs: number) => (isDate(atMs) ? new Date(atMs).toISOString() : `${atMs} ms`);
 
 // What stands in an entry may come from anywhere: control signs are shown, never sent on.
 const plain = (text: string) => JSON.stringify(text).slice(1, -1);
 
 function line({ seq, atMs, kind, who, from, what }: JournalEntry): string {
   const words = [kind.padEnd(18), who.padEnd(16), from.padEnd(15), what].map(plain);
-  return [String(seq).padStart(6), when(atMs), ...words].join('  ');
+  const at = isDate(atMs) ? localTime(atMs) : when(atMs);
+  return [String(seq).padStart(6), at, ...words].join('  ');
 }
 
 function object({ atMs, ...entry }: JournalEntry) {

@@ -48,7 +48,6 @@ interface WholeCase extends Case {
 }
 
 const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
-const time = (at: string) => at.slice(0, 19).replace('T', ' ');
 // Keys made of what the server says: its own lists are those of the catalogue.
 const word = (output: Output, key: string) => output.say(key as MessageKey, {} as never);
 

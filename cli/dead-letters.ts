@@ -1,5 +1,6 @@
 // `lifeline cloud dead-letters`: what a running cloud could not take.
 import { Client, clientOptions } from './client.ts';
+import { localTime } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -44,8 +45,9 @@ async function deadLetters(given: Given, output: Output): Promise<number> {
 // What a sender wrote may hold anything: control signs are shown, never sent to the terminal.
 function letterLine({ id, at, reason, gateway, topic, size }: Letter): string {
   const from = [gateway, topic].map((text) => JSON.stringify(text).slice(1, -1) || '-');
-  const when = at.slice(0, 19).replace('T', ' ');
-  return [String(id).padStart(6), when, reason.padEnd(14), ...from, `${size} B`].join('  ');
+  return [String(id).padStart(6), localTime(at), reason.padEnd(14), ...from, `${size} B`].join(
+    '  ',
+  );
 }
 
 function hexRows(bytes: Uint8Array): string[] {

@@ -11,7 +11,7 @@ import { bilingual } from '../core/text/text.ts';
 import { Client, clientOptions } from './client.ts';
 import { readText } from './files.ts';
 import { checkFile, noteFindings } from './findings.ts';
-import { timeOf } from './time.ts';
+import { localTime, timeOf } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -127,7 +127,7 @@ async function history(given: Given, output: Output): Promise<number> {
     const { version, decided, author, approver, reason, when, retired } = each;
     const what = retired ? output.say('rule-is-retired', {}) : when[output.language];
     const who = approver ? `${author} + ${approver}` : author;
-    output.print(`v${version}  ${decided ?? '-'}  ${who}  ${what}  ${reason}`);
+    output.print(`v${version}  ${decided ? localTime(decided) : '-'}  ${who}  ${what}  ${reason}`);
   }
   return exit.done;
 }

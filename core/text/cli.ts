@@ -72,6 +72,14 @@ export const cliMessages = {
   },
   'cli-acknowledged': { en: '{id} acknowledged by {by}', zh: '{id} 已由 {by} 确认' },
   'cli-no-letters': { en: 'no dead letters', zh: '没有死信' },
+  'cli-id-short': {
+    en: '"{typed}": type at least {least} signs of the id',
+    zh: '“{typed}”：请至少输入编号的前 {least} 位',
+  },
+  'cli-id-many': {
+    en: '"{typed}" begins more than one id: {ids}; type more of it',
+    zh: '多个编号以“{typed}”开头：{ids}；请多输入几位',
+  },
   'cli-no-alarms': { en: 'no alarms', zh: '没有报警' },
   'demo-title': { en: 'Lifeline demo city', zh: 'Lifeline 演示城市' },
   'demo-processes': { en: 'processes', zh: '进程' },
