@@ -6,6 +6,7 @@ import { bilingual, type MessageKey } from '../core/text/text.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
 import { readBytes, writeNew } from './files.ts';
+import { localTime as time } from './time.ts';
 import type { Given, OptionKind, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
