@@ -2,7 +2,7 @@
 // which has the data; nothing changes there.
 import { basename } from 'node:path';
 import { systemClock } from '../core/clock.ts';
-import { type Finding, InvalidInput } from '../core/problems.ts';
+import type { Finding } from '../core/problems.ts';
 import { Client, clientOptions } from './client.ts';
 import { readText } from './files.ts';
 import { noteFindings } from './findings.ts';
@@ -66,7 +66,11 @@ async function run(given: Given, output: Output): Promise<number> {
   const client = Client.from(given, output);
   const answer = await client.post<Answer>('/v1/alarms/replay', body, { timeoutMs: TIMEOUT_MS });
   if (answer.findings.some(({ severity }) => severity === 'error')) {
-    throw new InvalidInput(answer.findings, answer.beyond);
+    const { findings, beyond } = answer;
+    if (output.json) output.print(JSON.stringify({ findings, beyond }));
+    else noteFindings(output, answer, rules);
+    output.note(output.say('cli-file-wrong', { file, count: findings.length + beyond }));
+    return exit.invalid;
   }
   if (output.json) {
     output.print(JSON.stringify(answer));

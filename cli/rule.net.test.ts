@@ -116,10 +116,22 @@ rules:
 `);
 
 test('a file is tried, set, listed with what is default, and its history told', async () => {
-  expect(await rule('set', fileOf(30), '--dry-run')).toEqual([`${one}  v1  changed`, 'exit 0']);
+  const fields = [
+    '    raise: 20 -> 30',
+    '    clear: 18 -> 28 (default)',
+    '    delay: 0s -> 15s (default)',
+    '    off_delay: 0s -> 1m (default)',
+    '    title: x -> Point high',
+  ];
+  expect(await rule('set', fileOf(30), '--dry-run')).toEqual([
+    `${one}  v1 in force  changed`,
+    ...fields,
+    'exit 0',
+  ]);
   expect(await rule('set', fileOf(30))).toEqual(['usage']);
   expect(await rule('set', fileOf(30), '--reason', 'review')).toEqual([
-    `${one}  v2  changed`,
+    `${one}  v2 in force  changed`,
+    ...fields,
     'exit 0',
   ]);
   const [line] = await rule('list');
@@ -166,7 +178,11 @@ test('the baseline of a point is the mean of each hour of the week, as a file th
   const printed = await rule('baseline', 'gw-1/d/p1', ...span, '--utc-offset', '+08:00');
   expect(printed.at(-1)).toBe('exit 0');
   const text = printed.slice(0, -1).join('\n');
-  expect(await rule('check', file(text))).toEqual(['gw-1/d/p1/deviation  v0  new', 'exit 0']);
+  const checked = await rule('check', file(text));
+  expect([checked[0], checked.at(-1)]).toEqual([
+    'gw-1/d/p1/deviation  none in force  new',
+    'exit 0',
+  ]);
   // Monday 00:00 at +08:00 is Sunday 16:00 UTC.
   expect(text).toContain('        16, 17, 18, 19, 20, 21, 22, 23, 0, 1, 2,');
   const short = ['--from', '2026-01-05T00:00:00Z', '--to', '2026-01-06T00:00:00Z'];

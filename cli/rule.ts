@@ -2,6 +2,7 @@
 // baseline of a point from its stored history. Speaks to a running cloud; `check --offline` needs
 // none and says what can be said without the points.
 import { BASELINE_HOURS } from '../core/alarm/rule.ts';
+import type { FieldChange } from '../core/alarm/rule-change.ts';
 import { readRuleFile } from '../core/alarm/rule-file.ts';
 import { systemClock } from '../core/clock.ts';
 import { Fault } from '../core/fault.ts';
@@ -48,6 +49,8 @@ interface Checked {
     readonly id: string;
     readonly outcome: 'new' | 'changed' | 'unchanged' | 'waits';
     readonly version: number;
+    readonly approval: number | null;
+    readonly fields: readonly FieldChange[];
   }[];
 }
 
@@ -143,7 +146,7 @@ async function check(given: Given, output: Output): Promise<number> {
   }
   const body = { text: readText(file), file };
   const checked = await Client.from(given, output).post<Checked>('/v1/rules/check', body);
-  return tell(checked, file, output);
+  return tell(checked, file, true, output);
 }
 
 async function set(given: Given, output: Output): Promise<number> {
@@ -152,12 +155,13 @@ async function set(given: Given, output: Output): Promise<number> {
   const reason = isTrial ? {} : { reason: reasonOf(given) };
   const body = { text: readText(file), file, ...reason };
   const path = isTrial ? '/v1/rules/check' : '/v1/rules/set';
-  return tell(await Client.from(given, output).post<Checked>(path, body), file, output);
+  return tell(await Client.from(given, output).post<Checked>(path, body), file, isTrial, output);
 }
 
 function tell(
   { failed, findings, beyond, changes }: Checked,
   file: string,
+  isTrial: boolean,
   output: Output,
 ): number {
   if (output.json) {
@@ -173,11 +177,44 @@ function tell(
     output.note(output.say('cli-file-wrong', { file, count: findings.length + beyond }));
     return exit.invalid;
   }
-  for (const { point, id, outcome, version } of changes) {
-    const what = output.say(`rule-outcome-${outcome}`, {});
-    output.print(`${point}/${id}  v${version}  ${what}`);
-  }
+  for (const change of changes) tellChange(change, isTrial, output);
   return exit.done;
+}
+
+type Change = Checked['changes'][number];
+
+/** The rule, which version is in force, what becomes of it, and what differs, field by field. */
+function tellChange(
+  { point, id, outcome, version, approval, fields }: Change,
+  isTrial: boolean,
+  { say, language, print }: Output,
+): void {
+  const standing =
+    version === 0 ? say('rule-none-in-force', {}) : say('rule-in-force', { version });
+  const waits = approval === null ? undefined : say('rule-waits-as', { id: approval });
+  const would = isTrial && outcome === 'waits' ? say('rule-would-wait', {}) : undefined;
+  const what = waits ?? would ?? say(`rule-outcome-${outcome}`, {});
+  print(`${point}/${id}  ${standing}  ${what}`);
+  for (const { field, before, after, wasDefault, isDefault } of fields) {
+    const old = valueText(before, wasDefault, { say, language });
+    const now = valueText(after, isDefault, { say, language });
+    print(outcome === 'new' ? `    ${field}: ${now}` : `    ${field}: ${old} -> ${now}`);
+  }
+}
+
+/** A baseline of 168 numbers is no line. */
+const VALUE_TEXT_MAX = 120;
+
+function valueText(
+  value: unknown,
+  isDefault: boolean,
+  { say, language }: Pick<Output, 'say' | 'language'>,
+): string {
+  if (value === null || value === undefined) return '-';
+  const isText = typeof value === 'object' && 'en' in value && 'zh' in value;
+  const text = isText ? `${(value as Bilingual)[language]}` : plain(value);
+  const cut = text.length > VALUE_TEXT_MAX ? `${text.slice(0, VALUE_TEXT_MAX - 1)}…` : text;
+  return isDefault ? say('rule-default', { parts: cut }) : cut;
 }
 
 /** A decision about one rule, at the version that was just read: nobody is overruled unseen. */

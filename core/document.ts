@@ -319,6 +319,9 @@ function wording(issue: Issue, value: unknown): Wording {
   }
   switch (issue.code) {
     case 'invalid_type':
+      if (typeof value === 'number' && !Number.isFinite(value)) {
+        return { code: 'not-finite', values: { found: `${value}` } };
+      }
       return { code: typeCodes[issue.expected] ?? 'bad-value', values: { found } };
     case 'too_small':
       return {

@@ -192,6 +192,35 @@ test('a file is checked, then set whole: what is new at once, a life-safety limi
   });
 });
 
+test('a change that waits gives its number, and what a file leaves out is named', async () => {
+  const sheet = { action: { en: 'Leave', zh: '撤离' }, time_available: '10m' };
+  const basis = { en: 'Study 7', zh: '研究 7' };
+  const { rule, reason } = limit(20, 18);
+  const path = 'rules/gw-1/d/p1/high';
+  const token = tokenFor('administer');
+  expect((await call(path, token, { rule: { ...rule, sheet, basis }, reason })).status).toBe(200);
+  const text = `version: 1
+rules:
+  - { point: d/p1, kind: limit, side: high, raise: 25, clear: 18, level: 2, basis: { en: a, zh: b } }
+`;
+  const { body } = await call('rules/check', token, { text });
+  expect(
+    body.findings.map(({ code, severity }: Record<string, string>) => [code, severity]),
+  ).toEqual([
+    ['rule-loses', 'warning'],
+    ['rule-loses', 'warning'],
+  ]);
+  expect(body.findings[0].message.en).toContain('sheet.action');
+  expect(body.findings[1].message.en).toContain('sheet.time_available');
+  expect(body.changes).toMatchObject([{ outcome: 'waits', version: 2, approval: null }]);
+  expect(body.changes[0].fields).toContainEqual({
+    ...{ field: 'raise', before: 20, after: 25, wasDefault: false, isDefault: false },
+  });
+  const set = (await call('rules/set', token, { text, reason })).body.changes[0];
+  const { waiting } = (await call(path, token)).body;
+  expect([set.outcome, set.approval]).toEqual(['waits', waiting[0].id]);
+});
+
 test('a file with a mistake sets nothing and says where it stands', async () => {
   const text = file.replace('raise: 25', 'raise: 250');
   const { body } = await call('rules/set', tokenFor('administer'), { text, reason: 'review' });

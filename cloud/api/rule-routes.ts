@@ -7,6 +7,7 @@ import {
   type RuleFinding,
 } from '../../core/alarm/check.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
+import { changesOf } from '../../core/alarm/rule-change.ts';
 import type { RuleFile } from '../../core/alarm/rule-file.ts';
 import { readRuleFile } from '../../core/alarm/rule-file.ts';
 import { defaultsOf, isSameRule, ruleOf, sourceOf } from '../../core/alarm/rule-form.ts';
@@ -268,15 +269,20 @@ class RuleDesk {
     const changes = read.rules.map(({ key, rule }) => {
       const entry = byKey.get(key)!;
       const row = this.#sources.alarms.ruling.row(entry.series, rule.id);
-      const isSame = row && !row.retired && isSameRule(row.rule, rule);
+      const standing = row && !row.retired ? row.rule : null;
+      const fields = changesOf(standing, rule);
+      const isSame = isSameRule(standing, rule);
+      let approval: number | null = null;
       let outcome: 'new' | 'changed' | 'unchanged' | 'waits' = 'unchanged';
       if (!isSame) {
         const waits = this.#sources.alarms.ruling.needsSecond(entry, rule, false);
-        outcome = waits ? 'waits' : row && !row.retired ? 'changed' : 'new';
-        if (reason !== null) this.#do(call, entry, rule.id, { kind: 'set', rule }, reason);
+        outcome = waits ? 'waits' : standing ? 'changed' : 'new';
+        const decision = { kind: 'set', rule } as const;
+        if (reason !== null) approval = this.#do(call, entry, rule.id, decision, reason);
       }
       const now = this.#sources.alarms.ruling.row(entry.series, rule.id);
-      return { point: key, id: rule.id, outcome, version: now?.version ?? 0 };
+      const version = now?.version ?? 0;
+      return { point: key, id: rule.id, outcome, version, approval, fields: [...fields] };
     });
     return { ...findingsOf(read), changes };
   }
@@ -287,10 +293,13 @@ class RuleDesk {
     id: string,
     decision: RuleDecision,
     reason: string,
-  ): void {
+  ): number | null {
     const who = { name: principal.name, from };
     const { alarms, onEvents } = this.#sources;
-    onEvents(alarms.decide(entry, id, { decision, who, reason }, this.#clock.wallMs()).events);
+    const act = { decision, who, reason };
+    const { events, approval } = alarms.decide(entry, id, act, this.#clock.wallMs());
+    onEvents(events);
+    return approval?.id ?? null;
   }
 
   #mustBeRight(entry: SeriesEntry, rule: Rule): void {

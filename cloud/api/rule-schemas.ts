@@ -90,6 +90,18 @@ export const ruleCheck = z.object({
         id: z.string(),
         outcome: z.enum(['new', 'changed', 'unchanged', 'waits']),
         version: z.number().int().describe('Now in force; 0 for none'),
+        approval: z.number().int().nullable().describe('What a second person says yes to'),
+        fields: z
+          .array(
+            z.object({
+              field: z.string().describe('A word of the rule form: raise, sheet.action'),
+              before: z.unknown().describe('Null where nothing was said'),
+              after: z.unknown(),
+              wasDefault: z.boolean().describe('Nobody set it: it was what is customary'),
+              isDefault: z.boolean(),
+            }),
+          )
+          .describe('What differs from the rule in force; of a new one all it says'),
       }),
     )
     .describe('What setting it does or did; waits: for a second person'),

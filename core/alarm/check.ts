@@ -25,7 +25,8 @@ export interface RuleFinding {
 
 /** Where a rule stands: its point, and the points of the same gateway by `device/point`. */
 export interface RulePlace {
-  readonly gateway: string;
+  /** Null where it is not known. */
+  readonly gateway: string | null;
   readonly point: RulePoint;
   /** Null where they are not known: nothing is said of the other point then. */
   readonly others: ReadonlyMap<string, RulePoint> | null;
@@ -60,6 +61,7 @@ export function checkRule(rule: Rule, place: RulePlace): readonly RuleFinding[] 
   if (bytes > SHEET_BYTES_MAX) {
     found.add('sheet', 'rule-sheet-too-long', { found: bytes, max: SHEET_BYTES_MAX });
   }
+  if (rule.timeAvailableMs === 0) found.add('sheet', 'rule-no-time', {});
   checkKind(rule, place.point, found);
   checkTimes(rule, place.point, found);
   if (rule.kind === 'comparison') checkOther(rule.other, place, found);
@@ -137,8 +139,8 @@ function checkTimes(rule: Rule, { periodMs }: RulePoint, found: Findings): void 
 function checkOther(other: string, { gateway, point, others }: RulePlace, found: Findings): void {
   const parts = other.split('/');
   if (parts.length === 3) {
-    const code = parts[0] === gateway ? 'rule-other-form' : 'rule-other-gateway';
-    found.add('with', code, { other, gateway });
+    if (gateway === null || parts[0] === gateway) found.add('with', 'rule-other-form', { other });
+    else found.add('with', 'rule-other-gateway', { other, gateway });
     return;
   }
   if (other === `${point.device}/${point.point}`) found.add('with', 'rule-other-itself', { other });
@@ -226,7 +228,9 @@ function checkLimit(rule: LimitedRule, place: RulePlace, found: Findings): void 
   if (isHigh ? !(max >= limit) : !(min <= limit)) {
     found.add('raise', 'rule-never-fires', { ...values, raise: limit });
   } else if (isHigh ? !(min < clear) : !(max > clear)) {
-    found.add('clear', 'rule-never-clears', { ...values, clear });
+    const isDefault = rule.defaults?.includes('deadband') === true;
+    const more = isDefault ? { help: bilingual('help-clear-default', { clear }) } : {};
+    found.add('clear', 'rule-never-clears', { ...values, clear }, more);
   } else if (rule.kind === 'rate') {
     checkRamps(rule.overMs, rule, place.point, found);
   } else if (rule.kind === 'cusum') {

@@ -220,3 +220,38 @@ test('the schema for editors is current', () => {
     JSON.parse(JSON.stringify(ruleFileJsonSchema())),
   );
 });
+
+test('without a cloud a file is still held against itself, and no gateway is made up', () => {
+  const limit = (side: string, raise: number, more = '') =>
+    `{ point: "*/ch4-*/ch4", kind: limit, side: ${side}, raise: ${raise}, level: 2${more} }`;
+  expect(saidOf(fileOf(limit('low', 10), limit('low-low', 12)), null)).toEqual([
+    expect.stringContaining('error[rule-order]'),
+  ]);
+  expect(saidOf(fileOf(limit('low', 10), limit('low', 8)), null)).toEqual([
+    expect.stringContaining('error[rule-duplicate]'),
+  ]);
+  const compared = '{ point: d/p, kind: comparison, with: g/d/q, by: ratio, side: high, raise: 2';
+  expect(saidOf(fileOf(`${compared}, level: 3 }`), null)).toEqual([
+    expect.stringContaining('error[rule-other-form]: write g/d/q without the gateway'),
+  ]);
+});
+
+test('no time to act is none, and what is not finite is no limit', () => {
+  const sheet = 'sheet: { time_available: 0s }';
+  expect(saidOf(fileOf(high(`side: high, raise: 20, ${sheet}`)))).toEqual([
+    expect.stringContaining('error[rule-no-time]'),
+  ]);
+  expect(saidOf(fileOf(high('side: high, raise: .inf')))).toEqual([
+    expect.stringContaining('error[not-finite]: Infinity is written'),
+  ]);
+});
+
+test('the customary deadband of a limit near zero on a wide range is a part of the limit', () => {
+  const wide = point('gw-1/school/pressure', { unit: 'bar', range: [-1.1, 1000] });
+  const source = { kind: 'limit', side: 'high', raise: 9, level: 3 } as const;
+  expect(ruleOf(source, wide)).toMatchObject({
+    deadband: 0.18,
+    defaults: ['deadband', 'onDelayMs', 'offDelayMs'],
+  });
+  expect(ruleOf({ ...source, raise: 600 }, wide)).toMatchObject({ deadband: 20.022 });
+});

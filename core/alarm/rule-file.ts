@@ -13,6 +13,7 @@ import type { MessageKey } from '../text/text.ts';
 import { bilingual } from '../text/text.ts';
 import type { RuleFinding } from './check.ts';
 import { checkNeighbours, checkRule, findingText } from './check.ts';
+import { lostOf } from './rule-change.ts';
 import type { NamedRuleSource, Rule, RulePoint } from './rule-form.ts';
 import { ruleFileOptions, ruleOf } from './rule-form.ts';
 
@@ -63,10 +64,7 @@ export function readRuleFile(
   const { value, problems } = readDocument(source, file, ruleFileForm);
   if (!value) return { rules: [], problems };
   if (!known) {
-    for (const [at, entry] of value.rules.entries()) {
-      const place = { gateway: '', point: unknownPoint(entry.point), others: null };
-      report(checkRule(ruleOf(entry, place.point), place), ['rules', at], entry, problems);
-    }
+    checkAlone(value.rules, problems);
     return { rules: [], problems };
   }
   const made = new RuleMaker(known, problems);
@@ -76,6 +74,32 @@ export function readRuleFile(
 }
 
 type Entry = z.infer<typeof ruleFileForm>['rules'][number];
+
+/** Rules for the same points by the same words are neighbours, whatever the points are. */
+function checkAlone(entries: readonly Entry[], problems: Problems): void {
+  const byPoint = new Map<string, { readonly at: number; readonly rule: Rule }[]>();
+  for (const [at, entry] of entries.entries()) {
+    const gateway = gatewayOf(entry.point);
+    const place = { gateway, point: unknownPoint(entry.point), others: null };
+    const rule = ruleOf(entry, place.point);
+    report(checkRule(rule, place), ['rules', at], entry, problems);
+    const list = byPoint.get(entry.point);
+    if (list) list.push({ at, rule });
+    else byPoint.set(entry.point, [{ at, rule }]);
+  }
+  for (const list of byPoint.values()) {
+    for (const finding of checkNeighbours(list.map(({ rule }) => rule))) {
+      const { at } = list[finding.at]!;
+      report([finding], ['rules', at], entries[at]!, problems);
+    }
+  }
+}
+
+/** Null where the words of a point leave it open. */
+function gatewayOf(pattern: string): string | null {
+  const [gateway = '', ...rest] = pattern.split('/');
+  return rest.length === 2 && !gateway.includes('*') ? gateway : null;
+}
 
 interface Made extends RuleOfPoint {
   readonly path: Path;
@@ -106,9 +130,15 @@ class RuleMaker {
       const rule = ruleOf(entry as NamedRuleSource, point);
       const others = this.#byGateway.get(point.gateway) ?? new Map<string, KnownPoint>();
       const found = checkRule(rule, { gateway: point.gateway, point, others });
+      const standing = this.#known.inForce(keyOf(point)).find(({ id }) => id === rule.id);
+      const lost = standing ? lostOf(standing, rule) : [];
       // What is wrong for a hundred points alike is one mistake.
-      const news = found.filter(({ code, field }) => !said.has(`${code} ${field}`));
-      for (const { code, field } of news) said.add(`${code} ${field}`);
+      const news = [...found, ...lost.map((word) => loss(word, rule.id))].filter(
+        ({ code, field, values }) => {
+          const mark = `${code} ${field} ${values['lost'] ?? ''}`;
+          return !said.has(mark) && said.add(mark);
+        },
+      );
       report(news, path, entry, this.#problems);
       this.rules.push({ key: keyOf(point), rule, path, entry });
     }
@@ -165,6 +195,13 @@ class RuleMaker {
       }
     }
   }
+}
+
+/** A file says the whole of a rule: what it leaves out is not kept. */
+function loss(word: string, id: string): RuleFinding {
+  const help = bilingual('help-rule-loses', { lost: word });
+  const values = { id, lost: word };
+  return { field: null, code: 'rule-loses', values, help, severity: 'warning' };
 }
 
 function report(

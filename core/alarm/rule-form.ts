@@ -199,14 +199,8 @@ type Extended<Form, More extends z.core.$ZodLooseShape> =
   Form extends z.ZodObject<infer Shape, infer Config>
     ? z.ZodObject<z.core.util.Extend<Shape, More>, Config>
     : never;
-type NamedOption = Extended<Option, typeof named>;
 type PlacedOption = Extended<Option, typeof placed>;
 
-/** A rule with an id of its own: what the API takes for one point. */
-export const namedRuleForm = z.discriminatedUnion(
-  'kind',
-  options.map((option) => option.extend(named)) as unknown as [NamedOption, ...NamedOption[]],
-);
 export type NamedRuleSource = RuleSource & { readonly id?: string | undefined };
 
 /** The kinds of a rule file: rules with the point they are for. */
@@ -317,7 +311,10 @@ function deadbandOf(
       isDefault: false,
     };
   }
-  const span = of === 'range' && range ? range[1] - range[0] : Math.abs(raise);
+  const whole = range ? range[1] - range[0] : Number.POSITIVE_INFINITY;
+  // Of a wide range, with a limit near zero, the part would reach far beyond what is usual.
+  const isWide = raise !== 0 && deadband * whole > Math.abs(raise) / 2;
+  const span = of === 'range' && range && !isWide ? whole : Math.abs(raise);
   return { deadband: rounded(deadband * span), isDefault: true };
 }
 

@@ -85,6 +85,10 @@ export const configMessages = {
   'bad-key': { en: '{found} is not allowed as a key here', zh: '{found} 不能用作这里的键' },
   'bad-format': { en: '{found} does not have the form {form}', zh: '{found} 不符合格式 {form}' },
   'not-text': { en: '{found} is not a text', zh: '{found} 不是文本' },
+  'not-finite': {
+    en: '{found} is written where a finite number is needed',
+    zh: '此处写的是 {found}，应为有限的数字',
+  },
   'not-a-number': { en: '{found} is not a number', zh: '{found} 不是数字' },
   'not-a-whole-number': { en: '{found} is not a whole number', zh: '{found} 不是整数' },
   'not-true-or-false': { en: '{found} is not true or false', zh: '{found} 不是 true 或 false' },

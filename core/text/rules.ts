@@ -10,6 +10,22 @@ export const ruleMessages = {
     en: 'the alarm can never go: {what} lies between {min} and {max}, and clears beyond {clear}',
     zh: '该报警永远不会解除：{what} 在 {min} 到 {max} 之间，而解除值为 {clear}',
   },
+  'help-clear-default': {
+    en: 'clear was left out, and {clear} is what is customary for this unit; write clear',
+    zh: '未写 clear；{clear} 是该单位的惯用默认值，请写明 clear',
+  },
+  'rule-no-time': {
+    en: 'the sheet leaves no time to act: time_available is 0',
+    zh: '应急说明没有留出处置时间：time_available 为 0',
+  },
+  'rule-loses': {
+    en: 'the rule {id} in force has {lost}, and this one leaves it out: it goes',
+    zh: '现行规则 {id} 含有 {lost}，而此规则未写：将会丢失',
+  },
+  'help-rule-loses': {
+    en: 'a file says the whole of a rule; write {lost} to keep it',
+    zh: '文件须写出规则的全部内容；要保留 {lost}，请写上',
+  },
   'rule-delay-senseless': {
     en: '{field} of {found} is longer than {max}: nobody can act on it any more',
     zh: '{field} 为 {found}，超过 {max}：届时已无法处置',
@@ -168,10 +184,17 @@ export const ruleMessages = {
     en: '{found} is no rule; write gateway/device/point/rule',
     zh: '{found} 不是规则；请写 网关/设备/测点/规则',
   },
+  'rule-in-force': { en: 'v{version} in force', zh: '现行第 {version} 版' },
+  'rule-none-in-force': { en: 'none in force', zh: '尚无现行规则' },
   'rule-outcome-new': { en: 'new', zh: '新增' },
   'rule-outcome-changed': { en: 'changed', zh: '更改' },
   'rule-outcome-unchanged': { en: 'unchanged', zh: '未变' },
   'rule-outcome-waits': { en: 'waits for a second person', zh: '等待第二人批准' },
+  'rule-waits-as': {
+    en: 'waits for a second person (lifeline alarm approve {id})',
+    zh: '等待第二人批准（lifeline alarm approve {id}）',
+  },
+  'rule-would-wait': { en: 'will wait for a second person', zh: '将等待第二人批准' },
   'rule-baseline-short': {
     en: 'the history has nothing for {missing} of the {hours} hours of a week',
     zh: '一周 {hours} 个小时中有 {missing} 个没有历史数据',
