@@ -213,6 +213,27 @@ test('what is wrong with a call comes back as a problem that names the field', a
   expect(body.errors.map(({ path }: { path: string }) => path)).toContain('/from');
 });
 
+test('each kind of misfit is a sentence in the language of the reader', async () => {
+  const token = tokenFor('administer');
+  const detail = async (path: string, language: string, body?: object) => {
+    const headers = { 'accept-language': language, 'content-type': 'application/json' };
+    const posted = body && { method: 'POST', body: JSON.stringify(body) };
+    return (await call(path, token, { headers, ...posted })).body.detail;
+  };
+  const history = '/v1/series/1/history?';
+  expect(await detail(`${history}from=yesterday`, 'zh')).toContain('from：须为时间，如');
+  expect(await detail('/v1/series?limit=100000000', 'zh')).toMatch(/limit：最大为 \d+$/);
+  expect(await detail('/v1/series?limit=0', 'en')).toBe('limit: at least 1');
+  expect(await detail('/v1/series?limit=many', 'zh')).toContain('limit：须为数字');
+  const principal = { name: 'desk', right: 'all' };
+  expect(await detail('/v1/principals', 'en', principal)).toContain('right: must be one of read, ');
+  expect(await detail('/v1/gateways', 'zh', { id: 7, area: 'gas' })).toContain('id：须为文本');
+  for (const language of ['en', 'zh']) {
+    const all = await detail(`${history}from=x&to=y&limit=no`, language);
+    expect(all).not.toMatch(/Invalid|expected/);
+  }
+});
+
 test('an If-Match that is no revision is a mistake of the call, not a change by somebody', async () => {
   const posted = (ifMatch: string) =>
     call('/v1/gateways', tokenFor('administer'), {

@@ -15,10 +15,12 @@ import { Fault, isFault, systemDetail } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import { InvalidInput } from '../../core/problems.ts';
-import type { FaultCode, Language } from '../../core/text/text.ts';
+import type { Bilingual, FaultCode, Language } from '../../core/text/text.ts';
 import { bilingual, languages, say } from '../../core/text/text.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
+import type { Misfit } from './misfit.ts';
+import { misfitText } from './misfit.ts';
 import type { Call, Document, Route } from './route.ts';
 import { problem, streamBody, streamQuery } from './schemas.ts';
 import type { EventStream, StreamReader, StreamTopic } from './stream.ts';
@@ -351,22 +353,36 @@ const isLanguage = (name: string): name is Language =>
   languages.some((language) => language === name);
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
+const MISFITS_MAX = 100;
+
+/** What the schemas found, of a call that they refused. */
+function misfitsOf(error: unknown): readonly Misfit[] | null {
+  const { validation } = error as { readonly validation?: unknown };
+  return Array.isArray(validation) ? validation.slice(0, MISFITS_MAX) : null;
+}
+
+function unfit(why: readonly Bilingual[], error: unknown): Fault {
+  const all = (language: Language) => why.map((message) => message[language]).join('; ');
+  const detail = {
+    en: say('en', 'api-fields', { why: all('en') }),
+    zh: say('zh', 'api-fields', { why: all('zh') }),
+  };
+  return new Fault('api_bad_request', 'never', detail, error);
+}
+
 // What Fastify refuses before a handler has a status of its own; anything else is our mistake.
 function faultOf(error: unknown): Fault {
   if (isFault(error)) return error;
   if (error instanceof InvalidInput) {
-    const why = error.findings.map(({ message }) => message);
-    const all = (language: Language) => why.map((message) => message[language]).join('; ');
-    const detail = {
-      en: say('en', 'api-fields', { why: all('en') }),
-      zh: say('zh', 'api-fields', { why: all('zh') }),
-    };
-    return new Fault('api_bad_request', 'never', detail, error);
+    return unfit(
+      error.findings.map(({ message }) => message),
+      error,
+    );
   }
-  const { validation, statusCode } = error as { validation?: unknown; statusCode?: number };
+  const { statusCode } = error as { readonly statusCode?: number };
   const why = messageOf(error);
-  if (validation)
-    return new Fault('api_bad_request', 'never', bilingual('api-fields', { why }), error);
+  const misfits = misfitsOf(error);
+  if (misfits) return unfit(misfits.map(misfitText), error);
   if (statusCode === 413) {
     const detail = bilingual('api-body-beyond', { max: BODY_BYTES_MAX });
     return new Fault('api_too_large', 'never', detail, error);
@@ -385,7 +401,6 @@ function sendProblem(log: Log, request: FastifyRequest, reply: FastifyReply, err
   const { code, detail } = fault;
   const status = statusOf[code] ?? (fault.retry === 'never' ? 500 : 503);
   if (status >= 500) log.error('api_request_failed', { code, why: messageOf(error) });
-  const { validation } = error as { readonly validation?: unknown };
   const language = languageWanted(request.headers['accept-language']);
   const errors =
     error instanceof InvalidInput
@@ -393,12 +408,10 @@ function sendProblem(log: Log, request: FastifyRequest, reply: FastifyReply, err
           path: path.join('.'),
           message: message[language],
         }))
-      : Array.isArray(validation)
-        ? validation.slice(0, 100).map((issue: { instancePath?: string; message?: string }) => ({
-            path: String(issue.instancePath ?? ''),
-            message: String(issue.message ?? ''),
-          }))
-        : undefined;
+      : misfitsOf(error)?.map((misfit) => ({
+          path: misfit.instancePath ?? '',
+          message: misfitText(misfit)[language],
+        }));
   const body = {
     type: `urn:lifeline:${code}`,
     title: code,
