@@ -233,7 +233,7 @@ test('alarms of a default set and what a kind fills in are marked; the profile�
     high: ['clear', 'delay', 'off_delay'],
     'no-data': ['rule'],
   });
-  expect(set.norms['high-high']).toContain('GB/T 50493-2019');
+  expect(set.norms['high-high']?.zh).toContain('GB/T 50493-2019，二级');
   const bare = pointOf(
     profile({ p: `read: ${at(0)}, alarms: { high: { raise: 100, clear: 99, level: 3 } }` }),
   );

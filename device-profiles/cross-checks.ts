@@ -161,7 +161,7 @@ function checkRules(point: PointSource, kind: DeviceKind, path: Path, problems: 
     if (!alarm?.action || !alarm.sheet?.action) continue;
     problems.add([...path, 'alarms', name, 'action'], 'rule-action-twice', {});
   }
-  const place = { gateway: '', point: rulePointOf(point, path), others: null };
+  const place = { gateway: null, point: rulePointOf(point, path), others: null };
   const rules = furtherRules(point);
   for (const rule of rules) {
     const at = [...path, 'alarms', 'others', rule.id];

@@ -73,7 +73,10 @@ const ventilate = {
   zh: '未经检测禁止进入；通风',
 };
 const leave = { en: 'Evacuate and ventilate', zh: '撤离人员并通风' };
-const table = 'customary setting of fixed detectors; set it for the site';
+const table = {
+  en: 'customary setting of fixed detectors; set it for the site',
+  zh: '固定式探测器惯用设定；请按现场设定',
+};
 
 export const defaultAlarmSets = {
   combustible: {
@@ -82,11 +85,17 @@ export const defaultAlarmSets = {
     limits: {
       high: {
         ...{ raise: 25, clear: 23, delay: '10s', off_delay: '60s', level: 2, action: patrol },
-        norm: 'GB/T 50493-2019, first level at most 25 %LEL',
+        norm: {
+          en: 'GB/T 50493-2019, first level at most 25 %LEL',
+          zh: 'GB/T 50493-2019，一级报警不高于 25 %LEL',
+        },
       },
       high_high: {
         ...{ raise: 50, clear: 48, delay: '3s', off_delay: '60s', level: 1, action: evacuate },
-        norm: 'GB/T 50493-2019, second level at most 50 %LEL',
+        norm: {
+          en: 'GB/T 50493-2019, second level at most 50 %LEL',
+          zh: 'GB/T 50493-2019，二级报警不高于 50 %LEL',
+        },
       },
     },
   },
@@ -139,12 +148,18 @@ export const defaultAlarmSets = {
       high: {
         ...{ raise: 0.15, clear: 0.13, delay: '60s', off_delay: '5m', level: 3 },
         action: { en: 'Warn traffic, start the pumps', zh: '提示交通风险，启动排水泵' },
-        norm: 'practice of Chinese cities: 15 cm of water on a road; set it for the site',
+        norm: {
+          en: 'practice of Chinese cities: 15 cm of water on a road; set it for the site',
+          zh: '国内城市惯例：路面积水 15 cm；请按现场设定',
+        },
       },
       high_high: {
         ...{ raise: 0.27, clear: 0.25, delay: '60s', off_delay: '5m', level: 2 },
         action: { en: 'Close the underpass', zh: '封闭下穿通道' },
-        norm: 'practice of Chinese cities: underpasses close at 27 cm; set it for the site',
+        norm: {
+          en: 'practice of Chinese cities: underpasses close at 27 cm; set it for the site',
+          zh: '国内城市惯例：积水 27 cm 封闭下穿通道；请按现场设定',
+        },
       },
     },
   },

@@ -125,7 +125,7 @@ function stepText(step: ModbusStep, language: Language): string {
 export function ruleText(point: ProfilePoint, rule: RuleProposal, language: Language): string {
   const title = rule.title[language];
   const norm = point.norms[rule.id];
-  const remarks = norm ? [say(language, 'profile-norm', { norm })] : [];
+  const remarks = norm ? [say(language, 'profile-norm', { norm: norm[language] })] : [];
   if (rule.isLatching) remarks.push(say(language, 'profile-latching'));
   const parts = point.defaults?.[rule.id] ?? [];
   if (parts.includes('rule')) remarks.push(say(language, 'profile-default'));

@@ -67,12 +67,17 @@ const readForm = z
     'Where the value stands, in the words of the protocol: table, address, type, order, bit',
   );
 
+const normText = z.string().min(1).max(200);
+
 const alarmCommon = {
   ...manners,
   action: bilingualForm
     .optional()
     .describe('What to do, for the person who gets it; a longer text is `action` of the sheet'),
-  norm: z.string().min(1).max(200).optional().describe('Where the limit comes from'),
+  norm: z
+    .union([normText, z.strictObject({ en: normText, zh: normText })])
+    .optional()
+    .describe('Where the limit comes from: in both languages, or a bare citation for both'),
 };
 
 const limitForm = z.strictObject({

@@ -52,7 +52,7 @@ export interface ProfilePoint {
   /** What the raw values of an enumeration mean. */
   readonly states: ReadonlyMap<number | boolean, Bilingual>;
   /** By rule id: the norm or document its limit comes from. */
-  readonly norms: Readonly<Record<string, string>>;
+  readonly norms: Readonly<Record<string, Bilingual>>;
   /**
    * By rule id: what of it is a default and nobody's decision. `rule` is all of it; `clear`, `delay`,
    * `off_delay` come from the kind of device.
@@ -198,7 +198,7 @@ const sides = {
 
 interface Rules {
   readonly rules: readonly RuleProposal[];
-  readonly norms: Readonly<Record<string, string>>;
+  readonly norms: Readonly<Record<string, Bilingual>>;
   readonly defaults: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -228,19 +228,19 @@ const ALL_OF_IT: readonly string[] = ['rule'];
 
 function rulesOf(source: PointSource, context: PointContext): Rules {
   const rules: RuleProposal[] = [];
-  const norms: Record<string, string> = {};
+  const norms: Record<string, Bilingual> = {};
   const defaults: Record<string, readonly string[]> = {};
   rules.push(...limitRules(source, context.kind));
   for (const { name, limit, isDefault } of limitsOf(source)) {
     const { side } = sides[name];
     const full = filledIn(name, limit, source, context.kind);
-    if (limit.norm) norms[side] = limit.norm;
+    if (limit.norm) norms[side] = normOf(limit.norm);
     if (isDefault) defaults[side] = ALL_OF_IT;
     else if (full.defaults.length) defaults[side] = full.defaults;
   }
   for (const { rule, norm, isDefault } of [...stateRules(source, context), ...noData(source)]) {
     rules.push(rule);
-    if (norm) norms[rule.id] = norm;
+    if (norm) norms[rule.id] = normOf(norm);
     if (isDefault) defaults[rule.id] = ALL_OF_IT;
   }
   for (const rule of furtherRules(source)) {
@@ -268,9 +268,14 @@ type Manners = Pick<
   'action' | 'norm' | 'sheet' | 'basis' | 'latching' | 'self_acknowledging' | 're_alarm'
 >;
 
+/** A bare citation is the same in both languages. */
+function normOf(norm: NonNullable<LimitSource['norm']>): Bilingual {
+  return typeof norm === 'string' ? { en: norm, zh: norm } : norm;
+}
+
 /** What an alarm of a profile says to people beside its title, and how it behaves. */
 function sheetOf({ action, norm, ...manners }: Manners) {
-  const basis = manners.basis ?? (norm ? { en: norm, zh: norm } : undefined);
+  const basis = manners.basis ?? (norm ? normOf(norm) : undefined);
   return {
     action: manners.sheet?.action ?? action ?? null,
     ...mannersOf({ ...manners, basis }),
@@ -314,7 +319,7 @@ export function withDevice(rules: readonly RuleProposal[], device: string): Rule
 
 interface OtherRule {
   readonly rule: RuleProposal;
-  readonly norm?: string | undefined;
+  readonly norm?: LimitSource['norm'];
   readonly isDefault: boolean;
 }
 
