@@ -111,7 +111,10 @@ test('a case goes its way by the words of the desk, and shows who did what', asy
   expect(await run('li', `merge 2026-0002 ${ID}`)).toMatch('merged');
   const shown = await run('li', `show ${ID}`, 'zh');
   expect(shown).toContain('已控制');
-  expect(shown).toMatch(/派遣人员 {2}li {2}crew=crew-3/);
+  expect(shown).toMatch(/派遣人员 {2}li {2}派遣人员: crew-3/);
+  expect(shown).toMatch(/未恢复 {2}C {2}I {2}压力过高 {2}12 bar \(10\)/);
+  expect(shown).toMatch(/已派遣 {2}时限 .* {2}li, gas company/);
+  expect(shown).toMatch(/并入一案 {2}li {2}案件: 2026-0002/);
   expect(shown).toMatch(/备注 {2}zhang {2}V-221 关闭/);
   expect(JSON.parse(await run('li', 'list --owner zhang --json'))).toMatchObject([{ id: ID }]);
   expect(await run('li', 'list --overdue')).toBe('no such case');
@@ -147,5 +150,18 @@ test('a photo is attached and comes back, and the export is a file', async () =>
   await run('li', ['export', ID, '--out', page]);
   expect(readFileSync(page, 'utf8')).toContain('2026-06-01 04:00:00 +08:00');
   expect(await run('li', ['export', ID, '--format', 'csv'])).toContain('派遣');
-  expect(await run('li', ['export', ID, '--format', 'doc'])).toMatch(/^api_bad_request/);
+  expect(await run('li', ['export', ID, '--format', 'doc'])).toMatch(
+    /^usage: --format is one of: html/,
+  );
+  expect(await run('li', 'list --level 9', 'zh')).toMatch(/^usage: --level 只能是：1 2 3 4/);
+  expect(await run('li', 'list --state nonsense')).toMatch(/^usage: --state is one of: open/);
+  expect(await run('li', ['note', ID, ' '])).toBe('usage: the note is empty');
+  const asked = await run('li', `false-alarm 2026-0002 --reason drill --as drill`);
+  const [, number] = /lifeline alarm approve (\d+)/.exec(asked)!;
+  const shown = await run('li', 'show 2026-0002', 'zh');
+  expect(shown).toContain(`终结方式: 演练  审批编号: ${number}`);
+  await run('zhang', `approve ${number}`);
+  expect(await run('li', `merge ${ID} 2026-0002`, 'zh')).toBe(
+    'case_refused: 2026-0002 为“演练”：只能并入未终结的案件',
+  );
 });

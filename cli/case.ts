@@ -1,7 +1,9 @@
 // Cases from the command line: what people do about an alarm. Each step is a verb with the words of
 // the desk; `--revision N` makes it hold only for what was read, and who was faster is named.
 import { extname } from 'node:path';
+import { caseStates } from '../cloud/cases/case.ts';
 import type { CaseEntryKind } from '../cloud/cases/tables.ts';
+import { detailWords, measured } from '../cloud/cases/words.ts';
 import { bilingual, type MessageKey } from '../core/text/text.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
@@ -31,6 +33,25 @@ interface Case {
 }
 
 interface WholeCase extends Case {
+  readonly steps: readonly {
+    readonly state: string;
+    readonly entered: string;
+    readonly due: string;
+    readonly left: string | null;
+    readonly owner: string | null;
+    readonly department: string;
+  }[];
+  readonly members: readonly {
+    readonly alarm: string;
+    readonly raised: string;
+    readonly ended: string | null;
+    readonly state: string | null;
+    readonly level: 1 | 2 | 3 | 4 | null;
+    readonly title: Words | null;
+    readonly value: number | null;
+    readonly limit: number | null;
+    readonly unit: string;
+  }[];
   readonly log: readonly {
     readonly at: string;
     readonly kind: CaseEntryKind;
@@ -82,6 +103,16 @@ function needed(given: Given, name: string): string {
   const text = given.text(name)?.trim();
   if (!text) throw new UsageError(bilingual('cli-option-needs-value', { option: `--${name}` }));
   return text;
+}
+
+const caseOutcomes = ['false-alarm', 'test', 'drill'] as const;
+const caseLists = ['open', 'ended', 'all', ...caseStates] as const;
+
+function oneOf(given: Given, name: string, known: readonly string[]): string | undefined {
+  const text = given.text(name);
+  if (text === undefined || known.includes(text)) return text;
+  const values = { option: `--${name}`, known: known.join(' ') };
+  throw new UsageError(bilingual('case-one-of', values));
 }
 
 /** A verb that posts one step. */
@@ -151,7 +182,10 @@ const stepVerbs: Readonly<Record<string, Verb>> = {
       zh: '按误报终结：--reason 原因；或 --as test（测试）、--as drill（演练）',
     },
     { reason: 'text', as: 'text' },
-    (given) => ({ reason: needed(given, 'reason'), as: given.text('as') ?? 'false-alarm' }),
+    (given) => ({
+      reason: needed(given, 'reason'),
+      as: oneOf(given, 'as', caseOutcomes) ?? 'false-alarm',
+    }),
   ),
   assign: step(
     'assign',
@@ -166,9 +200,11 @@ const stepVerbs: Readonly<Record<string, Verb>> = {
       return { ...noted(given), ...(owner && { owner }), ...(department && { department }) };
     },
   ),
-  note: step('note', 'note ID TEXT', { en: 'add a note', zh: '添加备注' }, {}, (given) => ({
-    note: given.words[1] ?? '',
-  })),
+  note: step('note', 'note ID TEXT', { en: 'add a note', zh: '添加备注' }, {}, (given) => {
+    const text = given.words[1]?.trim() ?? '';
+    if (text === '') throw new UsageError(bilingual('case-note-needed'));
+    return { note: text };
+  }),
   merge: step(
     'merge',
     'merge ID INTO',
@@ -185,11 +221,11 @@ const lookVerbs: Readonly<Record<string, Verb>> = {
       en: 'open cases; --state ended|all|..., --owner NAME, --level 1, --overdue',
       zh: '未终结案件；--state ended|all|…，--owner 负责人，--level 1，--overdue 仅超时',
     },
-    options: { ...clientOptions, state: 'text', owner: 'text', level: 'number', overdue: 'flag' },
+    options: { ...clientOptions, state: 'text', owner: 'text', level: 'text', overdue: 'flag' },
     run: async (given, output) => {
-      const query = new URLSearchParams({ state: given.text('state') ?? 'open' });
+      const query = new URLSearchParams({ state: oneOf(given, 'state', caseLists) ?? 'open' });
       for (const name of ['owner', 'level']) {
-        const value = name === 'level' ? given.number(name) : given.text(name);
+        const value = name === 'level' ? oneOf(given, name, Object.keys(levels)) : given.text(name);
         if (value !== undefined) query.set(name, String(value));
       }
       if (given.flag('overdue')) query.set('overdue', 'true');
@@ -224,7 +260,7 @@ const lookVerbs: Readonly<Record<string, Verb>> = {
     },
     options: { ...clientOptions, format: 'text', out: 'text' },
     run: async (given, output) => {
-      const format = given.text('format') ?? 'html';
+      const format = oneOf(given, 'format', ['html', 'csv', 'json']) ?? 'html';
       const id = encodeURIComponent(given.words[0]!);
       const path = `/v1/cases/${id}/export?format=${encodeURIComponent(format)}`;
       const bytes = await Client.from(given, output).download(path);
@@ -252,11 +288,30 @@ function printWhole(it: WholeCase, output: Output): void {
   if (it.waiting) {
     output.print(`  ${output.say('case-waits', { by: it.waiting.by, id: it.waiting.id })}`);
   }
+  const { language } = output;
+  output.print(output.say('case-page-stages', {}));
+  for (const { state, entered, left, due, owner, department } of it.steps) {
+    const stay = `${time(entered)} - ${left ? time(left) : ''}`.padEnd(41);
+    const who = [owner ?? '', department].filter(Boolean).join(', ');
+    const said = [word(output, `case-${state}`), output.say('case-due', { at: time(due) }), who];
+    output.print(`  ${stay}  ${said.filter(Boolean).join('  ')}`);
+  }
+  output.print(output.say('case-page-alarms', {}));
+  for (const { raised, ended, alarm, title, level, state, ...read } of it.members) {
+    const until = ended ? time(ended) : output.say('case-page-active', {});
+    const what = [level ? levels[level] : '', title?.[language], measured(read, language)];
+    const said = [`${time(raised)} - ${until}`, state, ...what, alarm].filter(Boolean);
+    output.print(`  ${said.join('  ')}`);
+  }
+  output.print(output.say('case-page-log', {}));
   for (const { at, kind, by, text, detail } of it.log) {
-    const more = Object.entries(detail).map(([key, value]) => `${key}=${value}`);
+    const more = detailWords(detail).map(
+      ({ label, value }) => `${label[language]}: ${value[language]}`,
+    );
     const said = [word(output, `case-did-${kind}`), by, text, ...more].filter(Boolean);
     output.print(`  ${time(at)}  ${said.join('  ')}`);
   }
+  if (it.files.length > 0) output.print(output.say('case-page-files', {}));
   for (const { id, name, bytes, sha256, by } of it.files) {
     output.print(`  #${id}  ${name}  ${bytes} B  ${sha256.slice(0, 12)}  ${by}`);
   }

@@ -64,12 +64,13 @@ function stepObject(step: CaseStep) {
   return { state, by, from, owner, department, escalation, ...times, ...end };
 }
 
-const memberObject = (alarm: CaseAlarm) => ({
-  alarm: alarm.occurrence,
-  joined: iso(alarm.joinedMs),
-  raised: iso(alarm.raisedMs),
-  ended: optionalIso(alarm.endedMs),
-});
+function memberObject({ occurrence, joinedMs, raisedMs, endedMs }: CaseAlarm, alarm: Alarm | null) {
+  const times = { joined: iso(joinedMs), raised: iso(raisedMs), ended: optionalIso(endedMs) };
+  const { state = null, level = null, title = null, value = null } = alarm ?? {};
+  const { limit = null, unit = '', acknowledgedBy = null } = alarm ?? {};
+  const what = { state, level, title, value, limit, unit, acknowledged_by: acknowledgedBy };
+  return { alarm: occurrence, ...times, ...what };
+}
 
 const entryObject = ({ atMs, ...entry }: CaseEntry) => ({ ...entry, at: iso(atMs) });
 
@@ -78,12 +79,17 @@ const fileObject = ({ id, name, type, bytes, sha256, by, from, atMs }: CaseFile)
 });
 
 /** Everything of one case, as the API shows it and its export keeps it. */
-export function wholeObject(view: CaseView, { tables }: Pick<Cases, 'tables'>) {
+export function wholeObject(
+  view: CaseView,
+  { cases: { tables }, alarmOf }: Pick<CaseSources, 'cases' | 'alarmOf'>,
+) {
   const { number, steps } = view.case;
   return {
     ...caseObject(view),
     steps: steps.map(stepObject),
-    members: tables.alarms(number, MEMBERS_MAX).map(memberObject),
+    members: tables
+      .alarms(number, MEMBERS_MAX)
+      .map((member) => memberObject(member, alarmOf(member.occurrence))),
     log: tables.entries(number, 0, CASE_ENTRIES_MAX).map(entryObject),
     files: tables.files(number).map(fileObject),
   };
@@ -124,7 +130,7 @@ export function caseRoutes(clock: Clock, sources: CaseSources): Route[] {
       summary: 'One case whole: its steps, alarms, log and files',
       params: schemas.params,
       answer: schemas.wholeCase,
-      handle: ({ params, principal }) => wholeObject(doer.find(params.id, principal), cases),
+      handle: ({ params, principal }) => wholeObject(doer.find(params.id, principal), sources),
     }),
     ...stepRoutes(doer),
     ...deskRoutes(doer),
@@ -296,7 +302,7 @@ function exportRoute(
           return { type: 'text/html', name: `case-${id}.html`, body: casePage(folder, nowMs) };
         case 'json': {
           const stages = stageRows(view.case, folder.log, nowMs).map(stageObject);
-          const whole = { version: 1, ...wholeObject(view, cases), stages };
+          const whole = { version: 1, ...wholeObject(view, { cases, alarmOf }), stages };
           const body = JSON.stringify(whole, null, 2);
           return { type: 'application/json', name: `case-${id}.json`, body };
         }

@@ -75,7 +75,16 @@ export const wholeCase = caseObject.extend({
   steps: z.array(step),
   members: z
     .array(
-      z.object({ alarm: z.string(), joined: instant, raised: instant, ended: instant.nullable() }),
+      z.object({
+        ...{ alarm: z.string(), joined: instant, raised: instant, ended: instant.nullable() },
+        state: z.string().nullable().describe('ISA-18.2 letter; null where it is kept no longer'),
+        level: z.union(alarmLevels.map((level) => z.literal(level))).nullable(),
+        title: bilingual.nullable(),
+        value: z.number().nullable().describe('when it was raised'),
+        limit: z.number().nullable(),
+        unit: z.string().describe('UCUM'),
+        acknowledged_by: z.string().nullable(),
+      }),
     )
     .describe('its newest alarms, the oldest of them first'),
   log: z.array(

@@ -5,16 +5,17 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Bilingual } from '../../core/text/text.ts';
-import { bilingual, messages } from '../../core/text/text.ts';
+import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/alarm.ts';
 import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { Actor } from '../alarms/occurrences.ts';
 import { machine } from '../alarms/occurrences.ts';
-import type { CaseActKind, CaseRefusal, CaseState, Ending, Limits, OpenState } from './case.ts';
+import type { CaseActKind, CaseRefusal, Ending, Limits, OpenState } from './case.ts';
 import { resumedAfter } from './case.ts';
 import type { Case, CaseEntryKind, CaseStep } from './tables.ts';
 import { CaseTables } from './tables.ts';
+import { stateText } from './words.ts';
 
 /** The kind under which ending a case waits for the second person. */
 export const CLOSE_CASE = 'close-case';
@@ -314,8 +315,12 @@ function brief({ state, level, owner, department, escalation, revision, mergedIn
   return { state, level, owner, department, escalation, revision, mergedInto };
 }
 
-export function stateText(state: CaseState): Bilingual {
-  return messages[`case-${state}`];
+/** A case takes no other once it has ended. */
+export function mergeEnded({ id, state }: Case): Fault {
+  const said = stateText(state);
+  const { en } = bilingual('case-merge-ended', { id, state: said.en });
+  const { zh } = bilingual('case-merge-ended', { id, state: said.zh });
+  return new Fault('case_refused', 'never', { en, zh });
 }
 
 /** The state that an act leads to, where only one person can have done it. */

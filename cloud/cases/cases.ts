@@ -18,7 +18,7 @@ import type { Approvals } from '../alarms/approvals.ts';
 import type { Actor, AlarmEvent, AlarmFollower } from '../alarms/occurrences.ts';
 import { machine } from '../alarms/occurrences.ts';
 import type { CaseEvent, CaseOptions, CaseView } from './book.ts';
-import { CaseBook, CLOSE_CASE, isHidden, refusal, revised, subjectOf } from './book.ts';
+import { CaseBook, CLOSE_CASE, isHidden, mergeEnded, refusal, revised, subjectOf } from './book.ts';
 import { beginsAnew, moveOf, RETURN_WITHIN_MS } from './case.ts';
 import type { Case, CaseAlarm, CaseFile, CaseFilter, CaseTables } from './tables.ts';
 
@@ -367,8 +367,7 @@ export class Cases implements AlarmFollower {
       throw new Fault('case_malformed', 'never', bilingual('case-merge-itself'));
     }
     if (other.endedMs === null) return;
-    const detail = bilingual('case-merge-ended', { id: into, state: other.state });
-    throw new Fault('case_refused', 'never', detail);
+    throw mergeEnded(other);
   }
 
   #act(found: Case, act: CaseAct, actor: Actor, nowMs: number): void {
@@ -476,8 +475,8 @@ export class Cases implements AlarmFollower {
     const after = { ...found, ...revised(found, actor, nowMs) };
     this.#book.keep(after);
     const wish = { kind, reason, asset: found.asset };
-    this.#approvals.ask(CLOSE_CASE, found.id, wish, actor, reason, nowMs);
-    this.#book.write(after, 'close-asked', actor, nowMs, reason, { as: kind });
+    const { id } = this.#approvals.ask(CLOSE_CASE, found.id, wish, actor, reason, nowMs);
+    this.#book.write(after, 'close-asked', actor, nowMs, reason, { as: kind, approval: `${id}` });
     this.#book.journal('close-asked', found, after, actor, nowMs, { as: kind, reason });
   }
 

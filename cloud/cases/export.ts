@@ -5,9 +5,9 @@ import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/alarm.ts';
 import { machine } from '../alarms/occurrences.ts';
-import { stateText } from './book.ts';
 import type { OpenState } from './case.ts';
 import type { Case, CaseAlarm, CaseEntry, CaseEntryKind, CaseFile, CaseStep } from './tables.ts';
+import { detailWords, measured, roman, stateText } from './words.ts';
 
 export const stages = ['registration', 'dispatch', 'handling', 'verification', 'closing'] as const;
 export type Stage = (typeof stages)[number];
@@ -125,8 +125,6 @@ function csvCell(value: string | number): string {
 
 // HTML ------------------------------------------------------------------------------------------
 
-const roman = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
-
 const STYLE = `body{font:14px/1.5 sans-serif;margin:2em auto;max-width:60em;color:#111}
 h1{font-size:20px}h2{font-size:16px;margin-top:1.5em}table{border-collapse:collapse;width:100%}
 th,td{border:1px solid #999;padding:3px 6px;text-align:left;vertical-align:top}th{background:#eee}
@@ -216,22 +214,22 @@ function alarmCells(
   { alarm, occurrence, raisedMs, endedMs }: CaseFolder['alarms'][number],
   time: Time,
 ) {
-  const measured = alarm?.value === null || !alarm ? '' : `${alarm.value} ${alarm.unit}`;
-  const limit = alarm?.limit === null || !alarm ? '' : ` (${alarm.limit})`;
   return [
     `${alarm ? pair(alarm.title) : ''} <small>${plain(occurrence)}</small>`,
-    plain(`${measured}${limit}`),
+    plain(alarm ? measured(alarm) : ''),
     plain(time(raisedMs)),
     endedMs === null ? both('case-page-active') : plain(time(endedMs)),
   ];
 }
 
-export function entryText(kind: CaseEntryKind): Bilingual {
+function entryText(kind: CaseEntryKind): Bilingual {
   return bilingual(`case-did-${kind}`);
 }
 
 function logCells({ atMs, kind, by, from, text, detail }: CaseEntry, time: Time): string[] {
-  const more = Object.entries(detail).map(([key, value]) => `${key}: ${value}`);
+  const more = detailWords(detail).map(
+    ({ label, value }) => `${pairText(label)}: ${pairText(value)}`,
+  );
   const said = [text, ...more].filter((part) => part !== '');
   return [time(atMs), '', by, from, said.join(' · ')].map((cell, at) =>
     at === 1 ? pair(entryText(kind)) : plain(cell),
@@ -245,7 +243,8 @@ function fileCells({ name, bytes, by, atMs, sha256 }: CaseFile, time: Time): str
 type PageKey = Extract<Parameters<typeof bilingual>[0], `case-${string}`>;
 
 const both = (key: PageKey): string => pair((bilingual as (key: PageKey) => Bilingual)(key));
-const pair = ({ en, zh }: Bilingual): string => plain(`${zh} ${en}`);
+const pair = (text: Bilingual): string => plain(pairText(text));
+const pairText = ({ en, zh }: Bilingual): string => (en === zh ? en : `${zh} ${en}`);
 
 function plain(text: string): string {
   return text
@@ -262,7 +261,7 @@ function span(ms: number): string {
 }
 
 /** As the clock at the desk shows it, with its offset: 2026-11-22 12:00:02 +08:00. */
-export function localTime(ms: number, utcOffsetMs: number): string {
+function localTime(ms: number, utcOffsetMs: number): string {
   const shifted = new Date(ms + utcOffsetMs).toISOString();
   const minutes = Math.abs(Math.round(utcOffsetMs / 60_000));
   const two = (value: number) => String(value).padStart(2, '0');
