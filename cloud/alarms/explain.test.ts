@@ -76,8 +76,12 @@ test('a delay that bad quality held, a return that did not last and bad quality 
   expect(texts[2]).toBe('good again after 2s: the delay goes on');
   expect(it!.steps.every(({ text }) => /[一-鿿]/.test(text.zh))).toBe(true);
   expect(it!.rule.map(({ en }) => en)).toEqual([
-    expect.stringContaining('rule high, version 1, by gateway gw-1'),
-    'limit 10 bar (high), deadband 2, on after 4s, off after 3s',
+    expect.stringContaining('rule high, version 1, proposed by the gateway gw-1'),
+    '≥ 10 bar, clear < 8; on after 4s, off after 3s',
+  ]);
+  expect(it!.rule.map(({ zh }) => zh)).toEqual([
+    expect.stringMatching(/^规则 high 第 1 版，由网关 gw-1 于 .* 提出$/),
+    '≥ 10 bar，< 8 时解除；4s 后报警，3s 后恢复',
   ]);
 });
 

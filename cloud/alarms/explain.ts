@@ -10,11 +10,12 @@ import type { Evaluation, Input, Sample } from '../../core/alarm/evaluate.ts';
 import { FRESH, NO_VERDICT, NOT_SEEN, step } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
 import { isDirect } from '../../core/alarm/rule.ts';
+import { conditionText } from '../../core/alarm/rule-words.ts';
 import { describeSignal } from '../../core/alarm/signalled.ts';
 import { durationText } from '../../core/duration.ts';
 import { isSilent, qualityOf } from '../../core/quality.ts';
-import type { Bilingual } from '../../core/text/text.ts';
-import { bilingual } from '../../core/text/text.ts';
+import type { Bilingual, Language } from '../../core/text/text.ts';
+import { bilingual, say } from '../../core/text/text.ts';
 import { unitSymbol } from '../../core/units.ts';
 import type { Span } from '../store/store.ts';
 import type { Alarm } from './alarm.ts';
@@ -131,29 +132,23 @@ function onDelayOf(rule: Rule): number {
 
 function ruleTexts({ unit }: Alarm, version: RuleVersion): Bilingual[] {
   const { rule, author, approver, reason, decidedMs } = version;
-  const unknown = bilingual('explain-since-unknown');
-  const at = (language: 'en' | 'zh') => (decidedMs > 0 ? instant(decidedMs) : unknown[language]);
-  const values = { rule: rule.id, version: version.version, author, reason };
   const on = lasting(onDelayOf(rule));
   const off = lasting(rule.offDelayMs);
-  const { kind } = rule;
+  const gateway = /^gateway (.+)$/.exec(author)?.[1];
+  const said = (language: Language): [decided: string, when: string] => {
+    const at = decidedMs > 0 ? instant(decidedMs) : say(language, 'explain-since-unknown');
+    const values = { rule: rule.id, version: version.version, at };
+    const decided = gateway
+      ? say(language, 'explain-rule-proposed', { ...values, gateway })
+      : say(language, 'explain-rule', { ...values, author, reason });
+    const when = conditionText(rule, unit, language);
+    return [decided, say(language, 'explain-rule-when', { when, on, off })];
+  };
+  const [en, zh] = [said('en'), said('zh')];
   return [
-    {
-      en: bilingual('explain-rule', { ...values, at: at('en') }).en,
-      zh: bilingual('explain-rule', { ...values, at: at('zh') }).zh,
-    },
+    { en: en[0], zh: zh[0] },
     ...(approver === null ? [] : [bilingual('explain-rule-approved', { approver })]),
-    'limit' in rule
-      ? bilingual('explain-rule-limit', {
-          ...{
-            limit: measured(rule.limit, unit),
-            side: rule.side,
-            deadband: rule.deadband,
-            on,
-            off,
-          },
-        })
-      : bilingual('explain-rule-other', { kind, on, off }),
+    { en: en[1], zh: zh[1] },
   ];
 }
 

@@ -120,13 +120,13 @@ export const explainMessages = {
     zh: '规则 {rule} 第 {version} 版，{author} 于 {at} 制定：{reason}',
   },
   'explain-rule-approved': { en: 'approved by {approver}', zh: '{approver} 批准' },
-  'explain-rule-limit': {
-    en: 'limit {limit} ({side}), deadband {deadband}, on after {on}, off after {off}',
-    zh: '限值 {limit}（{side}），回差 {deadband}，{on} 后报警，{off} 后恢复',
+  'explain-rule-proposed': {
+    en: 'rule {rule}, version {version}, proposed by the gateway {gateway} on {at}',
+    zh: '规则 {rule} 第 {version} 版，由网关 {gateway} 于 {at} 提出',
   },
-  'explain-rule-other': {
-    en: 'kind {kind}, on after {on}, off after {off}',
-    zh: '类型 {kind}，{on} 后报警，{off} 后恢复',
+  'explain-rule-when': {
+    en: '{when}; on after {on}, off after {off}',
+    zh: '{when}；{on} 后报警，{off} 后恢复',
   },
   'explain-no-version': {
     en: 'the version of the rule that raised it is not kept',
