@@ -7,7 +7,7 @@ import { AlarmConsumer } from '../alarms/consumer.ts';
 import { WALL } from '../alarms/made-records.ts';
 import { defaultLimits } from './case.ts';
 import type { CaseAct } from './cases.ts';
-import { Cases } from './cases.ts';
+import { CASE_JOINS_MAX, Cases } from './cases.ts';
 
 const T0 = WALL + 60_000;
 const MIN = 60_000;
@@ -154,4 +154,50 @@ test('what nobody has acknowledged and is merged into a case somebody has makes 
   expect(it.cases.get('2026-0002')).toMatchObject({ state: 'new', level: 1, owner: 'li' });
   tickAt(it, T0 + 62_000);
   expect(queued(it).at(-1)).toBe('escalated 2026-0002 1');
+});
+
+test('an alarm that comes and goes for weeks fills neither the stays nor the log of its case', () => {
+  const it = open();
+  it.plant.set(1, 12, T0);
+  const found = it.cases.get('2026-0001')!;
+  const [present] = found.steps;
+  const past = { ...present!, leftMs: T0, leftBy: 'lifeline' };
+  const steps = [...Array(499).fill(past), { ...present!, escalation: 3 }];
+  const joined = {
+    atMs: T0,
+    by: 'lifeline',
+    from: '',
+    text: '',
+    detail: {},
+    kind: 'joined',
+  } as const;
+  it.alarms.together(() => {
+    it.cases.tables.update({ ...found, escalation: 3, escalations: 3, steps });
+    for (let at = 0; at < CASE_JOINS_MAX; at++) it.cases.tables.write(found.number, joined);
+  });
+  const again = (ms: number) => {
+    it.plant.set(1, 5, T0 + ms - 1_000);
+    it.plant.set(1, 12, T0 + ms);
+  };
+  again(10 * MIN);
+  expect(it.cases.get('2026-0001')).toMatchObject({ state: 'new', escalation: 0 });
+  expect(it.cases.get('2026-0001')!.steps).toHaveLength(500);
+  expect(it.cases.get('2026-0001')!.steps.at(-1)!.dueMs).toBe(T0 + 11 * MIN);
+  again(10 * MIN + 10_000);
+  expect(it.cases.tables.countEntries(found.number, 'joined')).toBe(CASE_JOINS_MAX);
+  expect(it.cases.list({}, T0 + 11 * MIN)).toMatchObject([{ alarms: 3, active: 1 }]);
+  const kinds = it.alarms.journal(0, 100, '2026-0001').map(({ kind }) => kind);
+  expect(kinds).toEqual(['case-opened', 'case-returned', 'case-joined']);
+});
+
+test('what was contained and is raised again begins from the front once it is acknowledged', () => {
+  const it = open();
+  it.plant.set(1, 12, T0);
+  const act = (what: CaseAct, ms: number) => it.cases.act('2026-0001', what, li, T0 + ms);
+  act(acknowledge, 10_000);
+  act({ kind: 'contain', note: '' }, 20_000);
+  it.plant.set(1, 5, T0 + 30_000);
+  it.plant.set(1, 12, T0 + 40_000);
+  act(acknowledge, 50_000);
+  expect(it.cases.get('2026-0001')).toMatchObject({ state: 'acknowledged', resumes: null });
 });
