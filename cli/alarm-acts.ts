@@ -1,13 +1,12 @@
 // What a person does with alarms from the command line. Each act has a right of its own, a reason
 // and an end; `lifeline alarm hidden` shows all that is not heard now, and until when.
 import { parseDuration } from '../core/duration.ts';
-import { bilingual } from '../core/text/text.ts';
 import type { Alarm } from './alarm.ts';
 import { findAlarm } from './alarm.ts';
 import { Client, clientOptions } from './client.ts';
 import { localTime } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
-import { exit, UsageError } from './verb.ts';
+import { exit, needed, UsageError } from './verb.ts';
 
 interface Approval {
   readonly id: number;
@@ -43,12 +42,6 @@ function minutesOf(given: Given): number {
   const ms = typed === undefined ? undefined : parseDuration(typed);
   if (ms === undefined) throw new UsageError('--for 30m|4h|2d');
   return ms / 60_000;
-}
-
-function needed(given: Given, name: string): string {
-  const text = given.text(name)?.trim();
-  if (!text) throw new UsageError(bilingual('cli-option-needs-value', { option: `--${name}` }));
-  return text;
 }
 
 function tell(output: Output, { waiting, alarm }: Acted, target: string): number {

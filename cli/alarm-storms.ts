@@ -2,10 +2,10 @@
 // how well the alarms serve, as a table with target and mark.
 import type { Bilingual } from '../core/text/text.ts';
 import type { Alarm } from './alarm.ts';
-import { alarmLine, levels } from './alarm.ts';
+import { alarmLine } from './alarm.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
-import { pad } from './columns.ts';
+import { levels, pad } from './columns.ts';
 import { localTime } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit } from './verb.ts';

@@ -6,6 +6,7 @@ import { replayVerb } from './alarm-replay.ts';
 import { stormVerbs } from './alarm-storms.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
+import { levels } from './columns.ts';
 import { localTime } from './time.ts';
 import type { Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
@@ -46,8 +47,6 @@ export interface Alarm {
   readonly limit: number | null;
   readonly historical: boolean;
 }
-
-export const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
 
 export function alarmLine(alarm: Alarm, output: Output): string {
   const { raised, level, state, value, limit, point, title, id, acknowledged, unit } = alarm;

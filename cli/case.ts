@@ -7,10 +7,11 @@ import { detailWords, measured } from '../cloud/cases/words.ts';
 import { bilingual, type MessageKey } from '../core/text/text.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
+import { levels } from './columns.ts';
 import { readBytes, writeNew } from './files.ts';
 import { localTime as time } from './time.ts';
 import type { Given, OptionKind, Output, Verb } from './verb.ts';
-import { exit, UsageError } from './verb.ts';
+import { exit, needed, UsageError } from './verb.ts';
 
 type Words = { readonly en: string; readonly zh: string };
 
@@ -69,7 +70,6 @@ interface WholeCase extends Case {
   }[];
 }
 
-const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
 // Keys made of what the server says: its own lists are those of the catalogue.
 const word = (output: Output, key: string) => output.say(key as MessageKey, {} as never);
 
@@ -97,12 +97,6 @@ function tell(it: Case, output: Output): number {
     output.print(output.say('case-waits', { by: it.waiting.by, id: it.waiting.id }));
   } else output.print(caseLine(it, output));
   return exit.done;
-}
-
-function needed(given: Given, name: string): string {
-  const text = given.text(name)?.trim();
-  if (!text) throw new UsageError(bilingual('cli-option-needs-value', { option: `--${name}` }));
-  return text;
 }
 
 const caseOutcomes = ['false-alarm', 'test', 'drill'] as const;

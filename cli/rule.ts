@@ -10,6 +10,7 @@ import type { Finding } from '../core/problems.ts';
 import type { Bilingual, MessageKey } from '../core/text/text.ts';
 import { bilingual } from '../core/text/text.ts';
 import { Client, clientOptions } from './client.ts';
+import { levels } from './columns.ts';
 import { readText } from './files.ts';
 import { checkFile, noteFindings } from './findings.ts';
 import { localTime, timeOf } from './time.ts';
@@ -53,8 +54,6 @@ interface Checked {
     readonly fields: readonly FieldChange[];
   }[];
 }
-
-const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
 
 function line(rule: Rule, { language, say }: Output): string {
   const { point, id, when, version, author, approver, retired, proposed, waiting } = rule;

@@ -123,6 +123,13 @@ export function parse(verb: Verb, words: readonly string[]): Given {
   };
 }
 
+/** What an option says that must be given and not blank; throws UsageError. */
+export function needed(given: Given, name: string): string {
+  const text = given.text(name)?.trim();
+  if (!text) throw new UsageError(bilingual('cli-option-needs-value', { option: `--${name}` }));
+  return text;
+}
+
 interface OptionToken {
   readonly name: string;
   readonly rawName: string;

@@ -14,8 +14,7 @@ import { alarmLevels } from '../../core/alarm/rule.ts';
 import type { Flood } from './flood.ts';
 import { floodsOf } from './flood.ts';
 
-export const hidings = ['shelved', 'suppressed', 'removed', 'test'] as const;
-export type Hiding = (typeof hidings)[number];
+export type Hiding = 'shelved' | 'suppressed' | 'removed' | 'test';
 
 /** Somebody was told of an alarm, or would have been, had it not been hidden. */
 export interface Annunciation {

@@ -410,7 +410,7 @@ function signOf(rule: Rule): number {
   return rule.kind === 'limit' && (rule.side === 'low' || rule.side === 'low-low') ? -1 : 1;
 }
 
-export function limitOf(rule: Rule): number | null {
+function limitOf(rule: Rule): number | null {
   return 'limit' in rule ? rule.limit : null;
 }
 

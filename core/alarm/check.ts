@@ -169,7 +169,7 @@ type Span = readonly [low: number, high: number];
 const ANY: Span = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
 /** In which span the signal of a rule can lie; the ends are reached where they are finite. */
-export function signalSpan(rule: LimitedRule, { point, others }: RulePlace): Span {
+function signalSpan(rule: LimitedRule, { point, others }: RulePlace): Span {
   const range: Span = point.range ?? ANY;
   const [low, high] = range;
   switch (rule.kind) {

@@ -227,7 +227,7 @@ export function isHighSide(side: LimitSide): boolean {
 }
 
 /** The id of a rule that was given none. */
-export function ruleIdOf(source: NamedRuleSource): string {
+function ruleIdOf(source: NamedRuleSource): string {
   return source.id ?? (source.kind === 'limit' ? source.side : source.kind);
 }
 
@@ -245,7 +245,7 @@ const titleKeys = {
 } as const satisfies Record<Exclude<RuleKind, 'limit'>, MessageKey>;
 
 /** The title of a rule that was given none. */
-export function ruleTitle(source: RuleSource, point: Bilingual): Bilingual {
+function ruleTitle(source: RuleSource, point: Bilingual): Bilingual {
   const messageKey: MessageKey =
     source.kind === 'limit' ? `alarm-${source.side}` : titleKeys[source.kind];
   const { en } = fillBilingual(messageKey, { point: point.en });
