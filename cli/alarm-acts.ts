@@ -2,7 +2,7 @@
 // and an end; `lifeline alarm hidden` shows all that is not heard now, and until when.
 import { parseDuration } from '../core/duration.ts';
 import type { Alarm } from './alarm.ts';
-import { findAlarm } from './alarm.ts';
+import { findAlarm, wordsOf } from './alarm.ts';
 import { Client, clientOptions } from './client.ts';
 import { localTime } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
@@ -30,6 +30,8 @@ interface Hidden {
   readonly shelf: { readonly until: string; readonly by: string; readonly reason: string } | null;
   readonly removal: Hidden['shelf'];
   readonly suppressed_by: string | null;
+  /** Of the one that is on. */
+  readonly alarm: string | null;
 }
 
 /** What was typed as an alarm's id, or as `gateway/device/point/rule` where it has slashes. */
@@ -139,10 +141,14 @@ const hiddenVerb: Verb = {
     if (output.json) output.print(JSON.stringify(items));
     else if (items.length === 0) output.print(output.say('cli-none-hidden', {}));
     else {
-      for (const { target, letter, shelf, removal, suppressed_by: under } of items) {
+      const path = '/v1/alarms?state=all&limit=1000';
+      const alarms = await client.get<{ items: Alarm[] }>(path);
+      const known = new Map(alarms.items.map((alarm) => [alarm.id, alarm]));
+      for (const { target, letter, shelf, removal, suppressed_by: under, alarm: id } of items) {
+        const alarm = id === null ? undefined : known.get(id);
         const by = removal ?? shelf;
         const why = by ? `${localTime(by.until)}  ${by.by}  ${by.reason}` : (under ?? '');
-        output.print(`${letter}  ${target}  ${why}`);
+        output.print([letter, target, ...(alarm ? wordsOf(alarm, output) : []), why].join('  '));
       }
     }
     return exit.done;

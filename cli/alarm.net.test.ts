@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AlarmConsumer } from '../cloud/alarms/consumer.ts';
+import { actRoutes } from '../cloud/api/act-routes.ts';
 import { alarmRoutes } from '../cloud/api/alarm-routes.ts';
 import type { Api } from '../cloud/api/server.ts';
 import { openApi } from '../cloud/api/server.ts';
@@ -44,9 +45,11 @@ beforeEach(async () => {
   api = await openApi(systemClock, silentLog, new Metrics(), {
     ...{ host: '127.0.0.1', port: 0, hostNames: [], version: '0.0.0', registry },
     stream: new EventStream('s1'),
-    routes: alarmRoutes(new SimClock(WALL + 2000), { alarms, notify, onEvents: () => {} }),
+    routes: [alarmRoutes, actRoutes].flatMap((routes) =>
+      routes(new SimClock(WALL + 2000), { alarms, notify, onEvents: () => {} }),
+    ),
   });
-  const token = registry.issueToken({ name: 'li', right: 'operate', scope: '' }, 0);
+  const token = registry.issueToken({ name: 'li', right: 'control', scope: '' }, 0);
   writeFileSync(join(folder, 'token'), token);
 });
 
@@ -59,7 +62,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function run(verb: 'list' | 'show' | 'ack', language: Language, ...words: string[]) {
+async function run(
+  verb: 'list' | 'show' | 'ack' | 'shelve' | 'hidden',
+  language: Language,
+  ...words: string[]
+) {
   const lines: string[] = [];
   const output: Output = {
     language,
@@ -106,4 +113,11 @@ test('ack is one JSON document for a program', async () => {
   const [text = ''] = await run('ack', 'en', id, '--json');
   expect(JSON.parse(text)).toMatchObject({ id, acknowledged: { by: 'li' } });
   expect(acknowledged()).toHaveLength(1);
+});
+
+test('what is hidden is shown with level, title, value and until when', async () => {
+  const { occurrence: id } = alarms.list({ state: 'all' })[0]!;
+  await run('shelve', 'en', id, '--for', '30m', '--reason', 'works');
+  const [line] = await run('hidden', 'zh');
+  expect(line).toContain('  III  压力过高  20 bar (10)  2026-11-22 23:16:33+08:00  li  works');
 });

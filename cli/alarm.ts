@@ -48,10 +48,18 @@ export interface Alarm {
   readonly historical: boolean;
 }
 
+function measuredOf({ value, limit, unit }: Alarm, { language }: Output): string {
+  const held = value === null ? '' : `${round(value)} ${unitSymbol(unit, language)}`.trim();
+  return value === null || limit === null ? held : `${held} (${round(limit)})`;
+}
+
+/** Level, title and value, for a list of something else. */
+export function wordsOf(alarm: Alarm, output: Output): string[] {
+  return [levels[alarm.level], alarm.title[output.language], measuredOf(alarm, output)];
+}
+
 export function alarmLine(alarm: Alarm, output: Output): string {
-  const { raised, level, state, value, limit, point, title, id, acknowledged, unit } = alarm;
-  const held = value === null ? '' : `${round(value)} ${unitSymbol(unit, output.language)}`.trim();
-  const measured = value === null || limit === null ? held : `${held} (${round(limit)})`;
+  const { raised, level, state, point, title, id, acknowledged } = alarm;
   const by = acknowledged ? ` ${acknowledged.by}` : '';
   return [
     localTime(raised),
@@ -59,7 +67,7 @@ export function alarmLine(alarm: Alarm, output: Output): string {
     state,
     title[output.language],
     point,
-    measured,
+    measuredOf(alarm, output),
     `${id.slice(0, 12)}${by}`,
   ].join('  ');
 }

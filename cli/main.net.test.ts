@@ -71,6 +71,9 @@ test('a wrong word is answered with the near one, exit 2', () => {
   expect(stderr).toContain('did you mean "cloud"?');
   expect(lifeline('edge', 'chekc', 'x').stderr).toContain('did you mean "edge check"?');
   expect(lifeline('explain', '--nonsense').status).toBe(2);
+  const alone = lifeline('alarm', '--lang', 'zh');
+  expect(alone).toMatchObject({ status: 2, stderr: '' });
+  expect(alone.stdout).toContain('lifeline alarm ack ID');
 });
 
 const gatewayText = `version: 1
@@ -119,7 +122,7 @@ test('a wrong configuration is told whole, with line and column, exit 3', () => 
   expect(stderr).toMatch(/cloud\.yaml:3:3: error\[unknown-key\]/);
   expect(stderr).toMatch(/did you mean folder/);
   expect(stderr).toMatch(/cloud\.yaml:5:16/);
-  expect(stderr).toContain('nothing was started');
+  expect(stderr).toContain('nothing was done');
 });
 
 test('a token is shown once or goes into a file only its owner reads', () => {

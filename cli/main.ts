@@ -43,9 +43,11 @@ export async function main(args: readonly string[]): Promise<number> {
     const nameless = verbs[''];
     const name = nameless ? '' : (rest[0] ?? '');
     const verb = verbs[name];
-    if (rest.includes('--help') || rest.includes('-h') || (!verb && rest.length === 0)) {
+    const asksHelp = rest.includes('--help') || rest.includes('-h');
+    const isAlone = !verb && (name === '' || name.startsWith('-'));
+    if (asksHelp || isAlone) {
       printWord(output, word, verbs);
-      return rest.length === 0 ? exit.usage : exit.done;
+      return asksHelp ? exit.done : exit.usage;
     }
     if (!verb) return unknownWord(output, `${word} ${name}`, Object.keys(verbs), word);
     return await verb.run(parse(verb, nameless ? rest : rest.slice(1)), output);

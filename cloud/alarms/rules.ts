@@ -217,7 +217,7 @@ export class Rules {
       case 'revert': {
         const version = this.#tables.ruleVersions.versionAt(series, id, decision.version);
         if (version) return { rule: version.rule, retired: version.retired };
-        throw new Fault('rule_version_unknown', 'never', `${id} ${decision.version}`);
+        throw noVersion(id, decision.version);
       }
       case 'retire':
         return { rule: before.rule, retired: true };
@@ -418,6 +418,14 @@ export class Rules {
 
 function isInTerms(row: SeriesRow, { unit, scale, offset }: SeriesEntry['definition']): boolean {
   return row.unit === unit && row.scale === scale && row.offset === offset;
+}
+
+function noVersion(rule: string, version: number): Fault {
+  return new Fault(
+    'rule_version_unknown',
+    'never',
+    bilingual('rule-no-version', { rule, version }),
+  );
 }
 
 /** Who puts a rule in force, and why. */

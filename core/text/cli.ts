@@ -38,8 +38,8 @@ export const cliMessages = {
   'cli-usage': { en: 'usage: {detail}', zh: '用法：{detail}' },
   'cli-see-help': { en: 'see: lifeline {word} --help', zh: '参见：lifeline {word} --help' },
   'cli-findings': {
-    en: 'findings: {count}; nothing was started',
-    zh: '共 {count} 处问题；未启动任何程序',
+    en: 'findings: {count}; nothing was done',
+    zh: '共 {count} 处问题；未执行任何操作',
   },
   'cli-findings-beyond': {
     en: '… and {count} more that are not listed',

@@ -201,6 +201,10 @@ export const ruleMessages = {
   },
 
   // When a rule is in alarm.
+  'rule-no-version': {
+    en: 'the rule {rule} has no version {version}',
+    zh: '规则 {rule} 没有第 {version} 版',
+  },
   'rule-words-limit': { en: '{limit}, clear {end}', zh: '{limit}，{end} 时解除' },
   'rule-words-rate': { en: 'change over {over}', zh: '{over} 内变化' },
   'rule-words-statistic': { en: '{statistic} over {window}', zh: '{window} 内 {statistic}' },
