@@ -26,6 +26,7 @@ import { bilingual } from '../core/text/text.ts';
 import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import type { Auxiliary, Trigger } from './auxiliary.ts';
 import { crossCheck } from './cross-checks.ts';
+import { sheetWithDefaults } from './default-sheets.ts';
 import {
   defaultAlarmSets,
   filledIn,
@@ -217,7 +218,7 @@ export function limitRules(source: PointSource, kind: DeviceKind): LimitRule[] {
       onDelayMs: durationMs(full.delay),
       offDelayMs: durationMs(full.offDelay),
       title: limit.title ?? titled(title, source.title),
-      ...sheetOf(limit),
+      ...sheetOf({ ...limit, sheet: sheetWithDefaults(name, limit.sheet, source, kind) }),
       ...(latches(name, limit, source, kind) && { isLatching: true }),
       ...defaultsOf(isDefault ? Object.keys(defaultWords) : full.defaults),
     };
@@ -238,7 +239,10 @@ function rulesOf(source: PointSource, context: PointContext): Rules {
     if (isDefault) defaults[side] = ALL_OF_IT;
     else if (full.defaults.length) defaults[side] = full.defaults;
   }
-  for (const { rule, norm, isDefault } of [...stateRules(source, context), ...noData(source)]) {
+  for (const { rule, norm, isDefault } of [
+    ...stateRules(source, context),
+    ...noData(source, context.kind),
+  ]) {
     rules.push(rule);
     if (norm) norms[rule.id] = normOf(norm);
     if (isDefault) defaults[rule.id] = ALL_OF_IT;
@@ -375,7 +379,7 @@ export function outOfService({ states = {} }: PointSource): number[] {
   );
 }
 
-function noData(source: PointSource): OtherRule[] {
+function noData(source: PointSource, kind: DeviceKind): OtherRule[] {
   const own = source.alarms?.no_data;
   const set = source.default_alarms && defaultAlarmSets[source.default_alarms];
   if (!own && !set) return [];
@@ -388,7 +392,7 @@ function noData(source: PointSource): OtherRule[] {
     onDelayMs: 0,
     offDelayMs: 0,
     title: own?.title ?? titled('alarm-no-data', source.title),
-    ...(own ? sheetOf(own) : { action: null }),
+    ...sheetOf({ ...own, sheet: sheetWithDefaults('no_data', own?.sheet, source, kind) }),
   };
   return [{ rule, norm: own?.norm, isDefault: own === undefined }];
 }
