@@ -44,6 +44,11 @@ test('a point carries what the edge needs: address, scale, unit, class, period, 
         no_data: { after: 30s, level: 3, action: { en: Look, zh: 检查 } } }`,
     }),
   );
+  /** What default-sheets.ts says of a detector in %LEL. */
+  const usual = {
+    ...{ cause: expect.anything(), consequence: expect.anything() },
+    timeAvailableMs: expect.any(Number),
+  };
   expect(address).toMatchObject({ table: 'input', address: 0, type: 'uint16', width: 1 });
   expect(definition).toEqual({
     point: 'ch4',
@@ -68,6 +73,7 @@ test('a point carries what the edge needs: address, scale, unit, class, period, 
         offDelayMs: 60_000,
         title: { en: 'ch4 high', zh: '测点偏高' },
         action: null,
+        ...usual,
         basis: { en: 'GB/T 50493', zh: 'GB/T 50493' },
         defaults: ['offDelayMs'],
       },
@@ -94,6 +100,7 @@ test('a point carries what the edge needs: address, scale, unit, class, period, 
         offDelayMs: 0,
         title: { en: 'ch4: no data', zh: '测点无数据' },
         action: { en: 'Look', zh: '检查' },
+        ...usual,
       },
     ],
   });
