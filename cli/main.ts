@@ -147,6 +147,7 @@ const exits: Partial<Record<FaultCode, number>> = {
   alarm_unknown: exit.notFound,
   api_bad_request: exit.usage,
   api_bind: exit.conflict,
+  api_disk_full: exit.remoteTimeout,
   api_conflict: exit.conflict,
   api_malformed: exit.usage,
   api_not_json: exit.usage,

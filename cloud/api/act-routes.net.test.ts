@@ -7,6 +7,7 @@ import { SimClock, systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { systemRandom } from '../../core/random.ts';
+import { callApi } from '../../tests/api-call.ts';
 import { AlarmConsumer } from '../alarms/consumer.ts';
 import { entry, high, newInbox, record, WALL } from '../alarms/made-records.ts';
 import { type Act, Registry, type Right } from '../registry/registry.ts';
@@ -66,18 +67,8 @@ function tokenFor(right: Right, scope = '', acts?: readonly Act[]) {
   return registry.issueToken({ name: `p-${right}${scope && `-${scope}`}`, right, scope, acts }, 0);
 }
 
-async function call(path: string, token: string, posted?: object, ifMatch?: number) {
-  const response = await fetch(`http://127.0.0.1:${api.port}/v1/${path}`, {
-    headers: {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      ...(ifMatch !== undefined && { 'if-match': `"${ifMatch}"` }),
-    },
-    ...(posted && { method: 'POST', body: JSON.stringify(posted) }),
-  });
-  const body = JSON.parse(await response.text());
-  return { status: response.status, etag: response.headers.get('etag'), body };
-}
+const call = (path: string, token: string, posted?: object, ifMatch?: number) =>
+  callApi(api, path, token, posted, ifMatch);
 
 const shelve = { target, minutes: 60, reason: 'works' };
 const remove = { ...shelve, work_order: 'WO-7' };
@@ -204,4 +195,25 @@ test('a test is ended by who makes it, or by who may take out of service', async
   expect((await call('device-tests/end', tokenFor('operate'), end)).status).toBe(403);
   expect((await call('device-tests/end', tokenFor('administer'), end)).status).toBe(200);
   expect((await call('device-tests/end', tokenFor('administer'), end)).status).toBe(409);
+});
+
+test('on a disk without room nothing is done, and who asked is told to make some', async () => {
+  const { page_count: pages } = database.prepare('PRAGMA page_count').get() as {
+    page_count: number;
+  };
+  database.exec(`PRAGMA max_page_count = ${pages}`);
+  let status = 200;
+  let title = '';
+  for (let at = 0; at < 2_000 && status === 200; at++) {
+    const answer = await call(`alarms/${raised().occurrence}/silence`, tokenFor('operate'), {});
+    status = answer.status;
+    title = answer.body.title;
+  }
+  expect([status, title]).toEqual([503, 'api_disk_full']);
+  const before = raised();
+  expect((await call('conditions/shelve', tokenFor('control'), shelve)).status).toBe(503);
+  expect(raised()).toEqual(before);
+  database.exec(`PRAGMA max_page_count = ${pages + 1_000}`);
+  expect((await call('conditions/shelve', tokenFor('control'), shelve)).status).toBe(200);
+  expect(raised().state).toBe('G');
 });

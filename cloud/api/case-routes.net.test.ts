@@ -9,6 +9,7 @@ import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { systemRandom } from '../../core/random.ts';
 import { AlarmedPlant } from '../../tests/alarmed-plant.ts';
+import { callApi } from '../../tests/api-call.ts';
 import { AlarmConsumer } from '../alarms/consumer.ts';
 import { WALL } from '../alarms/made-records.ts';
 import { Attachments, FILE_BYTES_MAX } from '../cases/attachments.ts';
@@ -75,18 +76,8 @@ afterEach(async () => {
 const tokenFor = (right: Right, scope = '', name = `p-${right}${scope.replaceAll('/', '-')}`) =>
   registry.issueToken({ name, right, scope }, 0);
 
-async function call(path: string, token: string, posted?: object, ifMatch?: number) {
-  const response = await fetch(`http://127.0.0.1:${api.port}/v1/${path}`, {
-    headers: {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      ...(ifMatch !== undefined && { 'if-match': `"${ifMatch}"` }),
-    },
-    ...(posted && { method: 'POST', body: JSON.stringify(posted) }),
-  });
-  const body = JSON.parse(await response.text());
-  return { status: response.status, etag: response.headers.get('etag'), body };
-}
+const call = (path: string, token: string, posted?: object, ifMatch?: number) =>
+  callApi(api, path, token, posted, ifMatch);
 
 test('of two at the desk the second is told who was first, with a revision and without', async () => {
   const [li, zhang] = [tokenFor('operate', '', 'li'), tokenFor('operate', '', 'zhang')];

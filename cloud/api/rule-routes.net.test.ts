@@ -7,6 +7,7 @@ import { SimClock, systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { systemRandom } from '../../core/random.ts';
+import { callApi } from '../../tests/api-call.ts';
 import { AlarmConsumer } from '../alarms/consumer.ts';
 import { entry, high, newInbox, record, WALL } from '../alarms/made-records.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
@@ -64,21 +65,8 @@ afterEach(async () => {
 const tokenFor = (right: Right, scope = '', name = `p-${right}${scope && '-scoped'}`) =>
   registry.issueToken({ name, right, scope }, 0);
 
-async function call(path: string, token: string, posted?: object, ifMatch?: number) {
-  const response = await fetch(`http://127.0.0.1:${api.port}/v1/${path}`, {
-    headers: {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      ...(ifMatch !== undefined && { 'if-match': `"${ifMatch}"` }),
-    },
-    ...(posted && { method: 'POST', body: JSON.stringify(posted) }),
-  });
-  return {
-    status: response.status,
-    body: JSON.parse(await response.text()),
-    etag: response.headers.get('etag'),
-  };
-}
+const call = (path: string, token: string, posted?: object, ifMatch?: number) =>
+  callApi(api, path, token, posted, ifMatch);
 
 const limit = (raise: number, clear: number) => ({
   rule: { kind: 'limit', side: 'high', raise, clear, delay: '0s', off_delay: '0s', level: 2 },

@@ -17,6 +17,7 @@ import type { Metrics } from '../../core/metrics.ts';
 import { InvalidInput } from '../../core/problems.ts';
 import type { Bilingual, FaultCode, Language } from '../../core/text/text.ts';
 import { bilingual, languages, say } from '../../core/text/text.ts';
+import { isFull } from '../inbox/file.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { Misfit } from './misfit.ts';
@@ -225,7 +226,7 @@ const problemTexts = {
   415: 'The body is not application/json, or not a type of file that is taken',
   421: 'The Host of the request is not this server',
   500: 'The server failed',
-  503: 'The store does not answer now; try again later',
+  503: 'The store does not answer now, or the disk has no room; try again later',
 } as const;
 
 /** What can go wrong with any call of a route, and what its handler adds. */
@@ -235,7 +236,7 @@ function problemsOf({ method, right, schemas, problems = [] }: Route): number[] 
     ...(params || query || method !== 'GET' ? [400] : []),
     ...(right === 'public' ? [] : [401, 403]),
     ...(params ? [404] : []),
-    ...(method === 'GET' ? [] : [413, 415]),
+    ...(method === 'GET' ? [] : [413, 415, 503]),
     ...[421, 500],
     ...problems,
   ];
@@ -373,6 +374,7 @@ function unfit(why: readonly Bilingual[], error: unknown): Fault {
 // What Fastify refuses before a handler has a status of its own; anything else is our mistake.
 function faultOf(error: unknown): Fault {
   if (isFault(error)) return error;
+  if (isFull(error)) return new Fault('api_disk_full', 'later', bilingual('api-disk-full'), error);
   if (error instanceof InvalidInput) {
     return unfit(
       error.findings.map(({ message }) => message),

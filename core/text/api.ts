@@ -1,6 +1,7 @@
 import type { Bilingual, FaultText } from './text.ts';
 
 export const apiMessages = {
+  'api-disk-full': { en: 'no room on the disk of the cloud', zh: '平台磁盘没有空间' },
   'api-no-route': { en: 'no {method} {url}', zh: '没有 {method} {url}' },
   'api-no-alarm': { en: 'no alarm {id}', zh: '没有报警 {id}' },
   'api-no-delivery': { en: 'no delivery {id}', zh: '没有通知 {id}' },
@@ -208,6 +209,18 @@ export const apiFaults = {
       what: '请求不符合 API 要求。',
       cause: '某个参数缺失、格式错误或超出范围。',
       action: '查看应答中的错误列表，每条都指明字段。',
+    },
+  },
+  api_disk_full: {
+    en: {
+      what: 'The disk of the cloud is full: nothing was done.',
+      cause: 'Acts, rules and cases are on disk before they are answered.',
+      action: 'Make room on the disk of the cloud, then do it again.',
+    },
+    zh: {
+      what: '平台磁盘已满：操作未执行。',
+      cause: '操作、规则和案件须先写入磁盘才会答复。',
+      action: '清理平台磁盘空间后重新操作。',
     },
   },
   api_conflict: {
