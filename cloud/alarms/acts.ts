@@ -94,7 +94,10 @@ export class Acts {
     occurrences.testOf = ({ watched: { row } }) =>
       this.#tests.get(`${row.gateway}/${row.device}`) ?? null;
     for (const watched of series.bySeries) {
-      for (const watch of watched?.watches ?? []) this.#schedule(watch);
+      for (const watch of watched?.watches ?? []) {
+        const { shelf, removal } = watch.condition;
+        if (shelf || removal || watch.subject.rule.reAlarmMs !== undefined) this.#schedule(watch);
+      }
     }
   }
 
