@@ -37,3 +37,17 @@ export class Statements {
     return statement;
   }
 }
+
+/** Runs `work` in one transaction of `database`: all of it, or nothing. */
+export function transact<Result>(database: DatabaseSync, work: () => Result): Result {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    // SQLite rolls back by itself on some failures, and refuses to do it twice.
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}

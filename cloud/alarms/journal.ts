@@ -10,9 +10,10 @@
 // A table of before the chain is chained once, when it is opened first: entry by entry, and a
 // `journal-begun` says how many there were. What was done to them before that nobody can tell.
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import { Statements } from '../statements.ts';
+import { Statements, transact } from '../statements.ts';
 import type { Flaw, Head, JournalRow, Verdict } from './chain.ts';
 import { FIRST_HASH, hashOf, Verifier } from './chain.ts';
+import type { Actor } from './occurrences.ts';
 
 export interface JournalEntry {
   readonly seq: number;
@@ -86,6 +87,18 @@ export class Journal {
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = new Statements(database);
+  }
+
+  /** Writes what somebody did to something, as `write`. */
+  note(
+    kind: string,
+    { name: who, from }: Actor,
+    what: string,
+    before: unknown,
+    after: unknown,
+    atMs: number,
+  ): void {
+    this.write({ atMs, kind, who, from, what, before, after });
   }
 
   /** Part of the caller's transaction, which is a writing one; without one, in its own. */
@@ -236,18 +249,6 @@ export async function verify(
 export function storedRow(entry: JournalEntry): JournalRow {
   const before = JSON.stringify(entry.before ?? null);
   return { ...entry, before, after: JSON.stringify(entry.after ?? null) };
-}
-
-function transact<Result>(database: DatabaseSync, work: () => Result): Result {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const result = work();
-    database.exec('COMMIT');
-    return result;
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
 }
 
 // Numbers come as text: one that a forger put in may be beyond what a double holds.

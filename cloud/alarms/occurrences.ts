@@ -17,7 +17,7 @@ import type {
 import { change, isHidden } from '../../core/alarm/state.ts';
 import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
 import { sheetOf, UNMARKED } from './alarm.ts';
-import { FROM_CLOUD } from './journal.ts';
+import { FROM_CLOUD, type Journal } from './journal.ts';
 import type { AlarmTables } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
 
@@ -358,15 +358,8 @@ export class Occurrences {
       this.clear(watch, before, transition.atMs, source);
   }
 
-  journal(
-    kind: string,
-    { name: who, from }: Actor,
-    what: string,
-    before: unknown,
-    after: unknown,
-    atMs: number,
-  ): void {
-    this.#tables.journal.write({ atMs, kind, who, from, what, before, after });
+  journal(...entry: Parameters<Journal['note']>): void {
+    this.#tables.journal.note(...entry);
   }
 
   tell(event: AlarmEvent): void {

@@ -14,7 +14,7 @@ import { Fault } from '../../core/fault.ts';
 import type { PointClass } from '../../core/reading.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
-import { Statements } from '../statements.ts';
+import { Statements, transact } from '../statements.ts';
 import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
 import { alarmOf, isOpen, stateOf } from './alarm.ts';
 import { Interned } from './interned.ts';
@@ -182,15 +182,7 @@ export class AlarmTables {
 
   /** Runs `work` in one transaction: all of it, or nothing. */
   transact<Result>(work: () => Result): Result {
-    this.#database.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.#database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
-    }
+    return transact(this.#database, work);
   }
 
   get cursor(): number {

@@ -20,6 +20,7 @@ import type { Actor } from '../alarms/occurrences.ts';
 import { machine } from '../alarms/occurrences.ts';
 import { type MosquittoGateway, mosquittoPassword } from '../broker/mosquitto.ts';
 import { isFull } from '../inbox/file.ts';
+import { transact } from '../statements.ts';
 import { JournalHeads } from './journal-heads.ts';
 
 const FORMAT_VERSION = 1;
@@ -139,7 +140,7 @@ export class Registry {
              mosquitto = excluded.mosquitto`,
         )
         .run(id, area, secretHash(secret), password, Math.round(nowMs));
-      this.#write('gateway-enrolled', actor, `gateway ${id}`, before, { area }, nowMs);
+      this.journal.note('gateway-enrolled', actor, `gateway ${id}`, before, { area }, nowMs);
     });
     return secret;
   }
@@ -150,7 +151,7 @@ export class Registry {
       const before = this.#areaOf(id);
       if (!before) return false;
       this.database.prepare('DELETE FROM gateways WHERE id = ?').run(id);
-      this.#write('gateway-removed', actor, `gateway ${id}`, before, null, nowMs);
+      this.journal.note('gateway-removed', actor, `gateway ${id}`, before, null, nowMs);
       return true;
     });
   }
@@ -209,7 +210,7 @@ export class Registry {
           own ? own.join(' ') : null,
         );
       const is = { right, scope, ...(own && { acts: own }) };
-      this.#write('token-issued', actor, `principal ${name}`, before, is, nowMs);
+      this.journal.note('token-issued', actor, `principal ${name}`, before, is, nowMs);
     });
     return token;
   }
@@ -219,7 +220,7 @@ export class Registry {
       const before = this.#grantOf(name);
       if (!before) return false;
       this.database.prepare('DELETE FROM principals WHERE name = ?').run(name);
-      this.#write('token-revoked', actor, `principal ${name}`, before, null, nowMs);
+      this.journal.note('token-revoked', actor, `principal ${name}`, before, null, nowMs);
       return true;
     });
   }
@@ -273,26 +274,7 @@ export class Registry {
   }
 
   #transact<Result>(work: () => Result): Result {
-    this.database.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (this.database.isTransaction) this.database.exec('ROLLBACK');
-      throw error;
-    }
-  }
-
-  #write(
-    kind: string,
-    { name: who, from }: Actor,
-    what: string,
-    before: unknown,
-    after: unknown,
-    atMs: number,
-  ): void {
-    this.journal.write({ atMs, kind, who, from, what, before, after });
+    return transact(this.database, work);
   }
 
   #areaOf(id: string): { readonly area: string } | null {
