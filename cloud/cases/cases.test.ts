@@ -1,68 +1,29 @@
-import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import { isFault } from '../../core/fault.ts';
-import { AlarmedPlant } from '../../tests/alarmed-plant.ts';
-import { AlarmConsumer } from '../alarms/consumer.ts';
+import {
+  acknowledge,
+  closeAll,
+  li,
+  log,
+  MIN,
+  open,
+  outcome,
+  queued,
+  T0,
+  tickAt,
+  zhang,
+} from '../../tests/opened-cases.ts';
 import { entry, high, newInbox, record, WALL } from '../alarms/made-records.ts';
 import { checkRevision } from '../api/route.ts';
-import { defaultLimits, openStates, RETURN_WITHIN_MS } from './case.ts';
+import { openStates, RETURN_WITHIN_MS } from './case.ts';
 import type { CaseAct } from './cases.ts';
-import { CASE_FILES_MAX, CASE_NOTES_MAX, Cases } from './cases.ts';
+import { CASE_FILES_MAX, CASE_NOTES_MAX } from './cases.ts';
 
-const T0 = WALL + 60_000;
-const MIN = 60_000;
-const li = { name: 'li', from: '10.0.0.1' };
-const zhang = { name: 'zhang', from: '10.0.0.2' };
-
-const databases: DatabaseSync[] = [];
-afterEach(() => {
-  for (const database of databases.splice(0)) database.close();
-});
-
-function open(before?: DatabaseSync, levels: readonly (1 | 2 | 3 | 4)[] = [1, 3]) {
-  const database = before ?? new DatabaseSync(':memory:');
-  if (!before) databases.push(database);
-  const alarms = new AlarmConsumer(database);
-  const cases = new Cases(database, {
-    alarms,
-    limits: defaultLimits,
-    utcOffsetMs: 8 * 3_600_000,
-    departmentOf: (asset) => (asset?.startsWith('gas/') ? 'gas company' : ''),
-  });
-  const plant = new AlarmedPlant(alarms, T0, levels);
-  return { database, alarms, cases, plant };
-}
-
-type Opened = ReturnType<typeof open>;
-
-/** Code and English detail of the fault, or `done`. */
-function outcome(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (isFault(error)) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return 'done';
-}
+afterEach(closeAll);
 
 const codeOf = (work: () => unknown) => outcome(work).split(':')[0];
-const acknowledge: CaseAct = { kind: 'acknowledge', note: '' };
 const close: CaseAct = { kind: 'close', reason: 'valve shut, leak repaired' };
 const note = (text: string): CaseAct => ({ kind: 'note', note: text });
-/** As the alarms' own tick does, without gateways that fall silent meanwhile. */
-function tickAt({ alarms, cases }: Opened, nowMs: number): void {
-  if (cases.isDue(nowMs)) alarms.together(() => cases.tick(nowMs));
-}
-const log = ({ cases }: Opened, id: string) =>
-  cases.tables.entries(cases.get(id)!.number, 0, 10_000).map(({ kind, by }) => `${kind} ${by}`);
-const queued = ({ alarms }: Opened) =>
-  alarms.tables
-    .outgoing(1_000)
-    .map(({ transition, escalation }) =>
-      escalation ? `${transition} ${escalation.case} ${escalation.count}` : transition,
-    );
 
 test('a raised alarm opens one case, numbered by its year, that is its level’s time from due', () => {
   const it = open();
@@ -187,11 +148,7 @@ test('a real alarm never joins what was declared a test or a drill', () => {
 });
 
 test('one excursion over the limits of a ladder is one case, of the highest level it came to', () => {
-  const database = new DatabaseSync(':memory:');
-  databases.push(database);
-  const alarms = new AlarmConsumer(database);
-  const settings = { limits: defaultLimits, utcOffsetMs: 0, departmentOf: () => '' };
-  const cases = new Cases(database, { alarms, ...settings });
+  const { alarms, cases } = open(undefined, []);
   const ladder = [high({ level: 2 }), { ...high({ level: 1, limit: 20 }), id: 'high-high' }];
   const two = [entry(1, ladder), entry(2, ladder)];
   newInbox();

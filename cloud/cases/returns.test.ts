@@ -1,64 +1,22 @@
-// Alarms that join an open case, and the time in which somebody is to acknowledge them.
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
-import { isFault } from '../../core/fault.ts';
-import { AlarmedPlant } from '../../tests/alarmed-plant.ts';
-import { AlarmConsumer } from '../alarms/consumer.ts';
-import { WALL } from '../alarms/made-records.ts';
-import { defaultLimits } from './case.ts';
+import {
+  acknowledge,
+  closeAll,
+  li,
+  log,
+  MIN,
+  type Opened,
+  open,
+  outcome,
+  queued,
+  T0,
+  tickAt,
+  zhang,
+} from '../../tests/opened-cases.ts';
 import type { CaseAct } from './cases.ts';
-import { CASE_JOINS_MAX, Cases } from './cases.ts';
+import { CASE_JOINS_MAX } from './cases.ts';
 
-const T0 = WALL + 60_000;
-const MIN = 60_000;
-const li = { name: 'li', from: '10.0.0.1' };
-const zhang = { name: 'zhang', from: '10.0.0.2' };
-
-const databases: DatabaseSync[] = [];
-afterEach(() => {
-  for (const database of databases.splice(0)) database.close();
-});
-
-function open() {
-  const database = new DatabaseSync(':memory:');
-  databases.push(database);
-  const alarms = new AlarmConsumer(database);
-  const cases = new Cases(database, {
-    alarms,
-    limits: defaultLimits,
-    utcOffsetMs: 8 * 3_600_000,
-    departmentOf: (asset) => (asset?.startsWith('gas/') ? 'gas company' : ''),
-  });
-  const plant = new AlarmedPlant(alarms, T0, [1, 3]);
-  return { alarms, cases, plant };
-}
-
-type Opened = ReturnType<typeof open>;
-
-/** Code and English detail of the fault, or `done`. */
-function outcome(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (isFault(error)) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return 'done';
-}
-
-const acknowledge: CaseAct = { kind: 'acknowledge', note: '' };
-/** As the alarms' own tick does, without gateways that fall silent meanwhile. */
-function tickAt({ alarms, cases }: Opened, nowMs: number): void {
-  if (cases.isDue(nowMs)) alarms.together(() => cases.tick(nowMs));
-}
-const log = ({ cases }: Opened, id: string) =>
-  cases.tables.entries(cases.get(id)!.number, 0, 10_000).map(({ kind, by }) => `${kind} ${by}`);
-const queued = ({ alarms }: Opened) =>
-  alarms.tables
-    .outgoing(1_000)
-    .map(({ transition, escalation }) =>
-      escalation ? `${transition} ${escalation.case} ${escalation.count}` : transition,
-    );
+afterEach(closeAll);
 
 const stays = ({ cases }: Opened, id: string) =>
   cases.get(id)!.steps.map(({ state, dueMs, leftBy }) => `${state} ${dueMs - T0} ${leftBy}`);
