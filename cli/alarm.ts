@@ -8,7 +8,7 @@ import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
 import { levels } from './columns.ts';
 import { localTime } from './time.ts';
-import type { Output, Verb } from './verb.ts';
+import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
 interface Text {
@@ -114,14 +114,24 @@ export async function findAlarm(client: Client, typed: string): Promise<Alarm> {
   return matches.length === 1 ? matches[0]! : client.get<Alarm>(`/v1/alarms/${typed}`);
 }
 
+/** Until Ctrl-C. */
+async function follow(given: Given, output: Output): Promise<number> {
+  for await (const { event, data } of Client.from(given, output).stream('alarms', stopSignal())) {
+    if (!event.startsWith('alarm.')) continue;
+    if (output.json) output.print(JSON.stringify({ event, data }));
+    else output.print(`${event.slice(6).padEnd(13)} ${alarmLine(data as Alarm, output)}`);
+  }
+  return exit.done;
+}
+
 const ownVerbs: Readonly<Record<string, Verb>> = {
   list: {
     usage: 'list',
     summary: {
-      en: 'open alarms; --all for every one, --state historical|shelved|suppressed|out-of-service',
-      zh: '列出未关闭的报警；--all 列出全部，--state historical|shelved|suppressed|out-of-service',
+      en: 'open alarms; --all, --state historical|shelved|suppressed|out-of-service; --follow goes on',
+      zh: '列出未关闭的报警；--all 列出全部，--state historical|shelved|suppressed|out-of-service；--follow 持续显示',
     },
-    options: { ...clientOptions, all: 'flag', state: 'text' },
+    options: { ...clientOptions, all: 'flag', state: 'text', follow: 'flag' },
     run: async (given, output) => {
       const state = given.flag('all') ? 'all' : (given.text('state') ?? 'open');
       const { items } = await Client.from(given, output).get<{ items: Alarm[] }>(
@@ -130,7 +140,7 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
       if (output.json) output.print(JSON.stringify(items));
       else if (items.length === 0) output.print(output.say('cli-no-alarms', {}));
       else for (const alarm of items) output.print(alarmLine(alarm, output));
-      return exit.done;
+      return given.flag('follow') ? follow(given, output) : exit.done;
     },
   },
   show: {
@@ -165,17 +175,7 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
     usage: 'follow',
     summary: { en: 'alarms as they come', zh: '实时显示报警' },
     options: clientOptions,
-    run: async (given, output) => {
-      for await (const { event, data } of Client.from(given, output).stream(
-        'alarms',
-        stopSignal(),
-      )) {
-        if (!event.startsWith('alarm.')) continue;
-        if (output.json) output.print(JSON.stringify({ event, data }));
-        else output.print(`${event.slice(6).padEnd(13)} ${alarmLine(data as Alarm, output)}`);
-      }
-      return exit.done;
-    },
+    run: follow,
   },
 };
 

@@ -208,14 +208,28 @@ const stepVerbs: Readonly<Record<string, Verb>> = {
   ),
 };
 
+/** Until Ctrl-C. */
+async function follow(given: Given, output: Output): Promise<number> {
+  const client = Client.from(given, output);
+  for await (const { event, data } of client.stream('cases', stopSignal())) {
+    if (!event.startsWith('case.')) continue;
+    if (output.json) output.print(JSON.stringify({ event, data }));
+    else output.print(`${event.slice(5).padEnd(13)} ${caseLine(data as Case, output)}`);
+  }
+  return exit.done;
+}
+
 const lookVerbs: Readonly<Record<string, Verb>> = {
   list: {
     usage: 'list',
     summary: {
-      en: 'open cases; --state ended|all|..., --owner NAME, --level 1, --overdue',
-      zh: '未终结案件；--state ended|all|…，--owner 负责人，--level 1，--overdue 仅超时',
+      en: 'open cases; --state ended|all|..., --owner NAME, --level 1, --overdue; --follow goes on',
+      zh: '未终结案件；--state ended|all|…，--owner 负责人，--level 1，--overdue 仅超时；--follow 持续显示',
     },
-    options: { ...clientOptions, state: 'text', owner: 'text', level: 'text', overdue: 'flag' },
+    options: {
+      ...clientOptions,
+      ...{ state: 'text', owner: 'text', level: 'text', overdue: 'flag', follow: 'flag' },
+    },
     run: async (given, output) => {
       const query = new URLSearchParams({ state: oneOf(given, 'state', caseLists) ?? 'open' });
       for (const name of ['owner', 'level']) {
@@ -228,7 +242,7 @@ const lookVerbs: Readonly<Record<string, Verb>> = {
       if (output.json) output.print(JSON.stringify(items));
       else if (items.length === 0) output.print(output.say('case-no-cases', {}));
       else for (const it of items) output.print(caseLine(it, output));
-      return exit.done;
+      return given.flag('follow') ? follow(given, output) : exit.done;
     },
   },
   show: {
@@ -265,15 +279,7 @@ const lookVerbs: Readonly<Record<string, Verb>> = {
     usage: 'follow',
     summary: { en: 'cases as they move', zh: '实时显示案件进展' },
     options: clientOptions,
-    run: async (given, output) => {
-      const client = Client.from(given, output);
-      for await (const { event, data } of client.stream('cases', stopSignal())) {
-        if (!event.startsWith('case.')) continue;
-        if (output.json) output.print(JSON.stringify({ event, data }));
-        else output.print(`${event.slice(5).padEnd(13)} ${caseLine(data as Case, output)}`);
-      }
-      return exit.done;
-    },
+    run: follow,
   },
 };
 

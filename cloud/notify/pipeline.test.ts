@@ -386,3 +386,22 @@ test('a restart after any step ends in the same ledger, and sends nothing again 
     expect(new Set(ends).size, ends.join('\n')).toBe(1);
   }
 });
+
+test('an alarm under test goes to its tester alone, beginning and end, however long nobody confirms', async () => {
+  const [first, li] = [new Desk(confirmed), new Desk(accepted)];
+  const setup = open({ first, second: new Desk(confirmed), li });
+  start(setup);
+  const test = { by: 'li', reason: 'bump test', untilMs: 3_600_000 };
+  setup.tables.queue('raised', alarm('a', { test }), setup.clock.wallMs());
+  await setup.clock.advance(600_000);
+  setup.tables.queue('cleared', alarm('a', { test }), setup.clock.wallMs());
+  await setup.clock.advance(2_000);
+  expect(first.sent).toEqual([]);
+  expect(new Set(li.sent)).toEqual(new Set(['a.raised', 'a.cleared']));
+  // A tester who is no receiver: nobody is told, and it shows.
+  const other = { ...test, by: 'zhang' };
+  setup.tables.queue('raised', alarm('b', { test: other }), setup.clock.wallMs());
+  await setup.clock.advance(2_000);
+  expect(ledger(setup).at(-1)).toBe('b.raised nobody failed');
+  expect(first.sent).toEqual([]);
+});
