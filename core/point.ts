@@ -1,6 +1,7 @@
 // What is known of a point: written by the edge from profile and site file, carried by the
 // dictionary, the only thing the cloud ever learns about a device.
 import type { RuleProposal } from './alarm/rule.ts';
+import type { CommandOffer } from './command.ts';
 import type { PointClass, Value } from './reading.ts';
 import type { Bilingual } from './text/text.ts';
 
@@ -45,6 +46,8 @@ export interface PointDefinition {
   readonly deadband: number;
   readonly asset: string | null;
   readonly rules: readonly RuleProposal[];
+  /** What may be commanded of it: offered by the profile and allowed by the site. */
+  readonly commands?: readonly CommandOffer[];
 }
 
 export function pointId(gateway: string, device: string, point: string): string {

@@ -26,6 +26,7 @@ export const reasons = [
   'initial', // Not read yet since start.
   'decode', // The bytes do not form a value of the declared type.
   'not_in_service', // The device says that it warms up, is inhibited or calibrated.
+  'history', // Read later out of the device's own memory; not there when it was due.
 ] as const;
 export type Reason = (typeof reasons)[number];
 
@@ -96,6 +97,7 @@ const badCodes: Record<Reason, number> = {
   initial: 0x80320000,
   decode: 0x80070000, // BadDecodingError
   not_in_service: 0x808d0000, // BadOutOfService
+  history: bad,
 };
 
 const uncertainCodes: Partial<Record<Reason, number>> = {

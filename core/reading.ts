@@ -16,6 +16,16 @@ export interface Reading {
   readonly reason: Reason;
 }
 
+/** What a device said of a value beside the value itself; kept as it came. */
+export interface Origin {
+  /** OPC UA StatusCode (Part 4, 7.39), unsigned 32 bits; 0 is good. */
+  readonly status: number;
+  /** When the source says the value was true, wall time of the device, milliseconds since 1970. */
+  readonly sourceMs: number | null;
+  /** When the server had it, wall time of the server. */
+  readonly serverMs: number | null;
+}
+
 // The place in the list is the code on the wire: append only.
 export const lanes = ['live', 'backfill', 'event'] as const;
 export type Lane = (typeof lanes)[number];

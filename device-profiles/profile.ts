@@ -13,6 +13,7 @@ import type {
 } from '../core/alarm/rule.ts';
 import type { RulePoint } from '../core/alarm/rule-form.ts';
 import { mannersOf, ruleOf } from '../core/alarm/rule-form.ts';
+import type { CommandOffer } from '../core/command.ts';
 import { readDocument } from '../core/document.ts';
 import { durationMs } from '../core/duration.ts';
 import type { PointDefinition } from '../core/point.ts';
@@ -60,6 +61,20 @@ export interface ProfilePoint {
    */
   readonly defaults?: Readonly<Record<string, readonly string[]>>;
   readonly caveat: Bilingual | null;
+  /** What may be commanded of it where the site allows it; absent for most points. */
+  readonly commands?: readonly ProfileCommand[];
+}
+
+/** How the edge does what is offered. */
+export interface ProfileCommand {
+  readonly offer: CommandOffer;
+  /** Where it is written or what is called, as the protocol parsed it. */
+  readonly address: unknown;
+  /** Raw value to write = (value - offset) / scale. */
+  readonly scale: number;
+  readonly offset: number;
+  /** How soon and how nearly the point must show what was written; null: it cannot be seen. */
+  readonly readBack: { readonly withinMs: number; readonly tolerance: number } | null;
 }
 
 export type Identification =

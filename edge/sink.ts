@@ -1,6 +1,6 @@
 // Between collecting and keeping: what a poll brought, normalised, on its way into a record.
 import type { QualityCode } from '../core/quality.ts';
-import type { Value } from '../core/reading.ts';
+import type { Origin, Value } from '../core/reading.ts';
 
 /** One poll of one group: points of one device with one period, a run of the manifest's list. */
 export interface PollReport {
@@ -14,6 +14,15 @@ export interface PollReport {
   readonly monoMs: readonly number[];
   readonly values: readonly Value[];
   readonly qualities: readonly QualityCode[];
+  /** What the device said of each; absent where it says nothing. */
+  readonly origins?: readonly (Origin | null)[];
+  /** What happened, not what is: sealed in records of lane `event`. */
+  readonly isEvent?: boolean;
+  /**
+   * Out of the device's memory, for a time that is over: sealed in records of their own, counted
+   * for nothing (`points`, `unchanged`, `failed` are 0).
+   */
+  readonly isFill?: boolean;
   /** points = alias.length + unchanged. */
   readonly unchanged: number;
   readonly failed: number;

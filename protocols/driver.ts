@@ -9,7 +9,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Fault } from '../core/fault.ts';
 import type { Path, Problems } from '../core/problems.ts';
 import type { QualityCode } from '../core/quality.ts';
-import type { Value } from '../core/reading.ts';
+import type { Random } from '../core/random.ts';
+import type { Origin, Value } from '../core/reading.ts';
 
 /**
  * How long a character takes on a serial line: start, data, parity and stop bits are all counted.
@@ -39,6 +40,18 @@ export interface Link {
   close(): void;
 }
 
+/** One value beyond those of a poll. */
+export interface Sample {
+  /** Place in the plan. */
+  readonly at: number;
+  /** Raw; null where the quality is bad. */
+  readonly value: Value;
+  readonly quality: QualityCode;
+  /** When it was true, by the monotonic clock of the gateway. */
+  readonly atMonoMs: number;
+  readonly origin: Origin | null;
+}
+
 /**
  * What one poll of a plan brought: one place a point of the plan, in its order. The lists are the
  * plan's: whoever polled may change them, and copies what must outlive the plan's next poll.
@@ -59,6 +72,20 @@ export interface Answers {
    * the poll waited for others on the line is not its own: budgets are kept by this.
    */
   readonly lineMs: number;
+  /** What the device said of each value, by place; absent where it says nothing. */
+  readonly origins?: readonly (Origin | null)[];
+  /**
+   * What a device that queues had for the plan before the values above, since the poll before: a
+   * place's samples rise in time and come before its value. Absent where nothing is queued.
+   */
+  readonly more?: readonly Sample[];
+  /**
+   * Out of the device's own memory, for a time in which it was not heard: good with reason
+   * `history`. They count for nothing: what was due then was taken as bad.
+   */
+  readonly filled?: readonly Sample[];
+  /** Readings that the device says it dropped because its queue was full: a gap. */
+  readonly lost?: number;
 }
 
 /**
@@ -153,6 +180,12 @@ export interface Session<Address, DeviceOptions> {
   close(): void;
 }
 
+/** A session whose library owns its socket. */
+export interface OwnSession<Address, DeviceOptions> extends Session<Address, DeviceOptions> {
+  /** Called once; the fault says why, null after our own close. */
+  onClose: (why: Fault | null) => void;
+}
+
 export interface Protocol<Address = unknown, DeviceOptions = unknown, LineOptions = unknown> {
   readonly name: string;
   /** Profile address -> typed address; adds problems and returns undefined when it is wrong. */
@@ -177,4 +210,19 @@ export interface Protocol<Address = unknown, DeviceOptions = unknown, LineOption
   ): number;
   /** Without `line`, as the link needs it: for Modbus, frames of Modbus TCP. */
   open(clock: Clock, link: Link, line?: LineOptions): Session<Address, DeviceOptions>;
+  /**
+   * In place of `open`, where a library owns the socket: one attempt, no retry. `place` is what the
+   * link of the gateway file says of where and as whom. Rejects with a fault.
+   */
+  connect?(
+    clock: Clock,
+    random: Random,
+    place: unknown,
+    signal: AbortSignal,
+  ): Promise<OwnSession<Address, DeviceOptions>>;
+  /**
+   * What a named command of a profile writes to or calls, as an address that `write` takes. Absent
+   * where commands only write points.
+   */
+  parseCommand?(raw: unknown, path: Path, problems: Problems): Address | undefined;
 }

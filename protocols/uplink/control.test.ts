@@ -104,7 +104,9 @@ test('a text past its limit is refused before it is sent', () => {
     timeToLiveMs: 1_000,
     device: 'valve',
     point: 'position',
+    command: 'set',
     value: 50,
+    second: '',
     why: '',
   };
   const tooLarge = expect.objectContaining({ code: 'uplink_too_large' });

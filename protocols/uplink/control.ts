@@ -2,6 +2,8 @@
 // status, desired, reported, command, reply, confirm. Decoders trust nothing: every list, text and
 // number has a bound, and whatever passes it is Fault `uplink_malformed`. Encoders bound as well:
 // an ack and a birth are statements that come again, so what does not fit is left for the next one.
+import type { CommandReason, Outcome } from '../../core/command.ts';
+import { commandReasons, outcomes, SET_COMMAND } from '../../core/command.ts';
 import { assert, Fault } from '../../core/fault.ts';
 import { isId } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
@@ -242,7 +244,7 @@ export function decodeConfigurationState(bytes: Uint8Array): ConfigurationState 
 }
 
 /**
- * One write to one point. It is over `timeToLiveMs` after the edge sealed `sequence` of `epoch`: no
+ * One command to one point. It is over `timeToLiveMs` after the edge sealed `sequence` of `epoch`: no
  * wall clock is asked, and another epoch means expired.
  */
 export interface Command {
@@ -254,7 +256,12 @@ export interface Command {
   readonly timeToLiveMs: number;
   readonly device: string;
   readonly point: string;
+  /** Of the point's offers; `set` writes the value. */
+  readonly command: string;
+  /** Engineering value; null where the command has one of its own. */
   readonly value: Value;
+  /** The second person, who released it; '' for nobody. */
+  readonly second: string;
   /** Why, in the issuer's words; for the record. */
   readonly why: string;
 }
@@ -270,12 +277,15 @@ export function encodeCommand(command: Command): Uint8Array {
   writer.text(7, command.point);
   writeValue(writer, 8, command.value);
   writer.text(9, sentence(command.why));
+  if (command.command !== SET_COMMAND) writer.text(10, word(command.command));
+  writer.text(11, word(command.second));
   return writer.finish();
 }
 
 export function decodeCommand(bytes: Uint8Array): Command {
   const reader = readerOf(bytes);
-  const words = { id: '', issuer: '', device: '', point: '', why: '' };
+  const words = { id: '', issuer: '', device: '', point: '', why: '', second: '' };
+  let command: string = SET_COMMAND;
   const numbers = { sequence: 0, timeToLiveMs: 0 };
   let epoch: Epoch | undefined;
   let value: Value = null;
@@ -289,28 +299,33 @@ export function decodeCommand(bytes: Uint8Array): Command {
     else if (reader.field === 7) words.point = reader.text(WORD_BYTES_MAX);
     else if (reader.field === 8) value = readValue(reader.message());
     else if (reader.field === 9) words.why = reader.text(SENTENCE_BYTES_MAX);
+    else if (reader.field === 10) command = reader.text(WORD_BYTES_MAX);
+    else if (reader.field === 11) words.second = reader.text(WORD_BYTES_MAX);
     else reader.skip();
   }
   if (words.id === '' || words.issuer === '' || epoch === undefined) {
     throw malformed('a command names itself, its issuer and an epoch');
   }
   if (!isId(words.device) || !isId(words.point)) throw malformed('a command names no point');
-  return { ...words, ...numbers, epoch, value };
+  if (!isId(command)) throw malformed('a command has no name');
+  return { ...words, ...numbers, epoch, command, value };
 }
-
-// The place in the list is the code on the wire: append only.
-export const outcomes = ['done', 'refused', 'expired', 'failed', 'uncertain'] as const;
-export type Outcome = (typeof outcomes)[number];
 
 /** The recorded outcome of a command; a repeat of the command gets the same. */
 export interface Reply {
   readonly id: string;
   readonly outcome: Outcome;
-  /** A fault code or a sentence, for a person. */
+  readonly reason: CommandReason;
+  /** A fault code, the id of an interlock: what there is to say beside the reason; may be ''. */
   readonly detail: string;
+  /** Of the gateway that settled it; in a reply of a later one, still that of then. */
   readonly epoch: Epoch;
   /** When it was settled, in the epoch named. */
   readonly monoMs: number;
+  /** What the point showed afterwards; null where nothing was read back. */
+  readonly readBack: Value;
+  /** What was commanded, where the gateway itself issued it: the cloud has never heard of it. */
+  readonly issued: Command | null;
 }
 
 export function encodeReply(reply: Reply): Uint8Array {
@@ -320,6 +335,9 @@ export function encodeReply(reply: Reply): Uint8Array {
   writer.text(3, sentence(reply.detail));
   writeEpoch(writer, 4, reply.epoch);
   writer.sint(5, Math.round(reply.monoMs));
+  writer.uint(6, commandReasons.indexOf(reply.reason));
+  writeValue(writer, 7, reply.readBack);
+  if (reply.issued) writer.bytes(8, encodeCommand(reply.issued));
   return writer.finish();
 }
 
@@ -330,16 +348,23 @@ export function decodeReply(bytes: Uint8Array): Reply {
   let detail = '';
   let epoch: Epoch | undefined;
   let monoMs = 0;
+  let reason: CommandReason | undefined = 'none';
+  let readBack: Value = null;
+  let issued: Command | null = null;
   while (reader.next()) {
     if (reader.field === 1) id = reader.text(WORD_BYTES_MAX);
     else if (reader.field === 2) outcome = outcomes[reader.uint()];
     else if (reader.field === 3) detail = reader.text(SENTENCE_BYTES_MAX);
     else if (reader.field === 4) epoch = readEpoch(reader.message());
     else if (reader.field === 5) monoMs = reader.sint();
+    else if (reader.field === 6) reason = commandReasons[reader.uint()];
+    else if (reader.field === 7) readBack = readValue(reader.message());
+    else if (reader.field === 8) issued = decodeCommand(reader.bytes());
     else reader.skip();
   }
   if (id === '' || !outcome || epoch === undefined) throw malformed('a reply is not complete');
-  return { id, outcome, detail, epoch, monoMs };
+  // A reason of a later version: the outcome stands without it.
+  return { id, outcome, reason: reason ?? 'none', detail, epoch, monoMs, readBack, issued };
 }
 
 /** A person has seen the alarm: the edge stops its local fallback for this occurrence. */

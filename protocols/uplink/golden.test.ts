@@ -66,7 +66,8 @@ test.each(readable)('%s reads as it always did', (name) => {
   const { message, ...golden } = goldenOf(name);
   const bytes = bytesOf(name);
   if (message !== 'Body') {
-    expect(inJson({ value: decoders[message]!(bytes) })).toEqual(golden);
+    // What was added to a message since the file was made is at its default.
+    expect(inJson({ value: decoders[message]!(bytes) })).toMatchObject(golden);
     return;
   }
   const { envelope, dictionaryHash, body } = openRecord(bytes);

@@ -47,6 +47,17 @@ export interface ReadingColumns {
    * Values that are no double: whole numbers beyond 2^53, text, and null (always with bad quality).
    */
   readonly special: ReadonlyMap<number, bigint | string | null>;
+  /** What devices said of the values; absent or null where none of them says anything. */
+  readonly origins?: OriginColumns | null;
+}
+
+/** One place a reading, as in ReadingColumns. */
+export interface OriginColumns {
+  /** OPC UA StatusCode. */
+  readonly status: Uint32Array;
+  /** Wall time of source and server, milliseconds since 1970; NaN where there is none. */
+  readonly sourceMs: Float64Array;
+  readonly serverMs: Float64Array;
 }
 
 /** What a group of points (one device, one period) was polled for, up to when. The heartbeat. */
@@ -92,6 +103,8 @@ export interface Body {
   readonly readings: ReadingColumns | null;
   /** True for a state record: newest reading of every point, already accounted for elsewhere. */
   readonly isState: boolean;
+  /** Out of a device's memory, for a time that was accounted for as bad: for history only. */
+  readonly isFill?: boolean;
   readonly coverage: readonly Coverage[];
   readonly gaps: readonly Gap[];
   readonly clockSteps: readonly ClockStep[];

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import type { RuleProposal } from '../../core/alarm/rule.ts';
 import { defaultables, limitSides, RULE_STATES_MAX, statistics } from '../../core/alarm/rule.ts';
 import { crc16Modbus, crc32c, fromHex } from '../../core/bytes.ts';
+import { commandReasons, outcomes } from '../../core/command.ts';
 import { isFault } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { valueTypes } from '../../core/point.ts';
@@ -284,6 +285,20 @@ function codec<Message>(
 }
 
 const filledWords = words.map((text) => text || 'x');
+
+const commands = fc.record({
+  id: filledWords,
+  issuer: filledWords,
+  epoch: epochs,
+  sequence: fc.nat(),
+  timeToLiveMs: fc.nat(),
+  device: ids,
+  point: ids,
+  command: ids,
+  value: fc.oneof(numbers, specials, fc.boolean()),
+  second: words,
+  why: words,
+});
 export const controls = {
   ack: codec(
     fc.record({
@@ -333,28 +348,17 @@ export const controls = {
     control.encodeConfigurationState,
     control.decodeConfigurationState,
   ),
-  command: codec(
-    fc.record({
-      id: filledWords,
-      issuer: filledWords,
-      epoch: epochs,
-      sequence: fc.nat(),
-      timeToLiveMs: fc.nat(),
-      device: ids,
-      point: ids,
-      value: fc.oneof(numbers, specials, fc.boolean()),
-      why: words,
-    }),
-    control.encodeCommand,
-    control.decodeCommand,
-  ),
+  command: codec(commands, control.encodeCommand, control.decodeCommand),
   reply: codec(
     fc.record({
       id: filledWords,
-      outcome: fc.constantFrom(...control.outcomes),
+      outcome: fc.constantFrom(...outcomes),
+      reason: fc.constantFrom(...commandReasons),
       detail: words,
       epoch: epochs,
       monoMs: times,
+      readBack: fc.oneof(numbers, specials, fc.boolean()),
+      issued: fc.option(commands),
     }),
     control.encodeReply,
     control.decodeReply,
