@@ -218,6 +218,15 @@ export class Uplink {
     if (this.#isUp) this.#publish('reported', this.#options.reported());
   }
 
+  /**
+   * Tells the cloud what became of a command, on every way that is up; false when none is. It may
+   * be lost behind that all the same: who answers says it again until the cloud asks no more.
+   */
+  reply(payload: Uint8Array): boolean {
+    if (this.#isUp) this.#publish('reply', payload);
+    return this.#isUp;
+  }
+
   #publishStatus(presence: 'online' | 'offline'): void {
     this.#publish('status', this.#status(presence));
   }
