@@ -101,6 +101,30 @@ export const protocolMessages = {
     en: '{count} requests in {seconds} s went unanswered',
     zh: '{seconds} 秒内有 {count} 个请求无应答',
   },
+  'opcua-one-kind': {
+    en: 'a point needs exactly one of {kinds}',
+    zh: '点位必须且只能有以下之一：{kinds}',
+  },
+  'opcua-not-writable': {
+    en: 'a command cannot write a point of kind {kind}; give path or id, object and method, or acknowledge',
+    zh: '命令不能写入 {kind} 类点位；请给出 path 或 id、object 与 method，或 acknowledge',
+  },
+  'opcua-prefix': {
+    en: '"{prefix}" is no prefix: a letter, then up to 31 letters, digits, - or _',
+    zh: '“{prefix}” 不是有效前缀：以字母开头，其后最多 31 个字母、数字、- 或 _',
+  },
+  'opcua-uri': {
+    en: 'namespace "{prefix}" needs the URI of the namespace as the server has it, as text',
+    zh: '命名空间 “{prefix}” 需要填写服务器中的命名空间 URI（文本）',
+  },
+  'opcua-indexed': {
+    en: '"{text}" names its namespace by index, which another server of this kind may have elsewhere',
+    zh: '“{text}” 用序号指定命名空间，而同类的另一台服务器上序号可能不同',
+  },
+  'opcua-indexed-help': {
+    en: 'put the URI into device.namespaces and write its prefix: ps:s=Pump1.Pressure',
+    zh: '把 URI 写入 device.namespaces，再使用其前缀：ps:s=Pump1.Pressure',
+  },
 } as const satisfies Record<string, Bilingual>;
 
 export const protocolFaults = {

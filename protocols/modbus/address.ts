@@ -3,8 +3,8 @@
 // holding 0.
 import type { Path, Problems } from '../../core/problems.ts';
 import { bilingual } from '../../core/text/text.ts';
+import { Fields } from '../fields.ts';
 import { BITS_READ_MAX, REGISTERS_READ_MAX } from './codec.ts';
-import { Fields } from './fields.ts';
 
 export const tables = ['input', 'holding', 'coil', 'discrete'] as const;
 export type Table = (typeof tables)[number];

@@ -4,9 +4,9 @@
 // A step comes from a profile, never from identification or a search; a read of no registers at all
 // is one (some sensors take it as "start"), and a write of no values.
 import type { Path, Problems } from '../../core/problems.ts';
+import { Fields } from '../fields.ts';
 import type { Table } from './address.ts';
 import { BITS_WRITE_MAX, REGISTERS_READ_MAX, REGISTERS_WRITE_MAX } from './codec.ts';
-import { Fields } from './fields.ts';
 
 export type ModbusStep =
   | {

@@ -1,9 +1,9 @@
 // Reads a map that a person wrote, key by key, and reports everything that is wrong with it at
 // once: each finding with its path, what was found, what would be right, and what was probably
 // meant.
-import type { Path, Problems } from '../../core/problems.ts';
-import { didYouMean } from '../../core/problems.ts';
-import { bilingual } from '../../core/text/text.ts';
+import type { Path, Problems } from '../core/problems.ts';
+import { didYouMean } from '../core/problems.ts';
+import { bilingual } from '../core/text/text.ts';
 
 const FOUND_CHARACTERS_MAX = 40;
 
