@@ -13,6 +13,9 @@ export const SET_COMMAND = 'set';
 /** Offers of one point; a drive has start, stop, reset and a few more. */
 export const OFFERS_MAX = 16;
 
+/** The only values an offer may be given: positions of a selector, modes of a drive. */
+export const OFFER_STATES_MAX = 32;
+
 /** The least right that may give it; reading never does. */
 export const commandRights = ['operate', 'control', 'administer'] as const;
 export type CommandRight = (typeof commandRights)[number];
@@ -26,7 +29,9 @@ export interface CommandOffer {
   readonly fixed: Exclude<Value, null> | null;
   /** What may be given, inclusive; null where nothing bounds it. */
   readonly range: readonly [number, number] | null;
-  /** The only values that may be given; null where any within the range may. */
+  /**
+   * The only values that may be given, 1 to OFFER_STATES_MAX; null where any within the range may.
+   */
   readonly states: readonly (number | boolean)[] | null;
   readonly right: CommandRight;
   /** A second person must release it. */

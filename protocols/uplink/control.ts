@@ -7,7 +7,7 @@ import { commandReasons, outcomes, SET_COMMAND } from '../../core/command.ts';
 import { assert, Fault } from '../../core/fault.ts';
 import { isId } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
-import { TEXT_BYTES_MAX, type Value } from '../../core/reading.ts';
+import type { Value } from '../../core/reading.ts';
 import { clockStateOf } from './body.ts';
 import { malformed, ProtoReader, ProtoWriter } from './proto.ts';
 import {
@@ -24,12 +24,15 @@ import {
 } from './record.ts';
 import { MESSAGE_BYTES_MAX } from './topics.ts';
 import {
+  bounded,
   readEpoch,
   readHash,
   readRanges,
+  readValue,
   writeEpoch,
   writeHash,
   writeRanges,
+  writeValue,
 } from './wire-words.ts';
 
 /** Of one epoch in one ack, lowest first: 64 ranges of at most 16 bytes are 1 KiB. */
@@ -396,54 +399,6 @@ export function decodeConfirm(bytes: Uint8Array): Confirm {
   return confirm;
 }
 
-// The place in the list is the code on the wire: append only.
-const valueKinds = ['null', 'number', 'boolean', 'text', 'whole'] as const;
-
-function writeValue(writer: ProtoWriter, field: number, value: Value): void {
-  const mark = writer.open(field);
-  const kind = value === null ? 'null' : typeof value;
-  if (kind === 'string') writer.uint(1, valueKinds.indexOf('text'));
-  else if (kind === 'bigint') writer.uint(1, valueKinds.indexOf('whole'));
-  else writer.uint(1, valueKinds.indexOf(kind as (typeof valueKinds)[number]));
-  if (typeof value === 'number') writer.double(2, value);
-  else if (typeof value === 'boolean') writer.bool(3, value);
-  else if (typeof value === 'string') writer.text(4, bounded(value, TEXT_BYTES_MAX));
-  else if (typeof value === 'bigint') {
-    writer.bigUint(5, value < 0n ? -value : value);
-    writer.bool(6, value < 0n);
-  }
-  writer.close(mark);
-}
-
-function readValue(reader: ProtoReader): Value {
-  const value = { number: 0, boolean: false, text: '', magnitude: 0n };
-  let kind = 0;
-  let isNegative = false;
-  while (reader.next()) {
-    if (reader.field === 1) kind = reader.uint();
-    else if (reader.field === 2) value.number = reader.double();
-    else if (reader.field === 3) value.boolean = reader.bool();
-    else if (reader.field === 4) value.text = reader.text(TEXT_BYTES_MAX);
-    else if (reader.field === 5) value.magnitude = reader.bigUint();
-    else if (reader.field === 6) isNegative = reader.bool();
-    else reader.skip();
-  }
-  switch (valueKinds[kind]) {
-    case 'null':
-      return null;
-    case 'number':
-      return value.number;
-    case 'boolean':
-      return value.boolean;
-    case 'text':
-      return value.text;
-    case 'whole':
-      return isNegative ? -value.magnitude : value.magnitude;
-    default:
-      throw malformed(`no value of kind ${kind}`);
-  }
-}
-
 function readerOf(bytes: Uint8Array): ProtoReader {
   if (bytes.length > MESSAGE_BYTES_MAX) throw malformed(`a message of ${bytes.length} bytes`);
   return new ProtoReader(bytes);
@@ -460,11 +415,4 @@ function word(text: string): string {
 
 function sentence(text: string): string {
   return bounded(text, SENTENCE_BYTES_MAX);
-}
-
-function bounded(text: string, bytesMax: number): string {
-  if (text.length * 3 > bytesMax && new TextEncoder().encode(text).length > bytesMax) {
-    throw new Fault('uplink_too_large', 'never', `a text of more than ${bytesMax} bytes`);
-  }
-  return text;
 }

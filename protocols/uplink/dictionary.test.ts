@@ -1,7 +1,9 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RuleProposal } from '../../core/alarm/rule.ts';
 import { defaultables } from '../../core/alarm/rule.ts';
+import type { CommandOffer } from '../../core/command.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import {
   buildDictionary,
@@ -203,4 +205,68 @@ test('a part that holds no manifest and no page, or both, is malformed', () => {
   const malformed = expect.objectContaining({ code: 'uplink_malformed' });
   expect(() => decodePart(new Uint8Array(0))).toThrow(malformed);
   expect(() => decodePart(Buffer.concat([manifest, page]))).toThrow(malformed);
+});
+
+const start: CommandOffer = {
+  ...{ id: 'start', title: { en: 'Start', zh: '启动' }, fixed: true, range: null, states: null },
+  ...{ right: 'control', twoPeople: false, everyMs: 0, timeToLiveMs: 30_000, revert: null },
+};
+
+test('an offer that makes no sense is malformed: a page of it is refused whole', () => {
+  const malformed = expect.objectContaining({ code: 'uplink_malformed' });
+  const read = (commands: readonly CommandOffer[]) =>
+    decodePart(encodePart({ kind: 'page', points: [{ ...point, commands }] }));
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ ...start, id: `c-${at}` }));
+  expect(read(many(16))).toMatchObject({ points: [{ commands: many(16) }] });
+  const states = Array<number>(33).fill(1);
+  const wrong: readonly (readonly CommandOffer[])[] = [
+    [start, start],
+    many(17),
+    ...[{ id: 'No Id' }, { range: [2, 1] as const }, { states }, { timeToLiveMs: 0 }].map(
+      (part) => [{ ...start, ...part }],
+    ),
+    ...[
+      { everyMs: -1 },
+      { fixed: Number.NaN },
+      { range: [0, Number.POSITIVE_INFINITY] as const },
+    ].map((part) => [{ ...start, ...part }]),
+    [{ ...start, revert: { afterMs: 0, value: 1 } }],
+  ];
+  for (const commands of wrong) expect(() => read(commands), inspect(commands)).toThrow(malformed);
+});
+
+test('an offer past a limit is refused by the writer with the name of the point', () => {
+  const tooLarge = expect.objectContaining({
+    code: 'uplink_too_large',
+    message: expect.stringContaining('gas-head-1/methane'),
+  });
+  const say = (bytes: number) => ({ en: 'x'.repeat(bytes), zh: '' });
+  const page = Array.from({ length: 16 }, (_, at) => ({ ...start, id: `c-${at}` }));
+  for (const commands of [
+    [{ ...start, title: say(513) }],
+    [{ ...start, fixed: 'x'.repeat(256) }],
+    [{ ...start, states: Array<number>(33).fill(1) }],
+    [...page, start],
+  ]) {
+    expect(() => buildDictionary([{ ...point, commands }])).toThrow(tooLarge);
+  }
+  const long = { en: 'x'.repeat(512), zh: 'y'.repeat(512) };
+  const rule = { ...point.rules[0]!, title: long, action: say(1_024), cause: say(1_024) };
+  const full = {
+    ...point,
+    rules: Array.from({ length: 16 }, () => ({ ...rule, basis: say(256) })),
+  };
+  expect(buildDictionary([full]).parts).toHaveLength(2);
+  const commands = page.map((offer) => ({ ...offer, title: long }));
+  expect(() => buildDictionary([{ ...full, commands }])).toThrow(tooLarge);
+});
+
+test('an offer of a right that a later writer knows is left out, the others are taken', () => {
+  const stop: CommandOffer = { ...start, id: 'stop', right: 'administer' };
+  const bytes = encodePart({ kind: 'page', points: [{ ...point, commands: [start, stop] }] });
+  const later = Uint8Array.from(bytes);
+  later[Buffer.from(bytes).lastIndexOf(Buffer.from([0x30, 0x02])) + 1] = 0x03;
+  const page = decodePart(later);
+  expect(page.kind === 'page' && page.points[0]?.commands?.map(({ id }) => id)).toEqual(['start']);
 });

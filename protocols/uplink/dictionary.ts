@@ -8,6 +8,7 @@
 // later writer may have put in fields that this reader skips.
 import { createHash } from 'node:crypto';
 import { type RuleProposal, SHEET_BYTES_MAX, sheetBytes } from '../../core/alarm/rule.ts';
+import { type CommandOffer, OFFER_STATES_MAX, OFFERS_MAX } from '../../core/command.ts';
 import { assert, Fault } from '../../core/fault.ts';
 import {
   ASSET_PATTERN,
@@ -15,7 +16,8 @@ import {
   type ValueType,
   valueTypes,
 } from '../../core/point.ts';
-import { type PointClass, pointClasses } from '../../core/reading.ts';
+import { type PointClass, pointClasses, TEXT_BYTES_MAX } from '../../core/reading.ts';
+import { readOffer, writeOffer } from './offer-wire.ts';
 import { malformed, ProtoReader, ProtoWriter } from './proto.ts';
 import type { DictionaryPart, Hash } from './record.ts';
 import { isEarly, readRule, writeRule } from './rule-wire.ts';
@@ -26,8 +28,10 @@ import {
   readHash,
   readId,
   readNumber,
+  readPair,
   writeBilingual,
   writeHash,
+  writePair,
 } from './wire-words.ts';
 
 /** Half of what a message may hold, before compression. */
@@ -39,12 +43,15 @@ const UNIT_BYTES_MAX = 64;
 const ASSET_BYTES_MAX = 8 * 65;
 /** Room for what is no text of a rule: ids, numbers, 16 states of nine bytes, tags and lengths. */
 const RULE_REST_BYTES_MAX = 512;
-/** 16 rules x (2 x 512 + 2,304 + 512) = 61,440 bytes: every point within its limits fits a page. */
+/**
+ * 16 rules x (2 x 512 + 2,304 + 512) = 61,440 bytes: a point with all its rules fits a page. Where
+ * commands come beside them, a point that passes a page is refused by its name.
+ */
 export const POINT_RULES_MAX = 16;
 assert(
   POINT_RULES_MAX * (2 * NAME_BYTES_MAX + SHEET_BYTES_MAX + RULE_REST_BYTES_MAX) + 4_096 <=
     PAGE_BYTES_MAX,
-  'the largest point fits a page',
+  'the largest point without commands fits a page',
 );
 
 export interface NamedPart {
@@ -188,6 +195,16 @@ function pointBytes(point: PointDefinition): number {
       throw tooLarge(`${point.device}/${point.point}: ${rule.id} says ${bytes} bytes`);
     }
   }
+  const offers = point.commands ?? [];
+  for (const { title, fixed, revert } of offers) {
+    texts.push([title.en, NAME_BYTES_MAX], [title.zh, NAME_BYTES_MAX]);
+    for (const value of [fixed, revert?.value]) {
+      if (typeof value === 'string') texts.push([value, TEXT_BYTES_MAX]);
+    }
+  }
+  if (offers.length > OFFERS_MAX || offers.some(hasTooManyStates)) {
+    throw tooLarge(`${point.device}/${point.point}: ${offers.length} commands`);
+  }
   const encoder = new TextEncoder();
   for (const [text, max] of texts) {
     const { length } = encoder.encode(text);
@@ -198,7 +215,15 @@ function pointBytes(point: PointDefinition): number {
   }
   const writer = new ProtoWriter();
   writePoint(writer, point);
-  return writer.written.length;
+  const { length } = writer.written;
+  if (length > PAGE_BYTES_MAX - PAGE_HEADER_BYTES) {
+    throw tooLarge(`${point.device}/${point.point}: rules and commands of ${length} bytes`);
+  }
+  return length;
+}
+
+function hasTooManyStates({ states }: CommandOffer): boolean {
+  return (states?.length ?? 0) > OFFER_STATES_MAX;
 }
 
 function writePoint(writer: ProtoWriter, point: PointDefinition): void {
@@ -210,18 +235,14 @@ function writePoint(writer: ProtoWriter, point: PointDefinition): void {
   writer.uint(5, valueTypes.indexOf(point.type));
   writer.double(6, point.scale);
   writer.double(7, point.offset);
-  if (point.range) {
-    const range = writer.open(8);
-    writer.double(1, point.range[0]);
-    writer.double(2, point.range[1]);
-    writer.close(range);
-  }
+  if (point.range) writePair(writer, 8, point.range);
   writer.uint(9, pointClasses.indexOf(point.class));
   writer.double(10, point.periodMs);
   writer.double(11, point.deadband);
   writer.text(12, point.asset ?? '');
   for (const rule of point.rules) if (isEarly(rule)) writeRule(writer, 13, rule);
   for (const rule of point.rules) if (!isEarly(rule)) writeRule(writer, 14, rule);
+  for (const offer of point.commands ?? []) writeOffer(writer, 15, offer);
   writer.close(mark);
 }
 
@@ -233,6 +254,8 @@ function readPoint(reader: ProtoReader): PointDefinition {
   let range: readonly [number, number] | null = null;
   let asset: string | null = null;
   const rules: RuleProposal[] = [];
+  const commands: CommandOffer[] = [];
+  let offered = 0;
   while (reader.next()) {
     if (reader.field === 1) point.device = readId(reader);
     else if (reader.field === 2) point.point = readId(reader);
@@ -249,6 +272,10 @@ function readPoint(reader: ProtoReader): PointDefinition {
     else if (reader.field === 13 || reader.field === 14) {
       const rule = readRule(reader.message());
       if (rule) rules.push(rule);
+    } else if (reader.field === 15) {
+      if (++offered > OFFERS_MAX) throw malformed(`a point of more than ${OFFERS_MAX} commands`);
+      const offer = readOffer(reader.message());
+      if (offer) commands.push(offer);
     } else reader.skip();
   }
   if (point.device === '' || point.point === '') throw malformed('a point without an id');
@@ -256,16 +283,9 @@ function readPoint(reader: ProtoReader): PointDefinition {
     throw malformed(`${point.device}/${point.point}: no such type or class`);
   if (asset !== null && !ASSET_PATTERN.test(asset)) throw malformed('an asset is not a path');
   if (rules.length > POINT_RULES_MAX) throw malformed(`a point of ${rules.length} rules`);
-  return { ...point, name, type, range, class: pointClass, asset, rules };
-}
-
-function readPair(reader: ProtoReader): readonly [number, number] {
-  let low = 0;
-  let high = 0;
-  while (reader.next()) {
-    if (reader.field === 1) low = readNumber(reader);
-    else if (reader.field === 2) high = readNumber(reader);
-    else reader.skip();
+  if (new Set(commands.map(({ id }) => id)).size < commands.length) {
+    throw malformed('a command is offered twice');
   }
-  return [low, high];
+  const offers = commands.length > 0 ? { commands } : {};
+  return { ...point, name, type, range, class: pointClass, asset, rules, ...offers };
 }

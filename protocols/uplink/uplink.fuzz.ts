@@ -8,7 +8,8 @@ import fc from 'fast-check';
 import type { RuleProposal } from '../../core/alarm/rule.ts';
 import { defaultables, limitSides, RULE_STATES_MAX, statistics } from '../../core/alarm/rule.ts';
 import { crc16Modbus, crc32c, fromHex } from '../../core/bytes.ts';
-import { commandReasons, outcomes } from '../../core/command.ts';
+import type { CommandOffer } from '../../core/command.ts';
+import { commandReasons, commandRights, OFFERS_MAX, outcomes } from '../../core/command.ts';
 import { isFault } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { valueTypes } from '../../core/point.ts';
@@ -193,7 +194,33 @@ const rules = fc
 const ruleLists = fc
   .array(rules, { maxLength: 4 })
   .map((list) => [...list.filter(isEarly), ...list.filter((rule) => !isEarly(rule))]);
-export const points: fc.Arbitrary<PointDefinition> = fc.record({
+const given = fc.oneof(
+  finite,
+  fc.boolean(),
+  words,
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+);
+const offers: fc.Arbitrary<CommandOffer> = fc.record({
+  id: ids,
+  title: bilinguals,
+  fixed: fc.option(given),
+  range: fc.option(
+    fc.tuple(finite, finite).map(([a, b]) => (a < b ? [a, b] : [b, a]) as [number, number]),
+  ),
+  states: fc.option(fc.array(fc.oneof(finite, fc.boolean()), { minLength: 1, maxLength: 4 })),
+  right: fc.constantFrom(...commandRights),
+  twoPeople: fc.boolean(),
+  everyMs: fc.nat(),
+  timeToLiveMs: lengths,
+  revert: fc.option(fc.record({ afterMs: lengths, value: given })),
+});
+const offerLists = fc.uniqueArray(offers, {
+  selector: ({ id }) => id,
+  minLength: 1,
+  maxLength: OFFERS_MAX,
+  size: 'small',
+});
+const definition = {
   device: ids,
   point: ids,
   name: bilinguals,
@@ -207,7 +234,11 @@ export const points: fc.Arbitrary<PointDefinition> = fc.record({
   deadband: finite,
   asset: fc.option(fc.stringMatching(/^[A-Za-z0-9-]{1,9}(\/[A-Za-z0-9-]{1,9}){0,7}$/)),
   rules: ruleLists,
-});
+};
+export const points: fc.Arbitrary<PointDefinition> = fc.record(
+  { ...definition, commands: offerLists },
+  { requiredKeys: Object.keys(definition) as (keyof typeof definition)[] },
+);
 
 export const parts = fc.oneof(
   fc.record({ kind: fc.constant('manifest' as const), pages: fc.array(hashes, { maxLength: 9 }) }),

@@ -38,6 +38,7 @@ test('the limits in the README are those of the code', async () => {
     import('./dictionary.ts'),
     import('./control.ts'),
     import('./wire-words.ts'),
+    import('../../core/command.ts'),
   ]);
   const constants = Object.assign({}, ...sources) as Record<string, unknown>;
   const rows = [...read('README.md').matchAll(/^\| `([A-Z_]+)` \| ([\d,]+) \|/gm)];

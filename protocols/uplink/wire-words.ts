@@ -1,8 +1,9 @@
 // Pieces that several messages of the wire share: epochs, ranges of sequences, hashes, texts,
 // values.
-import { assert } from '../../core/fault.ts';
+import { assert, Fault } from '../../core/fault.ts';
 import { isId } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
+import { TEXT_BYTES_MAX, type Value } from '../../core/reading.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { malformed, type ProtoReader, type ProtoWriter } from './proto.ts';
 import { EPOCH_PATTERN, type Epoch, type Hash } from './record.ts';
@@ -131,4 +132,82 @@ export function readNumber(reader: ProtoReader): number {
   const value = reader.double();
   if (!Number.isFinite(value)) throw malformed('a number is not finite');
   return value;
+}
+
+export function writePair(
+  writer: ProtoWriter,
+  field: number,
+  pair: readonly [number, number],
+): void {
+  const mark = writer.open(field);
+  writer.double(1, pair[0]);
+  writer.double(2, pair[1]);
+  writer.close(mark);
+}
+
+export function readPair(reader: ProtoReader): readonly [number, number] {
+  let low = 0;
+  let high = 0;
+  while (reader.next()) {
+    if (reader.field === 1) low = readNumber(reader);
+    else if (reader.field === 2) high = readNumber(reader);
+    else reader.skip();
+  }
+  return [low, high];
+}
+
+// The place in the list is the code on the wire: append only.
+const valueKinds = ['null', 'number', 'boolean', 'text', 'whole'] as const;
+
+export function writeValue(writer: ProtoWriter, field: number, value: Value): void {
+  const mark = writer.open(field);
+  const kind = value === null ? 'null' : typeof value;
+  if (kind === 'string') writer.uint(1, valueKinds.indexOf('text'));
+  else if (kind === 'bigint') writer.uint(1, valueKinds.indexOf('whole'));
+  else writer.uint(1, valueKinds.indexOf(kind as (typeof valueKinds)[number]));
+  if (typeof value === 'number') writer.double(2, value);
+  else if (typeof value === 'boolean') writer.bool(3, value);
+  else if (typeof value === 'string') writer.text(4, bounded(value, TEXT_BYTES_MAX));
+  else if (typeof value === 'bigint') {
+    writer.bigUint(5, value < 0n ? -value : value);
+    writer.bool(6, value < 0n);
+  }
+  writer.close(mark);
+}
+
+export function readValue(reader: ProtoReader): Value {
+  const value = { number: 0, boolean: false, text: '', magnitude: 0n };
+  let kind = 0;
+  let isNegative = false;
+  while (reader.next()) {
+    if (reader.field === 1) kind = reader.uint();
+    else if (reader.field === 2) value.number = reader.double();
+    else if (reader.field === 3) value.boolean = reader.bool();
+    else if (reader.field === 4) value.text = reader.text(TEXT_BYTES_MAX);
+    else if (reader.field === 5) value.magnitude = reader.bigUint();
+    else if (reader.field === 6) isNegative = reader.bool();
+    else reader.skip();
+  }
+  switch (valueKinds[kind]) {
+    case 'null':
+      return null;
+    case 'number':
+      return value.number;
+    case 'boolean':
+      return value.boolean;
+    case 'text':
+      return value.text;
+    case 'whole':
+      return isNegative ? -value.magnitude : value.magnitude;
+    default:
+      throw malformed(`no value of kind ${kind}`);
+  }
+}
+
+/** Throws Fault `uplink_too_large` when it is longer than a reader takes. */
+export function bounded(text: string, bytesMax: number): string {
+  if (text.length * 3 > bytesMax && new TextEncoder().encode(text).length > bytesMax) {
+    throw new Fault('uplink_too_large', 'never', `a text of more than ${bytesMax} bytes`);
+  }
+  return text;
 }
