@@ -6,6 +6,7 @@ import { apiFaults, apiMessages } from './api.ts';
 import { caseFaults, caseMessages } from './cases.ts';
 import { cliFaults, cliMessages } from './cli.ts';
 import { cloudFaults, cloudMessages } from './cloud.ts';
+import { commandFaults, commandMessages } from './commands.ts';
 import { configFaults, configMessages } from './config.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
@@ -41,6 +42,7 @@ export const messages = {
   ...caseMessages,
   ...cliMessages,
   ...cloudMessages,
+  ...commandMessages,
   ...configMessages,
   ...deployMessages,
   ...edgeMessages,
@@ -63,6 +65,7 @@ export const faults = {
   ...caseFaults,
   ...cliFaults,
   ...cloudFaults,
+  ...commandFaults,
   ...configFaults,
   ...deployFaults,
   ...edgeFaults,
