@@ -138,6 +138,11 @@ export interface Written {
    */
   readonly fault: Fault | null;
   readonly lineMs: number;
+  /**
+   * What is sure where there is a fault: nothing was sent, or the device said that it will not.
+   * Absent: it may have been done, whatever the fault is called.
+   */
+  readonly sure?: 'unsent' | 'refused';
 }
 
 /** Everything a device says of itself, by the number its protocol gives it. */
@@ -161,10 +166,16 @@ export interface DeviceHandle<Address> {
   identity?(signal: AbortSignal, urgency?: Urgency): Promise<DeviceIdentity | null>;
   /**
    * Writes a raw value (not scaled; whole where the type is whole), in one piece and at once: it
-   * goes ahead of what is polled. Never sends twice what may have been done. Absent where the
-   * protocol writes nothing.
+   * goes ahead of what is polled. Never sends twice what may have been done. `mayGo` is asked right
+   * before the first byte leaves, after every wait: when it says no, nothing is sent. Absent where
+   * the protocol writes nothing.
    */
-  write?(address: Address, value: Value, signal: AbortSignal): Promise<Written>;
+  write?(
+    address: Address,
+    value: Value,
+    signal: AbortSignal,
+    mayGo?: () => boolean,
+  ): Promise<Written>;
   /** More than `identity`, for a person who commissions. Absent where the protocol cannot ask. */
   identify?(signal: AbortSignal): Promise<Identified>;
 }

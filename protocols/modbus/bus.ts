@@ -190,6 +190,7 @@ export class Bus implements Conversation, LineSink {
   submit(lane: Lane, ticket: Ticket, nowMs: number): void {
     assert(ticket.state === 'idle', 'a ticket is submitted once at a time');
     ticket.lineMs = 0;
+    ticket.wasSent = false;
     if (!this.#isOpen || this.#queue.length >= LINE_QUEUE_MAX) {
       this.#settle(ticket, this.#isOpen ? 'overload' : 'no_connection', nowMs);
       return;
@@ -412,7 +413,10 @@ export class Bus implements Conversation, LineSink {
         owed.isEmpty(this.#nowMs) ||
         !(owed.isFull || owed.confuses(ticket.pdu));
       const asked = isFree ? ticket.pdu : owed.probe(ticket.pdu, lane.options.probes);
-      if (asked) {
+      if (asked === ticket.pdu && ticket.mayGo?.() === false) {
+        this.#queue.splice(this.#queue.indexOf(ticket), 1);
+        this.#settle(ticket, 'cancelled', this.#nowMs);
+      } else if (asked) {
         this.#queue.splice(this.#queue.indexOf(ticket), 1);
         this.#send(ticket, asked);
       } else {
@@ -467,6 +471,7 @@ export class Bus implements Conversation, LineSink {
     const answerMs = bytesOf(answerPduBytes(asked)) * this.#characterMs;
     const waitMs = toAll ? BROADCAST_MS : timeoutOf(lane, ticket) + answerMs;
     ticket.state = 'waiting';
+    if (asked === ticket.pdu) ticket.wasSent = true;
     ticket.sentMs = nowMs;
     ticket.deadlineMs = sentMs + waitMs;
     exchange.isOpen = true;

@@ -185,6 +185,49 @@ describe.each(framings)('in %s frames', (framing) => {
 });
 
 describe('a write', () => {
+  test('that may not go any more when its turn comes is not sent, and says so', async () => {
+    for (const framing of framings) {
+      const device = new Device(framing);
+      const handle = device.handle();
+      const isFirst = () => device.asked.length === 0;
+      const before = handle.write!(at({ type: 'uint16' }), 1, signal, isFirst);
+      const behind = handle.write!(at({ type: 'uint16' }), 2, signal, isFirst);
+      expect((await device.settled(before)).fault).toBeNull();
+      const { fault, sure } = await device.settled(behind);
+      expect([framing, fault !== null, sure, device.words[10]]).toEqual([
+        framing,
+        true,
+        'unsent',
+        1,
+      ]);
+    }
+  });
+
+  test('is surely refused by an exception that says so, and unsure after one that does not', async () => {
+    const unsure = [4, 5, 11];
+    for (const framing of framings) {
+      for (const exception of [2, 3, 4, 5, 6, 10, 11]) {
+        const device = new Device(framing);
+        device.respond = (pdu) => encodeException(pdu[0]!, exception);
+        const writing = device.handle().write!(at({ type: 'uint16' }), 1, signal);
+        const { sure } = await device.settled(writing);
+        expect([exception, sure]).toEqual([
+          exception,
+          unsure.includes(exception) ? undefined : 'refused',
+        ]);
+      }
+      const silent = new Device(framing);
+      silent.respond = () => null;
+      const written = await silent.settled(
+        silent.handle().write!(at({ type: 'uint16' }), 1, signal),
+      );
+      expect([written.fault?.code, written.sure]).toEqual(['device_timeout', undefined]);
+      silent.connection.close();
+      const closed = silent.handle().write!(at({ type: 'uint16' }), 1, signal);
+      expect((await silent.settled(closed)).sure).toBe('unsent');
+    }
+  });
+
   const refused: readonly [string, object, Value][] = [
     ['modbus_read_only', { table: 'input', type: 'uint16' }, 1],
     ['modbus_read_only', { table: 'discrete' }, true],

@@ -37,6 +37,10 @@ export abstract class Ticket {
   lane: Lane | null = null;
   /** Set before it is submitted; without it a request waits its turn. */
   urgency: Urgency | null = null;
+  /** Asked when it would be sent; settled as cancelled when it may not. */
+  mayGo: (() => boolean) | null = null;
+  /** Something of it went out since it was submitted. */
+  wasSent = false;
   transaction = -1;
   sentMs = 0;
   deadlineMs = 0;

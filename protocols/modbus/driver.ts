@@ -112,7 +112,8 @@ export class ModbusConnection implements Session<ModbusAddress, ModbusDevice> {
       send: (step, signal, urgency) =>
         sendStep(encodeStep(step as ModbusStep, isMultiple), lane, carrier, signal, urgency),
       identity: (signal, urgency) => askIdentity(lane, carrier, signal, urgency),
-      write: (address, value, signal) => write(options, address, value, lane, carrier, signal),
+      write: (address, value, signal, mayGo) =>
+        write(options, address, value, lane, carrier, signal, mayGo),
       identify: (signal) => identify(lane, carrier, signal),
     };
   }

@@ -137,6 +137,7 @@ export class Transactions implements Conversation, FrameSink {
   submit(lane: Lane, ticket: Ticket, nowMs: number): void {
     assert(ticket.state === 'idle', 'a ticket is submitted once at a time');
     ticket.lineMs = 0;
+    ticket.wasSent = false;
     if (!this.#isOpen || lane.queue.length >= QUEUE_MAX) {
       this.#settle(ticket, this.#isOpen ? 'overload' : 'no_connection', nowMs);
       return;
@@ -334,7 +335,9 @@ export class Transactions implements Conversation, FrameSink {
     while (this.#waiting.size < this.window) {
       const lane = this.#nextLane();
       if (!lane) return;
-      this.#send(lane, lane.queue.shift()!);
+      const ticket = lane.queue.shift()!;
+      if (ticket.mayGo?.() === false) this.#settle(ticket, 'cancelled', this.#nowMs);
+      else this.#send(lane, ticket);
     }
   }
 
@@ -367,6 +370,7 @@ export class Transactions implements Conversation, FrameSink {
     while (this.#waiting.has(this.#transaction) || this.#expired.has(this.#transaction));
     const deadlineMs = this.#nowMs + timeoutOf(lane, ticket);
     ticket.state = 'waiting';
+    ticket.wasSent = true;
     ticket.transaction = this.#transaction;
     ticket.sentMs = this.#nowMs;
     ticket.deadlineMs = deadlineMs;

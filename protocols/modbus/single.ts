@@ -8,7 +8,7 @@ import type { QualityCode } from '../../core/quality.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
 import type { FaultCode } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
-import type { DeviceIdentity, Identified, Sent, Urgency } from '../driver.ts';
+import type { DeviceIdentity, Identified, Sent, Urgency, Written } from '../driver.ts';
 import { decodeResponse, encodeRequest } from './codec.ts';
 import type { Conversation, Lane, Outcome } from './conversation.ts';
 import { Ticket } from './conversation.ts';
@@ -48,14 +48,21 @@ export interface Carrier {
   submit(act: (nowMs: number) => void): void;
 }
 
+/**
+ * Exceptions after which the device may have done it all the same: it failed on the way (4), it is
+ * still at it (5), or a gateway before it heard nothing of it (11). Application Protocol V1.1b3, 7.
+ */
+const UNSURE_EXCEPTIONS: readonly number[] = [4, 5, 11];
+
 type Done = (ticket: Single, outcome: Outcome, code: number, answer: Uint8Array) => void;
 
 class Single extends Ticket {
   readonly #done: Done;
 
-  constructor(pdu: Uint8Array, urgency: Urgency | undefined, done: Done) {
+  constructor(pdu: Uint8Array, how: Asking, done: Done) {
     super(pdu);
-    this.urgency = urgency ?? null;
+    this.urgency = how.urgency ?? null;
+    this.mayGo = how.mayGo ?? null;
     this.#done = done;
   }
 
@@ -70,7 +77,12 @@ class Single extends Ticket {
   }
 }
 
-export interface Answered extends Sent {
+interface Asking {
+  readonly urgency?: Urgency | undefined;
+  readonly mayGo?: (() => boolean) | undefined;
+}
+
+export interface Answered extends Sent, Pick<Written, 'sure'> {
   /** Empty unless it was answered. */
   readonly answer: Uint8Array;
   /** Of an exception, else 0. */
@@ -83,10 +95,11 @@ export function ask(
   carrier: Carrier,
   signal: AbortSignal,
   urgency?: Urgency,
+  mayGo?: () => boolean,
 ): Promise<Answered> {
   const { conversation } = carrier;
   return new Promise((resolve) => {
-    const done: Done = ({ lineMs }, outcome, code, answer) => {
+    const done: Done = ({ lineMs, wasSent }, outcome, code, answer) => {
       signal.removeEventListener('abort', abort);
       if (outcome === 'answered') {
         resolve({ quality: GOOD, fault: null, lineMs, answer, exception: 0 });
@@ -94,9 +107,12 @@ export function ask(
       }
       const fault = conversation.closedBy ?? faultOf(pdu, lane, outcome, code);
       const exception = outcome === 'exception' ? code : 0;
-      resolve({ quality: qualities[outcome], fault, lineMs, answer, exception });
+      const isRefused = exception > 0 && !UNSURE_EXCEPTIONS.includes(exception);
+      const sure = !wasSent ? 'unsent' : isRefused ? 'refused' : null;
+      const told = { quality: qualities[outcome], fault, lineMs, answer, exception };
+      resolve(sure ? { ...told, sure } : told);
     };
-    const ticket = new Single(pdu, urgency, done);
+    const ticket = new Single(pdu, { urgency, mayGo }, done);
     const abort = () => carrier.submit((nowMs) => conversation.cancel(ticket, nowMs));
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) done(ticket, 'cancelled', 0, new Uint8Array(0));

@@ -13,7 +13,7 @@ import type { Urgency, Written } from '../driver.ts';
 import type { ModbusAddress, ModbusDevice } from './address.ts';
 import { encodeRequest, ILLEGAL_FUNCTION, type Request } from './codec.ts';
 import type { Lane } from './conversation.ts';
-import type { Carrier } from './single.ts';
+import type { Answered, Carrier } from './single.ts';
 import { ask } from './single.ts';
 import { decodeValue, writeValue } from './value.ts';
 
@@ -27,27 +27,32 @@ export async function write(
   lane: Lane,
   carrier: Carrier,
   signal: AbortSignal,
+  mayGo?: () => boolean,
 ): Promise<Written> {
   const { table } = address;
   if (table !== 'coil' && table !== 'holding') {
     const detail = bilingual('modbus-read-only', { table, address: address.address });
-    return { fault: new Fault('modbus_read_only', 'never', detail), lineMs: 0 };
+    return { fault: new Fault('modbus_read_only', 'never', detail), lineMs: 0, sure: 'unsent' };
   }
   const request = requestFor(address, value);
   if (!request) {
     const values = { value: String(value), type: address.type };
     const detail = bilingual('modbus-value-unfit', values);
-    return { fault: new Fault('modbus_value_unfit', 'never', detail), lineMs: 0 };
+    return { fault: new Fault('modbus_value_unfit', 'never', detail), lineMs: 0, sure: 'unsent' };
   }
   const many = asMany(request);
   const { lessons } = lane;
   const isMany = writes === 'multiple' || (lessons.manyOnly >> request.function) & 1;
-  const send = (one: Request) => ask(encodeRequest(one), lane, carrier, signal, FIRST);
-  const { fault, lineMs, exception } = await send(many && isMany ? many : request);
-  if (!many || isMany || exception !== ILLEGAL_FUNCTION) return { fault, lineMs };
+  const send = (one: Request) => ask(encodeRequest(one), lane, carrier, signal, FIRST, mayGo);
+  const first = await send(many && isMany ? many : request);
+  if (!many || isMany || first.exception !== ILLEGAL_FUNCTION) return writtenOf(first);
   const again = await send(many);
   if (!again.fault) lessons.manyOnly |= 1 << request.function;
-  return { fault: again.fault, lineMs: lineMs + again.lineMs };
+  return writtenOf(again, first.lineMs);
+}
+
+function writtenOf({ fault, lineMs, sure }: Answered, beforeMs = 0): Written {
+  return { fault, lineMs: beforeMs + lineMs, ...(sure ? { sure } : {}) };
 }
 
 /** Undefined where the point cannot show the value; a float shows the nearest it has. */
