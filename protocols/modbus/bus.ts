@@ -413,15 +413,13 @@ export class Bus implements Conversation, LineSink {
         owed.isEmpty(this.#nowMs) ||
         !(owed.isFull || owed.confuses(ticket.pdu));
       const asked = isFree ? ticket.pdu : owed.probe(ticket.pdu, lane.options.probes);
-      if (asked === ticket.pdu && ticket.mayGo?.() === false) {
-        this.#queue.splice(this.#queue.indexOf(ticket), 1);
-        this.#settle(ticket, 'cancelled', this.#nowMs);
-      } else if (asked) {
-        this.#queue.splice(this.#queue.indexOf(ticket), 1);
-        this.#send(ticket, asked);
-      } else {
+      if (!asked) {
         this.#defer(ticket, owed.untilMs);
+        continue;
       }
+      this.#queue.splice(this.#queue.indexOf(ticket), 1);
+      if (asked !== ticket.pdu || ticket.mayGo?.() !== false) this.#send(ticket, asked);
+      else this.#settle(ticket, 'cancelled', this.#nowMs);
     }
   }
 
