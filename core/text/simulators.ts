@@ -223,6 +223,18 @@ export const simulatorFaults = {
       action: '用 --port 更换端口，或停止占用它的程序。',
     },
   },
+  sim_opcua_missing: {
+    en: {
+      what: 'The simulated OPC UA server cannot start.',
+      cause: 'The optional package node-opcua-server is not installed.',
+      action: 'Install with optional packages: `npm ci` without `--omit=optional`.',
+    },
+    zh: {
+      what: '模拟 OPC UA 服务器无法启动。',
+      cause: '没有安装可选软件包 node-opcua-server。',
+      action: '请连同可选软件包一起安装：运行 `npm ci`，不要加 `--omit=optional`。',
+    },
+  },
   sim_point_unknown: {
     en: {
       what: 'The simulated device has no such point.',
