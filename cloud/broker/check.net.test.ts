@@ -70,7 +70,7 @@ test('at the embedded broker every right is shown with the credential of the gat
   expect(rights.map(words)).toContain('holds right-no-publish lifeline/v1/east/gw-1/ack');
   // What was not to be possible was refused by the broker, not by a mistake of the check.
   const { refused } = await broker.stats();
-  expect(refused).toMatchObject({ wrong_secret: 1, unknown_name: 1, wrong_client_id: 1 });
+  expect(refused).toMatchObject({ wrong_secret: 1, unknown_name: 2, wrong_client_id: 1 });
   expect(refused.foreign_topic).toBeGreaterThan(10);
   expect(refused.protocol).toBeLessThan(3);
 });

@@ -16,7 +16,14 @@
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import type { MessageKey } from '../../core/text/text.ts';
-import { KEEPALIVE_SECONDS, kindNames, kinds, topicOf } from '../../protocols/uplink/topics.ts';
+import {
+  CLOUD_STATUS_TOPIC,
+  KEEPALIVE_SECONDS,
+  kindNames,
+  kinds,
+  secondLogin,
+  topicOf,
+} from '../../protocols/uplink/topics.ts';
 import { connectMqtt, type MqttClient } from '../ingest/mqtt.ts';
 
 export type Verdict = 'holds' | 'broken' | 'unshown';
@@ -114,6 +121,24 @@ class RightsRun {
     const second = await Probe.open(this.#clock, { ...this.#login, clientId: NOBODY });
     this.#add('right-client-id', '', second === null || (await first.endsSoon()));
     await second?.close();
+    await this.#paths();
+  }
+
+  // The login of a second path goes beside the first; a broker that does not know it serves
+  // gateways with one path all the same. There is no third.
+  async #paths(): Promise<void> {
+    const first = await this.#probe();
+    const second = await Probe.open(this.#clock, this.#loginAs(secondLogin(this.#check.gateway)));
+    const isBeside = second ? !(await first.endsSoon()) : 'unshown';
+    this.#add('right-second-login', '', isBeside);
+    await second?.close();
+    const third = await Probe.open(this.#clock, this.#loginAs(`${this.#check.gateway}.3`));
+    this.#add('right-no-third-login', '', third === null);
+    await third?.close();
+  }
+
+  #loginAs(name: string): Login {
+    return { ...this.#login, clientId: name, username: name };
   }
 
   /** A last will for another gateway is refused at once, or withheld when its time has come. */
@@ -146,6 +171,7 @@ class RightsRun {
       ...kindNames.map((kind) => topicOf(foreign.area, foreign.gateway, kind)),
       topicOf(NOBODY, gateway, 'live'),
       `lifeline/v1/${area}/${gateway}`,
+      CLOUD_STATUS_TOPIC,
       'lifeline',
     ]) {
       const answer = await this.#publish(topic);
@@ -157,7 +183,8 @@ class RightsRun {
   async subscriptions(): Promise<void> {
     const { area, gateway } = this.#check;
     const probe = await this.#probe();
-    const own = downKinds.map((kind) => topicOf(area, gateway, kind));
+    const down = downKinds.map((kind) => topicOf(area, gateway, kind));
+    const own = [...down, CLOUD_STATUS_TOPIC];
     const deaf = new Set<string>();
     for (const topic of own) if (!(await probe.subscribe(topic))) deaf.add(topic);
     const granted: string[] = [];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../core/random.ts';
-import { kindNames, kinds, parseTopic } from '../../protocols/uplink/topics.ts';
+import { CLOUD_STATUS_TOPIC, kindNames, kinds, parseTopic } from '../../protocols/uplink/topics.ts';
 import { mosquittoFiles, mosquittoPassword } from './mosquitto.ts';
 import { type BrokerCredential, checkPublish, checkSubscribe } from './rights.ts';
 
@@ -29,7 +29,8 @@ test('the password is what mosquitto_passwd 2.0 wrote for this secret and salt',
 
 test('who has no password in this form stands in no file', () => {
   const { passwords, acl } = mosquittoFiles(options);
-  expect(passwords).toBe('cloud:$7$101$eA==$eQ==\ngw-1:$7$101$c2FsdA==$aGFzaA==\n');
+  const own = '$7$101$c2FsdA==$aGFzaA==';
+  expect(passwords).toBe(`cloud:$7$101$eA==$eQ==\ngw-1:${own}\ngw-1.2:${own}\n`);
   expect(acl).not.toContain('gw-2');
 });
 
@@ -62,7 +63,8 @@ function rulesOf(acl: string, user: string): Rules {
   const section = acl.split(/^user /m).find((text) => text.startsWith(`${user}\n`)) ?? '';
   const topics = (right: string) =>
     [...section.matchAll(new RegExp(`^topic ${right} (.*)$`, 'gm'))].map((match) => match[1]!);
-  return { read: topics('read'), write: topics('write') };
+  const both = topics('readwrite');
+  return { read: [...topics('read'), ...both], write: [...topics('write'), ...both] };
 }
 
 const fits = (filter: string, topic: string) => {
@@ -78,18 +80,22 @@ test('the access list says the same as the rights of the embedded broker, topic 
   const people: readonly BrokerCredential[] = [
     { name: 'cloud', sha256: '', role: 'cloud' },
     { name: 'gw-1', sha256: '', role: 'gateway', area: 'east' },
+    { name: 'gw-1.2', sha256: '', role: 'gateway', area: 'east', gateway: 'gw-1' },
   ];
   const ids = fc.constantFrom('east', 'west', 'gw-1', 'gw-2', 'cloud', '');
   const words = fc.constantFrom('lifeline', 'other');
   const versions = fc.constantFrom('v1', 'v2');
   const kind = fc.constantFrom(...kindNames, 'else', '');
-  const topics = fc.tuple(words, versions, ids, ids, kind).map((parts) => parts.join('/'));
+  const topics = fc.oneof(
+    { weight: 20, arbitrary: fc.tuple(words, versions, ids, ids, kind).map((it) => it.join('/')) },
+    fc.constant(CLOUD_STATUS_TOPIC),
+  );
   fc.assert(
     fc.property(fc.constantFrom(...people), topics, (credential, topic) => {
       const { read, write } = rulesOf(acl, credential.name);
       const message = { topic, qos: 1, retain: false, bytes: 1 };
       // Ids that are no ids are refused by the embedded broker even to the cloud; no gateway can have them.
-      if (!parseTopic(topic)) return;
+      if (!parseTopic(topic) && topic !== CLOUD_STATUS_TOPIC) return;
       expect(write.some((filter) => fits(filter, topic))).toBe(
         checkPublish(credential, message) === null,
       );

@@ -12,7 +12,14 @@
 // that outlives its connection (it ends after SESSION_KEPT). The cloud depends on none of them.
 import { pbkdf2Sync } from 'node:crypto';
 import type { Random } from '../../core/random.ts';
-import { kindNames, kinds, MESSAGE_BYTES_MAX, topicOf } from '../../protocols/uplink/topics.ts';
+import {
+  CLOUD_STATUS_TOPIC,
+  kindNames,
+  kinds,
+  MESSAGE_BYTES_MAX,
+  secondLogin,
+  topicOf,
+} from '../../protocols/uplink/topics.ts';
 
 const PBKDF2_ROUNDS = 101;
 const SALT_BYTES = 12;
@@ -59,14 +66,19 @@ export function mosquittoPassword(random: Random, secret: string): string {
 export function mosquittoFiles(options: MosquittoOptions): MosquittoFiles {
   const { cloud } = options;
   const gateways = options.gateways.filter(({ password }) => password !== null);
-  const users = [cloud, ...gateways.map(({ id, password }) => ({ name: id, password }))];
+  const users = [
+    cloud,
+    ...gateways.flatMap(({ id, password }) => loginsOf(id).map((name) => ({ name, password }))),
+  ];
   return {
     'mosquitto.conf': configuration(options),
     passwords: users.map(({ name, password }) => `${name}:${password}\n`).join(''),
     acl: [
       '# Written by `lifeline cloud broker mosquitto`. A user without a rule has no right at all.\n',
       userRules(cloud.name, { area: '+', gateway: '+', writes: 'down' }),
-      ...gateways.map(({ id, area }) => userRules(id, { area, gateway: id, writes: 'up' })),
+      ...gateways.flatMap(({ id, area }) =>
+        loginsOf(id).map((name) => userRules(name, { area, gateway: id, writes: 'up' })),
+      ),
     ].join('\n'),
   };
 }
@@ -95,6 +107,11 @@ function configuration({ host, port, tls, folder }: MosquittoOptions): string {
   return `${lines.join('\n')}\n`;
 }
 
+// The second is for its second path; the same secret opens both.
+function loginsOf(gateway: string): string[] {
+  return [gateway, secondLogin(gateway)];
+}
+
 interface Owner {
   readonly area: string;
   readonly gateway: string;
@@ -106,5 +123,6 @@ function userRules(name: string, { area, gateway, writes }: Owner): string {
     const right = kinds[kind].way === writes ? 'write' : 'read';
     return `topic ${right} ${topicOf(area, gateway, kind)}\n`;
   });
-  return `user ${name}\n${rules.join('')}`;
+  const ofCloud = writes === 'down' ? 'readwrite' : 'read';
+  return `user ${name}\n${rules.join('')}topic ${ofCloud} ${CLOUD_STATUS_TOPIC}\n`;
 }

@@ -16,7 +16,7 @@ import { Fault, systemDetail } from '../../core/fault.ts';
 import { Exchange } from './exchange.ts';
 import { FrameHead, FrameLimit } from './frame-limit.ts';
 import type { BrokerCredential, BrokerRefusal, Login, Publication } from './rights.ts';
-import { brokerRefusals, checkLogin, checkPublish, checkSubscribe } from './rights.ts';
+import { brokerRefusals, checkLogin, checkPublish, checkSubscribe, loginsOf } from './rights.ts';
 
 /**
  * Waiting in the socket of a gateway; acks are some hundred bytes, so this is minutes of not
@@ -94,7 +94,7 @@ export class MqttServer {
     BrokerRefusal,
     number
   >;
-  #credentials = new Map<string, BrokerCredential>();
+  #credentials: ReadonlyMap<string, BrokerCredential> = new Map();
   #published = 0;
   #takeovers = 0;
 
@@ -125,7 +125,7 @@ export class MqttServer {
   }
 
   setCredentials(list: readonly BrokerCredential[]): void {
-    this.#credentials = new Map(list.map((credential) => [credential.name, credential]));
+    this.#credentials = loginsOf(list);
     for (const { credential, socket } of this.#sessions.values()) {
       const now = this.#credentials.get(credential.name);
       const isSame = now && now.sha256 === credential.sha256 && now.area === credential.area;

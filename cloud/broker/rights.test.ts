@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  CLOUD_STATUS_TOPIC,
   downFilters,
   type Kind,
   kindNames,
@@ -10,7 +11,13 @@ import {
 } from '../../protocols/uplink/topics.ts';
 import { Exchange } from './exchange.ts';
 import { CONNECT_BYTES_MAX, FRAME_BYTES_MAX, FrameLimit } from './frame-limit.ts';
-import { type BrokerCredential, checkLogin, checkPublish, checkSubscribe } from './rights.ts';
+import {
+  type BrokerCredential,
+  checkLogin,
+  checkPublish,
+  checkSubscribe,
+  loginsOf,
+} from './rights.ts';
 
 const sha256 = (secret: string) => createHash('sha256').update(secret).digest('hex');
 const gateway: BrokerCredential = {
@@ -29,6 +36,7 @@ test('every kind has one way, and each role publishes one and hears the other', 
   const expected: Record<Kind, 'gateway' | 'cloud'> = {
     birth: 'gateway',
     status: 'gateway',
+    'status-2': 'gateway',
     live: 'gateway',
     backfill: 'gateway',
     event: 'gateway',
@@ -56,6 +64,37 @@ test('every kind has one way, and each role publishes one and hears the other', 
         expect([kind, retained]).toEqual([kind, kinds[kind].retain ? null : 'retained']);
     }
   }
+});
+
+test('a gateway has a second login with the same secret and topics, and no third', () => {
+  const logins = loginsOf([gateway, cloud]);
+  const login = (name: string, password = 'one', clientId = name) =>
+    checkLogin(logins, {
+      ...{ clientId, username: name, clean: true, will: null },
+      password: Buffer.from(password),
+    });
+  const second = login('gw-1.2');
+  expect(second).toMatchObject({ name: 'gw-1.2', gateway: 'gw-1', area: 'east' });
+  expect(login('gw-1.2', 'other')).toBe('wrong_secret');
+  expect(login('gw-1.3')).toBe('unknown_name');
+  expect(login('cloud.2', 'two')).toBe('unknown_name');
+  // Neither takes the place of the other.
+  expect(login('gw-1.2', 'one', 'gw-1')).toBe('wrong_client_id');
+  expect(login('gw-1', 'one', 'gw-1.2')).toBe('wrong_client_id');
+  if (typeof second === 'string') throw new Error(second);
+  for (const kind of kindNames) {
+    const own = `lifeline/v1/east/gw-1/${kind}`;
+    expect(checkPublish(second, message(own))).toBe(checkPublish(gateway, message(own)));
+    expect(checkSubscribe(second, own)).toBe(checkSubscribe(gateway, own));
+    const other = `lifeline/v1/east/gw-2/${kind}`;
+    expect(checkPublish(second, message(other))).toBe('foreign_topic');
+  }
+});
+
+test('the cloud says whether it is there, and everybody may hear it', () => {
+  expect(checkPublish(cloud, message(CLOUD_STATUS_TOPIC, { qos: 1, retain: true }))).toBeNull();
+  expect(checkPublish(gateway, message(CLOUD_STATUS_TOPIC))).toBe('wrong_way');
+  for (const one of [gateway, cloud]) expect(checkSubscribe(one, CLOUD_STATUS_TOPIC)).toBeNull();
 });
 
 test('the filters of both sides are allowed to them, and only to them', () => {

@@ -3,14 +3,23 @@
 //
 // - Client id = user name = gateway id = gateway in the topic. A secret is compared as SHA-256, in
 //   a time that does not depend on it, and unknown names take the same way.
+// - A gateway has one more login, for its second path: its id with `.2` behind it, the same secret
+//   and the same topics. There is no third.
 // - A gateway publishes only its `up` kinds under its own area and id, its last will included, and
-//   subscribes only to its own `down` kinds, by exact topic.
-// - The cloud's identity publishes `down` kinds and subscribes to `up` kinds; nobody else does.
+//   subscribes only to its own `down` kinds, by exact topic, and to the status of the cloud.
+// - The cloud's identity publishes `down` kinds and its status, and subscribes to `up` kinds; nobody
+//   else does.
 // - Retained only where the table of kinds says so; QoS 0 and 1; clean sessions, so that nothing is
 //   queued for who is away.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Kind } from '../../protocols/uplink/topics.ts';
-import { kinds, MESSAGE_BYTES_MAX, parseTopic } from '../../protocols/uplink/topics.ts';
+import {
+  CLOUD_STATUS_TOPIC,
+  kinds,
+  MESSAGE_BYTES_MAX,
+  parseTopic,
+  secondLogin,
+} from '../../protocols/uplink/topics.ts';
 
 export interface BrokerCredential {
   /** Gateway id, or the name of the cloud's identity. */
@@ -20,6 +29,21 @@ export interface BrokerCredential {
   readonly role: 'gateway' | 'cloud';
   /** Of a gateway; the cloud's identity has every area. */
   readonly area?: string;
+  /** Whose topics they are, where the name is a login of its second path. */
+  readonly gateway?: string;
+}
+
+/** By the names to log in with: each gateway has two. */
+export function loginsOf(list: readonly BrokerCredential[]): ReadonlyMap<string, BrokerCredential> {
+  const logins = new Map<string, BrokerCredential>();
+  for (const credential of list) {
+    const { name, role } = credential;
+    logins.set(name, credential);
+    if (role !== 'gateway') continue;
+    const second = secondLogin(name);
+    logins.set(second, { ...credential, name: second, gateway: name });
+  }
+  return logins;
 }
 
 export const brokerRefusals = [
@@ -81,6 +105,7 @@ export function checkPublish(
 ): BrokerRefusal | null {
   if (bytes > MESSAGE_BYTES_MAX) return 'too_large';
   if (qos > 1) return 'qos';
+  if (topic === CLOUD_STATUS_TOPIC) return credential.role === 'cloud' ? null : 'wrong_way';
   const parts = parseTopic(topic);
   if (!parts || !owns(credential, parts.area, parts.gateway)) return 'foreign_topic';
   if (kinds[parts.kind].way !== (credential.role === 'cloud' ? 'down' : 'up')) return 'wrong_way';
@@ -90,6 +115,7 @@ export function checkPublish(
 /** Null when it may be subscribed to. */
 export function checkSubscribe(credential: BrokerCredential, filter: string): BrokerRefusal | null {
   if (filter.includes('#')) return 'wildcard';
+  if (filter === CLOUD_STATUS_TOPIC) return null;
   const [root, version, area, gateway, kind, ...more] = filter.split('/', 6);
   const hasWildcard = filter.includes('+');
   if (hasWildcard && credential.role !== 'cloud') return 'wildcard';
@@ -121,5 +147,5 @@ function wayHeardBy({ role }: BrokerCredential): 'up' | 'down' {
 
 function owns(credential: BrokerCredential, area: string, gateway: string): boolean {
   if (credential.role === 'cloud') return true;
-  return credential.area === area && credential.name === gateway;
+  return credential.area === area && (credential.gateway ?? credential.name) === gateway;
 }

@@ -382,7 +382,7 @@ test('after a birth the cloud asks for what the edge holds, and calls the rest l
 test('a lower connection number is old news; data says that a gateway is there', () => {
   const cloud = new Cloud();
   const status = (connection: number, online: boolean, retained = false) => {
-    const payload = encodeStatus({ connection, online, clock: 'synchronised' });
+    const payload = encodeStatus({ connection, online, clock: 'synchronised', paths: 1 });
     cloud.receive(payload, 'status', 'gw-1', retained);
     cloud.core.commit();
     return cloud.presences.get('gw-1')?.online;
@@ -394,9 +394,40 @@ test('a lower connection number is old news; data says that a gateway is there',
   expect(cloud.presences.get('gw-1')?.online).toBe(true);
   cloud.inbox.close();
   const next = new Cloud({ path: cloud.path });
-  next.receive(encodeStatus({ connection: 3, online: true, clock: 'unknown' }), 'status');
+  next.receive(encodeStatus({ connection: 3, online: true, clock: 'unknown', paths: 1 }), 'status');
   next.core.commit();
   expect(next.core.counts.ignoredStatuses).toBe(1);
+});
+
+test('a gateway is online while either path is, and each path is known by itself', () => {
+  const cloud = new Cloud();
+  const tell = (kind: string, connection: number, online: boolean, paths = 2, broker = 0) => {
+    const payload = encodeStatus({ connection, online, clock: 'synchronised', paths });
+    const topic = `lifeline/v1/east/gw-1/${kind}`;
+    cloud.core.receive({ topic, payload, retained: false }, broker);
+    cloud.core.commit();
+    return seen();
+  };
+  const seen = () => {
+    const { online, paths = [] } = cloud.presences.get('gw-1') ?? {};
+    return `${online} ${paths.map(({ state }) => state).join(' ')}`;
+  };
+  expect(tell('status', 7, true)).toBe('true up down'); // The second was never heard.
+  expect(tell('status-2', 3, true, 2, 1)).toBe('true up up');
+  expect(tell('status', 7, false)).toBe('true down up');
+  expect(tell('status', 8, true)).toBe('true up up');
+  expect(tell('status', 7, false)).toBe('true up up'); // The will of the connection before.
+  cloud.core.broker(1, 'down');
+  cloud.core.tick();
+  expect(seen()).toBe('true up unknown');
+  expect(tell('status', 8, false)).toBe('false down unknown');
+  cloud.send([new SealingGateway(16).record()]);
+  expect(seen()).toBe('true down unknown');
+  cloud.core.broker(1, 'up');
+  cloud.core.tick();
+  expect(seen()).toBe('true down down');
+  expect(tell('status-2', 4, true, 2, 1)).toBe('true down up');
+  expect(tell('status', 9, true, 1)).toBe('true up'); // Its file has one path now.
 });
 
 test('rows are numbered above every cursor, also in a file that was made anew', () => {
@@ -416,7 +447,7 @@ test('one gateway has the whole credit, many share a sum that is worked off befo
   expect(alone?.creditBytes).toBe(CREDIT_BYTES_MAX);
   const others = Array.from({ length: 19 }, (_, at) => `gw-${at + 2}`);
   for (const name of others) {
-    const payload = encodeStatus({ connection: 1, online: true, clock: 'synchronised' });
+    const payload = encodeStatus({ connection: 1, online: true, clock: 'synchronised', paths: 1 });
     cloud.receive(payload, 'status', name);
   }
   cloud.core.commit();

@@ -18,6 +18,7 @@ import {
   kinds,
   MESSAGE_BYTES_MAX,
   parseTopic,
+  statusKinds,
   type TopicParts,
   topicOf,
 } from '../../protocols/uplink/topics.ts';
@@ -179,7 +180,8 @@ export class IngestCore {
     return Math.max(0, this.#groupSinceMs + GROUP_MS - this.#clock.monoMs());
   }
 
-  receive(message: BrokerMessage): void {
+  /** `broker` is the place of the one it came from, among those the cloud listens at. */
+  receive(message: BrokerMessage, broker = 0): void {
     this.#groupSinceMs ??= this.#clock.monoMs();
     this.#groupBytes += message.payload.length;
     const { topic, payload } = message;
@@ -196,11 +198,18 @@ export class IngestCore {
       return;
     }
     try {
-      this.#receiveKnown(message, parts);
+      this.#receiveKnown(message, parts, broker);
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#foreign('malformed', topic, payload, { ...parts, detail: error.message });
     }
+  }
+
+  /** The cloud's own connection to a broker came about or ended. */
+  broker(broker: number, state: 'up' | 'down'): void {
+    const nowMs = this.#clock.wallMs();
+    if (state === 'up') this.#presences.brokerBack(broker, nowMs);
+    else this.#presences.brokerAway(broker, nowMs);
   }
 
   /** Keeps what the broker refused, so that all dead letters are in one place. */
@@ -246,14 +255,19 @@ export class IngestCore {
     return isKnown ? null : 'unknown_gateway';
   }
 
-  #receiveKnown({ topic, payload, retained }: BrokerMessage, parts: TopicParts): void {
+  #receiveKnown(message: BrokerMessage, parts: TopicParts, broker: number): void {
+    const { topic, payload, retained } = message;
     const { area, gateway, kind } = parts;
     const nowMs = this.#clock.wallMs();
-    if (kind === 'status') {
+    const path = statusKinds.indexOf(kind);
+    if (path >= 0) {
       const status = decodeStatus(payload);
-      if (!this.#presences.status(gateway, area, status, retained ? null : nowMs)) {
-        this.#counts.ignoredStatuses++;
-      } else this.#group.connections.set(gateway, { area, connection: status.connection });
+      const heard = { status, path, broker, nowMs, retained };
+      // Of the first path only: of the second an old one after a restart is put right by the next.
+      if (!this.#presences.status(gateway, area, heard)) this.#counts.ignoredStatuses++;
+      else if (path === 0) {
+        this.#group.connections.set(gateway, { area, connection: status.connection });
+      }
       return;
     }
     if (!retained) this.#presences.heard(gateway, area, nowMs);

@@ -11,6 +11,11 @@ export const deployMessages = {
     en: 'is known by its own name, whatever client id it gives',
     zh: '无论提供何种客户端标识，都只按自己的名称识别',
   },
+  'right-second-login': {
+    en: 'has a login of its own for a second path, beside the first',
+    zh: '第二条上行通道有独立的登录，与第一条并存',
+  },
+  'right-no-third-login': { en: 'has no third login', zh: '没有第三个登录' },
   'right-will': { en: 'leaves no last will for {topic}', zh: '不能为 {topic} 留下遗嘱消息' },
   'right-publish': { en: 'publishes {topic}', zh: '可发布 {topic}' },
   'right-no-publish': { en: 'does not publish {topic}', zh: '不能发布 {topic}' },

@@ -200,6 +200,7 @@ export class Uplink {
       connection: this.#connection,
       online: presence === 'online',
       clock: state,
+      paths: 1,
     });
   }
 

@@ -22,7 +22,7 @@ import {
   refusalReasons,
   type Status,
 } from './record.ts';
-import { MESSAGE_BYTES_MAX } from './topics.ts';
+import { MESSAGE_BYTES_MAX, PATHS_MAX } from './topics.ts';
 import {
   bounded,
   readEpoch,
@@ -192,6 +192,7 @@ export function encodeStatus(status: Status): Uint8Array {
   writer.uint(1, status.connection);
   writer.bool(2, status.online);
   writer.uint(3, clockStates.indexOf(status.clock));
+  if (status.paths > 1) writer.uint(4, status.paths);
   return writer.finish();
 }
 
@@ -200,14 +201,42 @@ export function decodeStatus(bytes: Uint8Array): Status {
   let connection = 0;
   let online = false;
   let clock: ClockState = clockStates[0];
+  let paths = 1;
   while (reader.next()) {
     if (reader.field === 1) connection = reader.uint();
     else if (reader.field === 2) online = reader.bool();
     else if (reader.field === 3) clock = clockStateOf(reader.uint());
+    else if (reader.field === 4) paths = reader.uint();
     else reader.skip();
   }
-  return { connection, online, clock };
+  return { connection, online, clock, paths: Math.min(Math.max(1, paths), PATHS_MAX) };
 }
+
+/** What the cloud says of itself at a broker. */
+export interface CloudStatus {
+  readonly online: boolean;
+}
+
+export function encodeCloudStatus({ online }: CloudStatus): Uint8Array {
+  const writer = new ProtoWriter(4);
+  writer.uint(1, cloudStates.indexOf(online ? 'online' : 'offline'));
+  return writer.finish();
+}
+
+export function decodeCloudStatus(bytes: Uint8Array): CloudStatus {
+  const reader = readerOf(bytes);
+  let state = 0;
+  while (reader.next()) {
+    if (reader.field === 1) state = reader.uint();
+    else reader.skip();
+  }
+  if (cloudStates[state] === undefined) throw malformed('no state of the cloud');
+  return { online: cloudStates[state] === 'online' };
+}
+
+// The place in the list is the code on the wire: append only. Nothing is 0, since an empty message
+// is a retained one that was cleared.
+const cloudStates = [undefined, 'offline', 'online'] as const;
 
 /** `desired`: wanted by the cloud; `reported`: in force at the edge. One shape. */
 export interface ConfigurationState {

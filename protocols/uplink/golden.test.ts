@@ -35,6 +35,7 @@ const decoders: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   Ack: control.decodeAck,
   Birth: control.decodeBirth,
   Status: control.decodeStatus,
+  CloudStatus: control.decodeCloudStatus,
   ConfigurationState: control.decodeConfigurationState,
   Command: control.decodeCommand,
   Reply: control.decodeReply,

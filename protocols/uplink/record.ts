@@ -178,4 +178,6 @@ export interface Status {
   readonly connection: number;
   readonly online: boolean;
   readonly clock: ClockState;
+  /** How many paths to the cloud the gateway has; which one this is of, its topic says. */
+  readonly paths: number;
 }

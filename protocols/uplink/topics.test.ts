@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { downFilters, kindNames, kinds, parseTopic, topicOf, upFilters } from './topics.ts';
+import { isId } from '../../core/point.ts';
+import {
+  CLOUD_STATUS_TOPIC,
+  downFilters,
+  kindNames,
+  kinds,
+  parseTopic,
+  secondLogin,
+  topicOf,
+  upFilters,
+} from './topics.ts';
 
 test('every kind has one topic, and the topic names it again', () => {
   for (const kind of kindNames) {
@@ -39,8 +49,13 @@ test('a gateway subscribes to its own down kinds by exact topic; the cloud to ev
   expect(upFilters('north')[0]?.filter).toBe('lifeline/v1/north/+/birth');
 });
 
+test('the login of a second path is no id, and the status of the cloud no topic of a gateway', () => {
+  expect(isId(secondLogin('gw-1'))).toBe(false);
+  expect(parseTopic(CLOUD_STATUS_TOPIC)).toBeUndefined();
+});
+
 test('only what is state is retained, and nothing retained goes at QoS 0', () => {
   const retained = kindNames.filter((kind) => kinds[kind].retain);
-  expect(retained).toEqual(['birth', 'status', 'desired', 'reported']);
+  expect(retained).toEqual(['birth', 'status', 'status-2', 'desired', 'reported']);
   for (const kind of retained) expect(kinds[kind].qos).toBe(1);
 });

@@ -20,11 +20,14 @@ interface KindRule {
   readonly retain: boolean;
 }
 
+// `status-2` is the status of a gateway's second path to the cloud: on the topic of the first, the
+// last will of one would speak for both.
 // Records (`live`, `backfill`) go at QoS 0: the ack resends, and a second owner of retry would only
 // repeat what the first repeats. Losing every retained message changes nothing.
 export const kinds = {
   birth: { way: 'up', qos: 1, retain: true },
   status: { way: 'up', qos: 1, retain: true },
+  'status-2': { way: 'up', qos: 1, retain: true },
   live: { way: 'up', qos: 0, retain: false },
   backfill: { way: 'up', qos: 0, retain: false },
   event: { way: 'up', qos: 1, retain: false },
@@ -44,6 +47,25 @@ export function isKind(text: string): text is Kind {
 }
 
 const PREFIX = 'lifeline/v1';
+
+/**
+ * Whether the cloud listens at this broker: retained, its last will says offline. Only the cloud
+ * publishes it, everybody may hear it. Four levels, so it is no topic of a gateway.
+ */
+export const CLOUD_STATUS_TOPIC = `${PREFIX}/cloud/status`;
+
+/** Paths to the cloud that a gateway may have: a broker or a network each. */
+export const PATHS_MAX = 2;
+/** The status of each path. */
+export const statusKinds: readonly Kind[] = ['status', 'status-2'];
+
+/**
+ * The login of a gateway on its second path, client id and user name: a broker ends a connection
+ * when another one comes with its client id. No id has a dot, so it is nobody else's.
+ */
+export function secondLogin(gateway: string): string {
+  return `${gateway}.2`;
+}
 
 export interface TopicParts {
   readonly area: string;

@@ -22,6 +22,7 @@ import { decodePart, encodePart } from './dictionary.ts';
 import { openRecord, readEnvelope, type SealFields, seal } from './envelope.ts';
 import { type Body, clockStates, type ReadingColumns, refusalReasons } from './record.ts';
 import { isEarly } from './rule-wire.ts';
+import { PATHS_MAX } from './topics.ts';
 
 const digits = (bytes: number) =>
   fc
@@ -370,9 +371,15 @@ export const controls = {
       connection: fc.nat(),
       online: fc.boolean(),
       clock: fc.constantFrom(...clockStates),
+      paths: fc.integer({ min: 1, max: PATHS_MAX }),
     }),
     control.encodeStatus,
     control.decodeStatus,
+  ),
+  cloudStatus: codec(
+    fc.record({ online: fc.boolean() }),
+    control.encodeCloudStatus,
+    control.decodeCloudStatus,
   ),
   configuration: codec(
     fc.record({ revision: fc.nat(), hash: hashes, document: fc.uint8Array() }),
