@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { seededRandom } from '../core/random.ts';
 import { makeEpoch, seal } from '../protocols/uplink/envelope.ts';
-import type { Body } from '../protocols/uplink/record.ts';
+import type { Body, ReadingColumns } from '../protocols/uplink/record.ts';
 import { topicOf } from '../protocols/uplink/topics.ts';
 import type { Bed, Bench } from './bench.ts';
 
@@ -54,8 +54,26 @@ const signals: readonly Signal[] = [
   },
 ];
 
+/**
+ * What an OPC UA server says of 100 values: each sampled at a moment of its own within the second,
+ * the server's time some milliseconds behind, the clocks apart by as much as this answer shows.
+ */
+function withOrigins(readings: ReadingColumns): ReadingColumns {
+  const { count } = readings;
+  const aheadMs = clock.wallOffsetMs + 417 + step(3);
+  const monoMs = readings.monoMs.map((ms) => ms + Math.floor(random.next() * PERIOD_MS));
+  const sourceMs = monoMs.map((ms) => ms + aheadMs);
+  const serverMs = sourceMs.map((ms) => ms + Math.floor(random.next() * 8));
+  return { ...readings, monoMs, origins: { status: new Uint32Array(count), sourceMs, serverMs } };
+}
+
 /** `width` points, one poll after another: `numbers` may hold more than one poll. */
-function recordBytes(sequence: number, width: number, numbers: Float64Array): number {
+function recordBytes(
+  sequence: number,
+  width: number,
+  numbers: Float64Array,
+  said: (readings: ReadingColumns) => ReadingColumns = (readings) => readings,
+): number {
   const count = numbers.length;
   // Sequence and time as of a gateway that has run for two weeks: short ones would flatter.
   const firstMs = 1_209_600_000 + sequence * PERIOD_MS;
@@ -69,15 +87,15 @@ function recordBytes(sequence: number, width: number, numbers: Float64Array): nu
   };
   const none = { isState: false, coverage: [], gaps: [], clockSteps: [], dictionary: null };
   const key = { lane: 'live', epoch, sequence: 1_200_000 + sequence, manifest } as const;
-  const body: Body = { clock, readings, ...none };
+  const body: Body = { clock, readings: said(readings), ...none };
   return seal({ ...key, taken: count, unchanged: 0, givenUp: 0 }, body).bytes.length;
 }
 
-function bytesAReading({ begin, next }: Signal): number {
+function bytesAReading({ begin, next }: Signal, said?: typeof withOrigins): number {
   let values = Array.from({ length: POINTS }, begin);
   let bytes = 0;
   for (let poll = 1; poll <= POLLS; poll++) {
-    bytes += recordBytes(poll, POINTS, Float64Array.from(values));
+    bytes += recordBytes(poll, POINTS, Float64Array.from(values), said);
     values = values.map(next);
   }
   return bytes / (POLLS * POINTS);
@@ -112,6 +130,9 @@ async function run(bed: Bed): Promise<void> {
     const target = bytesMax === undefined ? {} : { target: `<= ${bytesMax}` };
     bed.report({ name, value: bytesAReading(signal), unit: 'B/reading', ...target });
   }
+  const float32 = signals.find(({ name }) => name === 'float32')!;
+  const value = bytesAReading(float32, withOrigins);
+  bed.report({ name: 'float32 with source and server time', value, unit: 'B/reading' });
   for (const file of bed.options.recordings) {
     const { bytes, columns, rows } = recordingBytes(file);
     const name = `recording ${file.split('/').at(-1)}`;

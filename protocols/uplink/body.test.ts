@@ -6,7 +6,7 @@ import { seededRandom } from '../../core/random.ts';
 import { BODY_BYTES_MAX, COVERAGE_MAX, decodeBody, encodeBody, unpackBody } from './body.ts';
 import { READINGS_MAX } from './columns.ts';
 import { openRecord, seal } from './envelope.ts';
-import { ProtoWriter } from './proto.ts';
+import { ProtoReader, ProtoWriter } from './proto.ts';
 import type { Body, ReadingColumns } from './record.ts';
 import { bodies, isTaken, mutate, mutations } from './uplink.fuzz.ts';
 
@@ -69,6 +69,68 @@ test.each(signals)('$name: at most $bytesMax bytes a reading', ({ name, next, by
   const { bytes } = sealed(columns(hundred(next)));
   console.log(`${name}: ${(bytes.length / 100).toFixed(2)} bytes a reading`);
   expect(bytes.length / 100).toBeLessThanOrEqual(bytesMax);
+});
+
+// A sampling server: every value has its own moment within the second, and the distance of the two
+// clocks is that of the answer, to a millisecond of rounding.
+const SERVER_AHEAD_MS = Date.UTC(2026, 0, 1) - 1_000_000_000 + 417;
+const moments = hundred(() => Math.floor(random.next() * 1_000));
+const rounding = () => (random.next() < 0.2 ? 1 : 0);
+const saids = [
+  { name: 'OPC UA, one moment an answer', momentAt: () => 0, later: () => 0, bytesMax: 4.5 },
+  { name: 'OPC UA, the source time alone', momentAt: (at: number) => moments[at]!, bytesMax: 6.2 },
+  {
+    name: 'OPC UA, a server some milliseconds behind its source',
+    momentAt: (at: number) => moments[at]!,
+    later: () => Math.floor(random.next() * 8),
+    bytesMax: 6.6,
+  },
+];
+
+test.each(saids)('$name: at most $bytesMax bytes a reading', (signal) => {
+  const { name, momentAt, later, bytesMax } = signal;
+  const monoMs = Float64Array.from(
+    hundred(() => 0),
+    (_, at) => 1_000_000_000 + momentAt(at),
+  );
+  const sourceMs = monoMs.map((ms) => ms + SERVER_AHEAD_MS + (later ? 0 : rounding()));
+  const serverMs = sourceMs.map((ms) => (later ? ms + later() : Number.NaN));
+  const floats = hundred(() => Math.fround(random.next() * 1_000));
+  const origins = { status: new Uint32Array(100), sourceMs, serverMs };
+  const { bytes } = sealed({ ...columns(floats, { monoMs }), origins });
+  console.log(`${name}: ${(bytes.length / 100).toFixed(2)} bytes a reading`);
+  expect(bytes.length / 100).toBeLessThanOrEqual(bytesMax);
+});
+
+test('readings without origins are the same bytes as before, and none said is none written', () => {
+  const plain = columns(hundred(walk));
+  const none = new Float64Array(100).fill(Number.NaN);
+  const origins = { status: new Uint32Array(100), sourceMs: none, serverMs: none };
+  const { bytes } = sealed(plain);
+  expect(sealed({ ...plain, origins }).bytes).toEqual(bytes);
+  expect(openRecord(bytes).body.readings).not.toHaveProperty('origins');
+});
+
+test('a time that no calendar has is written as none', () => {
+  const sourceMs = Float64Array.of(8.64e15, -1e300, 1_767_225_600_000.4);
+  const none = new Float64Array(3).fill(Number.NaN);
+  const origins = { status: Uint32Array.of(0, 0x80000000, 0), sourceMs, serverMs: none };
+  const { origins: read } = openRecord(sealed({ ...columns([1, 2, 3]), origins }).bytes).body
+    .readings!;
+  expect([...read!.sourceMs]).toEqual([Number.NaN, Number.NaN, 1_767_225_600_000]);
+  expect([...read!.status]).toEqual([0, 0x80000000, 0]);
+});
+
+test('a fill is a state record to a reader that does not know of fills', () => {
+  const bytes = encodeBody({ ...empty, readings: columns([1]), isFill: true }, 0);
+  const reader = new ProtoReader(bytes);
+  const seen: number[] = [];
+  while (reader.next()) {
+    if (reader.field === 4 || reader.field === 10) seen.push(reader.field, reader.uint());
+    else reader.skip();
+  }
+  expect(seen).toEqual([4, 1, 10, 1]);
+  expect(decodeBody(bytes, of(1)).body).toMatchObject({ isState: false, isFill: true });
 });
 
 test('ten devices at ten times, a third of the points reported: aliases and times stay small', () => {

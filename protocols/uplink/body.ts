@@ -80,11 +80,13 @@ export function encodeBody(body: Body, baseMonoMs: number): Uint8Array {
   bound(body.coverage.length, COVERAGE_MAX, 'coverage entries');
   bound(body.gaps.length, GAPS_MAX, 'gaps');
   bound(body.clockSteps.length, CLOCK_STEPS_MAX, 'clock steps');
+  const { isFill = false } = body;
   const writer = new ProtoWriter(1_024);
   writer.sint(1, Math.round(body.clock.wallOffsetMs));
   writer.uint(2, clockStates.indexOf(body.clock.state));
   writer.uint(3, Math.ceil(body.clock.errorMs));
-  writer.bool(4, body.isState);
+  // A reader of before `is_fill` takes it for a state record: counted for nothing either way.
+  writer.bool(4, body.isState || isFill);
   if (body.readings && body.readings.count > 0) {
     encodeReadings(writer, 5, body.readings, baseMonoMs);
   }
@@ -92,6 +94,7 @@ export function encodeBody(body: Body, baseMonoMs: number): Uint8Array {
   for (const gap of body.gaps) writeGap(writer, gap);
   for (const step of body.clockSteps) writeClockStep(writer, step, baseMonoMs);
   if (body.dictionary) writer.bytes(9, encodePart(body.dictionary));
+  writer.bool(10, isFill);
   bound(writer.written.length, BODY_BYTES_MAX, 'bytes of body');
   return writer.written;
 }
@@ -202,12 +205,13 @@ export interface DecodedBody {
 }
 
 /**
- * Throws Fault `uplink_malformed`; needs memory in proportion to `bytes`, at most 672 KiB beside.
+ * Throws Fault `uplink_malformed`; needs memory in proportion to `bytes`, at most 1,312 KiB beside.
  */
 export function decodeBody(bytes: Uint8Array, context: BodyContext): DecodedBody {
   const { firstMonoMs } = context;
   const clock = { wallOffsetMs: 0, state: clockStates[0] as ClockState, errorMs: 0 };
   let isState = false;
+  let isFill = false;
   let readings: ReadingColumns | null = null;
   const coverage: Coverage[] = [];
   const gaps: Gap[] = [];
@@ -233,13 +237,15 @@ export function decodeBody(bytes: Uint8Array, context: BodyContext): DecodedBody
       if (dictionary) throw malformed('a dictionary part twice');
       dictionaryBytes = reader.bytes();
       dictionary = decodePart(dictionaryBytes);
-    } else reader.skip();
+    } else if (reader.field === 10) isFill = reader.bool();
+    else reader.skip();
   }
   if ((readings?.count ?? 0) !== context.readings) {
     throw malformed(`the envelope counts ${context.readings} readings, the body has none`);
   }
-  const body = { clock, readings, isState, coverage, gaps, clockSteps, dictionary };
-  return { body, dictionaryBytes };
+  const lists = { coverage, gaps, clockSteps, dictionary };
+  if (!isFill) return { body: { clock, readings, isState, ...lists }, dictionaryBytes };
+  return { body: { clock, readings, isState: false, isFill, ...lists }, dictionaryBytes };
 }
 
 function append<Item>(list: Item[], item: Item, max: number): void {

@@ -4,6 +4,7 @@
 //   qualities        runs (code, count); nothing when all are good
 //   values           segments: whole numbers from a base, their differences, float32 or float64
 //   null, 64-bit whole numbers, text: apart, by place; their place in a segment is filler
+//   what devices said of the values: origins.ts; nothing where they said nothing
 //
 // Segments are cut by the cheapest path over the widths a value may take, a new segment costing
 // what its header costs: one wide counter among narrow registers does not widen them all. Float32
@@ -12,13 +13,18 @@
 import { assert } from '../../core/fault.ts';
 import { isBad, qualityCode } from '../../core/quality.ts';
 import { TEXT_BYTES_MAX } from '../../core/reading.ts';
+import { type OriginFields, type OriginReaders, readOrigins, writeOrigins } from './origins.ts';
 import { PACKED_BITS_MAX, pack, packedSize } from './packing.ts';
 import {
   accumulate,
   type Bounds,
+  readCodes,
   readPacked,
+  readPlaces,
   readRuns,
   unpackChecked,
+  writeCodes,
+  writePlaces,
   writeProgression,
 } from './progression.ts';
 import { malformed, type ProtoReader, type ProtoWriter, ZIGZAG_MAX } from './proto.ts';
@@ -26,14 +32,17 @@ import type { ReadingColumns } from './record.ts';
 import { planSegments, type Segment, WHOLE_MAX } from './segments.ts';
 
 /**
- * A constant column takes no bytes, so the count has a bound of its own: 21 bytes a reading make
- * 672 KiB of arrays at most, whatever an envelope claims.
+ * A constant column takes no bytes, so the count has a bound of its own: 21 bytes a reading, 41
+ * with origins, make 1,312 KiB of arrays at most, whatever an envelope claims.
  */
 export const READINGS_MAX = 32_768;
 export const ALIAS_MAX = 0xffffffff;
 
 const aliasBounds: Bounds = { low: 0, high: ALIAS_MAX };
 const timeBounds: Bounds = { low: -ZIGZAG_MAX, high: ZIGZAG_MAX };
+
+const originNames = ['status', 'source', 'server'] as const;
+const originFields: OriginFields = { status: 10, source: 11, server: 12 };
 
 type Special = Map<number, bigint | string | null>;
 
@@ -55,12 +64,13 @@ export function encodeReadings(
       baseMonoMs,
     );
   }
-  writeQualities(writer, 5, columns.quality, count);
+  writeCodes(writer, 5, columns.quality, count);
   const segments = planSegments(columns);
   segments.forEach((segment, at) => {
     writeSegment(writer, 6, segment, at === segments.length - 1 ? 0 : segment.count);
   });
   writeSpecial(writer, columns.special);
+  if (columns.origins) writeOrigins(writer, originFields, columns.origins, columns.monoMs, count);
   writer.close(mark);
 }
 
@@ -73,26 +83,6 @@ function rounded(column: Float64Array, count: number): Float64Array {
   const whole = new Float64Array(count);
   for (let at = 0; at < count; at++) whole[at] = Math.round(column[at]!);
   return whole;
-}
-
-function writeQualities(
-  writer: ProtoWriter,
-  field: number,
-  qualities: Uint8Array,
-  count: number,
-): void {
-  let from = 0;
-  while (from < count && qualities[from] === 0) from++;
-  if (from === count) return;
-  const mark = writer.open(field);
-  for (from = 0; from < count; ) {
-    let to = from + 1;
-    while (to < count && qualities[to] === qualities[from]) to++;
-    writer.varint(qualities[from]!);
-    writer.varint(to - from);
-    from = to;
-  }
-  writer.close(mark);
 }
 
 const segmentKinds = ['whole', 'difference', 'float32', 'float64'] as const;
@@ -124,19 +114,11 @@ function writeSpecial(writer: ProtoWriter, special: ReadingColumns['special']): 
   if (special.size === 0) return;
   const places = [...special].sort(([a], [b]) => a - b);
   const nulls = places.filter(([, value]) => value === null);
-  if (nulls.length > 0) {
-    const mark = writer.open(7);
-    for (let from = 0, before = 0; from < nulls.length; ) {
-      const start = nulls[from]![0];
-      let to = from + 1;
-      while (to < nulls.length && nulls[to]![0] === start + to - from) to++;
-      writer.varint(start - before);
-      writer.varint(to - from);
-      before = start + to - from;
-      from = to;
-    }
-    writer.close(mark);
-  }
+  writePlaces(
+    writer,
+    7,
+    nulls.map(([place]) => place),
+  );
   for (const [place, value] of places) {
     if (typeof value !== 'bigint') continue;
     const mark = writer.open(8);
@@ -171,6 +153,7 @@ export function decodeReadings(
   if (count < 1 || count > READINGS_MAX) throw malformed(`a record of ${count} readings`);
   const { alias, monoMs, quality, numbers } = emptyColumns(count);
   const special: Special = new Map();
+  const said: OriginReaders = {};
   const seen = { alias: false, time: false, quality: false, nulls: false, values: 0 };
   while (reader.next()) {
     switch (reader.field) {
@@ -188,20 +171,25 @@ export function decodeReadings(
         break;
       case 5:
         once('quality');
-        readQualities(reader.message(), quality);
+        readCodes(reader.message(), quality, 0xff);
         break;
       case 6:
         seen.values += readSegment(reader.message(), numbers, seen.values);
         break;
       case 7:
         once('nulls');
-        readNulls(reader.message(), count, special);
+        readPlaces(reader.message(), count, (place) => special.set(place, null));
         break;
       case 8:
         readWhole(reader.message(), count, special);
         break;
       case 9:
         readText(reader.message(), count, special);
+        break;
+      case 10:
+      case 11:
+      case 12:
+        take(originNames[reader.field - 10]!);
         break;
       default:
         reader.skip();
@@ -211,7 +199,13 @@ export function decodeReadings(
   if (seen.values !== count) throw malformed(`${count} readings, ${seen.values} values`);
   if (!seen.time) monoMs.fill(firstMonoMs);
   fillSpecial(special, numbers, quality);
-  return { count, alias, monoMs, quality, numbers, special };
+  const origins = readOrigins(said, monoMs);
+  return { count, alias, monoMs, quality, numbers, special, ...(origins && { origins }) };
+
+  function take(column: keyof OriginReaders): void {
+    if (said[column]) throw malformed(`two ${column} columns`);
+    said[column] = reader.message();
+  }
 
   function once(column: 'alias' | 'time' | 'quality' | 'nulls'): void {
     if (seen[column]) throw malformed(`two ${column} columns`);
@@ -245,19 +239,6 @@ function readPackedAliases(reader: ProtoReader, out: Uint32Array): void {
     if (alias < 0 || alias > ALIAS_MAX) throw malformed('an alias is out of range');
     out[at] = alias;
   }
-}
-
-function readQualities(reader: ProtoReader, out: Uint8Array): void {
-  let at = 0;
-  while (!reader.done) {
-    const code = reader.varint();
-    const count = reader.varint();
-    if (code > 0xff) throw malformed('a quality is more than a byte');
-    if (count < 1 || count > out.length - at) throw malformed('qualities and count disagree');
-    out.fill(code, at, at + count);
-    at += count;
-  }
-  if (at !== out.length) throw malformed('qualities and count disagree');
 }
 
 /** Fills `out` from `at` on; returns how many values the segment held. */
@@ -313,17 +294,6 @@ function readFloat64(data: Uint8Array, count: number, out: Float64Array, at: num
   if (data.length !== count * 8) throw malformed('float64 values and count disagree');
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let place = 0; place < count; place++) out[at + place] = view.getFloat64(place * 8, true);
-}
-
-function readNulls(reader: ProtoReader, count: number, special: Special): void {
-  let next = 0;
-  while (!reader.done) {
-    const start = next + reader.varint();
-    const length = reader.varint();
-    if (length < 1 || start + length > count) throw malformed('a null is out of place');
-    for (let place = start; place < start + length; place++) special.set(place, null);
-    next = start + length;
-  }
 }
 
 function readWhole(reader: ProtoReader, count: number, special: Special): void {

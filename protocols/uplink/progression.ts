@@ -153,3 +153,69 @@ export function unpackChecked(
   if (bits === 0) out.fill(base, at, at + count);
   else unpack(data, count, base, bits, out, at);
 }
+
+/** Runs (code, count); nothing at all when every code is 0. */
+export function writeCodes(
+  writer: ProtoWriter,
+  field: number,
+  codes: Uint8Array | Uint32Array,
+  count: number,
+): void {
+  let from = 0;
+  while (from < count && codes[from] === 0) from++;
+  if (from === count) return;
+  const mark = writer.open(field);
+  for (from = 0; from < count; ) {
+    let to = from + 1;
+    while (to < count && codes[to] === codes[from]) to++;
+    writer.varint(codes[from]!);
+    writer.varint(to - from);
+    from = to;
+  }
+  writer.close(mark);
+}
+
+export function readCodes(reader: ProtoReader, out: Uint8Array | Uint32Array, max: number): void {
+  let at = 0;
+  while (!reader.done) {
+    const code = reader.varint();
+    const count = reader.varint();
+    if (code > max) throw malformed(`a code of ${code} is above ${max}`);
+    if (count < 1 || count > out.length - at) throw malformed('codes and count disagree');
+    out.fill(code, at, at + count);
+    at += count;
+  }
+  if (at !== out.length) throw malformed('codes and count disagree');
+}
+
+/** Ascending places as pairs (places left out since the last pair, count); nothing for none. */
+export function writePlaces(writer: ProtoWriter, field: number, places: readonly number[]): void {
+  if (places.length === 0) return;
+  const mark = writer.open(field);
+  for (let from = 0, before = 0; from < places.length; ) {
+    const start = places[from]!;
+    let to = from + 1;
+    while (to < places.length && places[to] === start + to - from) to++;
+    writer.varint(start - before);
+    writer.varint(to - from);
+    before = start + to - from;
+    from = to;
+  }
+  writer.close(mark);
+}
+
+/** Each place once, below `count`. */
+export function readPlaces(
+  reader: ProtoReader,
+  count: number,
+  take: (place: number) => void,
+): void {
+  let next = 0;
+  while (!reader.done) {
+    const start = next + reader.varint();
+    const length = reader.varint();
+    if (length < 1 || start + length > count) throw malformed('a place is out of its column');
+    for (let place = start; place < start + length; place++) take(place);
+    next = start + length;
+  }
+}

@@ -55,7 +55,10 @@ export interface ReadingColumns {
 export interface OriginColumns {
   /** OPC UA StatusCode. */
   readonly status: Uint32Array;
-  /** Wall time of source and server, milliseconds since 1970; NaN where there is none. */
+  /**
+   * Wall time of source and server, whole milliseconds since 1970; NaN where there is none, or none
+   * of years 1601 to 9999.
+   */
   readonly sourceMs: Float64Array;
   readonly serverMs: Float64Array;
 }
@@ -103,7 +106,10 @@ export interface Body {
   readonly readings: ReadingColumns | null;
   /** True for a state record: newest reading of every point, already accounted for elsewhere. */
   readonly isState: boolean;
-  /** Out of a device's memory, for a time that was accounted for as bad: for history only. */
+  /**
+   * Out of a device's memory, for a time that was accounted for as bad: for history only. Never
+   * with `isState`.
+   */
   readonly isFill?: boolean;
   readonly coverage: readonly Coverage[];
   readonly gaps: readonly Gap[];

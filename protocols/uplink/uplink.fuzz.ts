@@ -20,7 +20,14 @@ import { decodeBody, encodeBody } from './body.ts';
 import * as control from './control.ts';
 import { decodePart, encodePart } from './dictionary.ts';
 import { openRecord, readEnvelope, type SealFields, seal } from './envelope.ts';
-import { type Body, clockStates, type ReadingColumns, refusalReasons } from './record.ts';
+import { originTime } from './origins.ts';
+import {
+  type Body,
+  clockStates,
+  type OriginColumns,
+  type ReadingColumns,
+  refusalReasons,
+} from './record.ts';
 import { isEarly } from './rule-wire.ts';
 import { PATHS_MAX } from './topics.ts';
 
@@ -72,11 +79,30 @@ const qualityCodes = fc
   .tuple(fc.constantFrom('good', 'uncertain', 'bad'), fc.constantFrom(...reasons))
   .map(([quality, reason]) => qualityCode(quality as 'good', reason));
 
+/** Source less monotonic time, server less source; null where the device does not say. */
+interface Said {
+  readonly status: number;
+  readonly source: number | null;
+  readonly server: number | null;
+}
+
+const distances = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(1_767_225_600_000) },
+  fc.integer({ min: 1_767_225_500_000, max: 1_767_225_700_000 }),
+  fc.integer({ min: -10_000_000_000_000, max: 200_000_000_000_000 }),
+);
+const said: fc.Arbitrary<Said> = fc.record({
+  status: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(0xffffffff)),
+  source: fc.option(distances, { freq: 5 }),
+  server: fc.option(fc.oneof(fc.constant(0), fc.integer({ min: -90, max: 9_000 })), { freq: 3 }),
+});
+
 interface Cell {
   readonly aliasStep: number;
   readonly timeStep: number;
   readonly quality: number;
   readonly value: number | bigint | string | null;
+  readonly said: Said | null;
 }
 
 const cells: fc.Arbitrary<Cell> = fc.record({
@@ -84,9 +110,10 @@ const cells: fc.Arbitrary<Cell> = fc.record({
   timeStep: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.integer({ min: -90, max: 9000 })),
   quality: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, qualityCodes),
   value: fc.oneof({ weight: 10, arbitrary: numbers }, specials),
+  said: fc.option(said),
 });
 
-/** From one cell a reading; null makes its quality bad, as the contract wants. */
+/** From each cell a reading; null makes its quality bad, as the contract wants. */
 export function columnsOf(list: readonly Cell[], startMs: number): ReadingColumns {
   const special = new Map<number, bigint | string | null>();
   const columns = {
@@ -108,12 +135,40 @@ export function columnsOf(list: readonly Cell[], startMs: number): ReadingColumn
     columns.numbers[at] = typeof cell.value === 'number' ? cell.value : Number.NaN;
     if (typeof cell.value !== 'number') special.set(at, cell.value);
   });
-  return columns;
+  const origins = originsOf(list, columns.monoMs);
+  return origins ? { ...columns, origins } : columns;
+}
+
+// Null where no cell says anything: so it comes back. Times a year 9999 is past are none.
+function originsOf(list: readonly Cell[], monoMs: Float64Array): OriginColumns | null {
+  const origins = {
+    status: Uint32Array.from(list, ({ said: it }) => it?.status ?? 0),
+    sourceMs: Float64Array.from(list, ({ said: it }, at) =>
+      originTime(it && it.source !== null ? it.source + monoMs[at]! : null),
+    ),
+    serverMs: new Float64Array(list.length).fill(Number.NaN),
+  };
+  list.forEach(({ said: it }, at) => {
+    if (!it || it.server === null) return;
+    const { [at]: source = Number.NaN } = origins.sourceMs;
+    origins.serverMs[at] = originTime(
+      (Number.isNaN(source) ? 1_767_225_600_000 : source) + it.server,
+    );
+  });
+  const isAny = origins.status.some((code) => code > 0);
+  const hasTime = [...origins.sourceMs, ...origins.serverMs].some((ms) => !Number.isNaN(ms));
+  return isAny || hasTime ? origins : null;
 }
 
 export const readings = fc
   .tuple(fc.array(cells, { minLength: 1, maxLength: 120, size: 'max' }), times)
-  .map(([list, startMs]) => columnsOf(list, startMs));
+  .chain(([list, startMs]) =>
+    fc
+      .boolean()
+      .map((isSaid) =>
+        columnsOf(isSaid ? list : list.map((cell) => ({ ...cell, said: null })), startMs),
+      ),
+  );
 
 const bilinguals = fc.record({ en: words, zh: words });
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
@@ -246,7 +301,7 @@ export const parts = fc.oneof(
   fc.record({ kind: fc.constant('page' as const), points: fc.array(points, { maxLength: 5 }) }),
 );
 
-export const bodies: fc.Arbitrary<Body> = fc.record({
+const anyBody = fc.record({
   clock: fc.record({
     wallOffsetMs: fc.integer({ min: -(2 ** 50), max: 2 ** 50 }),
     state: fc.constantFrom(...clockStates),
@@ -290,7 +345,12 @@ export const bodies: fc.Arbitrary<Body> = fc.record({
     { maxLength: 3 },
   ),
   dictionary: fc.option(parts),
+  isFill: fc.boolean(),
 });
+/** A fill is no state record, and only what is one says so. */
+export const bodies: fc.Arbitrary<Body> = anyBody.map(({ isFill, ...body }) =>
+  isFill && !body.isState ? { ...body, isFill } : body,
+);
 
 export const sealFields: fc.Arbitrary<SealFields> = fc.record({
   lane: fc.constantFrom(...lanes),
@@ -478,8 +538,15 @@ export function plainOf(body: Body) {
   const sorted = [...special].sort(([a], [b]) => a - b);
   return {
     ...rest,
-    readings: { count, ...columns, numbers: [...readings.numbers], special: sorted },
+    readings: {
+      ...{ count, ...columns, numbers: [...readings.numbers], special: sorted },
+      ...(readings.origins && { origins: plainOrigins(readings.origins) }),
+    },
   };
+}
+
+function plainOrigins({ status, sourceMs, serverMs }: OriginColumns) {
+  return { status: [...status], sourceMs: [...sourceMs], serverMs: [...serverMs] };
 }
 
 /** Every claim about foreign bytes, over one mutated record. */
@@ -527,9 +594,15 @@ const goldenControls = once(() =>
 function checkBody(bytes: Uint8Array, count: number): void {
   const { readings: columns } = decodeBody(bytes, { readings: count, firstMonoMs: 0 }).body;
   if (!columns) return;
-  const { alias, monoMs, quality, numbers: numeric, special } = columns;
+  const { alias, monoMs, quality, numbers: numeric, special, origins } = columns;
   for (const { length } of [alias, monoMs, quality, numeric]) assert.equal(length, count);
   assert(special.size <= count);
+  if (!origins) return;
+  const { status, sourceMs, serverMs } = origins;
+  for (const { length } of [status, sourceMs, serverMs]) assert.equal(length, count);
+  for (const ms of [...sourceMs, ...serverMs]) {
+    if (!Number.isNaN(ms)) assert.equal(new Date(ms).getTime(), ms); // It can be shown.
+  }
 }
 
 export const uplinkTargets: readonly FuzzTarget[] = [
