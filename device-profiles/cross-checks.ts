@@ -10,9 +10,11 @@ import { didYouMean } from '../core/problems.ts';
 import { bilingual } from '../core/text/text.ts';
 import type { ModbusAddress, ModbusDevice } from '../protocols/modbus/address.ts';
 import { parseAddress, parseDevice } from '../protocols/modbus/address.ts';
+import { modbus } from '../protocols/modbus/driver.ts';
 import { widened } from '../protocols/modbus/planner.ts';
 import type { Auxiliary, Trigger } from './auxiliary.ts';
 import { auxiliariesOf, checkBlock, registerOf, triggersOf } from './auxiliary-checks.ts';
+import { commandsOf } from './commands.ts';
 import type { FullLimit } from './defaults.ts';
 import { defaultAlarmSets, filledIn, limitsOf } from './defaults.ts';
 import type { DeviceKind, LimitSource, PointSource, ProfileSource } from './format.ts';
@@ -25,7 +27,7 @@ import {
   pointForm,
   testForm,
 } from './format.ts';
-import type { Identification } from './profile.ts';
+import type { Identification, ProfileCommand } from './profile.ts';
 import { furtherRules, limitRules, lineOf, outOfService, rulePointOf } from './profile.ts';
 import { imageOf, isFloat, rawOf, valueTypeOf } from './raw-values.ts';
 
@@ -34,6 +36,8 @@ export interface CrossChecked {
   readonly addresses: ReadonlyMap<string, ModbusAddress>;
   /** By point id, of the points that have one. */
   readonly auxiliaries: ReadonlyMap<string, Auxiliary>;
+  /** By point id, of the points that offer one. */
+  readonly commands: ReadonlyMap<string, readonly ProfileCommand[]>;
   readonly triggers: readonly Trigger[];
   readonly identify: readonly Identification[];
 }
@@ -64,12 +68,20 @@ export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSour
   const triggers = triggersOf(root['triggers'], problems);
   const context = { points: parsed, addresses, triggers, device, problems, keyPlace };
   const auxiliaries = auxiliariesOf(context);
+  const commands = new Map<string, readonly ProfileCommand[]>();
+  for (const [id, point] of parsed) {
+    const isDerived = Boolean(point.unit_from ?? point.scale_from ?? point.order_from);
+    const place = { address: addresses.get(id), isDerived, path: ['points', id] };
+    const offered = commandsOf(point, { protocol: modbus, ...place, problems, keyPlace });
+    if (offered) commands.set(id, offered);
+  }
   const ids = points.map(([id]) => id);
   checkPlaceholders(root, problems);
   checkTests(root['tests'], { ids, addresses, auxiliaries, keyPlace, problems });
   return {
     addresses,
     auxiliaries,
+    commands,
     triggers: [...triggers.values()],
     identify: identifications(root['identify'], device, problems),
   };

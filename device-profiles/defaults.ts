@@ -40,6 +40,9 @@ export const habits: Readonly<Record<DeviceKind, LimitHabits>> = {
   'weather-station': other,
   'power-meter': other,
   'input-module': other,
+  'output-module': other,
+  siren: other,
+  'pump-station': other,
   drive: other,
 };
 

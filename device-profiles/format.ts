@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { RULE_STATES_MAX } from '../core/alarm/rule.ts';
 import { manners, ruleKinds } from '../core/alarm/rule-form.ts';
+import { commandRights, OFFERS_MAX } from '../core/command.ts';
 import { reasons } from '../core/quality.ts';
 import type { PointClass } from '../core/reading.ts';
 import { pointClasses } from '../core/reading.ts';
@@ -41,6 +42,9 @@ export const deviceKinds = {
   'temperature-sensor': { en: 'temperature sensor', zh: '温度传感器' },
   'power-meter': { en: 'power meter', zh: '电能表' },
   'input-module': { en: 'input module', zh: '采集模块' },
+  'output-module': { en: 'output module', zh: '输出模块' },
+  siren: { en: 'siren and beacon', zh: '声光报警器' },
+  'pump-station': { en: 'pump station', zh: '泵站' },
   drive: { en: 'pump drive', zh: '水泵变频器' },
 } as const satisfies Record<string, Bilingual>;
 export type DeviceKind = keyof typeof deviceKinds;
@@ -198,6 +202,67 @@ export const triggerForm = z
   })
   .describe('What a device needs to be told before it measures');
 
+const commandedForm = z.union([z.number(), z.boolean(), z.string().min(1).max(80)]);
+
+/** Values that may be commanded of one offer; an enumeration of a device has a handful. */
+export const COMMAND_STATES_MAX = 64;
+
+export const commandRangeForm = z.tuple([z.number(), z.number()]);
+export const commandRightForm = z.enum(commandRights);
+export const revertForm = z.strictObject({
+  after: durationForm.describe('When the cloud was not heard for so long while the effect stands'),
+  value: commandedForm.describe('Written then'),
+});
+
+/** What `write` and each of `commands` may say. */
+const commandCommon = {
+  range: commandRangeForm
+    .optional()
+    .describe('What may be given, in the unit of the point; default the range of the point'),
+  states: z
+    .array(z.union([z.number(), z.boolean()]))
+    .min(1)
+    .max(COMMAND_STATES_MAX)
+    .optional()
+    .describe('The only values that may be given; default the states of the point'),
+  right: commandRightForm.optional().describe('The least right that may give it; default control'),
+  two_people: z.boolean().optional().describe('A second person must release it; default false'),
+  every: durationForm.optional().describe('Not sooner after the one before it; default no limit'),
+  time_to_live: durationForm.optional().describe('How long it is worth doing; default 30s'),
+  read_back: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        within: durationForm.optional().describe('The point must show it by then; default 5s'),
+        tolerance: z.number().min(0).optional().describe('As nearly as this; default half a step'),
+      }),
+    ])
+    .optional()
+    .describe('false: the point does not show what was written'),
+  revert: revertForm.optional(),
+};
+
+export const writeForm = z
+  .strictObject({ title: bilingualForm.optional(), ...commandCommon })
+  .describe('The command `set`: whoever commands gives the value that is written');
+
+export const commandForm = z.strictObject({
+  title: bilingualForm,
+  value: commandedForm.optional().describe('Always this one; without it, a value must be given'),
+  write: readForm.optional().describe('Where it is written; default where the point is read'),
+  call: readForm.optional().describe('What is called instead, in the words of the protocol'),
+  scale: z.number().optional().describe('Written = (value - offset) / scale; default the point’s'),
+  offset: z.number().optional().describe('Default that of the point'),
+  words: z
+    .record(
+      z.string().regex(/^(true|false|-?\d{1,9})$/, key('not-a-state')),
+      z.union([z.int(), z.boolean()]),
+    )
+    .optional()
+    .describe('What is written for each value, where the device wants a word of its own'),
+  ...commandCommon,
+});
+
 export const invalidKeyPattern = /^(nan|0x[0-9a-fA-F]{1,16}|-?(0|[1-9][0-9]{0,18})(\.[0-9]+)?)$/;
 
 export const pointForm = z.strictObject({
@@ -257,6 +322,13 @@ export const pointForm = z.strictObject({
     .enum(Object.keys(defaultAlarmSets) as (keyof typeof defaultAlarmSets)[])
     .optional()
     .describe('A set of customary alarms, marked as defaults; `alarms` goes before it, one by one'),
+  write: writeForm.optional(),
+  commands: z
+    .record(idForm, commandForm)
+    .optional()
+    .describe(
+      `By name, with \`set\` at most ${OFFERS_MAX}; nothing is done unless the site allows it`,
+    ),
   caveat: bilingualForm.optional().describe('What a user of this point should know'),
 });
 
@@ -355,6 +427,8 @@ export const profileForm = z.strictObject({
 
 export type ProfileSource = z.infer<typeof profileForm>;
 export type PointSource = z.infer<typeof pointForm>;
+export type WriteSource = z.infer<typeof writeForm>;
+export type CommandSource = z.infer<typeof commandForm>;
 export type TriggerSource = z.infer<typeof triggerForm>;
 export type LimitSource = z.infer<typeof limitForm>;
 export type IdentifySource = z.infer<typeof identifyForm>;

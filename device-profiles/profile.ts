@@ -16,7 +16,7 @@ import { mannersOf, ruleOf } from '../core/alarm/rule-form.ts';
 import type { CommandOffer } from '../core/command.ts';
 import { readDocument } from '../core/document.ts';
 import { durationMs } from '../core/duration.ts';
-import type { PointDefinition } from '../core/point.ts';
+import type { PointDefinition, ValueType } from '../core/point.ts';
 import { engineering } from '../core/point.ts';
 import type { Path, Problems } from '../core/problems.ts';
 import type { QualityCode, Reason } from '../core/quality.ts';
@@ -70,9 +70,13 @@ export interface ProfileCommand {
   readonly offer: CommandOffer;
   /** Where it is written or what is called, as the protocol parsed it. */
   readonly address: unknown;
-  /** Raw value to write = (value - offset) / scale. */
+  /** Raw value to write = (value - offset) / scale; `rawToWrite` makes it. */
   readonly scale: number;
   readonly offset: number;
+  /** What the address takes: whole numbers are rounded to. */
+  readonly wants: ValueType;
+  /** What is written for each value, where the device wants a word of its own; else null. */
+  readonly words: ReadonlyMap<number | boolean, number | boolean> | null;
   /** How soon and how nearly the point must show what was written; null: it cannot be seen. */
   readonly readBack: { readonly withinMs: number; readonly tolerance: number } | null;
 }
@@ -115,7 +119,7 @@ export function checkProfile(
 ): { readonly profile: Profile | undefined; readonly problems: Problems } {
   const document = readDocument(text, file, profileForm);
   const { value, problems } = document;
-  const { addresses, auxiliaries, triggers, identify } = crossCheck(document);
+  const { addresses, auxiliaries, commands, triggers, identify } = crossCheck(document);
   if (!value || problems.failed) return { profile: undefined, problems };
   const profile: Profile = {
     ...value.profile,
@@ -127,11 +131,13 @@ export function checkProfile(
     points: Object.entries(value.points).map(([id, point]) => {
       const guarded = Object.values(value.points).filter(({ mode }) => mode === id);
       const auxiliary = auxiliaries.get(id);
+      const offered = commands.get(id);
       return pointOf(id, point, {
         address: addresses.get(id)!,
         kind: value.profile.kind,
         guarded,
         ...(auxiliary ? { auxiliary } : {}),
+        ...(offered ? { commands: offered } : {}),
       });
     }),
     caveats: value.caveats ?? [],
@@ -146,10 +152,11 @@ interface PointContext {
   /** The points that name this one as their mode. */
   readonly guarded: readonly PointSource[];
   readonly auxiliary?: Auxiliary;
+  readonly commands?: readonly ProfileCommand[];
 }
 
 function pointOf(id: string, source: PointSource, context: PointContext): ProfilePoint {
-  const { address, auxiliary } = context;
+  const { address, auxiliary, commands } = context;
   const { scale, offset } = auxiliary?.scaling ? { scale: 1, offset: 0 } : lineOf(source);
   const pointClass = source.class ?? 'trend';
   const { rules, norms, defaults } = rulesOf(source, context);
@@ -182,6 +189,7 @@ function pointOf(id: string, source: PointSource, context: PointContext): Profil
     norms,
     defaults,
     caveat: source.caveat ?? null,
+    ...(commands ? { commands } : {}),
   };
 }
 

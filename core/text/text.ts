@@ -14,6 +14,7 @@ import { explainFaults, explainMessages } from './explain.ts';
 import { figureFaults, figureMessages } from './figures.ts';
 import { journalFaults, journalMessages } from './journal.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
+import { offerMessages } from './offers.ts';
 import { profileFaults, profileMessages } from './profiles.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
 import { ruleFaults, ruleMessages } from './rules.ts';
@@ -50,6 +51,7 @@ export const messages = {
   ...figureMessages,
   ...journalMessages,
   ...notifyMessages,
+  ...offerMessages,
   ...profileMessages,
   ...protocolMessages,
   ...ruleMessages,

@@ -3,6 +3,7 @@
 // A setting is put into the profile's own text, and the whole is checked again as a profile: what a
 // profile may not say, a site may not say either, and a limit is compared with what is in force
 // beside it. A finding of that check is shown at the setting that brought it.
+import { SET_COMMAND } from '../../core/command.ts';
 import { readDocument } from '../../core/document.ts';
 import { durationMs, durationText } from '../../core/duration.ts';
 import { isFault } from '../../core/fault.ts';
@@ -17,6 +18,8 @@ import { checkProfile, withDevice } from '../../device-profiles/profile.ts';
 import type { Protocol } from '../../protocols/driver.ts';
 import type { Group } from '../collect/device.ts';
 import type { CollectedPoint } from '../collect/normalise.ts';
+import type { Offers } from './commands.ts';
+import { allowedOffers, narrowings } from './commands.ts';
 import type { DeviceSource, LinkSource } from './format.ts';
 import type { DeviceConfig } from './gateway.ts';
 import { inFlightOf, timeoutMsOf } from './link.ts';
@@ -83,6 +86,7 @@ export function readDevice(
   );
   const isRead = options !== undefined;
   const profile = effectiveProfile(found, setup, isRead, problems, profiles);
+  const offers = allowedOffers(found, profile ?? found, source.commands, path, problems);
   if (!profile || options === undefined) return undefined;
   return {
     id: source.id,
@@ -92,7 +96,7 @@ export function readDevice(
     profile: `${profile.id}@${profile.revision}`,
     unit,
     options,
-    groups: groupsOf(profile, source, setup.firstAlias),
+    groups: groupsOf(profile, source, offers, setup.firstAlias),
     habits: { wakesAfterMs: profile.wakesAfterMs, identify: profile.identify },
   };
 }
@@ -155,8 +159,9 @@ function effectiveProfile(
 ): Profile | undefined {
   const { source, path, effective } = setup;
   const settings = Object.entries(source.set ?? {});
-  if (!settings.length && !source.poll && !source.settings) return profile;
-  const key = JSON.stringify([profile.id, source.poll, settings, source.settings]);
+  const narrowed = Object.entries(source.commands?.set ?? {});
+  if (![...settings, ...narrowed].length && !source.poll && !source.settings) return profile;
+  const key = JSON.stringify([profile.id, source.poll, settings, source.settings, narrowed]);
   const known = effective.get(key);
   if (known) {
     for (const silence of known.stretched) tellStretched(silence, source, path, problems);
@@ -170,8 +175,11 @@ function effectiveProfile(
   let isKnown = true;
   if (source.poll) for (const point of Object.values(raw.points)) point['poll'] = source.poll;
   for (const [setting, value] of settings) {
-    const [, point = ''] = setting.split('.');
-    if (Object.hasOwn(raw.points, point)) put(raw, setting.split('.'), value);
+    const [, point = '', part = ''] = setting.split('.');
+    if (part === 'write' || part === 'commands') {
+      isKnown = false;
+      problems.add([...path, 'set', setting], 'command-setting', { setting });
+    } else if (Object.hasOwn(raw.points, point)) put(raw, setting.split('.'), value);
     else {
       isKnown = false;
       const word = didYouMean(point, Object.keys(raw.points));
@@ -180,6 +188,7 @@ function effectiveProfile(
       problems.add([...path, 'set', setting], 'setting-unknown-point', values, { help });
     }
   }
+  for (const { path: at, value } of narrowings(raw.points, source.commands)) put(raw, at, value);
   const stretched = stretchSilences(raw, source, path, problems);
   const checked = checkProfile(JSON.stringify(raw), profile.id);
   // A profile without tests is warned about; here they were taken away.
@@ -303,7 +312,22 @@ function protocolSettingOf({ code, path }: Finding, { settings }: DeviceSource):
 }
 
 /** Where the setting stands whose path has most in common with that of the finding. */
-function settingOf(finding: Finding, { set = {}, poll }: DeviceSource, path: Path): Path {
+function settingOf(finding: Finding, { set = {}, poll, commands }: DeviceSource, path: Path): Path {
+  const [, point, part, command, ...rest] = finding.path;
+  const offer = part === 'write' ? `${point}.${SET_COMMAND}` : `${point}.${command}`;
+  if (part === 'write' && commands?.set && Object.hasOwn(commands.set, offer)) {
+    return [
+      ...path,
+      'commands',
+      'set',
+      offer,
+      ...(command === undefined ? [] : [command]),
+      ...rest,
+    ];
+  }
+  if (part === 'commands' && commands?.set && Object.hasOwn(commands.set, offer)) {
+    return [...path, 'commands', 'set', offer, ...rest];
+  }
   const common = (setting: string) => {
     const parts = setting.split('.');
     const at = parts.findIndex((part, index) => part !== `${finding.path[index]}`);
@@ -314,7 +338,12 @@ function settingOf(finding: Finding, { set = {}, poll }: DeviceSource, path: Pat
   return isSet ? [...path, 'set', nearest] : [...path, poll ? 'poll' : 'profile'];
 }
 
-function groupsOf(profile: Profile, source: DeviceSource, firstAlias: number): Group[] {
+function groupsOf(
+  profile: Profile,
+  source: DeviceSource,
+  offers: Offers,
+  firstAlias: number,
+): Group[] {
   // What is read after a trigger waits for it: it must not hold back what is not.
   const together = new Map<string, ProfilePoint[]>();
   for (const point of profile.points) {
@@ -331,20 +360,26 @@ function groupsOf(profile: Profile, source: DeviceSource, firstAlias: number): G
       return {
         firstAlias: first,
         periodMs,
-        points: points.map((point) => collected(point, source)),
+        points: points.map((point) => collected(point, source, offers)),
         addresses: points.map(({ address, auxiliary }) => auxiliary?.asked ?? address),
       };
     });
 }
 
-function collected(profile: ProfilePoint, { id, name, asset }: DeviceSource): CollectedPoint {
+function collected(
+  profile: ProfilePoint,
+  { id, name, asset }: DeviceSource,
+  offers: Offers,
+): CollectedPoint {
   const { definition } = profile;
+  const commands = offers.get(profile.id);
   const point = {
     ...definition,
     device: id,
     rules: withDevice(definition.rules, id),
     name: name ? within(name, definition.name) : definition.name,
     asset: asset ?? null,
+    ...(commands ? { commands } : {}),
   };
   return { profile, definition: point };
 }

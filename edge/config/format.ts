@@ -2,9 +2,16 @@
 // says what a file looks like; what a schema cannot say (a link nobody defined, a limit without
 // hysteresis after an override) is in gateway.ts. An error text is a key of the catalogue.
 import { z } from 'zod';
+import { OFFERS_MAX } from '../../core/command.ts';
 import { datums } from '../../core/point.ts';
 import { assetForm, bilingualForm, durationForm, idForm, sizeForm } from '../../core/schema.ts';
 import type { MessageKey } from '../../core/text/text.ts';
+import {
+  COMMAND_STATES_MAX,
+  commandRangeForm,
+  commandRightForm,
+  revertForm,
+} from '../../device-profiles/format.ts';
 import { LINE_SETTINGS_PATTERN, lineSettings } from '../../protocols/line-settings.ts';
 import { framings } from '../../protocols/modbus/address.ts';
 import { protocols } from '../../protocols/registry.ts';
@@ -129,6 +136,79 @@ const linkForm = z
   .discriminatedUnion('kind', [tcpForm, serialForm, tcpServerForm, simForm])
   .describe('How bytes get to the devices');
 
+/** `run.stop`: a point and one of its commands. */
+const OFFER_PATTERN = /^[a-z0-9-]{1,64}\.[a-z0-9-]{1,64}$/;
+const EVERY_OFFER = '*';
+/** Points of a profile times what each may offer, were all listed. */
+const ALLOWED_MAX = 256 * OFFERS_MAX;
+/** Each is looked at before every command of the point it guards. */
+export const INTERLOCKS_MAX = 256;
+
+const offerName = z
+  .string(key('not-an-offer'))
+  .regex(OFFER_PATTERN, key('not-an-offer'))
+  .describe('point.command, such as run.stop; set is the command of a point with write');
+
+const narrowedForm = z.strictObject({
+  range: commandRangeForm.optional().describe('Within that of the profile'),
+  right: commandRightForm.optional().describe('Not less than the profile asks'),
+  two_people: z.boolean().optional().describe('true where the profile does not ask for it'),
+  every: durationForm.optional().describe('Not shorter than the profile says'),
+  revert: revertForm.optional().describe('Where the profile has none, or sooner'),
+});
+
+const commandsForm = z
+  .strictObject({
+    allow: z
+      .array(z.union([z.literal(EVERY_OFFER), offerName], key('not-an-offer')))
+      .max(ALLOWED_MAX)
+      .describe('Commands of its profile that may be given: point.command, or "*" for all'),
+    set: z
+      .record(z.string().regex(OFFER_PATTERN, key('not-an-offer')), narrowedForm)
+      .optional()
+      .describe('What is narrower here than in the profile'),
+  })
+  .describe('What may be commanded; without it, nothing');
+
+const valueForm = z.union([z.number(), z.boolean(), z.string().min(1).max(80)]);
+
+const interlockForm = z.strictObject({
+  id: idForm,
+  title: bilingualForm.describe('Why the command is refused, for the person who gave it'),
+  guard: z.strictObject({
+    device: idForm,
+    point: idForm,
+    commands: z
+      .array(idForm)
+      .min(1)
+      .max(OFFERS_MAX)
+      .optional()
+      .describe('Default all of the point'),
+    values: z
+      .array(valueForm)
+      .min(1)
+      .max(COMMAND_STATES_MAX)
+      .optional()
+      .describe('Only when one of these would be written; default whatever is written'),
+  }),
+  while: z
+    .strictObject({
+      point: z
+        .string(key('not-a-watch'))
+        .regex(/^[a-z0-9-]{1,64}\/[a-z0-9-]{1,64}$/, key('not-a-watch'))
+        .describe('device/point of this gateway'),
+      above: z.number().optional(),
+      below: z.number().optional(),
+      is: z
+        .array(z.union([z.int(), z.boolean()]))
+        .min(1)
+        .max(COMMAND_STATES_MAX)
+        .optional(),
+    })
+    .describe('It holds then: one of above, below, is. Also while the point is bad or stale'),
+  stale: durationForm.optional().describe('A reading older than this is none; default 30s'),
+});
+
 const deviceForm = z.strictObject({
   id: idForm,
   link: idForm,
@@ -151,6 +231,7 @@ const deviceForm = z.strictObject({
     .refine((map) => Object.keys(map).length <= SETTINGS_MAX, key('too-many-settings'))
     .optional()
     .describe('Values of the profile that are other here: points.ch4.alarms.high.raise: 20'),
+  commands: commandsForm.optional(),
 });
 
 /** The format of a gateway file, version 1. */
@@ -200,10 +281,18 @@ export const gatewayForm = z.strictObject({
     .record(idForm, linkForm)
     .refine((map) => Object.keys(map).length <= LINKS_MAX, key('too-many-links')),
   devices: z.array(deviceForm).max(DEVICES_MAX),
+  interlocks: z
+    .array(interlockForm)
+    .max(INTERLOCKS_MAX)
+    .optional()
+    .describe('When a command is refused at this gateway, whoever gives it'),
 });
 
 export type GatewaySource = z.infer<typeof gatewayForm>;
 export type LinkSource = z.infer<typeof linkForm>;
+export type CommandsSource = z.infer<typeof commandsForm>;
+export type NarrowedSource = z.infer<typeof narrowedForm>;
+export type InterlockSource = z.infer<typeof interlockForm>;
 export type DeviceSource = z.infer<typeof deviceForm>;
 
 /** What edge/config/gateway.schema.json holds; a test keeps it current. */

@@ -4,6 +4,7 @@
 // each in their file can be wrong together, and only the sum shows it.
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
+import type { Interlock } from '../../core/command.ts';
 import { readDocument } from '../../core/document.ts';
 import { sizeBytes } from '../../core/duration.ts';
 import { isLoopback } from '../../core/host.ts';
@@ -15,6 +16,7 @@ import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { CollectedDevice } from '../collect/device.ts';
 import { checkLineTime } from './arithmetic.ts';
+import { readInterlocks } from './commands.ts';
 import type { EffectiveProfile, Profiles } from './device.ts';
 import { readDevice } from './device.ts';
 import type { DeviceSource, GatewaySource } from './format.ts';
@@ -49,6 +51,8 @@ export interface GatewayConfig {
   readonly devices: readonly DeviceConfig[];
   /** In the order of the manifest: the place is the alias. */
   readonly points: readonly PointDefinition[];
+  /** What refuses a command that is allowed, in the order of the file. */
+  readonly interlocks: readonly Interlock[];
   /** Of the bytes of the file: equal hash, equal configuration. */
   readonly hash: string;
   /** What is not protected although it leaves this machine; said at every start. */
@@ -86,6 +90,7 @@ export function parseGateway(
     problems.add(['outbox', 'size'], 'outbox-too-small', { minimum: '16MiB' });
   }
   const devices = readDevices(value, problems, profiles);
+  const interlocks = readInterlocks(value, devices, problems);
   const findings = [...problems.findings].sort(byPlace);
   if (problems.failed) throw new InvalidInput(findings, problems.beyond);
   const { gateway, cloud, outbox = {}, status = {}, links } = value;
@@ -105,6 +110,7 @@ export function parseGateway(
     points: devices.flatMap(({ groups }) =>
       groups.flatMap(({ points }) => points.map(({ definition }) => definition)),
     ),
+    interlocks,
     hash: configurationHash(text),
     insecure,
     warnings: findings,

@@ -30,7 +30,7 @@ export async function write(
   mayGo?: () => boolean,
 ): Promise<Written> {
   const { table } = address;
-  if (table !== 'coil' && table !== 'holding') {
+  if (!isWritable(address)) {
     const detail = bilingual('modbus-read-only', { table, address: address.address });
     return { fault: new Fault('modbus_read_only', 'never', detail), lineMs: 0, sure: 'unsent' };
   }
@@ -53,6 +53,16 @@ export async function write(
 
 function writtenOf({ fault, lineMs, sure }: Answered, beforeMs = 0): Written {
   return { fault, lineMs: beforeMs + lineMs, ...(sure ? { sure } : {}) };
+}
+
+/** Whether anything can be written there at all. */
+export function isWritable({ table }: ModbusAddress): boolean {
+  return table === 'coil' || table === 'holding';
+}
+
+/** Whether this raw value can be written there, and the point then shows it. */
+export function canWrite(address: ModbusAddress, value: Value): boolean {
+  return isWritable(address) && requestFor(address, value) !== undefined;
 }
 
 /** Undefined where the point cannot show the value; a float shows the nearest it has. */

@@ -183,6 +183,7 @@ export function gatewayConfig(
     })),
     devices,
     points: pointsOf(setting).map(definitionOf),
+    interlocks: [],
     hash: '0'.repeat(32),
     insecure: [],
     warnings: [],
