@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { OpcUaLibrary } from './opcua-library.ts';
 import { loadOpcUa } from './opcua-library.ts';
+import { OpcUaProcess } from './opcua-process.ts';
 import type { OpcUaServerOptions, SimulatedOpcUa } from './opcua-server.ts';
 import { openOpcUaServer } from './opcua-server.ts';
 
@@ -65,6 +66,21 @@ async function secured() {
   };
 }
 
+const subscribed = (on: Awaited<ReturnType<typeof session>>) =>
+  on.createSubscription2({
+    requestedPublishingInterval: 20,
+    requestedMaxKeepAliveCount: 5,
+    requestedLifetimeCount: 100,
+    publishingEnabled: true,
+    maxNotificationsPerPublish: 0,
+    priority: 1,
+  });
+
+// The client has it, its interface does not.
+interface Republishing {
+  republish(request: object): Promise<{ notificationMessage: { sequenceNumber: number } }>;
+}
+
 const read = async (on: Awaited<ReturnType<typeof session>>, id: string) =>
   await on.read({ nodeId: `ns=2;s=${id}` });
 
@@ -114,14 +130,7 @@ test('a bad status, another type and a node that is gone reach a subscriber in o
   const server = await opened();
   const on = await session(server);
   const seen: string[] = [];
-  const subscription = await on.createSubscription2({
-    requestedPublishingInterval: 20,
-    requestedMaxKeepAliveCount: 5,
-    requestedLifetimeCount: 100,
-    publishingEnabled: true,
-    maxNotificationsPerPublish: 0,
-    priority: 1,
-  });
+  const subscription = await subscribed(on);
   const item = await subscription.monitor(
     { nodeId: 'ns=2;s=Station.Pressure', attributeId: library.client.AttributeIds.Value },
     { samplingInterval: 0, queueSize: 10, discardOldest: true },
@@ -139,6 +148,85 @@ test('a bad status, another type and a node that is gone reach a subscriber in o
       ...['2.5 Good', 'null BadSensorFailure', '3 UncertainLastUsableValue', 'three Good'],
       'null BadNodeIdInvalid',
     ]);
+});
+
+test('an alarm raises an event with its severity, and is acknowledged', async () => {
+  const alarm = { path: 'ps:Station/ps:High', source: PRESSURE, high: 5, severity: 700 };
+  const server = await opened({ alarms: [alarm] });
+  const on = await session(server);
+  const { AttributeIds, constructEventFilter, TimestampsToReturn } = library.client;
+  const subscription = await subscribed(on);
+  const fields = ['EventId', 'SourceName', 'Severity', 'ActiveState.Id', 'AckedState.Id'];
+  const item = await subscription.monitor(
+    { nodeId: 'ns=0;i=2253', attributeId: AttributeIds.EventNotifier },
+    {
+      samplingInterval: 0,
+      queueSize: 100,
+      discardOldest: true,
+      filter: constructEventFilter(fields),
+    },
+    TimestampsToReturn.Both,
+  );
+  const seen: unknown[][] = [];
+  item.on('changed', (event) => {
+    const [, name, ...rest] = (event as unknown as { value: unknown }[]).map(({ value }) => value);
+    if (typeof rest[1] === 'boolean') seen.push([`${name}`, ...rest]);
+    eventId = (event as unknown as { value: Buffer }[])[0]!.value;
+  });
+  let eventId: Buffer = Buffer.alloc(0);
+  server.space.set(PRESSURE, 6);
+  server.space.set(PRESSURE, null, { status: 'BadSensorFailure' });
+  server.space.set(PRESSURE, null, { status: 'BadNoCommunication' });
+  await expect.poll(() => seen).toEqual([['2:Pressure', 700, true, false]]);
+  const condition = library.client.resolveNodeId('ns=2;s=Station.High');
+  const acked: unknown = await on.acknowledgeCondition(condition, eventId, 'seen');
+  expect(acked).toMatchObject({ name: 'Good' });
+  await expect.poll(() => seen.at(-1)).toEqual(['2:Pressure', 700, true, true]);
+  server.space.set(PRESSURE, 4);
+  await expect.poll(() => seen.at(-1)).toEqual(['2:Pressure', 700, false, true]);
+});
+
+test('it keeps the history of a node that keeps one', async () => {
+  const server = await opened({ nodes: [{ path: PRESSURE, type: 'float', historizing: true }] });
+  const on = await session(server);
+  const fromMs = Date.now();
+  for (let at = 1; at <= 5; at++) server.space.set(PRESSURE, at, { sourceMs: fromMs + at * 10 });
+  const start = new Date(fromMs);
+  const result = await on.readHistoryValue(
+    'ns=2;s=Station.Pressure',
+    start,
+    new Date(fromMs + 100),
+  );
+  const { dataValues } = result.historyData as unknown as {
+    dataValues: { value: { value: number } }[];
+  };
+  expect(dataValues.map(({ value }) => value.value)).toEqual([1, 2, 3, 4, 5]);
+});
+
+test('a notification that was lost on the way is kept and sent again when asked for', async () => {
+  const server = await opened();
+  const on = await session(server);
+  const subscription = await subscribed(on);
+  const numbers: number[] = [];
+  subscription.on('raw_notification', ({ sequenceNumber }) => numbers.push(sequenceNumber));
+  const item = await subscription.monitor(
+    { nodeId: 'ns=2;s=Station.Pressure', attributeId: library.client.AttributeIds.Value },
+    { samplingInterval: 0, queueSize: 10, discardOldest: true },
+    library.client.TimestampsToReturn.Both,
+  );
+  await new Promise((resolve) => item.once('changed', resolve));
+  server.publishesToDrop = 1;
+  server.space.set(PRESSURE, 3);
+  await expect.poll(() => server.publishesToDrop).toBe(0);
+  server.space.set(PRESSURE, 4);
+  await expect.poll(() => numbers.at(-1)).toBe(3);
+  expect(numbers).not.toContain(2);
+  const again = new library.client.RepublishRequest({
+    subscriptionId: subscription.subscriptionId,
+    retransmitSequenceNumber: 2,
+  });
+  const { notificationMessage } = await (on as unknown as Republishing).republish(again);
+  expect(notificationMessage.sequenceNumber).toBe(2);
 });
 
 test('a server whose clock is off says so in every time it gives', async () => {
@@ -204,3 +292,17 @@ test('namespaces have the indexes of their order', async () => {
   ]);
   expect((await on.read({ nodeId: 'ns=3;s=Station.Pressure' })).value.value).toBe(2.5);
 });
+
+test('a process of its own is killed, and one with the same key is in its place', async () => {
+  const securityPolicies = ['Basic256Sha256'] as const;
+  const first = await OpcUaProcess.start({ ...plain, securityPolicies });
+  await first.ask('set', PRESSURE, 7);
+  expect(await first.ask('get', PRESSURE)).toMatchObject({ value: 7, status: 'Good' });
+  await expect(first.ask('set', 'ps:None', 7)).rejects.toMatchObject({ code: 'sim_point_unknown' });
+  const { port, certificate } = first;
+  await first.kill();
+  await expect(first.ask('counts')).rejects.toMatchObject({ code: 'sim_opcua_failed' });
+  await using second = await OpcUaProcess.start({ ...plain, securityPolicies, port });
+  expect([second.port, Buffer.compare(second.certificate, certificate)]).toEqual([port, 0]);
+  expect(await second.ask('get', PRESSURE)).toMatchObject({ value: 2.5 });
+}, 30_000);

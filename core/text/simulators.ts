@@ -235,6 +235,18 @@ export const simulatorFaults = {
       action: '请连同可选软件包一起安装：运行 `npm ci`，不要加 `--omit=optional`。',
     },
   },
+  sim_opcua_failed: {
+    en: {
+      what: 'The simulated OPC UA server failed.',
+      cause: 'It could not start, or its process ended.',
+      action: 'See what it said; a port that is taken is chosen with --port.',
+    },
+    zh: {
+      what: '模拟 OPC UA 服务器出错。',
+      cause: '无法启动，或其进程已退出。',
+      action: '请查看其输出；端口被占用时用 --port 更换。',
+    },
+  },
   sim_point_unknown: {
     en: {
       what: 'The simulated device has no such point.',
