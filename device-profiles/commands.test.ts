@@ -185,7 +185,7 @@ test('what nobody could write is refused where it stands', () => {
       ['command-line-alone commands.a.scale', 'command-value-unfit commands.a'],
     ],
     [
-      `${coil}, commands: { go: { ${named}, value: true, words: { false: 1 } } }`,
+      `${coil}, commands: { go: { ${named}, value: true, words: { false: 7 } } }`,
       ['command-value-unfit commands.go.words.false', 'command-word-missing commands.go.value'],
     ],
     [

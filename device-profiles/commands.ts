@@ -85,6 +85,10 @@ function wordFor(
   return undefined;
 }
 
+function isBit(value: Given): boolean {
+  return typeof value === 'boolean' || value === 0 || value === 1;
+}
+
 function isSame(one: Given, other: Given): boolean {
   if (typeof one === 'string' || typeof other === 'string') return one === other;
   return Number(one) === Number(other);
@@ -291,7 +295,7 @@ function checkOffer(command: ProfileCommand, draft: Draft, target: Target): void
   if (offer.range) checkRange(offer.range, command, draft, target);
   for (const [shown, word] of Object.entries(source.words ?? {})) {
     const raw = target.wants === 'boolean' ? Boolean(word) : word;
-    const isFit = typeof word === 'boolean' ? target.wants === 'boolean' : true;
+    const isFit = target.wants === 'boolean' ? isBit(word) : typeof word === 'number';
     if (isFit && (!target.written || holds(target.written, raw))) continue;
     const values = { value: `${word}`, type: target.wants };
     problems.add([...path, 'words', shown], 'command-value-unfit', values);
@@ -370,9 +374,8 @@ function checkValue(
     return;
   }
   const raw = rawToWrite(command, value);
-  const isBit = wants !== 'boolean' || value === Boolean(value) || value === 0 || value === 1;
   const isShown = !isOwn || isMeasured(Number(raw), command, point, context.address!);
-  if (isBit && isShown && (!written || holds(written, raw))) return;
+  if ((wants !== 'boolean' || isBit(value)) && isShown && (!written || holds(written, raw))) return;
   problems.add(path, 'command-value-unfit', { ...said, type: written?.type ?? wants });
 }
 
