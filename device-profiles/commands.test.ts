@@ -186,7 +186,7 @@ test('what nobody could write is refused where it stands', () => {
     ],
     [
       `${coil}, commands: { go: { ${named}, value: true, words: { false: 7 } } }`,
-      ['command-value-unfit commands.go.words.false', 'command-word-missing commands.go.value'],
+      ['command-word-missing commands.go.value', 'command-value-unfit commands.go.words.false'],
     ],
     [
       `${coil}, commands: { go: { ${named}, call: { object: x } } }`,
