@@ -193,7 +193,7 @@ test('what nobody could write is refused where it stands', () => {
       ['command-no-calls commands.go.call'],
     ],
     [`${coil}, write: { read_back: { tolerance: 1 } }`, ['not-for-kind write.read_back.tolerance']],
-    [`${coil}, commands: { ON: { ${named}, value: true } }`, ['not-an-id commands.ON']],
+    [`${coil}, commands: { Go: { ${named}, value: true } }`, ['not-an-id commands.Go']],
     [`${coil}, commands: { go: { value: true } }`, ['missing-key commands.go.title']],
     [`${coil}, write: { right: admin }`, ['bad-value write.right']],
   ];
