@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { statusOf } from '../cloud/api/server.ts';
+import { statusOf } from '../cloud/api/statuses.ts';
 import type { FaultCode } from '../core/text/text.ts';
 import { writeNew } from './files.ts';
 import { exitOf, words } from './main.ts';

@@ -21,6 +21,7 @@ import { AlarmConsumer, type DesiredOf } from './alarms/consumer.ts';
 import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { caseObject, caseRoutes } from './api/case-routes.ts';
+import { commandRoutes } from './api/command-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
 import { explainRoutes } from './api/explain-routes.ts';
 import { incidentRoutes } from './api/incident-routes.ts';
@@ -35,6 +36,7 @@ import { openBroker } from './broker/broker.ts';
 import { Attachments } from './cases/attachments.ts';
 import type { CaseEvent } from './cases/book.ts';
 import { Cases } from './cases/cases.ts';
+import { Dispatch } from './commands/dispatch.ts';
 import type { CloudConfig } from './config.ts';
 import { Current } from './current.ts';
 import { Follower, type FollowState } from './follow.ts';
@@ -120,6 +122,10 @@ export async function runCloud(
     ...{ database: registry.database, alarms, stream, utcOffsetMs: config.utcOffsetMs },
     desks: config.routes.map(({ asset }) => asset),
   });
+  const dispatch = new Dispatch(clock, random, log, metrics, {
+    ...{ alarms, registry, ingest, stream },
+    pointsOf: (gateway) => reader.points(gateway, alarms.dictionaryOf(gateway)),
+  });
   const follower = new Follower(clock, metrics, {
     reader,
     alarms,
@@ -132,7 +138,10 @@ export async function runCloud(
       storms.tell();
     },
     onDesired: (list) => publishDesired(ingest, list),
-    onTold: () => tellCases(stream, cases.drain(clock.wallMs())),
+    onTold: () => {
+      tellCases(stream, cases.drain(clock.wallMs()));
+      dispatch.told();
+    },
   });
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
   let drainMs = 0;
@@ -143,14 +152,7 @@ export async function runCloud(
   follower.restore(storeRow);
   ingest.passed('alarms', alarms.cursor);
   const watch = new Watch(ground, {
-    registry,
-    broker,
-    ingest,
-    store,
-    alarms,
-    follower,
-    stream,
-    storms,
+    ...{ registry, broker, ingest, store, alarms, follower, stream, storms, dispatch },
   });
   follower.committed(reader.newestRow);
   const { host, port, names: hostNames } = config.api;
@@ -170,6 +172,7 @@ export async function runCloud(
       ...{ cases, attachments, notify, onEvents, utcOffsetMs: config.utcOffsetMs },
       alarmOf: (occurrence) => alarms.get(occurrence),
     }),
+    ...commandRoutes(clock, { commands: dispatch.commands, alarms, onEvents }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,
@@ -322,6 +325,7 @@ interface Watched {
   readonly follower: Follower;
   readonly stream: EventStream;
   readonly storms: Storms;
+  readonly dispatch: Dispatch;
 }
 
 /**
@@ -425,7 +429,7 @@ class Watch {
 
   #listen(): void {
     const { clock, log } = this.#ground;
-    const { registry, broker, ingest, store, alarms, follower, stream } = this.#parts;
+    const { registry, broker, ingest, store, alarms, follower, stream, dispatch } = this.#parts;
     ingest.onCommitted = (row) => {
       follower.committed(row);
       store.notify(row);
@@ -444,6 +448,7 @@ class Watch {
         const before = this.#presence.get(change.gateway);
         this.#presence.set(change.gateway, change);
         follower.presence(change.gateway, change.online, clock.wallMs());
+        dispatch.presence(change);
         if (before?.online === change.online) continue;
         const { gateway, online } = change;
         log.info(online ? 'gateway_online' : 'gateway_offline', { gateway });
@@ -451,8 +456,9 @@ class Watch {
         stream.publish({ topic: 'gateways', name: 'gateway', data, assets: [null] });
       }
     };
-    ingest.onAnswer = ({ kind, gateway, payload }) => {
-      if (kind !== 'reported') return;
+    ingest.onAnswer = (answer) => {
+      const { kind, gateway, payload } = answer;
+      if (kind === 'reply') return dispatch.answer(answer);
       try {
         follower.reported(gateway, payload, clock.wallMs());
       } catch (error) {
@@ -466,7 +472,9 @@ class Watch {
     ingest.onLink = ({ up, why }) => {
       log.info(up ? 'broker_up' : 'broker_down', { why });
       // A broker may have lost what it kept.
-      if (up) publishDesired(ingest, alarms.desired());
+      if (!up) return;
+      publishDesired(ingest, alarms.desired());
+      dispatch.brokerUp();
     };
     if (!broker) return;
     broker.onRefused = (refused) => {

@@ -1,7 +1,7 @@
 // What one person may not do alone: asked by one, done when another says yes. An approval stands in
 // the registry's database, so a restart forgets none; asking, approving and what is then done are
-// each one transaction with the journal. What is asked lapses after a shift: an old wish must not
-// come true tomorrow.
+// each one transaction with the journal. What is asked lapses after a shift, or sooner: an old wish
+// must not come true tomorrow.
 import type { DatabaseSync } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
@@ -15,9 +15,9 @@ export const APPROVALS_MAX = 1_000;
 
 export interface Approval {
   readonly id: number;
-  /** Who acts on it: `shelve`, `rule`, `close-case`. */
+  /** Who acts on it: `shelve`, `rule`, `close-case`, `command`. */
   readonly kind: string;
-  /** Occurrence, `series key/rule`, case. */
+  /** Occurrence, `series key/rule`, case, command. */
   readonly what: string;
   /** What is to be done, as its handler wants it. */
   readonly document: unknown;
@@ -41,6 +41,10 @@ const SCHEMA = `
 export class Approvals {
   /** By kind. */
   readonly handlers = new Map<string, Handler>();
+  /** By kind: what follows from a withdrawal, where anything does. */
+  readonly withdrawals = new Map<string, Handler>();
+  /** By kind: after which time it lapses, where that is sooner than APPROVAL_MS. */
+  readonly lastsMs = new Map<string, number>();
   readonly #statements: Statements;
   readonly #journal: Journal;
 
@@ -83,7 +87,7 @@ export class Approvals {
       askedMs,
     );
     const id = Number(lastInsertRowid);
-    const untilMs = askedMs + APPROVAL_MS;
+    const untilMs = askedMs + this.#lastsMs(kind);
     const approval = { id, kind, what, document, by: actor.name, reason, askedMs, untilMs };
     this.#journal('approval-asked', actor, what, approval, nowMs);
     return approval;
@@ -101,8 +105,9 @@ export class Approvals {
         by: String(row['by']),
         reason: String(row['reason']),
         askedMs: Number(row['asked_ms']),
-        untilMs: Number(row['asked_ms']) + APPROVAL_MS,
-      }));
+        untilMs: Number(row['asked_ms']) + this.#lastsMs(String(row['kind'])),
+      }))
+      .filter(({ untilMs }) => untilMs > nowMs);
   }
 
   /**
@@ -129,6 +134,7 @@ export class Approvals {
     const approval = this.#find(id, nowMs);
     this.#drop(id);
     this.#journal('approval-withdrawn', actor, approval.what, approval, nowMs);
+    this.withdrawals.get(approval.kind)?.(approval, actor, nowMs);
     return approval;
   }
 
@@ -142,6 +148,10 @@ export class Approvals {
     const approval = this.pending(nowMs).find((it) => it.id === id);
     if (!approval) throw new Fault('approval_unknown', 'never', String(id));
     return approval;
+  }
+
+  #lastsMs(kind: string): number {
+    return this.lastsMs.get(kind) ?? APPROVAL_MS;
   }
 
   #drop(id: number): void {

@@ -11,7 +11,7 @@
 // transaction.
 import type { DatabaseSync } from 'node:sqlite';
 import type { ConfigurationState } from '../../protocols/uplink/control.ts';
-import type { Epoch } from '../../protocols/uplink/record.ts';
+import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
 import { newLine, orderOf } from '../epochs.ts';
 import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 import { type Act, Acts } from './acts.ts';
@@ -35,6 +35,17 @@ import { WatchedSeries } from './watched.ts';
 export interface Outcome {
   readonly events: AlarmEvent[];
   readonly approval: Approval | null;
+}
+
+/** Where a gateway is in its records, as far as they were received. */
+export interface Newest {
+  readonly area: string;
+  /** The present one. */
+  readonly epoch: Epoch;
+  /** The highest received of it. */
+  readonly sequence: number;
+  /** Wall time less monotonic time of the epoch; 0 while nothing live told it. */
+  readonly offsetMs: number;
 }
 
 /** By which rules a gateway is to go. */
@@ -97,6 +108,18 @@ export class AlarmConsumer {
   /** Rises with time among the epochs of a gateway. */
   orderOf(gateway: string, epoch: Epoch): number {
     return orderOf(this.#gateways.get(gateway) ?? newLine(), epoch);
+  }
+
+  /** Null before the first record of it. */
+  newest(name: string): Newest | null {
+    const { area, epoch, came, offsetMs } = this.#gateways.get(name) ?? newGateway(name, '');
+    const sequence = came.find((it) => it.epoch === epoch)?.ranges.at(-1)?.last;
+    return epoch === null || sequence === undefined ? null : { area, epoch, sequence, offsetMs };
+  }
+
+  /** The newest dictionary that a gateway's records went by; null before one did. */
+  dictionaryOf(name: string): Hash | null {
+    return this.#gateways.get(name)?.manifest?.hash ?? null;
   }
 
   /** Takes records in inbox order; rows at or before the cursor are skipped. */

@@ -11,6 +11,8 @@ import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import { RULE_APPROVAL } from '../alarms/rules.ts';
 import type { Watch } from '../alarms/watched.ts';
+import { COMMAND_APPROVAL, type CommandApproval } from '../commands/commands.ts';
+import { mustHave } from '../commands/refusals.ts';
 import type { Act as ActRight, Principal } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { AlarmSources } from './alarm-routes.ts';
@@ -273,9 +275,13 @@ class Doer {
   }
 
   /** Who decides must have the right that the act itself needs. */
-  mayDecide(principal: Principal, { kind }: Approval): void {
+  mayDecide(principal: Principal, { kind, document }: Approval): void {
     if (kind === 'shelve') checkAct(principal, 'shelve');
     if (kind === RULE_APPROVAL) mayDecideRule(principal);
+    if (kind === COMMAND_APPROVAL) {
+      const { right, target } = document as CommandApproval;
+      mustHave(principal, { id: target, right });
+    }
   }
 
   sees({ scope }: Principal, { watched }: Watch): boolean {

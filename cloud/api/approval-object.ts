@@ -8,6 +8,7 @@ import type { Approval } from '../alarms/approvals.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import { RULE_APPROVAL, type Wish, wishedAsset } from '../alarms/rules.ts';
 import { CLOSE_CASE } from '../cases/book.ts';
+import { COMMAND_APPROVAL, type CommandApproval } from '../commands/commands.ts';
 import { iso } from './routes.ts';
 
 type Alarms = Pick<AlarmConsumer, 'acts' | 'get'>;
@@ -25,6 +26,7 @@ export function assetOf(approval: Approval, { acts, get }: Alarms): string | nul
   const { kind, what, document } = approval;
   if (kind === RULE_APPROVAL) return wishedAsset(approval);
   if (kind === CLOSE_CASE) return (document as { readonly asset: string | null }).asset;
+  if (kind === COMMAND_APPROVAL) return (document as CommandApproval).asset;
   return acts.watchOf(what)?.watched.row.asset ?? get(what)?.asset ?? null;
 }
 
@@ -52,6 +54,13 @@ function textOf(
     const from = `${now} ${delays(before)} ${before.level}`;
     const to = `${then} ${delays(rule)} ${rule.level}`;
     return say(language, 'approval-rule', { target: what, from, to });
+  }
+  if (kind === COMMAND_APPROVAL) {
+    const { target, title, value, unit } = document as CommandApproval;
+    const given = value === null ? '' : ` = ${value}${unit === '1' ? '' : ` ${unit}`}`;
+    return say(language, 'approval-command', {
+      ...{ what: target, title: title[language], value: given },
+    });
   }
   return say(language, 'approval-case', { id: what });
 }

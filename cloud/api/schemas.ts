@@ -204,7 +204,7 @@ export const runningTest = z.object({
 export const silenced = z.object({ until: instant });
 export const approval = z.object({
   id: z.number().int(),
-  kind: z.string().describe('shelve, rule, close-case'),
+  kind: z.string().describe('shelve, rule, close-case, command'),
   what: z.string(),
   text: bilingual.describe('what is asked, for the second person'),
   document: z.unknown(),
@@ -327,7 +327,7 @@ export const streamQuery = z.object({
     .string()
     .max(100)
     .default('alarms,gateways')
-    .describe('readings, alarms, incidents, cases, gateways'),
+    .describe('readings, alarms, incidents, cases, commands, gateways'),
 });
 
 export const streamBody = z.string().describe('`event:`, `id:` and `data:` (JSON) of each event');

@@ -15,7 +15,7 @@ import { Fault, isFault, systemDetail } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import { InvalidInput } from '../../core/problems.ts';
-import type { Bilingual, FaultCode, Language } from '../../core/text/text.ts';
+import type { Bilingual, Language } from '../../core/text/text.ts';
 import { bilingual, languages, say } from '../../core/text/text.ts';
 import { isFull } from '../inbox/file.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
@@ -24,6 +24,7 @@ import type { Misfit } from './misfit.ts';
 import { misfitText } from './misfit.ts';
 import type { Call, Document, Route } from './route.ts';
 import { problem, streamBody, streamQuery } from './schemas.ts';
+import { statusOf } from './statuses.ts';
 import type { EventStream, StreamReader, StreamTopic } from './stream.ts';
 import { streamTopics } from './stream.ts';
 
@@ -298,47 +299,6 @@ function authorise(request: FastifyRequest, registry: Registry): Principal | nul
   }
   return principal;
 }
-
-/** What is not here is 500, or 503 where a later try makes sense. */
-export const statusOf: Partial<Record<FaultCode, number>> = {
-  api_unauthenticated: 401,
-  api_forbidden: 403,
-  api_foreign_host: 421,
-  api_not_found: 404,
-  api_conflict: 409,
-  alarm_acknowledged: 412,
-  alarm_unknown: 404,
-  alarm_rule_unknown: 404,
-  api_precondition: 412,
-  act_not_allowed: 403,
-  act_refused: 409,
-  act_malformed: 400,
-  approval_unknown: 404,
-  approval_same_person: 403,
-  alarm_superseded: 409,
-  rule_changed: 409,
-  rule_no_proposal: 409,
-  rule_unchanged: 409,
-  rule_unknown: 404,
-  rule_version_unknown: 404,
-  case_unknown: 404,
-  case_already: 412,
-  case_refused: 409,
-  case_malformed: 400,
-  case_full: 409,
-  case_file_too_large: 413,
-  case_file_type: 415,
-  case_file_damaged: 400,
-  api_bad_request: 400,
-  api_malformed: 400,
-  api_too_large: 413,
-  api_not_json: 415,
-  registry_bad_id: 400,
-  registry_full: 409,
-  figures_period: 400,
-  figures_day: 400,
-  figures_gone: 404,
-};
 
 function notThere({ method, url }: FastifyRequest): Fault {
   return new Fault('api_not_found', 'never', bilingual('api-no-route', { method, url }));

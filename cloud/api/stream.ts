@@ -5,7 +5,14 @@
 // out silently. That holds too for what was never made because nobody looked at it: which assets it
 // was about is remembered.
 
-export const streamTopics = ['readings', 'alarms', 'incidents', 'cases', 'gateways'] as const;
+export const streamTopics = [
+  'readings',
+  'alarms',
+  'incidents',
+  'cases',
+  'commands',
+  'gateways',
+] as const;
 export type StreamTopic = (typeof streamTopics)[number];
 
 export interface StreamEvent {

@@ -13,6 +13,7 @@ import type {
   Coverage,
   Epoch,
   Gap,
+  Hash,
   ReadingColumns,
 } from '../../protocols/uplink/record.ts';
 import type { DeadLetter } from './dead-letters.ts';
@@ -163,6 +164,11 @@ export class InboxReader {
   /** Series numbered `first` to `last`, each with its newest definition. */
   entries(first = 1, last = Number.MAX_SAFE_INTEGER): SeriesEntry[] {
     return this.#series.entries(first, last);
+  }
+
+  /** The points of a gateway's dictionary, in its order; none without one. */
+  points(gateway: string, dictionary: Hash | null): readonly SeriesEntry[] {
+    return dictionary === null ? [] : this.#series.manifest(gateway, dictionary).entries;
   }
 
   /** Null while the inbox is empty. */

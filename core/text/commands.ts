@@ -370,6 +370,18 @@ export const commandFaults = {
       action: '在提示的范围内填写，或不填。',
     },
   },
+  command_format: {
+    en: {
+      what: 'The tables of commands were written by a newer version.',
+      cause: 'The program was replaced by an older one.',
+      action: 'Start the newer version again.',
+    },
+    zh: {
+      what: '命令数据表由更新的版本写入。',
+      cause: '程序被替换成了旧版本。',
+      action: '请重新启动新版本。',
+    },
+  },
   command_changed: {
     en: {
       what: 'The command is not what was asked for any more.',
