@@ -18,7 +18,7 @@ export function offersKnown(
   command: string,
   offers: readonly CommandOffer[],
 ): Bilingual {
-  if (offers.length === 0) return bilingual('command-none-offered', { point });
+  if (offers.length === 0) return bilingual('command-point-closed', { point });
   const known = offers.map(({ id }) => id).join(', ');
   return bilingual('command-no-offer', { point, command, known });
 }

@@ -175,7 +175,7 @@ export const commandMessages = {
     en: '{point} has no command "{command}"; it has: {known}',
     zh: '{point} 没有命令“{command}”；可用的有：{known}',
   },
-  'command-none-offered': {
+  'command-point-closed': {
     en: 'nothing may be commanded of {point}',
     zh: '{point} 不接受任何命令',
   },
