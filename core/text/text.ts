@@ -21,6 +21,7 @@ import { ruleFaults, ruleMessages } from './rules.ts';
 import { simulatorFaults, simulatorMessages } from './simulators.ts';
 import { systemFaults, systemMessages } from './system.ts';
 import { tableFaults, tableMessages } from './tables.ts';
+import { trustFaults, trustMessages } from './trust.ts';
 
 export const languages = ['en', 'zh'] as const;
 export type Language = (typeof languages)[number];
@@ -58,6 +59,7 @@ export const messages = {
   ...simulatorMessages,
   ...systemMessages,
   ...tableMessages,
+  ...trustMessages,
 } as const satisfies Record<string, Bilingual>;
 
 export const faults = {
@@ -81,6 +83,7 @@ export const faults = {
   ...simulatorFaults,
   ...systemFaults,
   ...tableFaults,
+  ...trustFaults,
 } as const satisfies Record<string, FaultText>;
 
 export type MessageKey = keyof typeof messages;

@@ -1,0 +1,180 @@
+import type { Bilingual, FaultText } from './text.ts';
+
+export const trustMessages = {
+  'trust-unknown': {
+    en: '{endpoint}: nobody has looked at certificate {fingerprint} ({subject}) yet',
+    zh: '{endpoint}：证书 {fingerprint}（{subject}）尚无人确认',
+  },
+  'trust-refused-before': {
+    en: '{endpoint}: certificate {fingerprint} ({subject}) was refused by a person',
+    zh: '{endpoint}：证书 {fingerprint}（{subject}）已被人工拒绝',
+  },
+  'trust-other-host': {
+    en: '{endpoint}: certificate {fingerprint} is for {names}, not for {wanted}',
+    zh: '{endpoint}：证书 {fingerprint} 属于 {names}，而不是 {wanted}',
+  },
+  'trust-not-yet': {
+    en: '{endpoint}: certificate {fingerprint} begins on {from}',
+    zh: '{endpoint}：证书 {fingerprint} 自 {from} 起才有效',
+  },
+  'trust-expired': {
+    en: '{endpoint}: certificate {fingerprint} ended on {until}',
+    zh: '{endpoint}：证书 {fingerprint} 已于 {until} 到期',
+  },
+  'trust-weak': {
+    en: '{endpoint}: certificate {fingerprint} has an RSA key of {bits} bits, {least} are the least',
+    zh: '{endpoint}：证书 {fingerprint} 的 RSA 密钥为 {bits} 位，至少应为 {least} 位',
+  },
+  'trust-no-certificate': {
+    en: '{endpoint}: what the server shows is no certificate ({bytes} bytes)',
+    zh: '{endpoint}：服务器出示的不是证书（{bytes} 字节）',
+  },
+  'trust-key-of-other': {
+    en: '{path}: not the key of {certificate}',
+    zh: '{path}：不是 {certificate} 的密钥',
+  },
+  'trust-own-unreadable': { en: '{path}: no certificate', zh: '{path}：不是证书' },
+  'trust-key-unreadable': { en: '{path}: no private key', zh: '{path}：不是私钥' },
+  'trust-key-missing': {
+    en: '{path}: missing, and {certificate} is of no use without it',
+    zh: '{path}：文件缺失，没有它 {certificate} 无法使用',
+  },
+  'trust-no-such': {
+    en: 'no certificate here begins with {fingerprint}',
+    zh: '没有以 {fingerprint} 开头的证书',
+  },
+  'trust-ambiguous': {
+    en: '{count} certificates begin with {fingerprint}: give more of it',
+    zh: '有 {count} 个证书以 {fingerprint} 开头：请多写几位',
+  },
+  'trust-no-next': {
+    en: '{path}: no certificate has been made to go over to',
+    zh: '{path}：没有可切换的新证书',
+  },
+  'trust-fingerprint-usage': {
+    en: 'FINGERPRINT: the first 8 or more of its hex digits, not "{found}"',
+    zh: 'FINGERPRINT：指纹的前 8 位或更多十六进制数字，而不是“{found}”',
+  },
+} as const satisfies Record<string, Bilingual>;
+
+export const trustFaults = {
+  opcua_untrusted: {
+    en: {
+      what: 'An OPC UA server shows a certificate that nobody has trusted yet.',
+      cause:
+        'The server is new, has a new certificate, or is not the server: somebody else answers at its address.',
+      action:
+        'Compare the fingerprint with the one the server itself shows, then: lifeline edge trust accept GATEWAY_FILE FINGERPRINT. If they differ, somebody is in between.',
+    },
+    zh: {
+      what: 'OPC UA 服务器出示的证书尚未被任何人信任。',
+      cause: '服务器是新的、更换了证书，或者应答的根本不是该服务器。',
+      action:
+        '与服务器自身显示的指纹核对，一致后执行：lifeline edge trust accept 网关文件 指纹。若不一致，说明连接被他人截获。',
+    },
+  },
+  opcua_certificate_host: {
+    en: {
+      what: 'An OPC UA server shows a certificate of another host.',
+      cause:
+        'It is dialed by an address where its certificate has a name, or the address leads to another server.',
+      action:
+        'If it is the right server, put the name its certificate bears into security.host of the link; else correct the endpoint.',
+    },
+    zh: {
+      what: 'OPC UA 服务器出示的是另一台主机的证书。',
+      cause: '连接使用地址而证书中写的是名称，或者该地址通向另一台服务器。',
+      action: '若确是该服务器，请把证书中的名称写入链路的 security.host；否则改正 endpoint。',
+    },
+  },
+  opcua_certificate_expired: {
+    en: {
+      what: 'The certificate of an OPC UA server is over.',
+      cause: 'It was not renewed in time, or the clock of this gateway is ahead.',
+      action:
+        'Renew it at the server and trust the new one. Until then security.expired: accept of the link lets the connection go on; every start says so.',
+    },
+    zh: {
+      what: 'OPC UA 服务器的证书已到期。',
+      cause: '没有及时更换，或本网关的时钟超前。',
+      action:
+        '在服务器上更换证书并信任新证书。在此之前可在链路中写 security.expired: accept 继续连接，每次启动都会提示。',
+    },
+  },
+  opcua_certificate_not_yet: {
+    en: {
+      what: 'The certificate of an OPC UA server is not valid yet.',
+      cause:
+        'The clock of this gateway is behind, or that of the server was ahead when it was made.',
+      action: 'Check the clock of the gateway (lifeline edge status), then that of the server.',
+    },
+    zh: {
+      what: 'OPC UA 服务器的证书尚未生效。',
+      cause: '本网关的时钟滞后，或服务器生成证书时时钟超前。',
+      action: '先检查网关的时钟，再检查服务器的时钟。',
+    },
+  },
+  opcua_certificate_weak: {
+    en: {
+      what: 'The key of an OPC UA server is too short to protect anything.',
+      cause: 'It was made long ago, or is of a kind that the security policies here do not take.',
+      action: 'Have the server make a certificate with an RSA key of 2048 bits or more.',
+    },
+    zh: {
+      what: 'OPC UA 服务器的密钥太短，起不到保护作用。',
+      cause: '证书生成已久，或其密钥类型不被所用的安全策略接受。',
+      action: '让服务器用 2048 位或更长的 RSA 密钥重新生成证书。',
+    },
+  },
+  opcua_certificate_refused: {
+    en: {
+      what: 'What an OPC UA server shows as its certificate is none.',
+      cause: 'It has none for the security policy that was asked for, or it is damaged.',
+      action:
+        'See what it offers: lifeline edge browse ENDPOINT. Then set its certificate up anew.',
+    },
+    zh: {
+      what: 'OPC UA 服务器出示的不是有效证书。',
+      cause: '它没有用于所选安全策略的证书，或证书已损坏。',
+      action: '用 lifeline edge browse ENDPOINT 查看它提供的策略，然后重新配置其证书。',
+    },
+  },
+  opcua_own_certificate: {
+    en: {
+      what: 'The certificate of this gateway cannot be used.',
+      cause: 'A file below pki/own is damaged, missing, or belongs to another key.',
+      action:
+        'Put the right files back, or make a new certificate: lifeline edge trust renew GATEWAY_FILE --new-key, have the servers trust it, then --use.',
+    },
+    zh: {
+      what: '本网关的证书无法使用。',
+      cause: 'pki/own 下的文件损坏、缺失，或与密钥不匹配。',
+      action:
+        '恢复正确的文件，或重新生成：lifeline edge trust renew 网关文件 --new-key，让各服务器信任后再执行 --use。',
+    },
+  },
+  pki_unusable: {
+    en: {
+      what: 'The folder of certificates beside the gateway file cannot be used.',
+      cause: 'It belongs to another user, or the disk is full or read-only.',
+      action: 'Give pki/ to the user that the gateway runs as, with mode 0700.',
+    },
+    zh: {
+      what: '网关文件旁的证书文件夹无法使用。',
+      cause: '它属于其他用户，或磁盘已满或只读。',
+      action: '把 pki/ 的所有者改为运行网关的用户，权限设为 0700。',
+    },
+  },
+  certificate_not_found: {
+    en: {
+      what: 'No certificate here has that fingerprint.',
+      cause: 'It was typed wrong, its server was never dialed, or newer ones took its place.',
+      action: 'List what there is: lifeline edge trust list GATEWAY_FILE.',
+    },
+    zh: {
+      what: '没有具有该指纹的证书。',
+      cause: '指纹输入有误、从未连接过该服务器，或已被较新的证书挤掉。',
+      action: '查看现有证书：lifeline edge trust list 网关文件。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;
