@@ -5,7 +5,8 @@ import type { PointDefinition } from '../core/point.ts';
 import { qualityCode } from '../core/quality.ts';
 import type { PointClass, Value } from '../core/reading.ts';
 import { openRecord } from '../protocols/uplink/envelope.ts';
-import type { Body, SealedRecord } from '../protocols/uplink/record.ts';
+import { originAt } from '../protocols/uplink/origins.ts';
+import type { Body, ReadingColumns, SealedRecord } from '../protocols/uplink/record.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { Entry } from './outbox/batch.ts';
 import type { Debt } from './outbox/ledger.ts';
@@ -216,6 +217,85 @@ test('a state record has the newest reading of each point with its own time and 
   expect(sealer.counts.taken).toBe(taken);
 });
 
+test('what happened is sealed within 20 ms in a record of lane event, and given up last', async () => {
+  const points = [...run(0, 2).map((it) => point(it, 'trend')), point(2, 'trend')];
+  const { clock, sealer, data } = bench(points);
+  sealer.report(poll(0, 2, { alias: [0, 1] }));
+  sealer.report(poll(2, 1, { alias: [2], values: ['Pump 1 tripped'], isEvent: true }));
+  sealer.report(poll(2, 1, { alias: [2], values: ['Pump 1 reset'], isEvent: true }));
+  await clock.advance(20);
+  const [first, second, ...rest] = data();
+  expect(rest).toEqual([]);
+  expect([first, second].map((it) => [it!.record.lane, it!.keep, it!.urgency])).toEqual([
+    ['event', 'event', 'urgent'],
+    ['event', 'event', 'urgent'],
+  ]);
+  expect([...second!.body.readings!.special.values()]).toEqual(['Pump 1 reset']);
+  expect(second!.body.coverage).toMatchObject([{ firstAlias: 2, points: 1, taken: 1 }]);
+  expect(sealer.counts).toMatchObject({ taken: 2, readings: 2 });
+});
+
+test('coverage of events alone goes as any other coverage', async () => {
+  const { clock, sealer, data } = bench([point(0, 'trend')]);
+  sealer.report(poll(0, 1, { alias: [], unchanged: 1, isEvent: true }));
+  await clock.advance(COVERAGE_WAIT_MS);
+  const [only] = data();
+  expect([only?.record.lane, only?.keep, only?.record.taken]).toEqual(['live', 'trend', 1]);
+});
+
+test('the coverage of a group never passes readings of it that another batch holds', () => {
+  const { sealer, data } = bench([point(0, 'trend'), point(1, 'trend')]);
+  sealer.report(poll(0, 2, { alias: [0, 1] }));
+  sealer.report(poll(0, 2, { alias: [1], unchanged: 1, isEvent: true }));
+  sealer.flush();
+  expect(data().map(({ record, body }) => [record.lane, ...body.readings!.alias])).toEqual([
+    ['live', 0, 1],
+    ['event', 1],
+  ]);
+});
+
+test('a fill is sealed at once with its own times, counts for nothing and is never the newest', () => {
+  const { clock, sealer, data } = bench([point(0, 'compliance'), point(1, 'trend')]);
+  const none = { points: 0, unchanged: 0, failed: 0 };
+  const at = clock.monoMs();
+  sealer.report(poll(0, 2, { alias: [0], values: [7] }));
+  const uncertain = qualityCode('uncertain', 'sensor_fault');
+  const monoMs = [at - 5_000, at - 4_000];
+  const fill = { alias: [0, 0], monoMs, values: [1, 2], qualities: [0, uncertain], isFill: true };
+  sealer.report(poll(0, 2, { ...fill, ...none }));
+  const [only, ...others] = data();
+  expect(others).toEqual([]);
+  expect(only?.record).toMatchObject({ lane: 'backfill', taken: 0, readings: 2 });
+  expect(only?.keep).toBe('compliance');
+  expect(only?.body).toMatchObject({ isFill: true, isState: false, coverage: [] });
+  expect([...only!.body.readings!.monoMs]).toEqual([-5_000, -4_000]);
+  const quality = ['good', 'uncertain'].map((it) => qualityCode(it as 'good', 'history'));
+  expect([...only!.body.readings!.quality]).toEqual(quality);
+  sealer.flush();
+  sealer.sealState();
+  expect(data().at(-1)!.body).toMatchObject({ isState: true });
+  expect([...data().at(-1)!.body.readings!.numbers]).toEqual([7]);
+  expect(sealer.counts).toMatchObject({ taken: 2, readings: 1 });
+});
+
+test('what devices say of their values goes with the readings and with the state', () => {
+  const { sealer, data } = bench(run(0, 3).map((it) => point(it, 'trend')));
+  const origin = { status: 0x40920000, sourceMs: 1_767_225_600_000.4, serverMs: null };
+  sealer.report(poll(0, 3, { alias: [0] }));
+  sealer.report(poll(0, 3, { alias: [1, 2], origins: [origin, null] }));
+  sealer.flush();
+  sealer.report(poll(0, 3, { alias: [0] }));
+  sealer.flush();
+  sealer.sealState();
+  const [with3, without, state] = data().map(({ body }) => body.readings!);
+  const said = { ...origin, sourceMs: 1_767_225_600_000 };
+  const originsOf = (columns: ReadingColumns) =>
+    Array.from({ length: columns.count }, (_, at) => originAt(columns.origins, at));
+  expect(originsOf(with3!)).toEqual([null, said, null]);
+  expect(without).not.toHaveProperty('origins');
+  expect(originsOf(state!)).toEqual([null, said, null]);
+});
+
 test('debts become gap records that settle them, and are not offered before they are durable', () => {
   const { sealer, data, offered } = bench([point(0, 'trend')]);
   const debt = (id: number, manifest: string): Debt => ({
@@ -256,6 +336,8 @@ const event = fc.oneof(
     group: fc.nat({ max: 2 }),
     reported: fc.array(fc.tuple(fc.nat({ max: 399 }), value, fc.boolean()), { maxLength: 600 }),
     urgent: fc.boolean(),
+    isEvent: fc.boolean(),
+    isFill: fc.boolean(),
   }),
   fc.record({
     kind: fc.constant('missed' as const),
@@ -287,7 +369,8 @@ test('due = taken + missed and taken = readings + unchanged, in each record and 
             sealer.missed({ firstAlias, points: 400, polls: it.polls, ...times });
             continue;
           }
-          due += 400;
+          if (!it.isFill) due += 400;
+          const none = it.isFill ? { isFill: true, unchanged: 0, failed: 0, urgent: false } : {};
           const chosen = [...new Map(it.reported.map((one) => [one[0], one])).values()];
           sealer.report(
             poll(firstAlias, 400, {
@@ -296,7 +379,9 @@ test('due = taken + missed and taken = readings + unchanged, in each record and 
               qualities: chosen.map(([, , isBad]) => (isBad ? timeout : 0)),
               failed: chosen.filter(([, , isBad]) => isBad).length,
               urgent: it.urgent,
+              isEvent: it.isEvent && !it.isFill,
               toMonoMs: atMs,
+              ...none,
             }),
           );
         }
@@ -306,14 +391,15 @@ test('due = taken + missed and taken = readings + unchanged, in each record and 
       let missed = 0;
       const lastOf = new Map<number, number>();
       for (const { record, body } of data()) {
-        expect(record.taken).toBe(body.isState ? 0 : record.readings + record.unchanged);
+        const isAgain = body.isState || body.isFill;
+        expect(record.taken).toBe(isAgain ? 0 : record.readings + record.unchanged);
         const covered = body.coverage.reduce((sum, it) => sum + it.taken, 0);
         expect(covered).toBe(record.taken);
         const unchanged = body.coverage.reduce((sum, it) => sum + it.unchanged, 0);
         expect(unchanged).toBe(record.unchanged);
         taken += record.taken;
         for (const gap of body.gaps) missed += gap.readings;
-        if (body.isState || !body.readings) continue;
+        if (isAgain || !body.readings) continue;
         // A point is sealed in the order in which it was taken.
         body.readings.alias.forEach((alias, at) => {
           const time = body.readings!.monoMs[at]!;

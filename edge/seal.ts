@@ -8,6 +8,12 @@
 // Coverage goes with the readings it is about. A group without readings to report is covered every
 // 10 s; every second while a delay of its rules may be running, which begins with an urgent or a
 // failed poll.
+// What happened rather than what is (`isEvent`) has a batch of its own, sealed within 20 ms into
+// records of lane `event`, which the outbox gives up last. A group that goes from one kind to the
+// other is sealed in between: its coverage never passes readings of it that are not sealed yet.
+// Fills (`isFill`), out of a device's own memory, are sealed at once into records of lane
+// `backfill`, with their own times, also from before this epoch was opened. They were accounted for
+// when they were due: they are not taken, not covered, and never the newest.
 // Account. taken = readings + unchanged in each record and in sum; missed polls become a gap
 // record, one entry a group, at most every 10 s: due = taken + missed. A poll with more readings
 // than a record holds is spread over several: each covers what is in it, and only the last moves
@@ -20,20 +26,20 @@
 import type { Clock } from '../core/clock.ts';
 import { assert } from '../core/fault.ts';
 import type { PointDefinition } from '../core/point.ts';
-import { isBad } from '../core/quality.ts';
-import type { Value } from '../core/reading.ts';
+import { isBad, type QualityCode, qualityCode } from '../core/quality.ts';
 import { buildDictionary, type Dictionary } from '../protocols/uplink/dictionary.ts';
 import { seal } from '../protocols/uplink/envelope.ts';
 import type { Body, Gap, Hash, SealedRecord } from '../protocols/uplink/record.ts';
-import { MESSAGE_BYTES_MAX } from '../protocols/uplink/topics.ts';
 import type { Group } from './attention.ts';
 import { attend, endsDelay, expectEnds, groupFrom } from './attention.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import { Newest } from './newest.ts';
 import type { Entry } from './outbox/batch.ts';
 import type { KeepClass } from './outbox/file.ts';
-import type { Debt } from './outbox/ledger.ts';
+import { type Debt, gapOf } from './outbox/ledger.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import {
+  BATCH_BYTES_MAX,
   BATCH_GROUPS_MAX,
   BATCH_READINGS,
   BATCH_READINGS_MAX,
@@ -50,12 +56,6 @@ export const MISSED_WAIT_MS = 10_000;
  */
 const FAST_FILL_MS = 100;
 const SLOW_FILL_MS = 500;
-/** Text makes records large: three quarters of a message, the rest is coverage. */
-export const BATCH_BYTES_MAX = 96 * 1024;
-assert(
-  BATCH_BYTES_MAX + 3 * 256 + BATCH_GROUPS_MAX * 30 < MESSAGE_BYTES_MAX,
-  'a full batch with its last text and its coverage fits one message',
-);
 /** Ranges in one gap record: 16 KB of varints. */
 const GAP_RECORD_RANGES_MAX = 2_048;
 const GAP_RECORD_GAPS_MAX = 256;
@@ -77,7 +77,12 @@ export interface SealerCounts {
   readonly bytes: number;
 }
 
+/** In the order in which they are sealed where all are. */
+const lotClasses = ['event', 'life-safety', 'compliance', 'trend'] as const;
+const HISTORY = qualityCode('good', 'history');
+
 interface Lot {
+  /** `event` for what happened. */
   readonly keep: KeepClass;
   readonly batch: ReadingBatch;
   /** Readings it is sealed at. */
@@ -125,7 +130,7 @@ export class Sealer implements Sink {
   /** The same with the rules in force, which may be others than those they propose. */
   #ruled: readonly PointDefinition[] = [];
   #dictionary: Dictionary = { manifest: '', parts: [] };
-  #newest: { monoMs: Float64Array; quality: Uint8Array; values: Value[] } = newest(0);
+  #newest = new Newest(0);
   #sequence = 0;
   #urgentMonoMs = Number.NEGATIVE_INFINITY;
   #missedDueMonoMs = Number.POSITIVE_INFINITY;
@@ -139,7 +144,7 @@ export class Sealer implements Sink {
     this.#onRecord = options.onRecord;
     this.#parts = new Set(outbox.parts);
     this.#inForce = outbox.word('manifest');
-    this.#lots = (['life-safety', 'compliance', 'trend'] as const).map((keep) => newLot(keep));
+    this.#lots = lotClasses.map((keep) => newLot(keep));
     this.useDictionary(options.points);
   }
 
@@ -169,7 +174,7 @@ export class Sealer implements Sink {
     this.#ruled = points;
     this.#dictionary = dictionary;
     this.#groups.clear();
-    this.#newest = newest(points.length);
+    this.#newest = new Newest(points.length);
     for (const { hash } of dictionary.parts) {
       // One that comes back is sealed again: the cloud has it, but must hear that it is in force.
       const isBack = hash === dictionary.manifest && hash !== this.#inForce;
@@ -193,8 +198,12 @@ export class Sealer implements Sink {
 
   report(poll: PollReport): void {
     this.#checkClock();
+    if (poll.isFill) {
+      this.#fill(poll);
+      return;
+    }
     const group = this.#groupOf(poll.firstAlias, poll.points);
-    const lot = this.#lots.find(({ keep }) => keep === group.keep)!;
+    const lot = this.#lotOf(poll, group);
     this.#take(lot, poll);
     const toMonoMs = this.#monoMs(poll.toMonoMs);
     const isEnding = endsDelay(group, toMonoMs);
@@ -206,7 +215,7 @@ export class Sealer implements Sink {
     group.isFailing = poll.failed > 0;
     const { batch } = lot;
     const nowMonoMs = this.#now;
-    if (poll.urgent || isEnding) {
+    if (poll.urgent || isEnding || (poll.isEvent && poll.alias.length > 0)) {
       lot.isUrgent = true;
       lot.dueMonoMs = Math.min(lot.dueMonoMs, this.#urgentMonoMs + URGENT_WAIT_MS);
     }
@@ -218,8 +227,38 @@ export class Sealer implements Sink {
     else this.#wakeAt(lot.dueMonoMs);
   }
 
+  #lotOf({ isEvent = false, firstAlias }: PollReport, group: Group): Lot {
+    const keep = isEvent ? 'event' : group.keep;
+    const lot = this.#lots.find((it) => it.keep === keep)!;
+    for (const other of this.#lots) {
+      if (other !== lot && other.batch.covers(firstAlias)) this.#sealLot(other);
+    }
+    return lot;
+  }
+
+  #fill({ alias, monoMs, values, qualities, origins }: PollReport): void {
+    const batch = new ReadingBatch();
+    let keep: KeepClass = 'trend';
+    const sealBatch = () => {
+      if (batch.count === 0) return;
+      const about = { manifest: this.manifest, ...batch.span };
+      this.#seal(keep, 'usual', { readings: batch.columns, isFill: true }, noCounts, about);
+      batch.clear();
+    };
+    for (let at = 0; at < alias.length; at++) {
+      const quality = asHistory(qualities[at]!);
+      const value = isBad(quality) ? null : values[at]!;
+      // The device had it before this epoch was opened: its time stays what it is.
+      const time = Math.round(monoMs[at]! - this.#outbox.openedMonoMs);
+      batch.add(alias[at]!, time, value, quality, origins?.[at] ?? null);
+      if (this.#points[alias[at]!]!.class !== 'trend') keep = 'compliance';
+      if (batch.count >= BATCH_READINGS_MAX || batch.bytes >= BATCH_BYTES_MAX) sealBatch();
+    }
+    sealBatch();
+  }
+
   #take(lot: Lot, poll: PollReport): void {
-    const { alias, monoMs, values, qualities, firstAlias, points } = poll;
+    const { alias, monoMs, values, qualities, origins, firstAlias, points } = poll;
     const fromMonoMs = this.#monoMs(poll.fromMonoMs);
     const { batch } = lot;
     let told = 0; // Readings of this poll that are in sealed records.
@@ -239,11 +278,10 @@ export class Sealer implements Sink {
       const time = this.#monoMs(monoMs[at]!);
       const quality = qualities[at]!;
       const value = isBad(quality) ? null : values[at]!;
-      batch.add(place, time, value, quality);
+      const origin = origins?.[at] ?? null;
+      batch.add(place, time, value, quality, origin);
       if (isBad(quality)) failed++;
-      this.#newest.monoMs[place] = time;
-      this.#newest.quality[place] = quality;
-      this.#newest.values[place] = value;
+      this.#newest.put(place, time, value, quality, origin);
     }
     batch.cover({
       firstAlias,
@@ -305,20 +343,10 @@ export class Sealer implements Sink {
    */
   sealState(): void {
     this.#checkClock();
-    const batch = new ReadingBatch();
-    const sealBatch = () => {
-      if (batch.count === 0) return;
+    for (const batch of this.#newest.batches()) {
       const body = { readings: batch.columns, isState: true };
       this.#seal('trend', 'usual', body, noCounts, { manifest: this.manifest, ...batch.span });
-      batch.clear();
-    };
-    const { monoMs, quality, values } = this.#newest;
-    for (let alias = 0; alias < values.length; alias++) {
-      if (Number.isNaN(monoMs[alias]!)) continue;
-      batch.add(alias, monoMs[alias]!, values[alias]!, quality[alias]!);
-      if (batch.count >= BATCH_READINGS_MAX || batch.bytes >= BATCH_BYTES_MAX) sealBatch();
     }
-    sealBatch();
   }
 
   /** Seals all that is pending: before the end, and before anything changes what it means. */
@@ -371,7 +399,7 @@ export class Sealer implements Sink {
       else if (fillMs > SLOW_FILL_MS) lot.target = BATCH_READINGS;
     } else if (batch.count <= BATCH_READINGS) lot.target = BATCH_READINGS;
     const { count, unchanged, coverage } = batch;
-    const keep = lot.isUrgent ? 'life-safety' : lot.keep;
+    const keep = keepOf(lot);
     const counts = { taken: count + unchanged, unchanged, givenUp: 0 };
     const about = { manifest: this.manifest, ...batch.span };
     this.#seal(keep, urgency, { readings: batch.columns, coverage }, counts, about);
@@ -410,7 +438,7 @@ export class Sealer implements Sink {
     const { manifest = '', gaps = [], part = null, settles = [] } = about;
     const { firstAlias = 0, points = 0 } = about;
     const { epoch } = this.#outbox;
-    const lane = keep === 'event' ? 'event' : 'live';
+    const lane = content.isFill ? 'backfill' : keep === 'event' ? 'event' : 'live';
     const fields = { lane, epoch, sequence: ++this.#sequence, manifest, ...counts } as const;
     const record = seal(fields, { ...nothing, ...content, clock: this.#watch.stamp });
     this.#counts.records++;
@@ -454,27 +482,13 @@ function newLot(keep: KeepClass): Lot {
   };
 }
 
-function newest(points: number) {
-  return {
-    monoMs: new Float64Array(points).fill(Number.NaN),
-    quality: new Uint8Array(points),
-    values: new Array<Value>(points).fill(null),
-  };
+// Coverage of events alone is no event: it is what any poll tells.
+function keepOf({ keep, batch, isUrgent }: Lot): KeepClass {
+  if (keep === 'event') return batch.count > 0 ? 'event' : 'trend';
+  return isUrgent ? 'life-safety' : keep;
 }
 
-function gapOf(debt: Debt): Gap {
-  const { cause, epoch, fromMonoMs, toMonoMs, readings, estimated, sequences } = debt;
-  // Without a manifest an alias means nothing.
-  const { firstAlias, points } = debt.manifest === '' ? { firstAlias: 0, points: 0 } : debt;
-  return {
-    cause,
-    epoch,
-    firstAlias,
-    points,
-    fromMonoMs,
-    toMonoMs,
-    readings,
-    estimated,
-    sequences,
-  };
+// How far it may be believed stays; why it is here at all is told instead of why not further.
+function asHistory(quality: QualityCode): QualityCode {
+  return (quality & 0xc0) | HISTORY;
 }

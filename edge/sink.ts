@@ -16,11 +16,15 @@ export interface PollReport {
   readonly qualities: readonly QualityCode[];
   /** What the device said of each; absent where it says nothing. */
   readonly origins?: readonly (Origin | null)[];
-  /** What happened, not what is: sealed in records of lane `event`. */
+  /**
+   * What happened, not what is: sealed in records of lane `event`. The group has no points of the
+   * other kind, or each change between the two ends a record.
+   */
   readonly isEvent?: boolean;
   /**
-   * Out of the device's memory, for a time that is over: sealed in records of their own, counted
-   * for nothing (`points`, `unchanged`, `failed` are 0).
+   * Out of the device's memory, for a time that is over: sealed at once in records of their own,
+   * each reading with the reason `history`, counted for nothing (`points`, `unchanged`, `failed` are
+   * 0). Times may be from before the outbox was opened.
    */
   readonly isFill?: boolean;
   /** points = alias.length + unchanged. */

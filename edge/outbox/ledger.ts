@@ -9,7 +9,7 @@ import { assert } from '../../core/fault.ts';
 import type { Range } from '../../core/ranges.ts';
 import { RangeSet } from '../../core/ranges.ts';
 import type { GapCause } from '../../core/reading.ts';
-import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
+import type { Epoch, Gap, Hash } from '../../protocols/uplink/record.ts';
 import type { Row } from './file.ts';
 
 /** A loss to be told of by a gap record. */
@@ -430,4 +430,22 @@ export function without(ranges: readonly Range[], set: RangeSet): Range[] {
 /** What `ranges` and `set` share. */
 export function within(ranges: readonly Range[], set: RangeSet): Range[] {
   return without(ranges, RangeSet.of(without(ranges, set)));
+}
+
+/** As a record tells of it. */
+export function gapOf(debt: Debt): Gap {
+  const { cause, epoch, fromMonoMs, toMonoMs, readings, estimated, sequences } = debt;
+  // Without a manifest an alias means nothing.
+  const { firstAlias, points } = debt.manifest === '' ? { firstAlias: 0, points: 0 } : debt;
+  return {
+    cause,
+    epoch,
+    firstAlias,
+    points,
+    fromMonoMs,
+    toMonoMs,
+    readings,
+    estimated,
+    sequences,
+  };
 }

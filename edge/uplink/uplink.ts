@@ -157,7 +157,9 @@ export class Uplink {
   offer(record: SealedRecord): void {
     const { epoch, sequence, lane, lastMonoMs, bytes, readings, taken } = record;
     const isEvent = lane === 'event';
-    const isState = readings > 0 && taken === 0;
+    // A fill counts for nothing either, but goes in its turn: a hole in the sequences before live
+    // records would make the cloud wait for it.
+    const isState = lane === 'live' && readings > 0 && taken === 0;
     const kind = isEvent ? 'event' : isState ? 'state' : 'live';
     // In the same commit as the record itself: it can be given up only by who knows that it may
     // have gone.
