@@ -270,6 +270,12 @@ export const gatewayForm = z.strictObject({
       size: sizeForm.optional().describe('Most it takes on disk; default 1GiB'),
     })
     .optional(),
+  pki: z
+    .strictObject({
+      folder: z.string().min(1).max(255).optional().describe('Default pki, beside this file'),
+    })
+    .optional()
+    .describe('Certificates for OPC UA: of this gateway, and of the servers it trusts'),
   status: z
     .strictObject({
       host: hostForm.optional().describe('Default 127.0.0.1'),

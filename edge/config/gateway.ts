@@ -46,6 +46,8 @@ export interface GatewayConfig {
   };
   readonly cloud: { readonly url: string; readonly credentials: SecretReference };
   readonly outbox: { readonly folder: string; readonly bytesMax: number };
+  /** Where certificates lie, of this gateway and of the servers it trusts. */
+  readonly pki: { readonly folder: string };
   readonly status: { readonly host: string; readonly port: number };
   readonly links: readonly LinkConfig[];
   readonly devices: readonly DeviceConfig[];
@@ -66,6 +68,7 @@ const OUTBOX_FOLDER_DEFAULT = 'outbox';
 const OUTBOX_SIZE_DEFAULT = '1GiB';
 /** Its own files would be most of a smaller one; at 100 readings a second this holds 10 hours. */
 export const OUTBOX_BYTES_MIN = 16 * 1024 * 1024;
+const PKI_FOLDER_DEFAULT = 'pki';
 const STATUS_HOST_DEFAULT = '127.0.0.1';
 export const STATUS_PORT_DEFAULT = 9180;
 const UNIT_DEFAULT = 1;
@@ -101,6 +104,7 @@ export function parseGateway(
       folder: resolve(dirname(file), outbox.folder ?? OUTBOX_FOLDER_DEFAULT),
       bytesMax: outboxBytes,
     },
+    pki: { folder: pkiFolderOf(value, file) },
     status: {
       host: status.host ?? STATUS_HOST_DEFAULT,
       port: status.port ?? STATUS_PORT_DEFAULT,
@@ -116,6 +120,11 @@ export function parseGateway(
     warnings: findings,
     warningsBeyond: problems.beyond,
   });
+}
+
+/** Of the gateway file at this path. */
+export function pkiFolderOf({ pki = {} }: GatewaySource, file: string): string {
+  return resolve(dirname(file), pki.folder ?? PKI_FOLDER_DEFAULT);
 }
 
 /** Links that share a listener say the same of it. */

@@ -18,7 +18,7 @@ import type { Profiles } from './device.ts';
 import type { GatewaySource } from './format.ts';
 import { gatewayForm } from './format.ts';
 import type { GatewayConfig, SecretReference } from './gateway.ts';
-import { parseGateway, secretReference } from './gateway.ts';
+import { parseGateway, pkiFolderOf, secretReference } from './gateway.ts';
 
 /** A secret is 256 random bits as text, about 64 characters; what is longer is another file. */
 const SECRET_BYTES_MAX = 4096;
@@ -62,6 +62,20 @@ export function loadGateway(path: string, { environment, profiles }: LoadOptions
   const config = parsed(text, path, profiles ?? packagedProfiles(), found);
   if (problems.failed || secret === undefined) throw new InvalidInput(found);
   return { config: { ...config, warnings: [...config.warnings, ...found] }, secret };
+}
+
+/** What of a gateway file the commands about certificates need. */
+export interface GatewayPki {
+  readonly folder: string;
+  /** Its id. */
+  readonly gateway: string;
+}
+
+/** Reads neither secret nor profile, so that certificates can be settled before the rest is. */
+export function loadPki(path: string): GatewayPki {
+  const { problems, value } = readDocument(readGatewayFile(path), path, gatewayForm);
+  if (!value) throw new InvalidInput(problems.findings, problems.beyond);
+  return { folder: pkiFolderOf(value, path), gateway: value.gateway.id };
 }
 
 function parsed(

@@ -13,7 +13,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Fault, isFault, systemDetail } from '../../core/fault.ts';
 
 /** A certificate as base64, and the lines before it. */
@@ -34,10 +34,6 @@ export interface TrustAct extends Decision {
   readonly fingerprint: string;
   readonly subject: string;
   readonly endpoint: string | null;
-}
-
-export function pkiFolder(gatewayFile: string): string {
-  return join(dirname(resolve(gatewayFile)), 'pki');
 }
 
 export const trustedFolder = (folder: string) => join(folder, 'trusted', 'certs');

@@ -168,6 +168,7 @@ export function gatewayConfig(
     gateway: { id: gateway, area, name: bilingualOf(gateway), position: null, labels: {} },
     cloud: { url: 'mqtt://127.0.0.1:1', credentials: { kind: 'file', name: 'none' } },
     outbox,
+    pki: { folder: '/nowhere' },
     status: { host: '127.0.0.1', port: 0 },
     links: devices.map(({ id }) => ({
       id,
