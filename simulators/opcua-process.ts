@@ -11,7 +11,7 @@ import { Fault } from '../core/fault.ts';
 import type { FaultCode } from '../core/text/text.ts';
 import type { Freeze, OpcUaServerOptions, SimulatedOpcUa } from './opcua-server.ts';
 import { openOpcUaServer } from './opcua-server.ts';
-import type { OpcUaCall, OpcUaSet, OpcUaType, OpcUaValue } from './opcua-space.ts';
+import type { OpcUaCall, OpcUaOrder, OpcUaSet, OpcUaType, OpcUaValue } from './opcua-space.ts';
 
 interface Facts {
   readonly endpoint: string;
@@ -29,7 +29,11 @@ const acts = {
   remove: (server: SimulatedOpcUa, path: string) => server.space.remove(path),
   raise: (server: SimulatedOpcUa, path: string, message: string, severity: number) =>
     server.space.raise(path, message, severity),
+  alarm: (server: SimulatedOpcUa, path: string, isActive: boolean) =>
+    server.space.alarm(path, isActive),
   calls: (server: SimulatedOpcUa): readonly OpcUaCall[] => server.space.calls,
+  takeOrders: (server: SimulatedOpcUa): readonly OpcUaOrder[] => server.space.takeOrders(),
+  served: (server: SimulatedOpcUa) => server.served,
   counts: (server: SimulatedOpcUa): Readonly<Record<string, number>> => server.counts,
   sessions: (server: SimulatedOpcUa) => server.sessions,
   freeze: (server: SimulatedOpcUa, how: Freeze) => server.freeze(how),

@@ -175,6 +175,8 @@ interface ShiftedClock {
 interface TimedAnswer {
   readonly schema: { readonly name: string };
   readonly responseHeader: { timestamp: Date | null };
+  readonly subscriptionId?: number;
+  readonly results?: readonly unknown[] | null;
   readonly notificationMessage?: {
     publishTime: Date | null;
     readonly notificationData?: readonly unknown[] | null;
@@ -189,6 +191,12 @@ export class SimulatedOpcUa {
   readonly counts: Record<string, number> = {};
   /** Connections that said hello. */
   channels = 0;
+  /**
+   * Statements about values given out, the account of readings of the far side: a read tells one a
+   * value, an answer to a publish request, also one that only keeps alive, tells of every item of
+   * its subscription what it is or that it is what it was.
+   */
+  served = 0;
   /** Answers to publish requests that bring notifications; these are thrown away first. */
   publishesToDrop = 0;
   readonly #server: OpcUaServer;
@@ -332,7 +340,15 @@ export class SimulatedOpcUa {
       return;
     }
     this.#stamp(answer);
+    this.#account(answer, given[2]);
     send(...given);
+  }
+
+  #account({ schema, results, subscriptionId }: TimedAnswer, { request }: Message): void {
+    if (schema.name === 'ReadResponse') this.served += results?.length ?? 0;
+    if (subscriptionId === undefined) return;
+    const session = this.#server.getSession(request.requestHeader.authenticationToken);
+    this.served += session?.getSubscription(subscriptionId)?.monitoredItemCount ?? 0;
   }
 
   /**

@@ -44,7 +44,10 @@ export type OpcUaScalar =
 export type OpcUaValue = OpcUaScalar | readonly OpcUaScalar[];
 
 export interface OpcUaNode {
-  /** From Objects, `ps:PumpStation/ps:Pump1/ps:Pressure`; below another variable, part of it. */
+  /**
+   * From Objects, `ps:PumpStation/ps:Pump1/ps:Pressure`; below another variable, part of it. A name
+   * without prefix is of namespace 0; `&/` is a slash in a name.
+   */
   readonly path: string;
   readonly type: OpcUaType;
   /** 0, false or empty when left out; a list makes the node an array. */
@@ -74,7 +77,8 @@ export interface OpcUaMethod {
 /** An exclusive limit alarm on a numeric node; what is left out lies beyond every value. */
 export interface OpcUaAlarm {
   readonly path: string;
-  readonly source: string;
+  /** Left out, it is active when it is told so (`alarm`). */
+  readonly source?: string;
   readonly highHigh?: number;
   readonly high?: number;
   readonly low?: number;
@@ -87,6 +91,12 @@ export interface OpcUaAlarm {
 export interface OpcUaCall {
   readonly path: string;
   readonly inputs: readonly unknown[];
+}
+
+/** What a client asked for by a call or by writing a value. */
+export interface OpcUaOrder {
+  readonly path: string;
+  readonly values: readonly unknown[];
 }
 
 export interface OpcUaSpaceOptions {
@@ -105,7 +115,8 @@ export interface OpcUaSet {
 }
 
 export const HISTORY_VALUES_MAX = 10_000; // 17 minutes at 10 a second; older ones are forgotten.
-const CALLS_MAX = 1_000; // Of the list of calls; older ones are forgotten.
+/** Of the lists of calls and orders; older ones are forgotten. */
+const CALLS_MAX = 1_000;
 
 export class OpcUaSpace {
   readonly calls: OpcUaCall[] = [];
@@ -115,6 +126,10 @@ export class OpcUaSpace {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #objects = new Map<string, Instance>();
   readonly #variables = new Map<string, { readonly node: Variable; type: OpcUaType }>();
+  readonly #alarmInputs = new Map<string, Variable>();
+  readonly #orders: OpcUaOrder[] = [];
+  /** A change of a value is the server's own, not a client's. */
+  #isOwn = false;
 
   constructor(
     library: OpcUaLibrary,
@@ -140,7 +155,21 @@ export class OpcUaSpace {
   set(path: string, value: OpcUaValue | null, { status = 'Good', sourceMs }: OpcUaSet = {}): void {
     const { node, type } = this.#variable(path);
     const at = new Date(sourceMs ?? this.#nowMs());
+    this.#isOwn = true;
     node.setValueFromSource(this.#variant(type, value), this.statusCode(status), at);
+    this.#isOwn = false;
+  }
+
+  /** Of an alarm without a source: active or not. */
+  alarm(path: string, isActive: boolean): void {
+    const input = this.#alarmInputs.get(path);
+    assert(input, `${path} is an alarm without a source`);
+    input.setValueFromSource({ dataType: 'Double', value: isActive ? 1 : 0 });
+  }
+
+  /** What clients called and wrote since it was asked last. */
+  takeOrders(): readonly OpcUaOrder[] {
+    return this.#orders.splice(0);
   }
 
   /** What a reader sees now. */
@@ -172,7 +201,7 @@ export class OpcUaSpace {
 
   /** An event of BaseEventType from the object, severity 1 to 1,000. */
   raise(path: string, message: string, severity: number): void {
-    this.#object(path.split('/')).raiseEvent('BaseEventType', {
+    this.#object(partsOf(path)).raiseEvent('BaseEventType', {
       message: { dataType: 'LocalizedText', value: { text: message } },
       severity: { dataType: 'UInt16', value: severity },
     });
@@ -201,11 +230,14 @@ export class OpcUaSpace {
     throw new Fault('sim_point_unknown', 'never', detail);
   }
 
-  #named(part: string): { namespace: Namespace; name: string } {
-    const at = part.indexOf(':');
+  /** A name of namespace 0 has its node in the server's own namespace. */
+  #named(part: string): { namespace: Namespace; index: number; name: string } {
+    const at = part.search(/(?<!&):/);
+    const name = part.slice(at + 1).replaceAll(/&(.)/g, '$1');
+    if (at < 0) return { namespace: this.#space.getOwnNamespace(), index: 0, name };
     const namespace = this.#namespaces.get(part.slice(0, at));
     assert(namespace, `${part} has a prefix that is known`);
-    return { namespace, name: part.slice(at + 1) };
+    return { namespace, index: namespace.index, name };
   }
 
   /** The object at a path, made when it is not there: it tells its events to its parent. */
@@ -215,11 +247,11 @@ export class OpcUaSpace {
     const path = parts.join('/');
     const known = this.#objects.get(path);
     if (known) return known;
-    const { namespace, name } = this.#named(parts.at(-1)!);
+    const { namespace, index, name } = this.#named(parts.at(-1)!);
     const parent = this.#object(parts.slice(0, -1));
     const isTop = parts.length === 1;
     const made = namespace.addObject({
-      browseName: name,
+      browseName: { namespaceIndex: index, name },
       nodeId: `s=${plainPath(parts)}`,
       eventNotifier: 1,
       notifierOf: isTop ? objects.server : parent,
@@ -231,8 +263,8 @@ export class OpcUaSpace {
 
   #addVariable(options: OpcUaNode): void {
     const { path, type, historizing = false, range, unit, minSamplingMs = 0 } = options;
-    const parts = path.split('/');
-    const { namespace, name } = this.#named(parts.at(-1)!);
+    const parts = partsOf(path);
+    const { namespace, index, name } = this.#named(parts.at(-1)!);
     const above = parts.slice(0, -1);
     const variable = this.#variables.get(above.join('/'))?.node;
     const parent = variable ?? this.#object(above);
@@ -240,7 +272,7 @@ export class OpcUaSpace {
     const id = options.id === undefined ? null : this.#named(options.id);
     const access = options.writable ? 'CurrentRead | CurrentWrite' : 'CurrentRead';
     const node = (id?.namespace ?? namespace).addVariable({
-      browseName: { namespaceIndex: namespace.index, name },
+      browseName: { namespaceIndex: index, name },
       nodeId: id?.name ?? `s=${plainPath(parts)}`,
       componentOf: parent,
       ...(!variable && { eventSourceOf: parent }),
@@ -256,6 +288,11 @@ export class OpcUaSpace {
     }
     this.#variables.set(path, { node, type });
     this.set(path, value);
+    if (options.writable) {
+      node.on('value_changed', ({ value: written }) => {
+        if (!this.#isOwn) this.#order(path, [written.value]);
+      });
+    }
     if (historizing) {
       this.#space.installHistoricalDataNode(node, { maxOnlineValues: HISTORY_VALUES_MAX });
     }
@@ -283,7 +320,7 @@ export class OpcUaSpace {
 
   #addMethod({ path, inputs = [], sets = {}, status = 'Good' }: OpcUaMethod): void {
     const { DataType } = this.#library.client;
-    const parts = path.split('/');
+    const parts = partsOf(path);
     const { namespace, name } = this.#named(parts.at(-1)!);
     const method = namespace.addMethod(this.#object(parts.slice(0, -1)), {
       browseName: name,
@@ -298,6 +335,7 @@ export class OpcUaSpace {
       const values = given.map(({ value }) => value as unknown);
       this.calls.push({ path, inputs: values });
       if (this.calls.length > CALLS_MAX) this.calls.shift();
+      this.#order(path, values);
       for (const [target, value] of Object.entries(sets)) {
         const chosen = typeof value === 'object' && 'input' in value ? values[value.input] : value;
         this.set(target, chosen as OpcUaScalar);
@@ -306,13 +344,19 @@ export class OpcUaSpace {
     });
   }
 
+  #order(path: string, values: readonly unknown[]): void {
+    this.#orders.push({ path, values });
+    if (this.#orders.length > CALLS_MAX) this.#orders.shift();
+  }
+
   // The alarm looks at a variable of its own: the library throws when a second bad value follows
   // a first one at the same limit state. A bad value leaves the alarm as it is.
   #addAlarm({ path, source, severity = 500, ...limits }: OpcUaAlarm): void {
-    const { node } = this.#variable(source);
-    const parts = path.split('/');
+    const node = source === undefined ? null : this.#variable(source).node;
+    const parts = partsOf(path);
     const { namespace, name } = this.#named(parts.at(-1)!);
-    const { highHigh, high = 1e30, low = -1e30, lowLow } = limits;
+    const { highHigh, high = node ? 1e30 : 0.5, low = -1e30, lowLow } = limits;
+    const object = this.#object(parts.slice(0, -1));
     const input = this.#space.getOwnNamespace().addVariable({
       browseName: `${name}Input`,
       nodeId: `s=${plainPath(parts)}.Input`,
@@ -322,9 +366,9 @@ export class OpcUaSpace {
     const alarm = namespace.instantiateExclusiveLimitAlarm('ExclusiveLimitAlarmType', {
       browseName: name,
       nodeId: `s=${plainPath(parts)}`,
-      componentOf: this.#object(parts.slice(0, -1)),
+      componentOf: object,
       conditionName: name,
-      conditionSource: node,
+      conditionSource: node ?? object,
       inputNode: input,
       highHighLimit: highHigh ?? 2 * Math.abs(high),
       highLimit: high,
@@ -343,8 +387,9 @@ export class OpcUaSpace {
         input.setValueFromSource({ dataType: 'Double', value: value.value });
       }
     };
-    node.on('value_changed', look);
-    look(node.readValue());
+    if (!node) this.#alarmInputs.set(path, input);
+    node?.on('value_changed', look);
+    if (node) look(node.readValue());
   }
 
   #variant(type: OpcUaType, value: OpcUaValue | null): object {
@@ -373,8 +418,13 @@ export class OpcUaSpace {
   }
 }
 
+/** `&` takes its meaning from the character behind it (OPC 10000-4, A.2). */
+function partsOf(path: string): string[] {
+  return path.match(/(?:&.|[^/&])+/g) ?? [];
+}
+
 function plainPath(parts: readonly string[]): string {
-  return parts.map((part) => part.slice(part.indexOf(':') + 1)).join('.');
+  return parts.map((part) => part.replace(/^[^:&]*:/, '').replaceAll(/&(.)/g, '$1')).join('.');
 }
 
 function initialOf(type: OpcUaType): OpcUaValue {

@@ -7,7 +7,7 @@ import { assert } from '../../core/fault.ts';
 
 // Codes of the EPANET 2.2 toolkit (EN_NodeProperty, EN_LinkProperty).
 const NodeProperty = { BaseDemand: 1, Emitter: 3, Pressure: 11 } as const;
-const LinkProperty = { Flow: 8 } as const;
+const LinkProperty = { Flow: 8, InitStatus: 4, InitSetting: 5 } as const;
 
 // Units LPS: flow in litres a second, head and pressure in metres, diameter in millimetres.
 const network = `
@@ -42,9 +42,13 @@ const network = `
 
 [PUMPS]
  pump-1    works     station   HEAD duty
+ pump-2    works     station   HEAD duty
 
 [CURVES]
  duty      75   50
+
+[STATUS]
+ pump-2    Closed
 
 [OPTIONS]
  Units            LPS
@@ -72,6 +76,9 @@ export type WaterNode = (typeof waterNodes)[number];
 export const waterPipes = ['main-1', 'main-3', 'branch', 'feed'] as const;
 export type WaterPipe = (typeof waterPipes)[number];
 
+export const waterPumps = ['pump-1', 'pump-2'] as const;
+export type WaterPump = (typeof waterPumps)[number];
+
 /** Metres of water to bar, at 9.80665 m/s2 and 1000 kg/m3. */
 const BAR_A_METRE = 0.0980665;
 /** Litres a second to cubic metres an hour. */
@@ -86,6 +93,7 @@ const demandByHour = [
 export interface WaterState {
   readonly pressureBar: Readonly<Record<WaterNode, number>>;
   readonly flowM3h: Readonly<Record<WaterPipe, number>>;
+  readonly pumpM3h: Readonly<Record<WaterPump, number>>;
   /** What the burst lets out. */
   readonly leakM3h: number;
 }
@@ -94,6 +102,7 @@ export class WaterNetwork {
   readonly #project: Project;
   readonly #nodes: ReadonlyMap<WaterNode, number>;
   readonly #pipes: ReadonlyMap<WaterPipe, number>;
+  readonly #pumps: ReadonlyMap<WaterPump, number>;
   readonly #baseDemand: ReadonlyMap<WaterNode, number>;
   #burst: { node: WaterNode; coefficient: number } | null = null;
 
@@ -101,6 +110,7 @@ export class WaterNetwork {
     this.#project = project;
     this.#nodes = new Map(waterNodes.map((name) => [name, project.getNodeIndex(name)]));
     this.#pipes = new Map(waterPipes.map((name) => [name, project.getLinkIndex(name)]));
+    this.#pumps = new Map(waterPumps.map((name) => [name, project.getLinkIndex(name)]));
     this.#baseDemand = new Map(
       [...this.#nodes].map(([name, index]) => [
         name,
@@ -126,6 +136,14 @@ export class WaterNetwork {
     this.#burst = at;
   }
 
+  /** Turns a pump with so much of its rated speed, 0 to 1; 0 stops it. Pump 2 stands still at first. */
+  run(pump: WaterPump, speed: number): void {
+    const index = this.#pumps.get(pump);
+    assert(index !== undefined, `pump ${pump} is in the network`);
+    this.#project.setLinkValue(index, LinkProperty.InitStatus, speed > 0 ? 1 : 0);
+    if (speed > 0) this.#project.setLinkValue(index, LinkProperty.InitSetting, speed);
+  }
+
   /** The steady state at an hour of the day (0..24, fractions count). About 0.2 ms. */
   solve(hour: number): WaterState {
     const project = this.#project;
@@ -143,6 +161,9 @@ export class WaterNetwork {
       flowM3h: record(
         this.#pipes,
         (index) => project.getLinkValue(index, LinkProperty.Flow) * M3H_A_LPS,
+      ),
+      pumpM3h: record(this.#pumps, (index) =>
+        Math.max(0, project.getLinkValue(index, LinkProperty.Flow) * M3H_A_LPS),
       ),
       leakM3h: leakLps * M3H_A_LPS,
     };
