@@ -136,7 +136,7 @@ export class WaterNetwork {
     this.#burst = at;
   }
 
-  /** Turns a pump with so much of its rated speed, 0 to 1; 0 stops it. Pump 2 stands still at first. */
+  /** Turns a pump at so much of its rated speed, 0 to 1; 0 stops it. Pump 2 stands at first. */
   run(pump: WaterPump, speed: number): void {
     const index = this.#pumps.get(pump);
     assert(index !== undefined, `pump ${pump} is in the network`);
