@@ -22,6 +22,7 @@ import { Metrics } from '../core/metrics.ts';
 import { systemRandom } from '../core/random.ts';
 import { bilingual, fillBilingual } from '../core/text/text.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { commandVerb } from './cloud-command.ts';
 import { deadLettersVerb } from './dead-letters.ts';
 import { readText, writableFolder } from './files.ts';
 import { checkFile } from './findings.ts';
@@ -319,6 +320,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     options: { config: 'text', 'secret-file': 'text', once: 'flag' },
     run: enrol,
   },
+  command: commandVerb,
   'dead-letters': deadLettersVerb,
   token: {
     usage: 'token NAME',

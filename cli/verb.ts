@@ -66,6 +66,8 @@ export interface Verb {
    */
   readonly usage: string;
   readonly summary: { readonly en: string; readonly zh: string };
+  /** The first words it takes, where they are known: for completion. */
+  readonly actions?: readonly string[];
   readonly options?: Readonly<Record<string, OptionKind>>;
   readonly run: (given: Given, output: Output) => Promise<number>;
 }

@@ -231,6 +231,40 @@ export const commandMessages = {
     en: '{id} does not wait any more: {state}',
     zh: '{id} 不再等待放行：{state}',
   },
+  'command-cli-summary': {
+    en: 'offers [GATEWAY[/DEVICE]], send GATEWAY/DEVICE/POINT [COMMAND] --why TEXT [--value V] [--ttl 30s] [--no-wait], list, show ID, follow',
+    zh: 'offers 列出可下达的命令，send 网关/设备/测点 [命令] --why 原因 [--value 数值] [--ttl 30s] [--no-wait] 下达，list、show 编号、follow 查看',
+  },
+  'command-cli-no-offers': {
+    en: 'nothing may be commanded',
+    zh: '没有可下达的命令',
+  },
+  'command-cli-none': { en: 'no commands', zh: '没有命令' },
+  'command-cli-not-yours': { en: 'not with your right', zh: '您的权限不足' },
+  'command-cli-two': { en: 'two people', zh: '需两人' },
+  'command-cli-every': { en: 'once every {every}', zh: '每 {every} 最多一次' },
+  'command-cli-ttl': { en: 'worth {ttl}', zh: '有效 {ttl}' },
+  'command-cli-revert': {
+    en: 'back to {value} after {after} without the cloud',
+    zh: '与云端失联 {after} 后恢复为 {value}',
+  },
+  'command-cli-waits': {
+    en: 'waits for a second person until {until}: lifeline alarm approve {id}',
+    zh: '等待第二人放行，截止 {until}：lifeline alarm approve {id}',
+  },
+  'command-cli-late': {
+    en: '  afterwards {by} said; the outcome above stands:',
+    zh: '  此后 {by} 的答复（以上结果不变）：',
+  },
+  'command-cli-read-back': { en: 'read back: {value}', zh: '回读：{value}' },
+  'command-cli-issued': {
+    en: '{id}  sent {at}, epoch {epoch}, sequence {sequence}, time to live {ttl}',
+    zh: '{id}  下达于 {at}，纪元 {epoch}，序号 {sequence}，有效时间 {ttl}',
+  },
+  'command-cli-id': {
+    en: '--id {found} is not 32 lower-case hexadecimal digits',
+    zh: '--id {found} 不是 32 位小写十六进制数字',
+  },
   'approval-command': {
     en: 'command {what}: {title}{value}',
     zh: '命令 {what}：{title}{value}',
