@@ -5,6 +5,7 @@ import { unitSymbol } from '../core/units.ts';
 import { runAgent } from '../edge/agent.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { trustVerb } from './edge-trust.ts';
 import { writableFolder } from './files.ts';
 import { checkFile } from './findings.ts';
 import { makeLog } from './log.ts';
@@ -88,4 +89,5 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
     run: points,
   },
+  trust: trustVerb,
 };

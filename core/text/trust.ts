@@ -55,6 +55,126 @@ export const trustMessages = {
     en: 'FINGERPRINT: the first 8 or more of its hex digits, not "{found}"',
     zh: 'FINGERPRINT：指纹的前 8 位或更多十六进制数字，而不是“{found}”',
   },
+  'trust-state-trusted': { en: 'trusted', zh: '已信任' },
+  'trust-state-unknown': { en: 'unknown', zh: '待确认' },
+  'trust-state-refused': { en: 'refused', zh: '已拒绝' },
+  'trust-column-state': { en: 'STATE', zh: '状态' },
+  'trust-column-fingerprint': { en: 'FINGERPRINT', zh: '指纹' },
+  'trust-column-ends': { en: 'ENDS', zh: '到期' },
+  'trust-column-days': { en: 'DAYS', zh: '剩余天数' },
+  'trust-column-subject': { en: 'SUBJECT', zh: '主体' },
+  'trust-column-seen': { en: 'SEEN AT', zh: '出现于' },
+  'trust-empty': {
+    en: 'no server has shown a certificate yet: {folder}',
+    zh: '尚无服务器出示过证书：{folder}',
+  },
+  'trust-own-line': {
+    en: 'own certificate: {fingerprint}, ends {until}, {days} days left',
+    zh: '本网关证书：{fingerprint}，{until} 到期，剩余 {days} 天',
+  },
+  'trust-own-none': {
+    en: 'own certificate: none yet; it is made when a link of OPC UA opens, or by: {command}',
+    zh: '本网关证书：尚未生成；首次打开 OPC UA 链路时生成，或执行：{command}',
+  },
+  'trust-next-line': {
+    en: 'prepared: {fingerprint}, ends {until}; when the servers trust it: {command}',
+    zh: '已备新证书：{fingerprint}，{until} 到期；各服务器信任后执行：{command}',
+  },
+  'trust-no-file-line': {
+    en: '{file}: {bytes} bytes, {why}',
+    zh: '{file}：{bytes} 字节，{why}',
+  },
+  'trust-why-too-large': { en: 'too large for a certificate', zh: '过大，不是证书' },
+  'trust-why-no-certificate': { en: 'no certificate', zh: '不是证书' },
+  'trust-why-unreadable': { en: 'cannot be read', zh: '无法读取' },
+  'trust-beyond': { en: '{count} files more were not looked at', zh: '另有 {count} 个文件未查看' },
+  'trust-next-accept': {
+    en: 'next: compare the fingerprint with the one the server shows, then: {command}',
+    zh: '下一步：与服务器显示的指纹核对，一致后执行：{command}',
+  },
+  'trust-field-state': { en: 'state', zh: '状态' },
+  'trust-field-subject': { en: 'subject', zh: '主体' },
+  'trust-field-issuer': { en: 'issuer', zh: '签发者' },
+  'trust-field-uri': { en: 'application', zh: '应用 URI' },
+  'trust-field-hosts': { en: 'hosts', zh: '主机' },
+  'trust-field-life': { en: 'valid', zh: '有效期' },
+  'trust-field-key': { en: 'key', zh: '密钥' },
+  'trust-field-sha256': { en: 'SHA-256', zh: 'SHA-256' },
+  'trust-field-sha1': { en: 'SHA-1', zh: 'SHA-1' },
+  'trust-field-seen': { en: 'seen', zh: '出现' },
+  'trust-field-decided': { en: 'decided', zh: '决定' },
+  'trust-field-file': { en: 'file', zh: '文件' },
+  'trust-itself': { en: 'itself', zh: '自签名' },
+  'trust-life': {
+    en: '{from} to {until}, {days} days left',
+    zh: '{from} 至 {until}，剩余 {days} 天',
+  },
+  'trust-life-over': { en: '{from} to {until}: OVER', zh: '{from} 至 {until}：已到期' },
+  'trust-seen': {
+    en: '{endpoint}, first {first}, last {last}',
+    zh: '{endpoint}，首次 {first}，最近 {last}',
+  },
+  'trust-decided': { en: '{at} by {who}', zh: '{at}，{who}' },
+  'trust-accepted': {
+    en: 'trusted: {subject} ({fingerprint})',
+    zh: '已信任：{subject}（{fingerprint}）',
+  },
+  'trust-accepted-before': {
+    en: 'trusted already: {subject} ({fingerprint})',
+    zh: '此前已信任：{subject}（{fingerprint}）',
+  },
+  'trust-accepted-next': {
+    en: 'next: nothing. A running gateway takes it at its next attempt, a few minutes at the most.',
+    zh: '下一步：无需操作。运行中的网关会在下次尝试时采用，最多几分钟。',
+  },
+  'trust-accepted-host': {
+    en: 'It names {names}, and was shown at {endpoint}: the link needs security: {setting}.',
+    zh: '证书中的名称为 {names}，而出现在 {endpoint}：链路需要 security: {setting}。',
+  },
+  'trust-accepted-over': {
+    en: 'It ended on {until}: renew it at the server, or say security: {setting} in the link.',
+    zh: '它已于 {until} 到期：请在服务器上更换，或在链路中写 security: {setting}。',
+  },
+  'trust-refused': {
+    en: 'refused: {subject} ({fingerprint})',
+    zh: '已拒绝：{subject}（{fingerprint}）',
+  },
+  'trust-refused-next': {
+    en: 'A connection that stands is looked at within the hour; to end it now, restart the gateway.',
+    zh: '已建立的连接会在一小时内复查；如需立即断开，请重启网关。',
+  },
+  'trust-removed': {
+    en: 'removed: {subject} ({fingerprint}); it is listed again when its server shows it',
+    zh: '已移除：{subject}（{fingerprint}）；服务器再次出示时会重新列出',
+  },
+  'trust-own-next': {
+    en: 'next: have the server trust it. As a file for the server: {command}',
+    zh: '下一步：让服务器信任它。导出给服务器的文件：{command}',
+  },
+  'trust-own-written': {
+    en: 'written: {file}. Put it on the trust list of the server.',
+    zh: '已写入：{file}。请将其加入服务器的信任列表。',
+  },
+  'trust-prepared': {
+    en: 'prepared, not in use yet: {fingerprint}, ends {until}',
+    zh: '已备好，尚未启用：{fingerprint}，{until} 到期',
+  },
+  'trust-prepared-next': {
+    en: 'next: have every server trust it, then: {command}',
+    zh: '下一步：让所有服务器信任它，然后执行：{command}',
+  },
+  'trust-used': {
+    en: 'in use: {fingerprint}, ends {until}. Links take it when they connect next.',
+    zh: '已启用：{fingerprint}，{until} 到期。各链路下次连接时采用。',
+  },
+  'trust-actions': {
+    en: 'ACTION: {known}, not "{found}"',
+    zh: 'ACTION：{known}，而不是“{found}”',
+  },
+  'trust-usage': {
+    en: 'trust {action} GATEWAY_FILE FINGERPRINT',
+    zh: 'trust {action} 网关文件 指纹',
+  },
 } as const satisfies Record<string, Bilingual>;
 
 export const trustFaults = {

@@ -9,7 +9,7 @@
 // The key is 2048 bits: what every server takes, and every policy we speak allows. It is readable
 // by its user only and is never sent anywhere.
 import { createPrivateKey, generateKeyPair, X509Certificate } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,6 +24,7 @@ import type { OwnFiles } from './opcua-pki.ts';
 import {
   derOf,
   isSystemError,
+  makeFolder,
   makeFolders,
   nextFiles,
   note,
@@ -52,17 +53,18 @@ export interface OwnPlace {
   readonly folder: string;
   /** Its id. */
   readonly gateway: string;
+  /** Who asked for it; the gateway itself when left out. */
+  readonly who?: string;
 }
 
 export const applicationUriOf = (gateway: string) => `urn:lifeline:${gateway}`;
 
 /** The one in use; made if there is none. Rejects with `opcua_own_certificate`, `pki_unusable`. */
 export async function ownCertificate(clock: Clock, random: Random, place: OwnPlace): Promise<Own> {
-  const { folder } = place;
+  const { folder, who = GATEWAY } = place;
   const files = ownFiles(folder);
   const found = readOwnOrMend(clock, folder);
   if (found) return found;
-  const who = GATEWAY;
   const privateKey = onDisk(folder, () => readIfThere(files.privateKey)) ?? (await newKey());
   const made = certify(clock, random, place, privateKey);
   makeFolders(folder);
@@ -121,8 +123,9 @@ export async function prepareNext(
   const made = certify(clock, random, { folder, gateway }, privateKey);
   onDisk(folder, () => {
     rmSync(dirname(dirname(files.certificate)), { recursive: true, force: true });
-    mkdirSync(dirname(files.certificate), { recursive: true });
-    mkdirSync(dirname(files.privateKey), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(dirname(files.certificate)), 0o700);
+    makeFolder(dirname(files.certificate));
+    makeFolder(dirname(files.privateKey), 0o700);
     if (kept === null) writeWhole(files.privateKey, privateKey, 0o600);
     writeWhole(files.certificate, made);
   });

@@ -2,7 +2,9 @@
 // journal of who changed what. See opcua-trust.ts for what it all means.
 import {
   appendFileSync,
+  chownSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -54,18 +56,32 @@ function filesIn(folder: string): OwnFiles {
   };
 }
 
+const below = [
+  ...['own', 'own/certs', 'trusted', 'trusted/certs', 'trusted/crl'],
+  ...['rejected', 'issuers', 'issuers/certs', 'issuers/crl'],
+];
+
 /** Throws Fault `pki_unusable`. */
 export function makeFolders(folder: string): void {
   onDisk(folder, () => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const part of ['own', 'trusted', 'issuers']) {
-      mkdirSync(join(folder, part, 'certs'), { recursive: true });
-    }
-    for (const part of ['trusted/crl', 'issuers/crl', 'rejected']) {
-      mkdirSync(join(folder, part), { recursive: true });
-    }
-    mkdirSync(join(folder, 'own', 'private'), { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(folder), { recursive: true });
+    makeFolder(folder, 0o700);
+    for (const part of below) makeFolder(join(folder, part));
+    makeFolder(join(folder, 'own', 'private'), 0o700);
   });
+}
+
+export function makeFolder(folder: string, mode?: number): void {
+  if (existsSync(folder)) return;
+  mkdirSync(folder, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+  giveToOwner(folder);
+}
+
+/** What root makes here belongs to whose folder it is: the gateway, which is not root, reads it. */
+function giveToOwner(path: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  chownSync(path, uid, gid);
 }
 
 /** What the system refuses becomes Fault `pki_unusable`. */
@@ -93,6 +109,7 @@ export function writeWhole(file: string, text: string, mode = 0o644): void {
   } finally {
     closeSync(handle);
   }
+  giveToOwner(part);
   renameSync(part, file);
   syncFolder(dirname(file));
 }
@@ -148,5 +165,6 @@ export function note(folder: string, { atMs, ...act }: TrustAct): void {
     const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     if (bytes + line.length > JOURNAL_BYTES_MAX) renameSync(file, join(folder, JOURNAL_BEFORE));
     appendFileSync(file, line, { mode: 0o600 });
+    giveToOwner(file);
   });
 }

@@ -182,6 +182,19 @@ export function isFingerprint(typed: string): boolean {
   return new RegExp(`^[0-9a-fA-F]{${FINGERPRINT_DIGITS_MIN},64}$`).test(digits);
 }
 
+/** A certificate that was carried here. Throws Fault `opcua_certificate_refused`. */
+export function fileOf(file: string, content: Buffer, nowMs: number): Known {
+  const der = firstOf(derOf(content));
+  const certificate = der && readCertificate(der);
+  if (!der || !certificate) {
+    const values = { endpoint: file, bytes: content.length };
+    const detail = bilingual('trust-no-certificate', values);
+    throw new Fault('opcua_certificate_refused', 'never', detail);
+  }
+  const nothing = { endpoint: null, firstSeenMs: null, decided: null };
+  return { state: 'unknown', certificate, der, file, ...nothing, seenMs: nowMs };
+}
+
 /** From now on the gateway talks to who shows it. */
 export function trust(folder: string, known: Known, decision: Decision): Known {
   return decide(folder, known, decision, { state: 'trusted', into: trustedFolder(folder) });
