@@ -12,12 +12,13 @@ import { parseStep } from '../protocols/modbus/step.ts';
 import type { Auxiliary, ModeRegister, Trigger, UnitFit } from './auxiliary.ts';
 import type { PointSource, ScaleKind } from './format.ts';
 import { defaultPolls, triggerForm } from './format.ts';
-import { isFloat, rawOf, valueTypeOf } from './raw-values.ts';
+import type { PointAddress } from './raw-values.ts';
+import { isFloat, isModbus, rawKindOf, rawOf, valueTypeOf } from './raw-values.ts';
 
 export interface AuxiliaryContext {
   /** The points that parsed, by id. */
   readonly points: ReadonlyMap<string, PointSource>;
-  readonly addresses: ReadonlyMap<string, ModbusAddress>;
+  readonly addresses: ReadonlyMap<string, PointAddress>;
   readonly triggers: ReadonlyMap<string, Trigger>;
   readonly device: ModbusDevice | undefined;
   readonly problems: Problems;
@@ -41,7 +42,7 @@ const keys = ['mode', 'unit_from', 'scale_from', 'order_from', 'before'] as cons
 function auxiliaryOf(
   id: string,
   point: PointSource,
-  address: ModbusAddress,
+  address: PointAddress,
   context: AuxiliaryContext,
 ): Auxiliary | undefined {
   const path = ['points', id];
@@ -50,9 +51,11 @@ function auxiliaryOf(
     return undefined;
   }
   const mode = point.mode === undefined ? null : modeOf(id, point.mode, context);
-  const unit = unitOf(point, path, context);
-  const scale = scaleOf(point, path, context);
-  const order = orderOf(point, address, path, context);
+  // What only registers have; elsewhere these keys are refused.
+  const register = isModbus(address) ? address : null;
+  const unit = register && unitOf(point, path, context);
+  const scale = register && scaleOf(point, path, context);
+  const order = register && orderOf(point, register, path, context);
   const needsScaling =
     scale !== null ||
     [...(unit?.fits.values() ?? [])].some(({ factor, offset }) => {
@@ -60,13 +63,13 @@ function auxiliaryOf(
     });
   if (needsScaling) checkNumber(point, address, path, context);
   return {
-    asked: order ? bitsOf(address) : address,
+    asked: order ? bitsOf(order.value) : address,
     mode,
     unit,
     scale,
     order,
     signal: point.map?.signal ? { zero: point.map.raw[0], full: point.map.raw[1] } : null,
-    before: triggerOf(point, path, context),
+    before: register && triggerOf(point, path, context),
     scaling: needsScaling ? { scale: point.scale ?? 1, offset: point.offset ?? 0 } : null,
   };
 }
@@ -83,13 +86,15 @@ function checkLine(point: PointSource, path: Path, problems: Problems): void {
   }
 }
 
-function isWhole({ type }: ModbusAddress): boolean {
-  return !isFloat(type) && type !== 'string' && type !== 'packed-bcd-time';
+/** Also yes or no, as 0 and 1. */
+function isWhole(address: PointAddress): boolean {
+  const type = valueTypeOf(address, 1, 0);
+  return type === 'integer' || type === 'boolean';
 }
 
 function checkNumber(
   point: PointSource,
-  address: ModbusAddress,
+  address: PointAddress,
   path: Path,
   { problems }: AuxiliaryContext,
 ): void {
@@ -151,7 +156,7 @@ function modeOf(id: string, name: string, context: AuxiliaryContext): ModeRegist
   const address = addresses.get(name);
   if (!address) return null;
   if (!isWhole(address)) {
-    problems.add(path, 'register-not-whole', { what: name, type: address.type });
+    problems.add(path, 'register-not-whole', { what: name, type: rawKindOf(address) });
   }
   return { point: name, address, states };
 }
@@ -190,7 +195,7 @@ function scaleOf(point: PointSource, path: Path, context: AuxiliaryContext): Aux
   if (!address) return null;
   const kind: ScaleKind = source.kind;
   const { type } = address;
-  const isNumber = isWhole(address) || (kind === 'factor' && isFloat(type));
+  const isNumber = isWhole(address) || (kind === 'factor' && isFloat(address));
   if (!isNumber) context.problems.add(at, 'register-not-whole', { what: 'scale_from', type });
   return { address, kind };
 }
@@ -231,7 +236,7 @@ function orderOf(
   }
   const register = registerOf(source.read, [...at, 'read'], context);
   const orders = keyed(source.map, register, [...at, 'map'], context, (order): WordOrder => order);
-  return register ? { address: register, orders } : null;
+  return register ? { address: register, orders, value: address } : null;
 }
 
 /** A map by what a register shows; keys that it can never show are problems. */

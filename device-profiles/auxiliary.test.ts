@@ -10,7 +10,7 @@ import { habits } from './defaults.ts';
 import type { DeviceKind } from './format.ts';
 import { deviceKinds } from './format.ts';
 import { identify, questionsOf } from './identification.ts';
-import { checkProfile, parseProfile } from './profile.ts';
+import { checkProfile, modbusPoints, parseProfile } from './profile.ts';
 import { shownBy } from './vectors.ts';
 
 const head = (more = '') => `version: 1
@@ -33,7 +33,7 @@ const profile = (points: Record<string, string>, more = '') =>
 const at = (address: number, type = 'uint16') =>
   `{ table: holding, address: ${address}, type: ${type} }`;
 const pointOf = (text: string, id = 'p') => {
-  const found = parseProfile(text, 'a.yaml').points.find((point) => point.id === id);
+  const found = modbusPoints(parseProfile(text, 'a.yaml')).find((point) => point.id === id);
   if (!found) throw new Error(`no point ${id}`);
   return found;
 };

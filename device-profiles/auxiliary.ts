@@ -23,13 +23,14 @@ import type { ModbusAddress, WordOrder } from '../protocols/modbus/address.ts';
 import type { ModbusStep } from '../protocols/modbus/step.ts';
 import { decodeValue, qualityOfDecoded } from '../protocols/modbus/value.ts';
 import type { ScaleKind } from './format.ts';
-import type { ProfilePoint } from './profile.ts';
+import type { ModbusPoint, ProfilePoint } from './profile.ts';
 import { withoutCodes } from './profile.ts';
+import type { PointAddress } from './raw-values.ts';
 
-export interface ModeRegister {
+export interface ModeRegister<Address = PointAddress> {
   /** The point it is. */
   readonly point: string;
-  readonly address: ModbusAddress;
+  readonly address: Address;
   /** All that the profile knows; false: not in service. 0 and 1 stand for false and true. */
   readonly states: ReadonlyMap<number, boolean>;
 }
@@ -48,10 +49,10 @@ export interface Trigger {
   readonly stop: ModbusStep | null;
 }
 
-export interface Auxiliary {
+export interface Auxiliary<Address = PointAddress> {
   /** What the driver reads: the value, or its bits where only the device knows the order. */
-  readonly asked: ModbusAddress;
-  readonly mode: ModeRegister | null;
+  readonly asked: Address;
+  readonly mode: ModeRegister<Address> | null;
   readonly unit: {
     readonly address: ModbusAddress;
     readonly expected: string;
@@ -61,6 +62,8 @@ export interface Auxiliary {
   readonly order: {
     readonly address: ModbusAddress;
     readonly orders: ReadonlyMap<number, WordOrder>;
+    /** Of the value that is put into that order. */
+    readonly value: ModbusAddress;
   } | null;
   /** Raw values at 4 and 20 mA. */
   readonly signal: { readonly zero: number; readonly full: number } | null;
@@ -137,7 +140,9 @@ export function settle(
 ): Settled {
   const service = inService(auxiliary.mode, aside.mode);
   if (service.quality === NOT_IN_SERVICE) return service;
-  const settled = valued(point, auxiliary, raw, quality, aside);
+  const judged = valued(point, auxiliary, raw, quality, aside);
+  // What a device doubts itself stays in doubt.
+  const settled = judged.quality === GOOD && !isBad(quality) ? { ...judged, quality } : judged;
   if (settled.quality !== GOOD || service.quality === GOOD) return settled;
   return { ...settled, quality: service.quality, complaint: service.complaint };
 }
@@ -168,7 +173,7 @@ function valued(
 ): Settled {
   const { unit, scale, signal, scaling } = auxiliary;
   if (isBad(quality) && quality !== NOT_AVAILABLE) return bad(quality);
-  const ordered = isBad(quality) ? { value: null, quality } : inOrder(point, auxiliary, raw, aside);
+  const ordered = isBad(quality) ? { value: null, quality } : inOrder(auxiliary, raw, aside);
   if ('what' in ordered) return { ...bad(CONFIGURATION), complaint: ordered };
   const known = withoutCodes(point, ordered.value, ordered.quality);
   if (known.quality !== GOOD) return { ...known, complaint: null };
@@ -193,17 +198,13 @@ function bad(quality: QualityCode): Settled {
   return { raw: null, quality, complaint: null };
 }
 
-function inOrder(
-  { address }: ProfilePoint,
-  { order, asked }: Auxiliary,
-  raw: Value,
-  aside: Aside,
-): Read | Complaint {
+function inOrder({ order }: Auxiliary, raw: Value, aside: Aside): Read | Complaint {
   if (!order || !aside.order) return { value: raw, quality: GOOD };
   if (isBad(aside.order.quality)) return { value: null, quality: aside.order.quality };
   const found = order.orders.get(Number(aside.order.value));
   if (!found) return { what: 'order', found: `${aside.order.value}` };
-  const decoded = decodeValue({ ...address, order: found }, wordsOf(raw, asked.width));
+  const { value: address } = order;
+  const decoded = decodeValue({ ...address, order: found }, wordsOf(raw, address.width));
   const quality = qualityOfDecoded(decoded);
   return { value: isBad(quality) ? null : decoded!, quality };
 }
@@ -266,8 +267,8 @@ export function settingsExpected({ unit, scale, order }: Auxiliary): {
 
 /** Where and as what raw value a device that is set so shows an engineering value of the point. */
 export function showing(
-  { address, definition }: ProfilePoint,
-  auxiliary: Auxiliary,
+  { address, definition }: ModbusPoint,
+  auxiliary: Auxiliary<ModbusAddress>,
   value: number,
   aside: Aside,
 ): { readonly address: ModbusAddress; readonly raw: number } {

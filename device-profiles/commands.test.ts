@@ -5,7 +5,7 @@ import { engineeringValue } from '../core/point.ts';
 import { decodeValue, encodeValue } from '../protocols/modbus/value.ts';
 import { rawToWrite } from './commands.ts';
 import type { ProfileCommand } from './profile.ts';
-import { checkProfile, parseProfile } from './profile.ts';
+import { checkProfile, modbusPoints, parseProfile } from './profile.ts';
 
 const head = `version: 1
 profile:
@@ -293,7 +293,7 @@ test('whatever an offer allows can be written, and reads back within the toleran
       const command = profile.points[0]!.commands![0]!;
       const value = min! + at * (max! - min!);
       expect(unfit(command.offer, value)).toBeNull();
-      const address = profile.points[0]!.address;
+      const { address } = modbusPoints(profile)[0]!;
       const words = encodeValue(address, rawToWrite(command, value));
       const shown = engineeringValue(
         decodeValue(address, words as Uint16Array) ?? null,

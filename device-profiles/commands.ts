@@ -15,13 +15,13 @@ import type { Path, Problems } from '../core/problems.ts';
 import type { Value } from '../core/reading.ts';
 import type { Bilingual } from '../core/text/text.ts';
 import { bilingual } from '../core/text/text.ts';
-import type { Protocol } from '../protocols/driver.ts';
-import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import type { CommandSource, PointSource } from './format.ts';
-import { holds, rawTypeOf, relativeStepOf, takesWrites } from './places.ts';
+import type { AddressReader, TargetAddress } from './places.ts';
+import { holds, rawTypeOf, relativeStepOf, takesValue, takesWrites } from './places.ts';
 import type { ProfileCommand } from './profile.ts';
 import { lineOf } from './profile.ts';
-import { isFloat, rawOf, valueTypeOf } from './raw-values.ts';
+import type { PointAddress } from './raw-values.ts';
+import { isFloat, rawKindOf, rawOf, valueTypeOf } from './raw-values.ts';
 
 type Given = Exclude<Value, null>;
 
@@ -43,9 +43,9 @@ export const durationLimits = {
 const ROUNDING = 1e-9;
 
 export interface CommandContext {
-  readonly protocol: Pick<Protocol<ModbusAddress>, 'name' | 'parseAddress' | 'parseCommand'>;
+  readonly protocol: AddressReader;
   /** Where the point is read; undefined when that is wrong. */
-  readonly address: ModbusAddress | undefined;
+  readonly address: PointAddress | undefined;
   /** Whether the value is made of more than the address: unit, scale or order set in the device. */
   readonly isDerived: boolean;
   /** `points.<id>` */
@@ -184,9 +184,6 @@ function checkKeys({ source, path, context: { problems } }: Draft): void {
     problems.add([...path, key], 'command-line-alone', { key });
   }
   if (source.scale === 0) problems.add([...path, 'scale'], 'scale-zero', {});
-  if (source.call && source.revert && source.value !== undefined) {
-    problems.add([...path, 'revert'], 'command-revert-call', {});
-  }
 }
 
 /** A duration of a command, of a profile or of a site, must lie within its limits. */
@@ -204,9 +201,9 @@ export function checkDuration(
 
 /** Where and as what a value goes. */
 interface Target extends Pick<ProfileCommand, 'scale' | 'offset' | 'wants' | 'words'> {
-  readonly address: unknown;
+  readonly address: TargetAddress;
   /** What can be looked into: not what is called. */
-  readonly written: ModbusAddress | null;
+  readonly written: PointAddress | null;
   /** Whether the point is read at the same place. */
   readonly isOwn: boolean;
   /** Of the values that people give. */
@@ -224,17 +221,14 @@ function targetOf(draft: Draft): Target | undefined {
   const common = { scale, offset, words, isOwn: !source.write && !source.call };
   if (source.call) {
     const at = [...path, 'call'];
-    const address = protocol.parseCommand?.(source.call, at, problems);
-    if (!protocol.parseCommand) {
-      problems.add(at, 'command-no-calls', { protocol: protocol.name });
-    }
-    const given = givenTypeOf(source);
-    return address === undefined
-      ? undefined
-      : { ...common, address, written: null, type: given, wants: given };
+    if (!protocol.command) problems.add(at, 'command-no-calls', { protocol: protocol.name });
+    const address = protocol.command?.(source.call, at, problems);
+    if (!address) return undefined;
+    const given = takesValue(address) ? givenTypeOf(source) : 'boolean';
+    return { ...common, address, written: null, type: given, wants: given };
   }
   const at = source.write ? [...path, 'write'] : path;
-  const address = source.write ? protocol.parseAddress(source.write, at, problems) : own;
+  const address = source.write ? protocol.point(source.write, at, problems) : own;
   if (!address) return undefined;
   if (!takesWrites(address)) problems.add(at, 'command-read-only', {});
   else if (common.isOwn && context.isDerived) problems.add(path, 'command-derived', {});
@@ -263,10 +257,13 @@ function stateOf(text: string): number | boolean {
 /** What may be given: as written, else as the point has it. */
 function allowed(
   { source, path, point, context }: Draft,
-  { type, words, isOwn }: Target,
+  { address, type, words, isOwn }: Target,
 ): Pick<CommandOffer, 'fixed' | 'range' | 'states'> {
-  const { value: fixed, range, states } = source;
-  if (range && (type === 'boolean' || type === 'text')) {
+  // What is given no value is commanded by its name alone.
+  const { value: fixed = takesValue(address) ? undefined : true, range, states } = source;
+  if (range && !takesValue(address)) {
+    context.problems.add([...path, 'range'], 'command-no-value', {});
+  } else if (range && (type === 'boolean' || type === 'text')) {
     context.problems.add([...path, 'range'], 'not-for-kind', { key: 'range', type });
   }
   if (fixed !== undefined) return { fixed, range: null, states: null };
@@ -302,6 +299,10 @@ function checkOffer(command: ProfileCommand, draft: Draft, target: Target): void
   }
   if (!source.revert) return;
   const { value } = source.revert;
+  if (!takesValue(target.address)) {
+    problems.add([...path, 'revert'], 'command-revert-call', {});
+    return;
+  }
   const at = [...path, 'revert', 'value'];
   const isAllowed =
     offer.fixed === null ? unfit(offer, value) === null : !isSame(value, offer.fixed);
@@ -376,7 +377,10 @@ function checkValue(
   const raw = rawToWrite(command, value);
   const isShown = !isOwn || isMeasured(Number(raw), command, point, context.address!);
   if ((wants !== 'boolean' || isBit(value)) && isShown && (!written || holds(written, raw))) return;
-  problems.add(path, 'command-value-unfit', { ...said, type: written?.type ?? wants });
+  problems.add(path, 'command-value-unfit', {
+    ...said,
+    type: written ? rawKindOf(written) : wants,
+  });
 }
 
 /** What is written must not read back as a code, or as beyond the range by rounding. */
@@ -384,7 +388,7 @@ function isMeasured(
   raw: number,
   { scale, offset }: ProfileCommand,
   { range, invalid = {} }: PointSource,
-  address: ModbusAddress,
+  address: PointAddress,
 ): boolean {
   if (Object.keys(invalid).some((code) => rawOf(code, address) === raw)) return false;
   const shown = engineering(raw, scale, offset);
@@ -419,7 +423,7 @@ function readBackOf(
 function toleranceOf(
   { offer, scale, offset }: ProfileCommand,
   point: PointSource,
-  address: ModbusAddress,
+  address: PointAddress,
   { written, isOwn }: Target,
 ): number {
   const values = [
@@ -429,9 +433,9 @@ function toleranceOf(
     ...(point.range ?? []),
   ];
   const most = Math.max(0, ...values.map((value) => Math.abs(Number(value)) || 0));
-  const step = (place: ModbusAddress, by: { scale: number; offset: number }) =>
+  const step = (place: PointAddress, by: { scale: number; offset: number }) =>
     Math.max(
-      Math.abs(by.scale) * (isFloat(place.type) ? 0 : 1),
+      Math.abs(by.scale) * (isFloat(place) ? 0 : 1),
       (most + Math.abs(by.offset)) * relativeStepOf(place),
     );
   const steps = [

@@ -6,14 +6,11 @@ import { checkNeighbours, checkRule, findingText } from '../core/alarm/check.ts'
 import type { DocumentText } from '../core/document.ts';
 import { parseDuration } from '../core/duration.ts';
 import type { Path, Problems } from '../core/problems.ts';
-import { didYouMean } from '../core/problems.ts';
 import { bilingual } from '../core/text/text.ts';
-import type { ModbusAddress, ModbusDevice } from '../protocols/modbus/address.ts';
-import { parseAddress, parseDevice } from '../protocols/modbus/address.ts';
-import { modbus } from '../protocols/modbus/driver.ts';
-import { widened } from '../protocols/modbus/planner.ts';
+import type { ProfileReader } from './address-readers.ts';
+import { checkWords, modbusReader, opcuaReader } from './address-readers.ts';
 import type { Auxiliary, Trigger } from './auxiliary.ts';
-import { auxiliariesOf, checkBlock, registerOf, triggersOf } from './auxiliary-checks.ts';
+import { auxiliariesOf, registerOf, triggersOf } from './auxiliary-checks.ts';
 import { commandsOf } from './commands.ts';
 import type { FullLimit } from './defaults.ts';
 import { defaultAlarmSets, filledIn, limitsOf } from './defaults.ts';
@@ -25,15 +22,16 @@ import {
   PLACEHOLDER,
   POINTS_MAX,
   pointForm,
-  testForm,
 } from './format.ts';
 import type { Identification, ProfileCommand } from './profile.ts';
 import { furtherRules, limitRules, lineOf, outOfService, rulePointOf } from './profile.ts';
-import { imageOf, isFloat, rawOf, valueTypeOf } from './raw-values.ts';
+import type { PointAddress } from './raw-values.ts';
+import { isFloat, rawKindOf, rawOf, valueTypeOf } from './raw-values.ts';
+import { checkTests } from './test-checks.ts';
 
 export interface CrossChecked {
   /** The addresses that are right, by point id. */
-  readonly addresses: ReadonlyMap<string, ModbusAddress>;
+  readonly addresses: ReadonlyMap<string, PointAddress>;
   /** By point id, of the points that have one. */
   readonly auxiliaries: ReadonlyMap<string, Auxiliary>;
   /** By point id, of the points that offer one. */
@@ -44,16 +42,18 @@ export interface CrossChecked {
 
 export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSource>): CrossChecked {
   const root = members(raw);
-  const device = parseDevice(root['device'] ?? {}, ['device'], problems);
+  const isModbus = root['protocol'] !== 'opcua';
+  const reader = isModbus ? modbusReader(root, problems) : opcuaReader(root, problems);
   const kind = deviceKindOf(root);
-  const addresses = new Map<string, ModbusAddress>();
+  const addresses = new Map<string, PointAddress>();
   const parsed = new Map<string, PointSource>();
   const points = Object.entries(members(root['points']));
   for (const [id, source] of points) {
     const path = ['points', id];
-    const address = readAddress(source, path, problems);
+    const { read } = members(source);
+    // The schema has said already that it is missing or no map.
+    const address = isMap(read) ? reader.point(read, [...path, 'read'], problems) : undefined;
     if (address) addresses.set(id, address);
-    if (address && device) checkReach(address, device, [...path, 'read'], problems);
     const point = pointForm.safeParse(source);
     if (point.success) {
       parsed.set(id, point.data);
@@ -64,26 +64,29 @@ export function crossCheck({ raw, problems, keyPlace }: DocumentText<ProfileSour
   }
   if (points.length === 0 && isMap(root['points'])) problems.add(['points'], 'no-points', {});
   if (points.length > POINTS_MAX) problems.add(['points'], 'too-many', { maximum: POINTS_MAX });
-  checkOverlaps(addresses, problems);
-  const triggers = triggersOf(root['triggers'], problems);
+  reader.checkTogether(addresses, problems);
+  const triggers = isModbus ? triggersOf(root['triggers'], problems) : new Map<string, Trigger>();
+  const { device } = reader;
   const context = { points: parsed, addresses, triggers, device, problems, keyPlace };
+  if (!isModbus) checkWords(root, parsed, addresses, problems);
   const auxiliaries = auxiliariesOf(context);
   const commands = new Map<string, readonly ProfileCommand[]>();
   for (const [id, point] of parsed) {
     const isDerived = Boolean(point.unit_from ?? point.scale_from ?? point.order_from);
     const place = { address: addresses.get(id), isDerived, path: ['points', id] };
-    const offered = commandsOf(point, { protocol: modbus, ...place, problems, keyPlace });
+    const offered = commandsOf(point, { protocol: reader, ...place, problems, keyPlace });
     if (offered) commands.set(id, offered);
   }
   const ids = points.map(([id]) => id);
   checkPlaceholders(root, problems);
-  checkTests(root['tests'], { ids, addresses, auxiliaries, keyPlace, problems });
+  const gives = isModbus ? 'registers' : 'nodes';
+  checkTests(root['tests'], { ids, addresses, auxiliaries, gives, keyPlace, problems });
   return {
     addresses,
     auxiliaries,
     commands,
     triggers: [...triggers.values()],
-    identify: identifications(root['identify'], device, problems),
+    identify: identifications(root['identify'], reader, problems),
   };
 }
 
@@ -121,27 +124,6 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function members(value: unknown): Readonly<Record<string, unknown>> {
   return isMap(value) ? value : {};
-}
-
-function readAddress(source: unknown, path: Path, problems: Problems): ModbusAddress | undefined {
-  const { read } = members(source);
-  // The schema has said already that it is missing or no map.
-  return isMap(read) ? parseAddress(read, [...path, 'read'], problems) : undefined;
-}
-
-/** A value must fit a request, and the least block around it must be allowed. */
-function checkReach(
-  address: ModbusAddress,
-  device: ModbusDevice,
-  path: Path,
-  problems: Problems,
-): void {
-  checkBlock(address, device, path, problems);
-  const { minRegisters: least, maxRegisters: most } = device.limits;
-  if (address.table === 'coil' || address.table === 'discrete' || least <= address.width) return;
-  const span = { start: address.address, end: address.address + address.width };
-  if (least > most || widened(span, device, address.table)) return;
-  problems.add(path, 'block-forbidden', { least, address: address.address });
 }
 
 function checkPoint(point: PointSource, kind: DeviceKind, path: Path, problems: Problems): void {
@@ -283,7 +265,7 @@ function checkLevels(
 /** Scaling, ranges and limits belong to numbers; states to whole numbers and yes-or-no. */
 function checkKind(
   point: PointSource,
-  address: ModbusAddress | undefined,
+  address: PointAddress | undefined,
   path: Path,
   problems: Problems,
 ): void {
@@ -320,7 +302,7 @@ function checkKind(
 
 function checkInvalid(
   point: PointSource,
-  address: ModbusAddress | undefined,
+  address: PointAddress | undefined,
   path: Path,
   problems: Problems,
   keyPlace: DocumentText<unknown>['keyPlace'],
@@ -332,8 +314,8 @@ function checkInvalid(
     const place = keyPlace(at);
     const raw = rawOf(text, address);
     if (raw === undefined) {
-      const help = isFloat(address.type) ? null : bilingual('help-hex-is-pattern');
-      const values = { text, type: address.type };
+      const help = isFloat(address) ? null : bilingual('help-hex-is-pattern');
+      const values = { text, type: rawKindOf(address) };
       problems.add(at, 'invalid-never-read', values, help ? { help, place } : { place });
       continue;
     }
@@ -343,78 +325,19 @@ function checkInvalid(
   }
 }
 
-/** Several points may take bits of one register; values that share part of one are a mistake. */
-function checkOverlaps(addresses: ReadonlyMap<string, ModbusAddress>, problems: Problems): void {
-  const spans = [...addresses]
-    .filter(([, { type, bit, bits }]) => bit === null && bits === null && !/-(hi|lo)$/.test(type))
-    .sort(([, a], [, b]) => a.table.localeCompare(b.table) || a.address - b.address);
-  spans.forEach(([id, span], at) => {
-    for (const [other, next] of spans.slice(at + 1)) {
-      if (next.table !== span.table || next.address >= span.address + span.width) break;
-      const path = ['points', other, 'read'];
-      const isSame = next.address === span.address && next.width === span.width;
-      const values = { point: other, other: id, table: next.table, address: next.address };
-      if (isSame) problems.add(path, 'point-read-twice', values, { severity: 'warning' });
-      else problems.add(path, 'points-overlap', values);
-    }
-  });
-}
-
-interface TestContext {
-  readonly ids: readonly string[];
-  readonly addresses: ReadonlyMap<string, ModbusAddress>;
-  readonly auxiliaries: ReadonlyMap<string, Auxiliary>;
-  readonly problems: Problems;
-  readonly keyPlace: DocumentText<unknown>['keyPlace'];
-}
-
-function checkTests(raw: unknown, context: TestContext): void {
-  const { ids, addresses, keyPlace, problems } = context;
-  const tests = Array.isArray(raw) ? raw : [];
-  const names = new Set<string>();
-  const tested = new Set<string>();
-  tests.forEach((source, at) => {
-    const parsed = testForm.safeParse(source);
-    if (!parsed.success) return;
-    const { name, registers, expect } = parsed.data;
-    if (names.has(name)) problems.add(['tests', at, 'name'], 'test-name-twice', { name });
-    names.add(name);
-    const image = imageOf(registers);
-    for (const id of Object.keys(expect)) {
-      const path = ['tests', at, 'expect', id];
-      const address = addresses.get(id);
-      tested.add(id);
-      if (!ids.includes(id)) {
-        const word = didYouMean(id, ids);
-        const help = word ? bilingual('help-did-you-mean', { word }) : null;
-        const place = keyPlace(path);
-        problems.add(path, 'test-unknown-point', { point: id }, help ? { help, place } : { place });
-      } else if (address) {
-        const { scale, order } = context.auxiliaries.get(id) ?? {};
-        for (const needed of [address, scale?.address, order?.address]) {
-          const missing = needed ? image.firstMissing(needed) : null;
-          if (!needed || missing === null) continue;
-          const values = { point: id, table: needed.table, address: missing };
-          problems.add(path, 'test-data-short', values, { place: keyPlace(path) });
-        }
-      }
-    }
-  });
-  for (const id of ids) {
-    if (tested.has(id)) continue;
-    problems.add(['points', id], 'point-untested', { point: id }, { severity: 'warning' });
-  }
-}
-
 function identifications(
   raw: unknown,
-  device: ModbusDevice | undefined,
+  { name, device }: ProfileReader,
   problems: Problems,
 ): Identification[] {
   const found: Identification[] = [];
   (Array.isArray(raw) ? raw : []).forEach((source, at) => {
     const parsed = identifyForm.safeParse(source);
     if (!parsed.success) return;
+    if ('read' in parsed.data && name !== 'modbus') {
+      problems.add(['identify', at, 'read'], 'modbus-only', { key: 'read' });
+      return;
+    }
     if ('read' in parsed.data) {
       const address = registerOf(parsed.data.read, ['identify', at, 'read'], { device, problems });
       for (const equals of address ? [parsed.data.equals].flat() : []) {

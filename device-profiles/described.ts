@@ -7,10 +7,19 @@ import { say } from '../core/text/text.ts';
 import { unitSymbol } from '../core/units.ts';
 import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import type { ModbusStep } from '../protocols/modbus/step.ts';
+import type { OpcuaAddress } from '../protocols/opcua/address.ts';
+import { nodeText, pathText } from '../protocols/opcua/node-name.ts';
+import type { TargetAddress } from './places.ts';
 import type { Profile, ProfilePoint } from './profile.ts';
+import type { PointAddress } from './raw-values.ts';
+import { isModbus } from './raw-values.ts';
 
-/** `holding 2 float32 CDAB`, with bit or length where there is one. */
-export function addressText({ table, address, type, order, width, bit, bits }: ModbusAddress) {
+/** `holding 2 float32 CDAB`, with bit or length where there is one; or a node. */
+export function addressText(address: TargetAddress): string {
+  return isModbus(address) ? registerText(address) : nodeAddressText(address);
+}
+
+function registerText({ table, address, type, order, width, bit, bits }: ModbusAddress): string {
   const isOne = table === 'coil' || table === 'discrete';
   return [
     `${table} ${address}`,
@@ -20,6 +29,31 @@ export function addressText({ table, address, type, order, width, bit, bits }: M
     ...(bit === null ? [] : [`bit ${bit}`]),
     ...(bits === null ? [] : [`& 0x${bits.mask.toString(16)} >> ${bits.shift}`]),
   ].join(' ');
+}
+
+function nodeAddressText(address: OpcuaAddress): string {
+  switch (address.kind) {
+    case 'value': {
+      const { node, element, type, mode, history } = address;
+      const steps = element.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`));
+      const more = [...(mode === 'read' ? [mode] : []), ...(history ? ['history'] : [])];
+      return [nodeText(node) + steps.join(''), type, ...more].join(' ');
+    }
+    case 'event': {
+      const of = address.eventType ? ` ${nodeText(address.eventType)}` : '';
+      return `event ${nodeText(address.notifier)}${of} ${pathText(address.field)}`;
+    }
+    case 'condition':
+      return `condition ${nodeText(address.node)} ${address.field}`;
+    case 'certificate':
+      return `certificate ${address.whose}`;
+    case 'method': {
+      const given = address.arguments.map((each) => (each === null ? '$value' : `${each}`));
+      return `call ${nodeText(address.object)} ${nodeText(address.method)}(${given.join(', ')})`;
+    }
+    case 'acknowledge':
+      return `acknowledge ${nodeText(address.node)}`;
+  }
 }
 
 /** What makes a value of the raw one, and what stands beside it; one line each. */
@@ -52,7 +86,7 @@ function rawText(raw: number | bigint): string {
 function asideTexts({ auxiliary, definition }: ProfilePoint, language: Language): string[] {
   if (!auxiliary) return [];
   const { mode, unit, scale, order, signal, before } = auxiliary;
-  const where = ({ address }: { readonly address: ModbusAddress }) => addressText(address);
+  const where = ({ address }: { readonly address: PointAddress }) => addressText(address);
   const units = [...(unit?.fits ?? [])].map(([raw, fit]) => {
     const isOurs = fit.unit === definition.unit && fit.factor === 1;
     const turned =

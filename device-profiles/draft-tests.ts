@@ -6,7 +6,8 @@ import { say } from '../core/text/text.ts';
 import type { Table } from '../protocols/modbus/address.ts';
 import { encodeValue, writeValue } from '../protocols/modbus/value.ts';
 import { PLACEHOLDER } from './format.ts';
-import type { Profile, ProfilePoint } from './profile.ts';
+import type { ModbusPoint, Profile, ProfilePoint } from './profile.ts';
+import { modbusPoints } from './profile.ts';
 import { isFloat, wholeLimitsOf } from './raw-values.ts';
 import type { TableFindings } from './table-findings.ts';
 import type { TablePoint } from './table-points.ts';
@@ -24,7 +25,7 @@ export function sampledTests(
 ): string[] {
   const image = new Map<Table, Map<number, number>>();
   const expected: string[] = [];
-  profile.points.forEach((point, at) => {
+  modbusPoints(profile).forEach((point, at) => {
     put(image, point, sampleOf(point, at));
     const { value, quality } = shownBy(point, wordsOf(image, point));
     if (quality === 'good' && value !== null) expected.push(`      ${point.id}: ${text(value)}`);
@@ -59,14 +60,14 @@ function sampleOf(point: ProfilePoint, at: number): Value {
     ? range[0] + (range[1] - range[0]) * part
     : (20 + at) * Math.abs(scale) + offset;
   const raw = (wanted - offset) / scale;
-  if (isFloat(address.type)) return Number(raw.toPrecision(4));
+  if (isFloat(address)) return Number(raw.toPrecision(4));
   const limits = wholeLimitsOf(address);
   const whole = Math.round(raw);
   if (!limits) return whole;
   return Math.min(Math.max(whole, Number(limits.min)), Number(limits.max));
 }
 
-function put(image: Map<Table, Map<number, number>>, { address }: ProfilePoint, raw: Value): void {
+function put(image: Map<Table, Map<number, number>>, { address }: ModbusPoint, raw: Value): void {
   const { table, address: first, width } = address;
   const words = image.get(table) ?? new Map<number, number>();
   image.set(table, words);
@@ -81,7 +82,7 @@ function put(image: Map<Table, Map<number, number>>, { address }: ProfilePoint, 
   });
 }
 
-function wordsOf(image: ReadonlyMap<Table, ReadonlyMap<number, number>>, point: ProfilePoint) {
+function wordsOf(image: ReadonlyMap<Table, ReadonlyMap<number, number>>, point: ModbusPoint) {
   const { table, address, width } = point.address;
   const words = image.get(table);
   return Uint16Array.from({ length: width }, (_, at) => words?.get(address + at) ?? 0);

@@ -8,7 +8,7 @@ import { draftProfile, profileIdOf } from './draft.ts';
 import { libraryFolder } from './loader.ts';
 import type { Base } from './manual-address.ts';
 import { bases, manualAddress, modiconAddress, wireAddress } from './manual-address.ts';
-import { checkProfile } from './profile.ts';
+import { checkProfile, modbusPoints } from './profile.ts';
 import { cellsOf, renderTableFinding } from './table-findings.ts';
 import { runProfileTests } from './vectors.ts';
 
@@ -40,7 +40,7 @@ function profileOf(draft: ReturnType<typeof draftOf>) {
 }
 
 function lines(draft: ReturnType<typeof draftOf>) {
-  return profileOf(draft).points.map(
+  return modbusPoints(profileOf(draft)).map(
     ({ id, address: { table, address, type, order }, definition }) => {
       const { unit, scale, offset, range } = definition;
       const line = offset ? `x${scale}+${offset}` : `x${scale}`;

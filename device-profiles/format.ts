@@ -360,14 +360,33 @@ const expectForm = z
   )
   .describe('The value, or { value: null, quality: bad, reason: … }, or uncertain with a value');
 
+const nodesForm = z
+  .record(
+    idForm,
+    z.strictObject({
+      value: z.union([z.number(), z.boolean(), z.string()]).optional().describe('Raw'),
+      status: z
+        .int()
+        .min(0)
+        .max(0xffff_ffff)
+        .optional()
+        .describe('StatusCode such as 0x808C0000; default good'),
+    }),
+  )
+  .describe('By point id: what the server says of its node');
+
 export const testForm = z.strictObject({
   name: z.string().min(1).max(200),
-  registers: z.strictObject({
-    holding: registersForm.optional(),
-    input: registersForm.optional(),
-    coil: registersForm.optional(),
-    discrete: registersForm.optional(),
-  }),
+  registers: z
+    .strictObject({
+      holding: registersForm.optional(),
+      input: registersForm.optional(),
+      coil: registersForm.optional(),
+      discrete: registersForm.optional(),
+    })
+    .optional()
+    .describe('Of a profile for Modbus'),
+  nodes: nodesForm.optional().describe('Of a profile for OPC UA'),
   expect: z.record(idForm, expectForm),
 });
 
@@ -387,6 +406,8 @@ export const identifyForm = z.union(
   ],
   key('not-an-identification'),
 );
+
+export const profileProtocols = ['modbus', 'opcua'] as const;
 
 /** The format of a profile file, version 1. */
 export const profileForm = z.strictObject({
@@ -410,11 +431,11 @@ export const profileForm = z.strictObject({
       status: z.enum(Object.keys(statuses) as (keyof typeof statuses)[]),
     }),
   }),
-  protocol: z.literal('modbus'),
+  protocol: z.enum(profileProtocols),
   device: z
     .record(z.string(), z.unknown())
     .optional()
-    .describe('Settings of the protocol a site may override: unit, timeout, limits'),
+    .describe('Settings of the protocol a site may override: unit, timeout, limits, namespaces'),
   wakes_after: durationForm
     .optional()
     .describe('When nothing was asked for this long, the first request may go unanswered'),
@@ -422,7 +443,10 @@ export const profileForm = z.strictObject({
   identify: z.array(identifyForm).min(1).optional().describe('In this order; the first that fits'),
   points: z.record(idForm, pointForm),
   caveats: z.array(bilingualForm).optional().describe('What a user of this model should know'),
-  tests: z.array(testForm).optional().describe('Registers in, readings out; run without hardware'),
+  tests: z
+    .array(testForm)
+    .optional()
+    .describe('Registers or nodes in, readings out; run without hardware'),
 });
 
 export type ProfileSource = z.infer<typeof profileForm>;

@@ -11,6 +11,7 @@ import { deviceKinds, statuses } from './format.ts';
 import { listProfiles, loadProfile } from './loader.ts';
 import { modiconAddress } from './manual-address.ts';
 import type { Profile, ProfilePoint } from './profile.ts';
+import { isModbus } from './raw-values.ts';
 
 export const indexPath = 'README.md';
 
@@ -115,21 +116,30 @@ function heading(
 }
 
 function pointTable(points: readonly ProfilePoint[], language: Language): string[] {
-  const heads = say(language, 'page-point-heads').split('|');
+  const isRegisters = points.some(({ address }) => isModbus(address));
+  const heads = (
+    isRegisters ? say(language, 'page-point-heads') : say(language, 'page-node-heads')
+  ).split('|');
   const rows = points.map(({ id, address, definition }) => {
     const { name, unit, range, class: pointClass, periodMs } = definition;
     return [
       `\`${id}\``,
       cell(name[language]),
-      `${address.table} ${address.address} (${hex(address.address)})`,
-      manualText(address),
-      addressText(address).split(' ').slice(2).join(' ') || 'bool',
+      ...(isModbus(address) ? registerCells(address) : [`\`${addressText(address)}\``]),
       cell(unitSymbol(unit, language)),
       range ? `${range[0]} … ${range[1]}` : '',
       `${pointClass}, ${durationText(periodMs)}`,
     ];
   });
   return tableOf(heads, rows);
+}
+
+function registerCells(address: ModbusAddress): string[] {
+  return [
+    `${address.table} ${address.address} (${hex(address.address)})`,
+    manualText(address),
+    addressText(address).split(' ').slice(2).join(' ') || 'bool',
+  ];
 }
 
 function manualText({ table, address, width }: ModbusAddress): string {
@@ -145,7 +155,8 @@ function detailLines(points: readonly ProfilePoint[], language: Language): strin
 }
 
 /** A part of a gateway file that can be copied; the test of the pages reads it as one. */
-function gatewayLines({ id, revision, title, points }: Profile): string[] {
+function gatewayLines(profile: Profile): string[] {
+  const { id, revision, title, points, protocol } = profile;
   const [model = ''] = id.split('/').slice(1);
   const name = JSON.stringify(title.en);
   const limited = points.flatMap(({ id: point, definition }) =>
@@ -154,18 +165,28 @@ function gatewayLines({ id, revision, title, points }: Profile): string[] {
     ),
   );
   const [first] = limited;
+  const offers = points.flatMap(({ id: point, commands = [] }) =>
+    commands.map(({ offer }) => `${point}.${offer.id}`),
+  );
+  const link =
+    protocol === 'modbus'
+      ? [
+          '  bus-1: { protocol: modbus, kind: serial, port: /dev/ttyUSB0, serial: 9600-8N1 }',
+          '  # bus-1: { protocol: modbus, kind: tcp, host: 192.168.10.7 }',
+        ]
+      : ['  bus-1: { protocol: opcua, kind: opcua, endpoint: "opc.tcp://192.168.10.7:4840" }'];
   return [
     '```yaml',
     'links:',
-    '  bus-1: { protocol: modbus, kind: serial, port: /dev/ttyUSB0, serial: 9600-8N1 }',
-    '  # bus-1: { protocol: modbus, kind: tcp, host: 192.168.10.7 }',
+    ...link,
     'devices:',
     `  - id: ${model}-1`,
     '    link: bus-1',
-    '    unit: 1',
+    ...(protocol === 'modbus' ? ['    unit: 1'] : []),
     `    profile: ${id}@${revision.split('.')[0]}`,
     `    name: { en: ${name}, zh: ${JSON.stringify(title.zh)} }`,
     '    asset: site-1/place-1',
+    ...(offers.length ? [`    # commands: { allow: [${offers.slice(0, 4).join(', ')}] }`] : []),
     ...(first
       ? ['    # set:', `    #   points.${first.point}.alarms.${first.name}.raise: ${first.limit}`]
       : []),
@@ -174,23 +195,32 @@ function gatewayLines({ id, revision, title, points }: Profile): string[] {
 }
 
 function testTable(tests: readonly ProfileTest[], language: Language): string[] {
-  const heads = say(language, 'page-test-heads').split('|');
+  const isNodes = tests.some(({ nodes }) => nodes);
+  const heads = (
+    isNodes ? say(language, 'page-node-test-heads') : say(language, 'page-test-heads')
+  ).split('|');
   return tableOf(
     heads,
-    tests.map(({ name, registers, expect }) => [
+    tests.map(({ name, registers = {}, nodes = {}, expect }) => [
       cell(name),
-      Object.entries(registers)
-        .flatMap(([table, runs]) =>
+      [
+        ...Object.entries(registers).flatMap(([table, runs]) =>
           Object.entries(runs ?? {}).map(
             ([from, words]) => `\`${table} ${from}: ${words.map(hex).join(' ')}\``,
           ),
-        )
-        .join('<br>'),
+        ),
+        ...Object.entries(nodes).map(([id, node]) => `\`${id}: ${nodeText(node)}\``),
+      ].join('<br>'),
       Object.entries(expect)
         .map(([point, value]) => `\`${point}\` ${cell(expectText(value))}`)
         .join('<br>'),
     ]),
   );
+}
+
+function nodeText({ value, status }: NonNullable<ProfileTest['nodes']>[string]): string {
+  const code = status === undefined ? [] : [`0x${status.toString(16).toUpperCase()}`];
+  return [...(value === undefined ? [] : [`${value}`]), ...code].join(' ');
 }
 
 function expectText(value: ProfileTest['expect'][string]): string {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { engineering } from '../core/point.ts';
 import { InvalidInput } from '../core/problems.ts';
 import { GOOD, qualityCode } from '../core/quality.ts';
-import { checkProfile, normaliseRaw, parseProfile, withDevice } from './profile.ts';
+import { checkProfile, modbusPoints, normaliseRaw, parseProfile, withDevice } from './profile.ts';
 import { runProfileTests, shownBy } from './vectors.ts';
 
 const head = `version: 1
@@ -24,7 +24,7 @@ const profile = (points: Record<string, string>, more = '') =>
     .map(([id, body]) => `  ${id}: { title: { en: ${id}, zh: 测点 }, ${body} }\n`)
     .join('')}${more}`;
 
-const first = (text: string) => parseProfile(text, 'a.yaml').points[0]!;
+const first = (text: string) => modbusPoints(parseProfile(text, 'a.yaml'))[0]!;
 
 /** What is wrong: `code path` of each finding. */
 const wrong = (text: string) =>

@@ -38,19 +38,20 @@ import {
 } from './defaults.ts';
 import type { DeviceKind, LimitSource, PointSource, ProfileSource, ProfileTest } from './format.ts';
 import { defaultPolls, profileForm } from './format.ts';
-import { rawOf, valueTypeOf } from './raw-values.ts';
+import type { PointAddress } from './raw-values.ts';
+import { isModbus, rawOf, valueTypeOf } from './raw-values.ts';
 
 /** What a point is before a site gives it a device and a place. */
 export type PointParts = Omit<PointDefinition, 'device' | 'asset'>;
 
-export interface ProfilePoint {
+export interface ProfilePoint<Address = PointAddress> {
   readonly id: string;
-  readonly address: ModbusAddress;
+  readonly address: Address;
   readonly definition: PointParts;
   /** Raw values that are no measurement; the key NaN stands for whatever is not a number. */
   readonly invalid: ReadonlyMap<number | bigint, Reason>;
   /** What must be read beside the value, or done before; absent for most points. */
-  readonly auxiliary?: Auxiliary;
+  readonly auxiliary?: Auxiliary<Address>;
   /** What the raw values of an enumeration mean. */
   readonly states: ReadonlyMap<number | boolean, Bilingual>;
   /** By rule id: the norm or document its limit comes from. */
@@ -63,6 +64,18 @@ export interface ProfilePoint {
   readonly caveat: Bilingual | null;
   /** What may be commanded of it where the site allows it; absent for most points. */
   readonly commands?: readonly ProfileCommand[];
+}
+
+/** A point of a profile for Modbus. */
+export type ModbusPoint = ProfilePoint<ModbusAddress>;
+
+export function isModbusPoint(point: ProfilePoint): point is ModbusPoint {
+  return isModbus(point.address);
+}
+
+/** All points of a profile for Modbus, none of another. */
+export function modbusPoints({ points }: Pick<Profile, 'points'>): readonly ModbusPoint[] {
+  return points.filter(isModbusPoint);
 }
 
 /** How the edge does what is offered. */
@@ -147,7 +160,7 @@ export function checkProfile(
 }
 
 interface PointContext {
-  readonly address: ModbusAddress;
+  readonly address: PointAddress;
   readonly kind: DeviceKind;
   /** The points that name this one as their mode. */
   readonly guarded: readonly PointSource[];

@@ -1,16 +1,17 @@
-// A profile's own tests: registers in, readings out, without hardware. They run the same decoding
+// A profile's own tests: registers or nodes in, readings out, without hardware. They run the same decoding
 // and the same judging of values as the edge does.
 import { engineeringValue } from '../core/point.ts';
 import type { Quality, Reason } from '../core/quality.ts';
-import { isBad, qualityOf } from '../core/quality.ts';
+import { isBad, qualityCode, qualityOf } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import { decodeValue, qualityOfDecoded } from '../protocols/modbus/value.ts';
+import { qualityOfStatus } from '../protocols/opcua/status.ts';
 import type { Aside, Read } from './auxiliary.ts';
 import { NOTHING_ASIDE, plainOf, settle } from './auxiliary.ts';
 import type { ProfileTest } from './format.ts';
-import type { Profile, ProfilePoint } from './profile.ts';
-import { normaliseRaw } from './profile.ts';
+import type { ModbusPoint, Profile, ProfilePoint } from './profile.ts';
+import { isModbusPoint, normaliseRaw } from './profile.ts';
 import type { Image } from './raw-values.ts';
 import { imageOf } from './raw-values.ts';
 
@@ -34,27 +35,45 @@ export interface TestResult {
 }
 
 export function runProfileTests(profile: Profile): readonly TestResult[] {
-  return profile.tests.map(({ name, registers, expect }) => {
-    const image = imageOf(registers);
+  return profile.tests.map((test) => {
     const failures: TestFailure[] = [];
-    for (const [id, expected] of Object.entries(expect)) {
+    for (const [id, expected] of Object.entries(test.expect)) {
       const point = profile.points.find((candidate) => candidate.id === id);
       if (!point) continue; // A profile that names it does not parse.
-      const shown = shownBy(point, image.words(point.address), asideOf(point, image));
+      const shown = shownIn(test, point);
       if (!isAsExpected(shown, expected)) {
         failures.push({ point: id, expected: text(expected), got: text(shown) });
       }
     }
-    return { name, failures };
+    return { name: test.name, failures };
   });
 }
+
+function shownIn({ registers = {}, nodes = {} }: ProfileTest, point: ProfilePoint): Shown {
+  if (isModbusPoint(point)) {
+    const image = imageOf(registers);
+    return shownBy(point, image.words(point.address), asideOf(point, image));
+  }
+  const { mode } = point.auxiliary ?? {};
+  const modeNode = mode ? nodes[mode.point] : undefined;
+  const aside = modeNode ? { ...NOTHING_ASIDE, mode: readOf(modeNode) } : NOTHING_ASIDE;
+  return judged(point, readOf(nodes[point.id] ?? {}), aside);
+}
+
+/** What a driver makes of a node: a bad status has no value. */
+function readOf({ value, status = 0 }: NonNullable<ProfileTest['nodes']>[string]): Read {
+  const quality = value === undefined && status === 0 ? NO_VALUE : qualityOfStatus(status);
+  return { value: isBad(quality) ? null : (value ?? null), quality };
+}
+
+const NO_VALUE = qualityCode('bad', 'not_available');
 
 /**
  * What a test gives of the registers beside a value. Of mode and unit it may say nothing: in
  * service, and in the unit of the point.
  */
 export function asideOf(
-  { auxiliary }: ProfilePoint,
+  { auxiliary }: ModbusPoint,
   image: Pick<Image, 'firstMissing' | 'words'>,
 ): Aside {
   const at = (register: { readonly address: ModbusAddress } | null | undefined) =>
@@ -76,19 +95,23 @@ function readFrom(address: ModbusAddress, words: Uint16Array): Read {
  * the point has an auxiliary.
  */
 export function shownBy(
-  point: ProfilePoint,
+  point: ModbusPoint,
   words: Uint16Array,
   aside: Aside = NOTHING_ASIDE,
 ): Shown {
+  return judged(point, readFrom(point.auxiliary?.asked ?? point.address, words), aside);
+}
+
+/** The reading of a point for which a driver brought `read`. */
+export function judged(point: ProfilePoint, read: Read, aside: Aside = NOTHING_ASIDE): Shown {
   const { auxiliary } = point;
-  const read = readFrom(auxiliary?.asked ?? point.address, words);
   const settled = auxiliary
     ? settle(point, auxiliary, read.value, read.quality, aside)
     : { raw: read.value, quality: read.quality };
-  const judged = normaliseRaw(plainOf(point), settled.raw, settled.quality);
+  const { raw, quality: code } = normaliseRaw(plainOf(point), settled.raw, settled.quality);
   const { scale, offset } = point.definition;
-  const { quality, reason } = qualityOf(judged.quality)!;
-  return { value: engineeringValue(judged.raw, scale, offset), quality, reason };
+  const { quality, reason } = qualityOf(code)!;
+  return { value: engineeringValue(raw, scale, offset), quality, reason };
 }
 
 /** A float of four bytes knows seven digits: 36.6254 stands for 36.62539672851562. */

@@ -4,13 +4,14 @@
 //
 // It counts what it gave out: `served` is the account of readings kept on the far side of the wire,
 // by somebody who knows nothing of the gateway's counters.
-import { Fault } from '../core/fault.ts';
+import { assert, Fault } from '../core/fault.ts';
 import type { Reason } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import { bilingual } from '../core/text/text.ts';
 import type { Aside } from '../device-profiles/auxiliary.ts';
 import { settingsExpected, showing } from '../device-profiles/auxiliary.ts';
-import type { Profile, ProfilePoint } from '../device-profiles/profile.ts';
+import type { ModbusPoint, Profile, ProfilePoint } from '../device-profiles/profile.ts';
+import { modbusPoints } from '../device-profiles/profile.ts';
 import type { Shown } from '../device-profiles/vectors.ts';
 import { asideOf, shownBy } from '../device-profiles/vectors.ts';
 import type { ModbusAddress, Table } from '../protocols/modbus/address.ts';
@@ -40,7 +41,7 @@ export class SimulatedDevice implements RegisterBank {
   served = 0;
   readonly #strict: boolean;
   readonly #banks: ReadonlyMap<Table, TableBank>;
-  readonly #points: ReadonlyMap<string, ProfilePoint>;
+  readonly #points: ReadonlyMap<string, ModbusPoint>;
   #frozen: ReadonlySet<string> = new Set();
   readonly #held = new Map<string, SimulatedValue>();
 
@@ -48,9 +49,11 @@ export class SimulatedDevice implements RegisterBank {
   constructor(profile: Profile, { strict }: SimulatedDeviceOptions = { strict: false }) {
     this.profile = profile;
     this.#strict = strict;
-    this.#points = new Map(profile.points.map((point) => [point.id, point]));
+    assert(profile.protocol === 'modbus', 'registers are what a device of Modbus has');
+    const own = modbusPoints(profile);
+    this.#points = new Map(own.map((point) => [point.id, point]));
     const known = profile.identify.filter((entry) => entry.kind === 'register');
-    const points = profile.points.map(({ address }) => address);
+    const points = own.map(({ address }) => address);
     const all = [...points, ...known.map(({ address }) => address), ...asideIn(profile)];
     this.#banks = new Map(tables.map((table) => [table, tableBank(table, points, all)]));
     for (const { address, equals } of known) this.#write(address, equals);
@@ -84,7 +87,7 @@ export class SimulatedDevice implements RegisterBank {
   }
 
   /** What stands beside the point now: mode, unit, scale, word order. */
-  #aside(point: ProfilePoint): Aside {
+  #aside(point: ModbusPoint): Aside {
     return asideOf(point, { firstMissing: () => null, words: (address) => this.#words(address) });
   }
 
@@ -92,7 +95,7 @@ export class SimulatedDevice implements RegisterBank {
     return this.#banks.get(table)!.words.subarray(address, address + width);
   }
 
-  #showing(point: ProfilePoint, value: SimulatedValue): { address: ModbusAddress; raw: Value } {
+  #showing(point: ModbusPoint, value: SimulatedValue): { address: ModbusAddress; raw: Value } {
     const raw = rawFor(point, value);
     const { address, auxiliary } = point;
     if (!auxiliary || typeof value !== 'number') return { address, raw };
@@ -147,7 +150,7 @@ export class SimulatedDevice implements RegisterBank {
     return 0;
   }
 
-  #point(id: string): ProfilePoint {
+  #point(id: string): ModbusPoint {
     const point = this.#points.get(id);
     if (point) return point;
     const detail = bilingual('sim-no-point', { profile: this.profile.id, id });
@@ -205,7 +208,7 @@ function initialOf(point: ProfilePoint, all: readonly ProfilePoint[]): Simulated
   return Math.min(Math.max(0, min), max);
 }
 
-function rawFor(point: ProfilePoint, value: SimulatedValue): Value {
+function rawFor(point: ModbusPoint, value: SimulatedValue): Value {
   const { id, address, definition } = point;
   if (typeof value === 'object') {
     for (const [raw, reason] of point.invalid) if (reason === value.invalid) return raw;

@@ -3,7 +3,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { pickInteger } from '../core/random.ts';
-import type { ProfilePoint } from '../device-profiles/profile.ts';
+import type { ModbusPoint } from '../device-profiles/profile.ts';
+import { modbusPoints } from '../device-profiles/profile.ts';
 import type { Table } from '../protocols/modbus/address.ts';
 import type { SimulatedDevice, SimulatedValue } from './device.ts';
 import type { DeviceFault, SimulatedFault } from './faults.ts';
@@ -17,7 +18,7 @@ export class FaultyDevice implements RegisterBank {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #clockPoints: readonly string[];
-  readonly #numbers: readonly ProfilePoint[];
+  readonly #numbers: readonly ModbusPoint[];
   #spikesEvery = 0;
   #frozen: readonly string[] = [];
   #resetMonoMs: number | null = null;
@@ -26,7 +27,7 @@ export class FaultyDevice implements RegisterBank {
     this.#clock = clock;
     this.#random = random;
     this.device = device;
-    const { points } = device.profile;
+    const points = modbusPoints(device.profile);
     this.#clockPoints = points
       .filter(({ address }) => address.type === 'packed-bcd-time')
       .map(({ id }) => id);
@@ -66,7 +67,7 @@ export class FaultyDevice implements RegisterBank {
   read(table: Table, address: number, count: number): Uint16Array | number {
     this.#runClock();
     const isSpike = this.#spikesEvery > 0 && this.#random.next() * this.#spikesEvery < 1;
-    const inside = (point: ProfilePoint) =>
+    const inside = (point: ModbusPoint) =>
       point.address.table === table &&
       point.address.address >= address &&
       point.address.address + point.address.width <= address + count;
@@ -96,7 +97,7 @@ export class FaultyDevice implements RegisterBank {
 }
 
 /** The far end of the range; without a range ten times the value and something. */
-function spikeOf({ definition }: ProfilePoint, shown: unknown): SimulatedValue {
+function spikeOf({ definition }: ModbusPoint, shown: unknown): SimulatedValue {
   const value = Number(shown ?? 0);
   if (!definition.range) return value * 10 + 1_000;
   const [min, max] = definition.range;

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { Problems } from '../core/problems.ts';
 import { loadProfile } from '../device-profiles/loader.ts';
+import { modbusPoints } from '../device-profiles/profile.ts';
 import { openSimLink } from '../edge/links/sim.ts';
 import type { LineSettings } from '../protocols/line-settings.ts';
 import { lineSettings } from '../protocols/line-settings.ts';
@@ -126,7 +127,7 @@ test('the link of the edge and the driver read the profile’s points over the s
   };
   const link = await openSimLink(systemClock, target, signal);
   const session = modbus.open(systemClock, link, { framing: 'rtu', echo: false });
-  const addresses = loadProfile('keller/series-30').points.map(({ address }) => address);
+  const addresses = modbusPoints(loadProfile('keller/series-30')).map(({ address }) => address);
   const values: unknown[] = [];
   for (const unit of [1, 2, 3]) {
     const options = modbus.parseDevice({ unit, timeoutMs: 5_000 }, [], new Problems('test'))!;

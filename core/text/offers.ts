@@ -59,6 +59,10 @@ export const offerMessages = {
     en: 'this command cannot go back to {value}',
     zh: '此命令不能恢复到 {value}',
   },
+  'command-no-value': {
+    en: 'what is called is given no value; $value among its arguments stands for it',
+    zh: '所调用的方法不带值；可在其 arguments 中用 $value 表示',
+  },
   'command-revert-call': {
     en: 'a call that is given no value cannot go back to one',
     zh: '不带值的调用无法恢复到某个值',

@@ -76,6 +76,40 @@ export const profileMessages = {
     zh: '{address} 周围 {least} 个寄存器的块总会触及禁读区',
   },
 
+  // Profiles for OPC UA.
+  'modbus-only': {
+    en: '{key} is for devices with registers; an OPC UA server needs none of it',
+    zh: '{key} 只用于带寄存器的设备；OPC UA 服务器不需要',
+  },
+  'opcua-prefix-unknown': {
+    en: 'the prefix {prefix} is tied to no namespace',
+    zh: '前缀 {prefix} 没有对应的命名空间',
+  },
+  'opcua-prefix-help': {
+    en: 'tie it to a URI under device.namespaces, as {prefix}: "urn:…"',
+    zh: '请在 device.namespaces 下为其写明 URI，如 {prefix}: "urn:…"',
+  },
+  'opcua-event-holds': {
+    en: '{key} means nothing for an event: it is told when something happens, and holds for no time',
+    zh: '{key} 对事件没有意义：事件只在发生时报告，不会持续',
+  },
+  'opcua-event-help': {
+    en: 'what holds is read as the field active of a condition',
+    zh: '持续的状态请读取 condition 的 active 字段',
+  },
+  'point-node-twice': {
+    en: '{point} reads the same node as {other}',
+    zh: '{point} 与 {other} 读取同一个节点',
+  },
+  'test-other-protocol': {
+    en: 'a test of this profile gives {wanted}',
+    zh: '该设备描述的测试应给出 {wanted}',
+  },
+  'test-node-missing': {
+    en: 'the test gives no node of {point}',
+    zh: '测试没有给出 {point} 的节点',
+  },
+
   // Titles of alarms that a profile does not name.
   'alarm-state': { en: '{point}: off normal', zh: '{point}异常' },
   'alarm-not-in-service': {

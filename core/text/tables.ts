@@ -258,6 +258,10 @@ export const tableMessages = {
     en: 'id|what|on the wire|in a manual|type|unit|range|class, period',
     zh: '标识|名称|报文地址|手册写法|类型|单位|量程|级别、周期',
   },
+  'page-node-heads': {
+    en: 'id|what|node and type|unit|range|class, period',
+    zh: '标识|名称|节点与类型|单位|量程|级别、周期',
+  },
   'page-device': { en: 'The device', zh: '设备' },
   'page-alarms': { en: 'Proposed alarms', zh: '建议报警' },
   'page-alarms-note': {
@@ -268,6 +272,7 @@ export const tableMessages = {
   'page-gateway': { en: 'In a gateway file', zh: '写入网关文件' },
   'page-tests': { en: 'Tested', zh: '已测试' },
   'page-test-heads': { en: 'test|registers|readings', zh: '测试|寄存器|读数' },
+  'page-node-test-heads': { en: 'test|nodes|readings', zh: '测试|节点|读数' },
   'new-bad-option': {
     en: '{option} cannot be "{found}"; expected one of: {list}',
     zh: '{option} 不能是“{found}”；应为其中之一：{list}',
