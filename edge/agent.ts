@@ -16,6 +16,9 @@ import { ClockWatch } from './clock-watch.ts';
 import type { Totals } from './collect/device.ts';
 import type { DeviceReport, LinkReport } from './collect/loop.ts';
 import { Collector } from './collect/loop.ts';
+import type { CommandsHealth } from './commands/commands.ts';
+import { Commands } from './commands/commands.ts';
+import type { Ledger } from './commands/thread.ts';
 import type { GatewayConfig } from './config/gateway.ts';
 import type { LinkConfig } from './config/link.ts';
 import { Links } from './links/links.ts';
@@ -30,6 +33,8 @@ import { syncByFiles } from './uplink/sync-files.ts';
 import type { LinkParts } from './uplink/uplink.ts';
 import { Uplink } from './uplink/uplink.ts';
 
+/** A command under way at the end gets this long to be answered and looked at. */
+const COMMAND_GRACE_MS = 3000;
 /**
  * A poll under way when collecting stops gets this long; time-outs of devices are mostly shorter.
  */
@@ -47,6 +52,8 @@ export interface Borders {
   openLink(link: LinkConfig, signal: AbortSignal): Promise<Link>;
   connect(parts: LinkParts): BrokerLink;
   readonly lastSync: SyncSource;
+  /** Default: in a thread of its own. */
+  readonly openLedger?: (path: string, epoch: string) => Promise<Ledger>;
   /** Null: no status page. */
   readonly openStatus: typeof openStatus | null;
 }
@@ -97,6 +104,7 @@ export interface Health {
   /** Of a link with two ways, which one is in use. */
   readonly links: readonly (LinkReport & { readonly way?: 'first' | 'backup' })[];
   readonly devices: readonly DeviceReport[];
+  readonly commands: CommandsHealth;
 }
 
 /** Rejects with a fault when outbox or status page cannot be opened; nothing is left open then. */
@@ -162,6 +170,7 @@ export class Agent implements AsyncDisposable {
   readonly #uplink: Uplink;
   readonly #sealer: Sealer;
   readonly #collector: Collector;
+  readonly #commands: Commands;
   #status: StatusServer | null = null;
   #stopped: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
@@ -192,6 +201,10 @@ export class Agent implements AsyncDisposable {
           this.#desired(payload);
           return;
         }
+        if (kind === 'command') {
+          this.#commands.take(payload);
+          return;
+        }
         const help = 'Messages of the cloud this version does not act on';
         metrics.counter('edge_messages_unused_total', help, { kind }).add();
       },
@@ -199,6 +212,15 @@ export class Agent implements AsyncDisposable {
     this.#sealer = new Sealer(clock, outbox, this.#watch, {
       points,
       onRecord: (record) => this.#uplink.offer(record),
+    });
+    const { openLedger } = borders;
+    this.#commands = new Commands(clock, random, log, metrics, {
+      ...{ config, outbox, times: this.#sealer.times },
+      ...(openLedger && { openLedger: (path) => openLedger(path, outbox.epoch) }),
+      device: (id) => this.#collector.loopOf(id),
+      isReached: (id) => this.#collector.loopOf(id)?.isReached ?? false,
+      reply: (payload) => void this.#uplink.reply(payload),
+      heardMonoMs: () => this.#uplink.counts.ackedMonoMs,
     });
     this.#collector = new Collector(clock, random, log, metrics, {
       links: config.links.map((each) => ({
@@ -211,6 +233,7 @@ export class Agent implements AsyncDisposable {
       devices,
       sink: this.#sealer,
       reportAll,
+      onlooker: this.#commands.onlooker,
     });
     this.#useRules();
     // What the other side has may be old or nothing: after each connect every point is told once.
@@ -219,6 +242,7 @@ export class Agent implements AsyncDisposable {
     link.onUp = () => {
       this.#collector.refresh();
       onUp();
+      this.#commands.connected();
     };
     this.#observe();
   }
@@ -243,6 +267,7 @@ export class Agent implements AsyncDisposable {
       this.#status = await borders.openStatus({ ...config.status, metrics: this.#metrics, health });
     }
     this.#collector.start();
+    await this.#commands.start();
     this.#log.info('agent_started', { epoch, points: config.points.length });
   }
 
@@ -299,6 +324,7 @@ export class Agent implements AsyncDisposable {
         return way ? { ...link, way } : link;
       }),
       devices: this.#collector.devices(),
+      commands: this.#commands.health,
     };
   }
 
@@ -309,6 +335,7 @@ export class Agent implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    await this.#commands.close(COMMAND_GRACE_MS);
     await this.#collector.stop(STOP_GRACE_MS);
     this.#sealer.flush();
     await this.#parts.outbox.flush();

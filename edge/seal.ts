@@ -45,6 +45,7 @@ import {
   BATCH_READINGS_MAX,
   ReadingBatch,
 } from './reading-batch.ts';
+import { SealTimes } from './seal-times.ts';
 import type { PollReport, Sink } from './sink.ts';
 
 export const BATCH_WAIT_MS = 1_000;
@@ -124,6 +125,8 @@ export class Sealer implements Sink {
   readonly #groups = new Map<number, Group>();
   readonly #missed = new Map<number, Missed>();
   readonly #parts: Set<Hash>;
+  /** When which sequence was sealed: what commands are as old as. */
+  readonly times = new SealTimes();
   /** The manifest that was used last, also before this opening. */
   #inForce: Hash | undefined;
   #points: readonly PointDefinition[] = [];
@@ -441,6 +444,7 @@ export class Sealer implements Sink {
     const lane = content.isFill ? 'backfill' : keep === 'event' ? 'event' : 'live';
     const fields = { lane, epoch, sequence: ++this.#sequence, manifest, ...counts } as const;
     const record = seal(fields, { ...nothing, ...content, clock: this.#watch.stamp });
+    this.times.note(this.#sequence, this.#now);
     this.#counts.records++;
     this.#counts.bytes += record.bytes.length;
     this.#outbox.append({ record, keep, firstAlias, points, gaps, part, settles }, urgency);

@@ -106,6 +106,8 @@ const ioModules =
 const ioPlaces = [
   /^edge\/(links|outbox|uplink|config|status|commission)/,
   /^cloud\/(broker|ingest|inbox|store|registry|notify|api|config)/,
+  // The durable record of commands, in a thread of its own.
+  /^edge\/commands\/(ledger|thread|worker)\.ts$/,
   /^device-profiles\/loader\.ts$/,
   /^(cli|simulators)\//,
   /^protocols\/opcua\/driver\.ts$/,

@@ -143,6 +143,14 @@ export class Asker implements Member {
     return this.#isOver;
   }
 
+  /** The device while it can be told anything; null without a session, or when it is silent. */
+  get reached(): DeviceHandle<unknown> | null {
+    const { kind } = this.#health;
+    const { session } = this.#options.line;
+    if (!session || session !== this.#session) return null;
+    return kind === 'degraded' || kind === 'probing' ? null : this.#handle;
+  }
+
   /** Resolves when no probe is under way. */
   async settled(): Promise<void> {
     await this.#probing;

@@ -6,11 +6,14 @@
 // poll that waits for its turn on the line is running.
 
 import type { Clock } from '../../core/clock.ts';
+import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { PointDefinition } from '../../core/point.ts';
+import type { QualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
-import type { Answers, Session } from '../../protocols/driver.ts';
+import type { Value } from '../../core/reading.ts';
+import type { Answers, Session, Urgency, Written } from '../../protocols/driver.ts';
 import type { Sink } from '../sink.ts';
 import { Asker } from './asker.ts';
 import type { Habits } from './attendance.ts';
@@ -70,6 +73,19 @@ export const noTotals = (): Totals => ({
   failed: 0,
 });
 
+/** Sees each reading of the points it asks for, whether reported or not. */
+export interface Onlooker {
+  readonly aliases: ReadonlySet<number>;
+  read(alias: number, raw: Value, quality: QualityCode, atMonoMs: number): void;
+}
+
+/** What a point showed when it was read out of turn. */
+export interface Shown {
+  readonly raw: Value;
+  readonly quality: QualityCode;
+  readonly atMonoMs: number;
+}
+
 interface GroupState {
   readonly group: Group;
   readonly normaliser: Normaliser;
@@ -78,13 +94,21 @@ interface GroupState {
   /** When the last poll was complete. */
   endedMonoMs: number;
   missed: { polls: number; fromMonoMs: number; toMonoMs: number } | null;
+  /** Places the onlooker asks for. */
+  readonly watched: readonly number[];
+  /** By place: read out of turn since the last poll was reported. */
+  readonly shown: Map<number, Shown>;
 }
+
+/** What somebody commands does not wait for what is polled. */
+const FIRST: Urgency = { rank: 0, dueMonoMs: Number.NEGATIVE_INFINITY };
 
 export interface DeviceLoopOptions {
   readonly device: CollectedDevice;
   readonly line: Line;
   readonly sink: Sink;
   readonly reportAll: boolean;
+  readonly onlooker?: Onlooker;
   /** The device stopped answering, or still does not. */
   onSilent(): void;
   /** Ends polls under way. */
@@ -110,7 +134,7 @@ export class DeviceLoop {
   ) {
     this.#clock = clock;
     this.#options = options;
-    const { device, reportAll } = options;
+    const { device, reportAll, onlooker } = options;
     this.#groups = device.groups.map((group) => ({
       group,
       normaliser: new Normaliser({ ...group, reportAll }),
@@ -118,6 +142,10 @@ export class DeviceLoop {
       isRunning: false,
       endedMonoMs: Number.NEGATIVE_INFINITY,
       missed: null,
+      watched: [...group.points.keys()].filter((at) =>
+        onlooker?.aliases.has(group.firstAlias + at),
+      ),
+      shown: new Map(),
     }));
     this.#counters = countersOf(metrics, device.id);
     this.attendance = new Attendance(clock, log, device);
@@ -136,6 +164,11 @@ export class DeviceLoop {
   /** Null before the first answer or failure. */
   get isUp(): boolean | null {
     return this.#asker.isUp;
+  }
+
+  /** It could be told something now. */
+  get isReached(): boolean {
+    return this.#asker.reached !== null;
   }
 
   get isOverBudget(): boolean {
@@ -198,6 +231,77 @@ export class DeviceLoop {
     }
   }
 
+  /**
+   * Writes a raw value, ahead of all polls. To a device that does not answer nothing is sent.
+   * `mayGo` is asked right before the first byte.
+   */
+  async write(
+    address: unknown,
+    value: Value,
+    signal: AbortSignal,
+    mayGo: () => boolean,
+  ): Promise<Written> {
+    const handle = this.#asker.reached;
+    if (!handle?.write) {
+      const fault = new Fault('no_connection', 'later', this.device.id);
+      return { fault, lineMs: 0, sure: 'unsent' };
+    }
+    const written = await handle.write(address, value, signal, mayGo);
+    this.#options.line.turns.time.add(written.lineMs, 'regular');
+    return written;
+  }
+
+  /**
+   * Reads one point out of turn, ahead of all polls, and reports it at once: one reading due and
+   * one taken beside the schedule. Null where there is no such point or the device does not answer.
+   */
+  async look(point: string, signal: AbortSignal): Promise<Shown | null> {
+    const state = this.#groups.find(({ group }) => placeOf(group, point) >= 0);
+    const handle = this.#asker.reached;
+    if (!state || !handle) return null;
+    const at = placeOf(state.group, point);
+    const plan = handle.plan([state.group.addresses[at]]);
+    const answers = await handle.poll(plan, signal, FIRST);
+    this.#options.line.turns.time.add(answers.lineMs, 'regular');
+    const { raw, quality } = state.normaliser.worth(at, answers.values[0]!, answers.qualities[0]!);
+    const afterMonoMs = Math.max(state.endedMonoMs, state.shown.get(at)?.atMonoMs ?? 0);
+    const atMonoMs = Math.max(answers.atMonoMs[0]!, afterMonoMs + POLLS_APART_MS);
+    const shown = { raw, quality, atMonoMs };
+    this.#show(state, at, shown);
+    return shown;
+  }
+
+  #show(state: GroupState, at: number, shown: Shown): void {
+    const { raw, quality, atMonoMs } = shown;
+    const { group, normaliser, endedMonoMs } = state;
+    if (state.watched.includes(at)) {
+      this.#options.onlooker?.read(group.firstAlias + at, raw, quality, atMonoMs);
+    }
+    // Before its first poll a group is covered up to nowhere; that poll is about to come.
+    if (endedMonoMs === Number.NEGATIVE_INFINITY) return;
+    state.shown.set(at, shown);
+    const report = normaliser.alone(at, raw, quality, atMonoMs, endedMonoMs);
+    this.#count('due', 1);
+    this.#count('taken', 1);
+    this.#count('reported', 1);
+    this.#count('failed', report.failed);
+    this.#options.sink.report(report);
+  }
+
+  /**
+   * A poll that was under way while a point was read out of turn may bring what it showed before:
+   * then the later reading stands, so that no point goes back in time.
+   */
+  #keepShown({ shown }: GroupState, answers: Answers): void {
+    for (const [at, { raw, quality, atMonoMs }] of shown) {
+      if (answers.atMonoMs[at]! >= atMonoMs + POLLS_APART_MS) continue;
+      answers.values[at] = raw;
+      answers.qualities[at] = quality;
+      answers.atMonoMs[at] = atMonoMs + POLLS_APART_MS;
+    }
+    shown.clear();
+  }
+
   /** Tells what is still untold; nothing may be running. */
   flush(): void {
     for (const state of this.#groups) this.#tellMissed(state);
@@ -205,6 +309,12 @@ export class DeviceLoop {
 
   #report(state: GroupState, answers: Answers, dueMonoMs: number): void {
     this.#tellMissed(state);
+    if (state.shown.size > 0) this.#keepShown(state, answers);
+    for (const at of state.watched) {
+      const { values, qualities, atMonoMs } = answers;
+      const { raw, quality } = state.normaliser.worth(at, values[at]!, qualities[at]!);
+      this.#options.onlooker?.read(state.group.firstAlias + at, raw, quality, atMonoMs[at]!);
+    }
     const report = state.normaliser.normalise(answers, dueMonoMs, this.#clock.monoMs());
     this.#count('taken', report.points);
     this.#count('reported', report.alias.length);
@@ -240,6 +350,10 @@ export class DeviceLoop {
     this.totals[what] += readings;
     this.#counters[what].add(readings);
   }
+}
+
+function placeOf({ points }: Group, point: string): number {
+  return points.findIndex(({ definition }) => definition.point === point);
 }
 
 function countersOf(metrics: Metrics, device: string): Record<keyof Totals, Counter> {

@@ -13,7 +13,7 @@ import type { Complaint } from '../../device-profiles/auxiliary.ts';
 import type { Likeness } from '../../device-profiles/identification.ts';
 import type { Link, Protocol } from '../../protocols/driver.ts';
 import type { Sink } from '../sink.ts';
-import type { CollectedDevice, Totals } from './device.ts';
+import type { CollectedDevice, Onlooker, Totals } from './device.ts';
 import { DeviceLoop, noTotals } from './device.ts';
 import { Line } from './line.ts';
 import type { Turn } from './schedule.ts';
@@ -35,6 +35,8 @@ export interface CollectorOptions {
   readonly sink: Sink;
   /** Report by exception off. */
   readonly reportAll: boolean;
+  /** Of points whose every reading somebody must know: what interlocks look at. */
+  readonly onlooker?: Onlooker;
 }
 
 export interface LinkReport {
@@ -89,7 +91,7 @@ export class Collector {
     random: Random,
     log: Log,
     metrics: Metrics,
-    { links, devices, sink, reportAll }: CollectorOptions,
+    { links, devices, sink, reportAll, onlooker }: CollectorOptions,
   ) {
     this.#clock = clock;
     for (const link of links) {
@@ -111,7 +113,8 @@ export class Collector {
       const signal = this.#ending.signal;
       for (const device of devices) {
         if (device.link !== link.id) continue;
-        const options = { device, line, sink, reportAll, onSilent, signal };
+        const common = { device, line, sink, reportAll, onSilent, signal };
+        const options = onlooker ? { ...common, onlooker } : common;
         behind.push(new DeviceLoop(clock, random, log, metrics, options));
       }
       this.#loops.push(...behind);
@@ -159,6 +162,11 @@ export class Collector {
   /** By alias, with the rules in force. */
   useRules(points: readonly PointDefinition[]): void {
     for (const loop of this.#loops) loop.useRules(points);
+  }
+
+  /** By which a device is commanded; undefined: there is none of this id. */
+  loopOf(device: string): Pick<DeviceLoop, 'write' | 'look' | 'isReached'> | undefined {
+    return this.#loops.find((loop) => loop.device.id === device);
   }
 
   /** After a reconnect of the uplink: the next reading of every point is reported. */

@@ -89,6 +89,33 @@ export class Normaliser {
     this.#quality.fill(NEVER_REPORTED);
   }
 
+  /** One value of the point at this place, by its profile alone. */
+  worth(at: number, value: Value, quality: QualityCode): { raw: Value; quality: QualityCode } {
+    return normaliseRaw(this.#points[at]!.profile, value, quality);
+  }
+
+  /**
+   * One point read out of turn, always reported and urgent. It is told of the group as it was last
+   * polled, at `polledMonoMs`: what it says nothing of is no newer for it.
+   */
+  alone(at: number, raw: Value, quality: QualityCode, atMonoMs: number, polledMonoMs: number) {
+    this.#take(at, raw, quality, false);
+    const bad = isBad(quality);
+    return {
+      firstAlias: this.#firstAlias,
+      points: this.#points.length,
+      fromMonoMs: polledMonoMs,
+      toMonoMs: polledMonoMs,
+      alias: [this.#firstAlias + at],
+      monoMs: [atMonoMs],
+      values: [bad ? null : raw],
+      qualities: [quality],
+      unchanged: 0,
+      failed: bad ? 1 : 0,
+      urgent: true,
+    } satisfies PollReport;
+  }
+
   normalise(answers: Answers, fromMonoMs: number, toMonoMs: number): PollReport {
     const count = this.#points.length;
     assert(answers.values.length === count, 'a driver answers every point of a plan once');

@@ -181,7 +181,7 @@ export class EdgeNode {
     const { folder, witness } = this.options;
     this.#abandon();
     if (!existsSync(folder)) return;
-    for (const name of readdirSync(folder).filter((it) => it.endsWith('.sqlite'))) {
+    for (const name of readdirSync(folder).filter((it) => /^outbox-.*\.sqlite$/.test(it))) {
       const database = new DatabaseSync(join(folder, name));
       const update = database.prepare('UPDATE records SET bytes = ? WHERE key = ?');
       for (const row of database.prepare('SELECT key, bytes FROM records').all()) {
