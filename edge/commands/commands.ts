@@ -108,7 +108,9 @@ export class Commands {
     if (this.#offered > 0) await this.#open();
   }
 
-  /** Where nothing is offered the first command opens the ledger: an earlier run may have had one. */
+  /**
+   * Where nothing is offered the first command opens the ledger: an earlier run may have had one.
+   */
   #open(): Promise<void> {
     this.#opening ??= this.#door.start();
     return this.#opening;

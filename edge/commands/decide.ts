@@ -2,8 +2,8 @@
 // the command comes, when its turn comes, and once more right before the first byte leaves.
 //
 // The order of the questions is the order of the answers: whether it is for now, whether there is
-// such a thing, whether it fits, whether it may be. Who has which right is the cloud's business; that
-// a second person is named where one is needed is looked at here, too.
+// such a thing, whether it fits, whether it may be. Who has which right is the cloud's business;
+// that a second person is named where one is needed is looked at here, too.
 //
 // A reversal is a command of the gateway itself. It has no issuer who could wait, repeat or ask a
 // second person: it is held up by interlocks and by the state of the device alone.

@@ -1,6 +1,6 @@
-// Any stop between any two steps, with duplicated, late and replayed messages: no command is carried
-// out twice or after its time, and none ends in two outcomes. Each seed is a small life of a
-// gateway; a failure names its seed.
+// Any stop between any two steps, with duplicated, late and replayed messages: no command is
+// carried out twice or after its time, and none ends in two outcomes. Each seed is a small life of
+// a gateway; a failure names its seed.
 import { expect, test } from 'vitest';
 import { pickInteger, seededRandom } from '../../core/random.ts';
 import type { Command } from '../../protocols/uplink/control.ts';
