@@ -125,6 +125,42 @@ export const protocolMessages = {
     en: 'put the URI into device.namespaces and write its prefix: ps:s=Pump1.Pressure',
     zh: '把 URI 写入 device.namespaces，再使用其前缀：ps:s=Pump1.Pressure',
   },
+  'opcua-place': {
+    en: '{endpoint}',
+    zh: '{endpoint}',
+  },
+  'opcua-at': {
+    en: '{endpoint}: {status}',
+    zh: '{endpoint}：{status}',
+  },
+  'opcua-certificate-at': {
+    en: '{endpoint}: certificate {thumbprint}, {status}',
+    zh: '{endpoint}：证书 {thumbprint}，{status}',
+  },
+  'opcua-certificate-names': {
+    en: '{endpoint}: the certificate {thumbprint} does not name {host}, it names {names}',
+    zh: '{endpoint}：证书 {thumbprint} 中没有 {host}，其中的名称为 {names}',
+  },
+  'opcua-offers': {
+    en: '{endpoint}: {wanted} is not offered; offered are {offered}',
+    zh: '{endpoint}：不提供 {wanted}；提供的有 {offered}',
+  },
+  'opcua-silent-ms': {
+    en: '{endpoint}: nothing published for {ms} ms',
+    zh: '{endpoint}：{ms} 毫秒内没有发布任何内容',
+  },
+  'opcua-deadline': {
+    en: '{endpoint}: {what} within {ms} ms',
+    zh: '{endpoint}：{what} 未在 {ms} 毫秒内完成',
+  },
+  'opcua-node': {
+    en: '{node}: {status}',
+    zh: '{node}：{status}',
+  },
+  'opcua-value-unfit': {
+    en: '{node}: {value} as {type}',
+    zh: '{node}：{value}，类型 {type}',
+  },
 } as const satisfies Record<string, Bilingual>;
 
 export const protocolFaults = {
@@ -387,6 +423,197 @@ export const protocolFaults = {
       what: '设备返回了标准以外的异常码。',
       cause: '厂家自定义的代码。',
       action: '在设备手册中查找该代码。',
+    },
+  },
+  opcua_untrusted: {
+    en: {
+      what: 'The certificate of the OPC UA server is not trusted; it was put into pki/rejected.',
+      cause: 'This gateway has not met the server before, or the server has a new certificate.',
+      action:
+        'Compare the thumbprint with the one the server shows, then trust it with `lifeline edge trust`.',
+    },
+    zh: {
+      what: '不信任该 OPC UA 服务器的证书；证书已放入 pki/rejected。',
+      cause: '本网关首次连接该服务器，或服务器更换了证书。',
+      action: '将指纹与服务器上显示的核对，再用 `lifeline edge trust` 信任。',
+    },
+  },
+  opcua_certificate_expired: {
+    en: {
+      what: 'The certificate of the OPC UA server has ended or has not begun.',
+      cause: 'It ran out, or the clock of this gateway is wrong.',
+      action: 'Renew the certificate at the server; check the clock of the gateway.',
+    },
+    zh: {
+      what: 'OPC UA 服务器的证书已过期或尚未生效。',
+      cause: '证书到期，或本网关时钟不准。',
+      action: '在服务器上更换证书；检查网关时钟。',
+    },
+  },
+  opcua_certificate_host: {
+    en: {
+      what: 'The certificate of the OPC UA server was made for another host.',
+      cause:
+        'The endpoint leads to another server, or the server was renamed or addressed by a number.',
+      action:
+        'Check the endpoint. If it is the right server, say in `security.host` which name its certificate has.',
+    },
+    zh: {
+      what: 'OPC UA 服务器的证书属于另一台主机。',
+      cause: '端点指向了另一台服务器，或服务器改了名、以地址访问。',
+      action: '检查端点；若服务器无误，在 `security.host` 中写明其证书上的名称。',
+    },
+  },
+  opcua_certificate_refused: {
+    en: {
+      what: 'The certificate of the OPC UA server does not stand up to the check.',
+      cause:
+        'It was revoked, its issuer is unknown or its revocation list is missing, or it is not allowed for this use.',
+      action:
+        'Look at the status in the detail; put the issuer into pki/issuers, or renew the certificate.',
+    },
+    zh: {
+      what: 'OPC UA 服务器的证书未通过检查。',
+      cause: '证书被吊销、签发者未知、缺少吊销列表，或用途不符。',
+      action: '查看详情中的状态；把签发者证书放入 pki/issuers，或更换证书。',
+    },
+  },
+  opcua_refused: {
+    en: {
+      what: 'The OPC UA server refused the connection.',
+      cause: 'Mostly it does not trust the certificate of this gateway yet.',
+      action:
+        'Trust pki/own/certs/client_certificate.pem at the server; look at the status in the detail.',
+    },
+    zh: {
+      what: 'OPC UA 服务器拒绝了连接。',
+      cause: '通常是服务器尚未信任本网关的证书。',
+      action: '在服务器上信任 pki/own/certs/client_certificate.pem；查看详情中的状态。',
+    },
+  },
+  opcua_bad_credentials: {
+    en: {
+      what: 'The OPC UA server does not accept the user.',
+      cause: 'Wrong user name or password, or a user certificate it does not know.',
+      action: 'Check `identity` of the link and the secret behind it.',
+    },
+    zh: {
+      what: 'OPC UA 服务器不接受该用户。',
+      cause: '用户名或密码错误，或服务器不认识该用户证书。',
+      action: '检查链路的 `identity` 及其引用的密钥。',
+    },
+  },
+  opcua_identity_unsupported: {
+    en: {
+      what: 'The OPC UA server does not take this kind of user.',
+      cause: 'It allows only other kinds: anonymous, name and password, or certificate.',
+      action: 'Set `identity` of the link to a kind that the detail names.',
+    },
+    zh: {
+      what: 'OPC UA 服务器不接受这类用户身份。',
+      cause: '服务器只允许其他方式：匿名、用户名密码或证书。',
+      action: '把链路的 `identity` 改为详情中列出的方式。',
+    },
+  },
+  opcua_security_unsupported: {
+    en: {
+      what: 'The OPC UA server does not offer this security.',
+      cause: 'Policy and mode of the link are not among its endpoints.',
+      action: 'Take one of those the detail names, or have the server offer more.',
+    },
+    zh: {
+      what: 'OPC UA 服务器不提供该安全设置。',
+      cause: '链路的策略和模式不在其端点之中。',
+      action: '改用详情中列出的一种，或让服务器开放更多。',
+    },
+  },
+  opcua_too_many_sessions: {
+    en: {
+      what: 'The OPC UA server has no session left.',
+      cause: 'Other clients hold them, or sessions of an earlier start have not run out yet.',
+      action: 'Wait until they run out; raise the limit at the server or end other clients.',
+    },
+    zh: {
+      what: 'OPC UA 服务器没有可用的会话。',
+      cause: '会话被其他客户端占用，或之前遗留的会话尚未超时。',
+      action: '等待其超时；在服务器上调大上限，或停用其他客户端。',
+    },
+  },
+  opcua_session_lost: {
+    en: {
+      what: 'The OPC UA server no longer knows the session or the subscription.',
+      cause: 'The server was restarted, or nothing reached it for longer than the session lasts.',
+      action:
+        'Nothing; a new session is made. If it comes often, raise `session_timeout` of the link.',
+    },
+    zh: {
+      what: 'OPC UA 服务器不再认得该会话或订阅。',
+      cause: '服务器重启，或超过会话时限没有收到任何数据。',
+      action: '无需处理，会建立新会话；频繁出现时调大链路的 `session_timeout`。',
+    },
+  },
+  opcua_no_publish: {
+    en: {
+      what: 'The OPC UA server is connected and publishes nothing.',
+      cause: 'It hangs, or something between holds the data back: not even its keep-alives arrive.',
+      action:
+        'Look at the load of the server and at firewalls in between; restart the server if it stays so.',
+    },
+    zh: {
+      what: 'OPC UA 服务器已连接但不发布任何内容。',
+      cause: '服务器停滞，或中间设备扣住了数据：连保活消息也没有到达。',
+      action: '检查服务器负载和中间的防火墙；持续如此则重启服务器。',
+    },
+  },
+  opcua_timeout: {
+    en: {
+      what: 'The OPC UA server did not answer in time.',
+      cause:
+        'It hangs or is overloaded, or the endpoint leads to something that is no OPC UA server.',
+      action:
+        'Check the endpoint and the load of the server; raise `timeout` of the link if it is slow.',
+    },
+    zh: {
+      what: 'OPC UA 服务器未在时限内应答。',
+      cause: '服务器停滞或过载，或端点指向的并非 OPC UA 服务器。',
+      action: '检查端点和服务器负载；服务器较慢时调大链路的 `timeout`。',
+    },
+  },
+  opcua_service: {
+    en: {
+      what: 'The OPC UA server answered that it cannot.',
+      cause: 'The status in the detail says why.',
+      action: 'Look the status up; a limit of the server may be reached, or a right be missing.',
+    },
+    zh: {
+      what: 'OPC UA 服务器回答无法执行。',
+      cause: '原因见详情中的状态。',
+      action: '查询该状态的含义；可能达到服务器的限制，或缺少权限。',
+    },
+  },
+  opcua_node_unknown: {
+    en: {
+      what: 'The OPC UA server has no such node.',
+      cause: 'The path, the id or the URI of the namespace is wrong, or the server has changed.',
+      action:
+        'Look for the node with `lifeline edge browse`, and correct profile or `device.namespaces`.',
+    },
+    zh: {
+      what: 'OPC UA 服务器上没有该节点。',
+      cause: '路径、标识或命名空间 URI 有误，或服务器已变更。',
+      action: '用 `lifeline edge browse` 查找节点，修正设备档案或 `device.namespaces`。',
+    },
+  },
+  opcua_value_unfit: {
+    en: {
+      what: 'The value does not fit the node.',
+      cause: 'The node has another type or a smaller range than the value needs.',
+      action: 'Compare the type of the node with the value; correct the profile or the value.',
+    },
+    zh: {
+      what: '该值不适合此节点。',
+      cause: '节点的类型不同，或范围小于该值所需。',
+      action: '核对节点类型与该值；修正设备档案或该值。',
     },
   },
   uplink_malformed: {
