@@ -223,14 +223,21 @@ export interface Protocol<Address = unknown, DeviceOptions = unknown, LineOption
   open(clock: Clock, link: Link, line?: LineOptions): Session<Address, DeviceOptions>;
   /**
    * In place of `open`, where a library owns the socket: one attempt, no retry. `place` is what the
-   * link of the gateway file says of where and as whom. Rejects with a fault.
+   * link of the gateway file says of where and as whom. `before` is the session of this place that
+   * ended last: what it left at the other end is used again. Rejects with a fault.
    */
   connect?(
     clock: Clock,
     random: Random,
     place: unknown,
     signal: AbortSignal,
+    before?: OwnSession<Address, DeviceOptions>,
   ): Promise<OwnSession<Address, DeviceOptions>>;
+  /**
+   * Whether a reading of the address is something that happened, not what is: each is reported, and
+   * none is taken for still true. Absent: none is.
+   */
+  isEvent?(address: Address): boolean;
   /**
    * What a named command of a profile writes to or calls, as an address that `write` takes. Absent
    * where commands only write points.

@@ -412,8 +412,8 @@ async function reactivated(step: Step, client: Client, before: ClientSession): P
     return true;
   } catch (error) {
     if (isFault(error) && error.code === 'opcua_timeout') throw error;
-    if (isFault(error) && client.isReconnecting === false) return false;
-    throw error;
+    if (!isFault(error)) throw error;
+    return false;
   }
 }
 

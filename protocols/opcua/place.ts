@@ -73,7 +73,7 @@ export const limitsMost: Limits = {
 
 /** `opc.tcp://host:4840/path`; a port is needed where it is not 4840. */
 export const ENDPOINT_PATTERN =
-  /^opc\.tcp:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]{1,253})(:[1-9][0-9]{0,4})?(\/[\x21-\x7e]{0,255})?$/;
+  /^opc\.tcp:\/\/(\[[0-9a-f:]+\]|[\w.-]{1,253})(:[1-9]\d{0,4})?(\/[!-~]{0,255})?$/i;
 
 /** The host of an endpoint, without the brackets of an IPv6 address. */
 export function hostOf(endpoint: string): string {

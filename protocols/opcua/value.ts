@@ -4,7 +4,7 @@
 // that is no scalar: bad/decode for that reading alone. Not-a-number is no value, and so is a Good
 // without one.
 import type { QualityCode } from '../../core/quality.ts';
-import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
+import { isBad, qualityCode } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
 import { TEXT_BYTES_MAX } from '../../core/reading.ts';
 import type { OpcuaType } from './address.ts';
@@ -64,7 +64,16 @@ export function decode(
   const quality = qualityOfStatus(statusCode.value);
   into.value = null;
   into.quality = quality;
-  if (isBad(quality)) return;
+  if (!isBad(quality)) decodeVariant(variant, type, element, into);
+}
+
+/** As `decode`, of what has no status of its own; the quality stays where it is a value. */
+export function decodeVariant(
+  variant: Shown,
+  type: OpcuaType,
+  element: readonly (number | string)[],
+  into: Decoded,
+): void {
   const shown: Shown = element.length === 0 ? variant : elementOf(variant, element);
   const { dataType, value } = shown;
   if (dataType === builtIn.null || value === null || value === undefined) {
@@ -266,10 +275,4 @@ function pairOf(value: Value, isSigned: boolean): readonly [number, number] | un
   if (!fits) return undefined;
   const bits = BigInt.asUintN(64, whole);
   return [Number(bits >> 32n), Number(bits & 0xffff_ffffn)];
-}
-
-/** A reading of a value that is known without a variant. */
-export function plain(value: Value, into: Decoded): void {
-  into.value = value;
-  into.quality = value === null ? NOT_AVAILABLE : GOOD;
 }

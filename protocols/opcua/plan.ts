@@ -1,0 +1,167 @@
+// The points that are polled together, and what a poll makes of what has come for them.
+//
+// Time. A server's clock may be wrong, so a value's time is reckoned back from when its message
+// came: as long as its source time lies before its publish time, both of the server's clock. It is
+// never before the last proof that the value had not changed, never after its message, and rises.
+// What became true before the session was opened, but after the session before it had heard
+// nothing more, is not a reading of a poll: those polls have been answered as bad. It fills that
+// time, marked as history.
+import type { QualityCode } from '../../core/quality.ts';
+import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
+import type { Origin, Value } from '../../core/reading.ts';
+import type { Plan, Sample } from '../driver.ts';
+import type { ValueAddress } from './address.ts';
+import type { Item } from './items.ts';
+import { Inbox } from './items.ts';
+import type { DataValue } from './library.ts';
+import { hasOverflown } from './status.ts';
+import type { Message } from './subscription.ts';
+import type { Decoded } from './value.ts';
+import { decode } from './value.ts';
+
+export const HISTORY = qualityCode('good', 'history');
+/** Of one poll; the rest with the next ones. A record holds 500 readings. */
+export const FILLED_PER_POLL_MAX = 5_000;
+/** Twice at one time, from two sources of the same memory, is once. */
+const FILL_TIMES_MAX = 100_000;
+
+export class OpcuaPlan implements Plan {
+  readonly items: readonly Item[];
+  readonly inbox: Inbox;
+  readonly lineMs = 0;
+  /** It claimed its items: what comes for them is handed out by its polls, by no other's. */
+  readonly isOwner: boolean;
+  readonly values: Value[] = [];
+  readonly qualities: QualityCode[] = [];
+  readonly atMonoMs: number[] = [];
+  readonly origins: (Origin | null)[] = [];
+  #poll = 0;
+  #fill: Sample[] = [];
+  #fillTimes = new Set<string>();
+  readonly #decoded: Decoded = { value: null, quality: GOOD };
+
+  constructor(items: readonly Item[], before?: OpcuaPlan) {
+    this.items = items;
+    const isSame = before?.items.length === items.length;
+    this.isOwner = isSame ? before.isOwner : items.every(({ inbox }) => inbox === null);
+    this.inbox = isSame ? before.inbox : new Inbox();
+    if (isSame) {
+      this.#fill = before.#fill;
+      this.#poll = before.#poll;
+    } else if (this.isOwner) {
+      items.forEach((item, at) => {
+        item.inbox = this.inbox;
+        item.at = at;
+      });
+    }
+  }
+
+  get points(): number {
+    return this.items.length;
+  }
+
+  /** What the subscription brings is one, and each value that is read is part of another. */
+  get requests(): number {
+    return this.items.length > 0 ? 1 : 0;
+  }
+
+  /** Fills of the time before the session, as they come; each time of a point once. */
+  fill(sample: Sample): void {
+    const key = `${sample.at} ${sample.origin?.sourceMs ?? sample.atMonoMs}`;
+    if (this.#fillTimes.has(key) || this.#fillTimes.size >= FILL_TIMES_MAX) return;
+    this.#fillTimes.add(key);
+    this.#fill.push(sample);
+  }
+
+  takeFilled(): Sample[] {
+    return this.#fill.splice(0, FILLED_PER_POLL_MAX);
+  }
+
+  /** A new time without data begins. */
+  forgetFilled(): void {
+    this.#fillTimes.clear();
+  }
+
+  /** Moves its items on by what has come, and returns what came before their newest. */
+  drain(openMonoMs: number): Sample[] {
+    const { items, data, messages } = this.inbox.take();
+    const poll = ++this.#poll;
+    const more: Sample[] = [];
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index]!;
+      const { address } = item;
+      if (address.kind !== 'value') continue;
+      const value = data[index]!;
+      const code = value.statusCode.value;
+      if (hasOverflown(code)) this.inbox.lost++;
+      this.#take(item, address, value, messages[index]!, { poll, openMonoMs, more });
+    }
+    return more;
+  }
+
+  /** What events have told; what happened before the session was opened fills that time. */
+  takeTold(openMonoMs: number): Sample[] {
+    const { inbox } = this;
+    if (inbox.told.length === 0) return [];
+    const told = inbox.told;
+    inbox.told = [];
+    return told.filter((sample) => {
+      if (sample.atMonoMs >= openMonoMs) return true;
+      const quality = sample.quality === GOOD ? HISTORY : sample.quality;
+      if (!isBad(quality)) this.fill({ ...sample, quality });
+      return false;
+    });
+  }
+
+  #take(
+    item: Item,
+    { type, element }: ValueAddress,
+    data: DataValue,
+    message: Message,
+    { poll, openMonoMs, more }: { poll: number; openMonoMs: number; more: Sample[] },
+  ): void {
+    if (item.freshIn === poll) {
+      const { at, value, quality, atMonoMs, origin } = item;
+      more.push({ at, value, quality, atMonoMs, origin });
+    }
+    const decoded = this.#decoded;
+    decode(data, type, element, decoded);
+    item.value = decoded.value;
+    item.quality = decoded.quality;
+    const { sourceTimestamp, serverTimestamp, statusCode } = data;
+    const sourceMs = sourceTimestamp ? sourceTimestamp.getTime() : null;
+    const serverMs = serverTimestamp ? serverTimestamp.getTime() : null;
+    item.origin = { status: statusCode.value >>> 0, sourceMs, serverMs };
+    item.atMonoMs = timeOf(item, sourceMs ?? serverMs, message);
+    if (item.atMonoMs >= openMonoMs) item.freshIn = poll;
+    else if (!isBad(item.quality)) {
+      const { at, value, atMonoMs, origin } = item;
+      const quality = item.quality === GOOD ? HISTORY : item.quality;
+      this.fill({ at, value, quality, atMonoMs, origin });
+    }
+  }
+
+  /** Puts the newest of each item into the lists; what did not change is true until `proven`. */
+  show(provenMonoMs: number, nowMonoMs: number): void {
+    const { items, values, qualities, atMonoMs, origins } = this;
+    for (let at = 0; at < items.length; at++) {
+      const item = items[at]!;
+      const isKnown = item.way === 'monitored' || item.way === 'told';
+      const sinceMs = isKnown && item.origin ? provenMonoMs : nowMonoMs;
+      values[at] = item.value;
+      qualities[at] = item.quality;
+      origins[at] = item.origin;
+      atMonoMs[at] =
+        item.way === 'read' || item.freshIn === this.#poll
+          ? item.atMonoMs
+          : Math.max(item.atMonoMs, sinceMs);
+    }
+  }
+}
+
+function timeOf(item: Item, sourceMs: number | null, message: Message): number {
+  const { publishedMonoMs, publishedMs, floorMonoMs } = message;
+  const ageMs = sourceMs === null || publishedMs === null ? 0 : Math.max(0, publishedMs - sourceMs);
+  const floorMs = Math.max(floorMonoMs, item.sinceMonoMs, item.atMonoMs);
+  return Math.min(publishedMonoMs, Math.max(floorMs, publishedMonoMs - ageMs));
+}
