@@ -32,10 +32,10 @@ import {
   type Certificate,
   dayOf,
   daysUntil,
-  hostOf,
   namesHost,
   shortOf,
 } from '../protocols/opcua/certificate.ts';
+import { hostOf } from '../protocols/opcua/place.ts';
 import { pad } from './columns.ts';
 import { readBytes, writeNew } from './files.ts';
 import { localTime } from './time.ts';

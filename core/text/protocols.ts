@@ -133,14 +133,6 @@ export const protocolMessages = {
     en: '{endpoint}: {status}',
     zh: '{endpoint}：{status}',
   },
-  'opcua-certificate-at': {
-    en: '{endpoint}: certificate {thumbprint}, {status}',
-    zh: '{endpoint}：证书 {thumbprint}，{status}',
-  },
-  'opcua-certificate-names': {
-    en: '{endpoint}: the certificate {thumbprint} does not name {host}, it names {names}',
-    zh: '{endpoint}：证书 {thumbprint} 中没有 {host}，其中的名称为 {names}',
-  },
   'opcua-offers': {
     en: '{endpoint}: {wanted} is not offered; offered are {offered}',
     zh: '{endpoint}：不提供 {wanted}；提供的有 {offered}',
@@ -425,70 +417,18 @@ export const protocolFaults = {
       action: '在设备手册中查找该代码。',
     },
   },
-  opcua_untrusted: {
-    en: {
-      what: 'The certificate of the OPC UA server is not trusted; it was put into pki/rejected.',
-      cause: 'This gateway has not met the server before, or the server has a new certificate.',
-      action:
-        'Compare the thumbprint with the one the server shows, then trust it with `lifeline edge trust`.',
-    },
-    zh: {
-      what: '不信任该 OPC UA 服务器的证书；证书已放入 pki/rejected。',
-      cause: '本网关首次连接该服务器，或服务器更换了证书。',
-      action: '将指纹与服务器上显示的核对，再用 `lifeline edge trust` 信任。',
-    },
-  },
-  opcua_certificate_expired: {
-    en: {
-      what: 'The certificate of the OPC UA server has ended or has not begun.',
-      cause: 'It ran out, or the clock of this gateway is wrong.',
-      action: 'Renew the certificate at the server; check the clock of the gateway.',
-    },
-    zh: {
-      what: 'OPC UA 服务器的证书已过期或尚未生效。',
-      cause: '证书到期，或本网关时钟不准。',
-      action: '在服务器上更换证书；检查网关时钟。',
-    },
-  },
-  opcua_certificate_host: {
-    en: {
-      what: 'The certificate of the OPC UA server was made for another host.',
-      cause:
-        'The endpoint leads to another server, or the server was renamed or addressed by a number.',
-      action:
-        'Check the endpoint. If it is the right server, say in `security.host` which name its certificate has.',
-    },
-    zh: {
-      what: 'OPC UA 服务器的证书属于另一台主机。',
-      cause: '端点指向了另一台服务器，或服务器改了名、以地址访问。',
-      action: '检查端点；若服务器无误，在 `security.host` 中写明其证书上的名称。',
-    },
-  },
-  opcua_certificate_refused: {
-    en: {
-      what: 'The certificate of the OPC UA server does not stand up to the check.',
-      cause:
-        'It was revoked, its issuer is unknown or its revocation list is missing, or it is not allowed for this use.',
-      action:
-        'Look at the status in the detail; put the issuer into pki/issuers, or renew the certificate.',
-    },
-    zh: {
-      what: 'OPC UA 服务器的证书未通过检查。',
-      cause: '证书被吊销、签发者未知、缺少吊销列表，或用途不符。',
-      action: '查看详情中的状态；把签发者证书放入 pki/issuers，或更换证书。',
-    },
-  },
   opcua_refused: {
     en: {
       what: 'The OPC UA server refused the connection.',
       cause: 'Mostly it does not trust the certificate of this gateway yet.',
       action:
-        'Trust pki/own/certs/client_certificate.pem at the server; look at the status in the detail.',
+        'Have the server trust the certificate of this gateway (lifeline edge trust own GATEWAY_FILE --out FILE); look at the status in the detail.',
     },
     zh: {
       what: 'OPC UA 服务器拒绝了连接。',
       cause: '通常是服务器尚未信任本网关的证书。',
-      action: '在服务器上信任 pki/own/certs/client_certificate.pem；查看详情中的状态。',
+      action:
+        '让服务器信任本网关的证书（lifeline edge trust own 网关文件 --out 文件）；查看详情中的状态。',
     },
   },
   opcua_bad_credentials: {

@@ -11,10 +11,10 @@ import {
   CERTIFICATE_BYTES_MAX,
   daysUntil,
   firstOf,
-  hostOf,
   readCertificate,
   refusalOf,
 } from './certificate.ts';
+import { hostOf } from './place.ts';
 import type { SelfSigned } from './self-signed.ts';
 import { selfSigned } from './self-signed.ts';
 

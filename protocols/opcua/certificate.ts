@@ -16,6 +16,7 @@ import { hostname } from 'node:os';
 import { Fault } from '../../core/fault.ts';
 import { isLoopback } from '../../core/host.ts';
 import { bilingual } from '../../core/text/text.ts';
+import { hostOf } from './place.ts';
 
 /** An RSA key of 4096 bits and a page of names are 3 KB; what is larger is no certificate. */
 export const CERTIFICATE_BYTES_MAX = 16 * 1024;
@@ -160,11 +161,6 @@ function clean(text: string): string {
 /** Whole days until it is over, rounded down: -1 on the first day after. */
 export function daysUntil(untilMs: number, nowMs: number): number {
   return Math.floor((untilMs - nowMs) / DAY_MS);
-}
-
-export function hostOf(endpoint: string): string {
-  const [, host = ''] = /^opc\.tcp:\/\/(\[[^\]]+\]|[^:/]+)/i.exec(endpoint) ?? [];
-  return host.replaceAll(/^\[|\]$/g, '');
 }
 
 const plainHost = (host: string) => host.toLowerCase().replace(/\.$/, '');

@@ -1,7 +1,7 @@
 // One secure channel with one active session on it: a single attempt, no retry, every step with a
 // deadline.
 //
-//   1  the trust list is read afresh, so that what a person has trusted counts at the next attempt
+//   1  the trust list is asked afresh, so that what a person has trusted counts at the next attempt
 //   2  the endpoint is looked up and its certificate judged, before anything is sent to it that
 //      only the right server should get
 //   3  the channel is opened; the session of the connection before is activated on it when it may
@@ -15,17 +15,18 @@ import type { Clock } from '../../core/clock.ts';
 import type { FaultCode } from '../../core/fault.ts';
 import { Fault, isFault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
+import type { OwnCertificate } from './certificate.ts';
 import type {
   CertificateStore,
   ClientSession,
   EndpointDescription,
+  KeyPair,
   Library,
   OPCUAClient,
   Request,
   UserIdentityInfo,
 } from './library.ts';
 import type { Identity, OpcuaPlace } from './place.ts';
-import { hostOf } from './place.ts';
 
 const CLOSE_WAIT_MS = 1_000;
 /** The library watches the socket too; its watch may never be the first to end it. */
@@ -53,12 +54,6 @@ const faultCodes: Readonly<Record<string, FaultCode>> = {
   BadTimeout: 'opcua_timeout',
   BadRequestTimeout: 'opcua_timeout',
   BadConnectionClosed: 'no_connection',
-};
-
-const certificateCodes: Readonly<Record<string, FaultCode>> = {
-  BadCertificateUntrusted: 'opcua_untrusted',
-  BadCertificateTimeInvalid: 'opcua_certificate_expired',
-  BadCertificateIssuerTimeInvalid: 'opcua_certificate_expired',
 };
 
 /** Sent and answered by this service; what the server says when it cannot is in `statusOf`. */
@@ -199,52 +194,70 @@ export async function openConnection(
   before: ClientSession | null,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const store = await openStore(library, place);
   const step = { clock, place, signal };
+  const own = ownPair(library, await place.trust.own());
+  const isPlain = place.security.policy === 'None';
+  const endpoint = isPlain ? null : await discover(library, own, step);
+  const serverCertificate = endpoint?.serverCertificate ?? null;
+  if (endpoint) judge(place, serverCertificate);
+  const client = clientOf(library, own, place, serverCertificate);
   try {
-    const isPlain = place.security.policy === 'None';
-    const endpoint = isPlain ? null : await discover(library, store, step);
-    const serverCertificate = endpoint?.serverCertificate ?? null;
-    if (serverCertificate) await judge(store, place, serverCertificate);
-    const client = clientOf(library, store, place, serverCertificate);
-    try {
-      await within(step, 'OpenSecureChannel', client.connect(place.endpoint), 'opcua_refused');
-      checkIdentity(library, client, place);
-      const identity = identityOf(library, place.identity);
-      const isResumed = before !== null && (await reactivated(step, client, before));
-      const session = isResumed
-        ? before
-        : await within(step, 'CreateSession', client.createSession(identity));
-      return new Connection(clock, client, {
-        ...{ library, place, session, isResumed, serverCertificate },
-      });
-    } catch (error) {
-      discard(client);
-      throw error;
-    }
-  } finally {
-    void store.dispose().catch(() => null);
+    await within(step, 'OpenSecureChannel', client.connect(place.endpoint), 'opcua_refused');
+    checkIdentity(library, client, place);
+    const identity = identityOf(library, place.identity);
+    const isResumed = before !== null && (await reactivated(step, client, before));
+    const session = isResumed
+      ? before
+      : await within(step, 'CreateSession', client.createSession(identity));
+    return new Connection(clock, client, {
+      ...{ library, place, session, isResumed, serverCertificate },
+    });
+  } catch (error) {
+    discard(client);
+    throw error;
   }
 }
 
-async function openStore(library: Library, place: OpcuaPlace): Promise<CertificateStore> {
-  const store = new library.OPCUACertificateManager({
-    rootFolder: place.pkiFolder,
-    automaticallyAcceptUnknownCertificate: false,
-    // Read afresh at each attempt; a watch on the folder would be one more thing to end.
-    disableFileWatchers: true,
-  });
-  try {
-    await store.initialize();
-  } catch (error) {
-    throw new Fault('opcua_refused', 'later', `${place.pkiFolder}: ${error}`, error);
-  }
-  return store;
+interface Own {
+  readonly applicationUri: string;
+  readonly pair: KeyPair;
+}
+
+/** What this gateway shows, as the library asks for it: from memory, no file is looked for. */
+function ownPair(library: Library, own: OwnCertificate): Own {
+  const certificate = Buffer.from(own.certificate);
+  const key = library.crypto_utils.makePrivateKeyFromPem(own.privateKey);
+  const pair = {
+    certificateFile: '<in-memory>',
+    privateKeyFile: '<in-memory>',
+    getCertificate: () => certificate,
+    getCertificateChain: () => [certificate],
+    getPrivateKey: () => key,
+  };
+  return { applicationUri: own.applicationUri, pair };
+}
+
+/** Believes nobody: a certificate is judged before the library is told of it, or not at all. */
+function noStore(library: Library): CertificateStore {
+  const untrusted = async () => library.StatusCodes.BadCertificateUntrusted;
+  const nothing = async () => {};
+  return {
+    referenceCounter: 0,
+    initialize: nothing,
+    dispose: nothing,
+    checkCertificate: untrusted,
+    verifyCertificate: async () => 'BadCertificateUntrusted',
+    trustCertificate: nothing,
+    rejectCertificate: nothing,
+    getTrustStatus: untrusted,
+    addIssuer: nothing,
+    addRevocationList: nothing,
+  };
 }
 
 function clientOf(
   library: Library,
-  store: CertificateStore,
+  own: Own,
   place: OpcuaPlace,
   serverCertificate: Buffer | null,
 ): Client {
@@ -252,9 +265,10 @@ function clientOf(
   const longestMs = Math.max(place.timeoutMs, place.keepAliveMs, place.publishingMs);
   const client = library.OPCUAClient.create({
     applicationName: 'lifeline',
-    applicationUri: place.applicationUri,
+    applicationUri: own.applicationUri,
     clientName: 'lifeline',
-    clientCertificateManager: store,
+    certificateKeyPairProvider: own.pair,
+    clientCertificateManager: noStore(library),
     securityPolicy: library.SecurityPolicy[policy],
     securityMode: library.MessageSecurityMode[mode],
     ...(serverCertificate ? { serverCertificate } : {}),
@@ -301,14 +315,10 @@ async function within<Result>(
 
 // --- Which endpoint, and whether it may be trusted ---
 
-async function discover(
-  library: Library,
-  store: CertificateStore,
-  step: Step,
-): Promise<EndpointDescription> {
+async function discover(library: Library, own: Own, step: Step): Promise<EndpointDescription> {
   const { endpoint, security } = step.place;
   const plain = { ...step.place, security: { ...security, policy: 'None', mode: 'None' } } as const;
-  const client = clientOf(library, store, plain, null);
+  const client = clientOf(library, own, plain, null);
   try {
     await within(step, 'OpenSecureChannel', client.connect(endpoint));
     const offered = await within(step, 'GetEndpoints', client.getEndpoints());
@@ -341,30 +351,10 @@ function notOffered(
   return new Fault('opcua_security_unsupported', 'later', bilingual('opcua-offers', values));
 }
 
-async function judge(
-  store: CertificateStore,
-  { endpoint, security }: OpcuaPlace,
-  chain: Buffer,
-): Promise<void> {
-  const certificate = new X509Certificate(chain);
-  const thumbprint = certificate.fingerprint;
-  const status = await store.checkCertificate(chain);
-  if (!status.isGood()) {
-    const code = certificateCodes[status.name] ?? 'opcua_certificate_refused';
-    const values = { endpoint, thumbprint, status: status.name };
-    throw new Fault(code, 'later', bilingual('opcua-certificate-at', values));
-  }
-  const host = security.host ?? hostOf(endpoint);
-  if (names(certificate, host)) return;
-  const values = { endpoint, thumbprint, host, names: certificate.subjectAltName ?? '-' };
-  throw new Fault('opcua_certificate_host', 'later', bilingual('opcua-certificate-names', values));
-}
-
-function names(certificate: X509Certificate, host: string): boolean {
-  return (
-    certificate.checkIP(host) !== undefined ||
-    certificate.checkHost(host, { subject: 'never' }) !== undefined
-  );
+function judge({ endpoint, security, trust }: OpcuaPlace, chain: Uint8Array | null): void {
+  const { host, expired } = security;
+  const why = trust.refusal(chain ?? new Uint8Array(), { endpoint, host, expired });
+  if (why) throw why;
 }
 
 // --- Who we are ---

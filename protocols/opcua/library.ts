@@ -2,16 +2,11 @@
 // 90 MB, which a gateway without OPC UA does not spend. Every other file of the project takes its
 // types and values from here.
 //
-// It is used for the encoding, the secure channel, certificates, and creating and activating a
-// session. Its own subscriptions, its reconnecting and its repair of sessions are not used: they
-// would create sessions that nobody counts and retry without anybody's leave. Its certificate
-// manager keeps the trust list in the folder of the place, and writes nowhere else:
-//
-//   own/certs/client_certificate.pem   what this gateway shows; made when it is missing
-//   own/private/private_key.pem        its key
-//   trusted/certs, issuers/certs       what a person has trusted
-//   rejected                           what came and was not
-import type * as certificates from 'node-opcua-certificate-manager';
+// It is used for the encoding, the secure channel, and creating and activating a session. Its own
+// subscriptions, its reconnecting and its repair of sessions are not used: they would create
+// sessions that nobody counts and retry without anybody's leave. Nor is its certificate manager:
+// whom to believe is decided by `Trust` (certificate.ts) before the library is told of a server, and
+// the store it is given believes nobody.
 import type * as client from 'node-opcua-client';
 
 export type {
@@ -26,11 +21,11 @@ export type {
   Variant,
 } from 'node-opcua-client';
 
-export type CertificateStore = certificates.OPCUACertificateManager;
+export type Library = typeof client;
 
-export type Library = typeof client & {
-  readonly OPCUACertificateManager: typeof certificates.OPCUACertificateManager;
-};
+type ClientOptions = client.OPCUAClientOptions;
+export type CertificateStore = NonNullable<ClientOptions['clientCertificateManager']>;
+export type KeyPair = NonNullable<ClientOptions['certificateKeyPairProvider']>;
 
 /** Any request or response of a service; which one, the caller knows. */
 export interface Request {
@@ -53,11 +48,8 @@ async function load(): Promise<Library> {
   debug.setWarningLogger(quiet);
   debug.setErrorLogger(quiet);
   debug.setTraceLogger(quiet);
-  const [library, { OPCUACertificateManager }] = await Promise.all([
-    import('node-opcua-client'),
-    import('node-opcua-certificate-manager'),
-  ]);
+  const library = await import('node-opcua-client');
   // Every request has a deadline of its own, which may be shorter than the library thinks wise.
   library.ClientSecureChannelLayer.minTransactionTimeout = 1;
-  return { ...library, OPCUACertificateManager };
+  return library;
 }

@@ -1,6 +1,8 @@
 // Where an OPC UA server is, as whom this gateway comes, and how the two talk: what the link of a
 // gateway file says, with its secrets read. One object a link for the life of the process.
 
+import type { Trust } from './certificate.ts';
+
 export const policies = [
   'Basic256Sha256',
   'Aes128_Sha256_RsaOaep',
@@ -38,14 +40,14 @@ export interface OpcuaPlace {
   readonly security: {
     readonly policy: Policy;
     readonly mode: Mode;
-    /** The name or address its certificate must have; null: that of the endpoint. */
+    /** The name, address or application URI of its certificate; null: that of the endpoint. */
     readonly host: string | null;
+    /** Whether a certificate that is over will do. */
+    readonly expired: 'refuse' | 'accept';
   };
   readonly identity: Identity;
-  /** With own/, trusted/, issuers/ and rejected/ in it; see library.ts. */
-  readonly pkiFolder: string;
-  /** URI by which this gateway names itself, also in the certificate it makes. */
-  readonly applicationUri: string;
+  /** Who this gateway is, and which servers it believes. */
+  readonly trust: Trust;
   /** Of each step of connecting, and of a request that has no device's own. */
   readonly timeoutMs: number;
   readonly sessionTimeoutMs: number;
