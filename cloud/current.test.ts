@@ -62,3 +62,21 @@ test('after a start what was known goes on by its own clock until a later epoch 
   current.apply(record(restored, 1000, 3), ordered(newer, restored));
   expect(current.get(1)).toMatchObject({ value: 3 });
 });
+
+test('a fill is never a current value, and a value has what its device said of it', () => {
+  const current = new Current();
+  const orderOf = ordered(newer);
+  const said = record(newer, 1000, 1);
+  const none = Float64Array.of(Number.NaN);
+  const origins = {
+    status: Uint32Array.of(0x40000000),
+    sourceMs: Float64Array.of(7),
+    serverMs: none,
+  };
+  current.apply({ ...said, readings: { ...said.readings!, origins } }, orderOf);
+  current.apply({ ...record(newer, 5000, 9), isFill: true }, orderOf);
+  const origin = { status: 0x40000000, sourceMs: 7, serverMs: null };
+  expect(current.get(1)).toMatchObject({ value: 1, atMs: 1000, origin });
+  current.apply(record(newer, 2000, 2), orderOf);
+  expect(current.get(1)).not.toHaveProperty('origin');
+});

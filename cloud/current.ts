@@ -2,7 +2,8 @@
 // them, then monotonic time), never by label and whichever lane brought it; so a current value
 // never moves to an older one.
 import type { QualityCode } from '../core/quality.ts';
-import type { Value } from '../core/reading.ts';
+import type { Origin, Value } from '../core/reading.ts';
+import { originAt } from '../protocols/uplink/origins.ts';
 import type { Epoch } from '../protocols/uplink/record.ts';
 import type { DecodedReadings, DecodedRecord } from './inbox/decoded.ts';
 
@@ -10,6 +11,8 @@ export interface CurrentValue {
   readonly series: number;
   readonly value: Value;
   readonly quality: QualityCode;
+  /** What its device said of it. */
+  readonly origin?: Origin | null;
   /** When it was true, by the gateway's label. */
   readonly atMs: number;
   /** Up to when its device was polled and the value had not left its deadband. */
@@ -29,9 +32,11 @@ export class Current {
   #quality = new Uint8Array(1024);
   #values = new Float64Array(1024);
   readonly #special = new Map<number, bigint | string | null>();
+  readonly #origins = new Map<number, Origin>();
 
-  /** Takes what is newer than what is known; anything else changes nothing. */
+  /** Takes what is newer than what is known; anything else, and a fill, changes nothing. */
   apply(record: DecodedRecord, orderOf: OrderOf): void {
+    if (record.isFill) return;
     const { epoch } = record.row;
     if (record.readings) this.#applyReadings(epoch, orderOf, record.readings);
     for (const { series, toMonoMs } of record.coverage) {
@@ -53,6 +58,7 @@ export class Current {
       this.#coveredMs[row.series] = row.coveredMs;
       if (typeof number === 'number') this.#setNumber(row.series, number);
       else this.#special.set(row.series, number);
+      this.#setOrigin(row.series, row.origin ?? null);
     }
   }
 
@@ -60,17 +66,19 @@ export class Current {
   get(series: number): CurrentValue | undefined {
     if (this.#epochs[series] === undefined) return undefined;
     const special = this.#special.get(series);
+    const origin = this.#origins.get(series);
     return {
       series,
       value: special === undefined ? this.#values[series]! : special,
       quality: this.#quality[series]!,
+      ...(origin && { origin }),
       atMs: this.#atMs[series]!,
       coveredMs: Math.max(this.#atMs[series]!, this.#coveredMs[series]!),
     };
   }
 
   #applyReadings(epoch: Epoch, orderOf: OrderOf, readings: DecodedReadings): void {
-    const { count, series, monoMs, atMs, quality, values, special } = readings;
+    const { count, series, monoMs, atMs, quality, values, special, origins } = readings;
     for (let at = 0; at < count; at++) {
       const number = series[at]!;
       this.#grow(number);
@@ -78,6 +86,7 @@ export class Current {
       this.#put(number, epoch, monoMs[at]!, atMs[at]!, quality[at]!);
       if (special.size > 0 && special.has(at)) this.#special.set(number, special.get(at)!);
       else this.#setNumber(number, values[at]!);
+      if (origins || this.#origins.size > 0) this.#setOrigin(number, originAt(origins, at));
     }
   }
 
@@ -99,6 +108,11 @@ export class Current {
   #setNumber(series: number, value: number): void {
     this.#values[series] = value;
     if (this.#special.size > 0) this.#special.delete(series);
+  }
+
+  #setOrigin(series: number, origin: Origin | null): void {
+    if (origin) this.#origins.set(series, origin);
+    else this.#origins.delete(series);
   }
 
   #grow(series: number): void {

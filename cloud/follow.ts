@@ -9,6 +9,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import { decodeConfigurationState } from '../protocols/uplink/control.ts';
+import { originAt } from '../protocols/uplink/origins.ts';
 import type { AlarmConsumer, DesiredOf } from './alarms/consumer.ts';
 import type { AlarmEvent } from './alarms/occurrences.ts';
 import { alarmObject } from './api/alarm-routes.ts';
@@ -193,8 +194,9 @@ export class Follower {
       this.#define(record);
       current.apply(record, (epoch) => alarms.orderOf(record.row.gateway, epoch));
       this.#records.add();
-      this.#readings.add(record.readings?.count ?? 0);
-      if (record.readings && !record.isState) this.#publish(record, record.readings);
+      if (record.isFill || !record.readings) continue;
+      this.#readings.add(record.readings.count);
+      if (!record.isState) this.#publish(record, record.readings);
     }
     this.#told(events);
     onPassed(alarms.cursor);
@@ -243,7 +245,8 @@ export class Follower {
       }
       if (list === null) continue;
       const value = readings.special.has(at) ? readings.special.get(at)! : readings.values[at]!;
-      const reading = { atMs: readings.atMs[at]!, value, quality: readings.quality[at]! };
+      const origin = originAt(readings.origins, at);
+      const reading = { atMs: readings.atMs[at]!, value, quality: readings.quality[at]!, origin };
       list.push({ series: entry.series, ...valueObject(entry, reading) });
     }
     for (const [asset, list] of byAsset) {

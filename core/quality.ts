@@ -67,6 +67,13 @@ export function isSilent(code: QualityCode): boolean {
   return isBad(code) && code !== NOT_IN_SERVICE;
 }
 
+const HISTORY = reasons.indexOf('history');
+
+/** Out of a device's memory: history knows it, nothing was ever decided by it. */
+export function isFilled(code: QualityCode): boolean {
+  return (code & 0x3f) === HISTORY;
+}
+
 interface Mapping {
   /** OPC UA Part 8, 6.3 and Part 4, 7.39: StatusCode. */
   readonly opcua: number;

@@ -700,3 +700,28 @@ test('a transaction that fails leaves nothing behind, in the tables or in memory
   expect(kinds(consumer.apply([beyond], WALL))).toEqual(['raised']);
   expect(consumer.cursor).toBe(beyond.row.row);
 });
+
+test('an event beyond a limit raises its alarm, and the next one ends it', () => {
+  const { consumer } = open([high()]);
+  const event = (sequence: number, monoMs: number, value: number) =>
+    record({ sequence, lane: 'event', readings: [[1, monoMs, value]] });
+  expect(kinds(consumer.apply([event(2, 1000, 12)], WALL))).toEqual(['raised']);
+  // Order is by the monotonic clock: one that comes late is history.
+  expect(consumer.apply([event(4, 9000, 13), event(3, 8000, 5)], WALL)).toEqual([]);
+  expect(kinds(consumer.apply([event(5, 12_000, 5)], WALL))).toContain('cleared');
+});
+
+test('a fill raises nothing, ends nothing, moves no time on and leaves no hole behind it', () => {
+  const { consumer } = open([high({ onDelayMs: 5000 }), noData]);
+  const beyond = [1, 2000, 12] as const;
+  consumer.apply([record({ sequence: 2, readings: [beyond], covered: [[1], 0, 2000] })], WALL);
+  const fill = (sequence: number, monoMs: number, value: number, lane: Lane = 'backfill') =>
+    record({ sequence, lane, isFill: true, readings: [[1, monoMs, value]] });
+  const fills = [fill(3, 1000, 99), fill(4, 3000, 0), fill(5, 900_000, 99, 'live')];
+  expect(consumer.apply(fills, WALL)).toEqual([]);
+  const held = record({ sequence: 6, covered: [[1], 3000, 7000] });
+  const events = consumer.apply([held], WALL);
+  expect(kinds(events)).toEqual(['raised']);
+  expect(ofLimits(consumer)).toMatchObject([{ beganMs: WALL + 2000, raisedMs: WALL + 7000 }]);
+  expect(consumer.tables.stretches()).toEqual([]);
+});

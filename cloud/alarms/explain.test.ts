@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import type { Rule, RuleProposal } from '../../core/alarm/rule.ts';
+import { qualityCode } from '../../core/quality.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { AlarmConsumer } from './consumer.ts';
 import type { Explanation } from './explain.ts';
@@ -119,4 +120,17 @@ test('a device that fell silent, and one that still is, are told as that', async
   expect(timed(over!).slice(0, 2)).toEqual(['silent 2', 'raised 5']);
   expect(over!.steps[0]!.text.en).toContain('3s must pass');
   expect(on!.notes.map(({ en }) => en)).toContain('still on');
+});
+
+test('what came later out of the memory of a device explains nothing: nothing was decided by it', async () => {
+  newInbox();
+  const filled = record({ sequence: 2, isFill: true, readings: [[1, 4000, 99]] });
+  filled.readings!.quality.fill(qualityCode('good', 'history'));
+  const taken = record({ sequence: 3, readings: [[1, 9000, 6]] });
+  const store = new MemoryStore();
+  await store.apply([record({ sequence: 1, manifest: [entry(1, [])] }), filled, taken], 3);
+  const inputs = [];
+  const span = { fromMs: WALL, toMs: WALL + 100_000 };
+  for await (const page of recorded(store, 1, 1000, span)) inputs.push(...page.inputs);
+  expect(inputs).toMatchObject([{ kind: 'sample', value: 6 }]);
 });

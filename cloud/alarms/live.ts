@@ -55,7 +55,10 @@ export class Live {
   take(gateway: Gateway, record: DecodedRecord, arrival: Arrival, source: Source): void {
     const { epoch } = record.row;
     if (record.isState && arrival.isLive && arrival.missing !== null) this.#skip(gateway, source);
-    if (record.readings) this.#readings(gateway, record, record.readings, arrival, source);
+    // A fill is known to have come, so that nothing waits for it; nothing is decided by it.
+    if (record.readings && !record.isFill) {
+      this.#readings(gateway, record, record.readings, arrival, source);
+    }
     for (const covered of arrival.coverage) {
       this.#coverage(gateway, epoch, covered, arrival, source);
     }

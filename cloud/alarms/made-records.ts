@@ -59,6 +59,7 @@ export interface RecordParts {
   readonly lane?: Lane;
   readonly receivedMs?: number;
   readonly isState?: boolean;
+  readonly isFill?: boolean;
   /** [series, monoMs, value] in poll order; null is bad. */
   readonly readings?: readonly (readonly [number, number, Value])[];
   readonly covered?: readonly [readonly number[], number, number] | null;
@@ -80,7 +81,7 @@ export function newInbox(): void {
 
 /** Of gateway `gw-1`, as the inbox gives it. */
 export function record(parts: RecordParts): DecodedRecord {
-  const { sequence, epoch = '1-00000000000000aa', lane = 'live', isState = false } = parts;
+  const { sequence, epoch = '1-00000000000000aa', lane = 'live', isState = false, isFill } = parts;
   const { readings = [], covered = null, manifest } = parts;
   const lastMs = covered?.[2] ?? readings.at(-1)?.[1] ?? 0;
   const receivedMs = parts.receivedMs ?? WALL + lastMs;
@@ -89,6 +90,7 @@ export function record(parts: RecordParts): DecodedRecord {
     row: { ...place, receivedMs, bytes: new Uint8Array() },
     clock: { wallOffsetMs: WALL, state: 'synchronised', errorMs: 10 },
     isState,
+    ...(isFill && { isFill }),
     readings: {
       count: readings.length,
       series: Uint32Array.from(readings, ([series]) => series),

@@ -139,7 +139,7 @@ export function arrive(gateway: Gateway, record: DecodedRecord): Arrival {
   const { epoch, sequence, lane, receivedMs } = record.row;
   gateway.recordMs = Math.max(gateway.recordMs, receivedMs);
   gateway.area = record.row.area;
-  const isLive = lane !== 'backfill';
+  const isLive = lane !== 'backfill' && !record.isFill;
   const isNewEpoch = hear(gateway, record.row);
   const whole = note(gateway, epoch, sequence);
   if (isNewEpoch) begin(gateway, sequence);

@@ -4,6 +4,7 @@
 // else. Coverage that goes on over a restart is taken to have ended a period before it. It is asked
 // for in pages, so that memory holds one of them.
 import type { Input } from '../../core/alarm/evaluate.ts';
+import { isFilled } from '../../core/quality.ts';
 import type { History, Span, Store, StoredReadings } from '../store/store.ts';
 
 /** Rows of one question: 20,000 are a megabyte, and some milliseconds of the kernel. */
@@ -134,10 +135,13 @@ function pageOf(history: History, fromMs: number, toMs: number): RecordedPage | 
   };
 }
 
-// By epoch, in the order in which labels first name them, then by monotonic time.
-function inOrder({ count, epochAt, monoMs }: StoredReadings): number[] {
+// By epoch, in the order in which labels first name them, then by monotonic time; without what came
+// out of a device's memory, by which nothing was decided.
+function inOrder({ count, epochAt, monoMs, quality }: StoredReadings): number[] {
   const ranks = new Map<number, number>();
-  const places = Array.from({ length: count }, (_, at) => at);
+  const places = Array.from({ length: count }, (_, at) => at).filter(
+    (at) => !isFilled(quality[at]!),
+  );
   for (const at of places) {
     if (!ranks.has(epochAt[at]!)) ranks.set(epochAt[at]!, ranks.size);
   }

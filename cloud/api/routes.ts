@@ -6,8 +6,9 @@ import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { isBad, qualityOf } from '../../core/quality.ts';
-import type { Value } from '../../core/reading.ts';
+import type { Origin, Value } from '../../core/reading.ts';
 import { bilingual } from '../../core/text/text.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
 import type { Current } from '../current.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
 import type { Principal, Registry } from '../registry/registry.ts';
@@ -17,6 +18,9 @@ import type { Route } from './route.ts';
 import { route } from './route.ts';
 import * as schemas from './schemas.ts';
 import { withinScope } from './stream.ts';
+
+/** By the upper two bits of a StatusCode; the fourth is for later use. */
+const severities = ['good', 'uncertain', 'bad', 'bad'] as const;
 
 export interface Presence {
   readonly online: boolean;
@@ -51,7 +55,12 @@ function pointName({ gateway, definition }: SeriesEntry): string {
 
 export function valueObject(
   entry: SeriesEntry,
-  reading: { readonly atMs: number; readonly value: Value; readonly quality: QualityCode },
+  reading: {
+    readonly atMs: number;
+    readonly value: Value;
+    readonly quality: QualityCode;
+    readonly origin?: Origin | null;
+  },
 ): z.output<typeof schemas.valueObject> {
   const { type, unit } = entry.definition;
   const known = qualityOf(reading.quality) ?? { quality: 'uncertain', reason: 'none' };
@@ -63,6 +72,15 @@ export function valueObject(
     u: unit,
     q: known.quality,
     reason: known.reason,
+    ...(reading.origin && originObject(reading.origin)),
+  };
+}
+
+function originObject({ status, sourceMs, serverMs }: Origin) {
+  return {
+    status: { code: status, severity: severities[status >>> 30]! },
+    ...(sourceMs !== null && { source_at: iso(sourceMs) }),
+    ...(serverMs !== null && { server_at: iso(serverMs) }),
   };
 }
 
@@ -330,6 +348,7 @@ function historyAnswer(entry: SeriesEntry, history: History) {
           atMs: readings.atMs[at]!,
           value: valueAt(readings, at, isBoolean),
           quality: readings.quality[at]!,
+          origin: originAt(readings.origins, at),
         }),
       ),
     }),

@@ -19,6 +19,15 @@ export const valueObject = z.object({
   u: z.string().describe('UCUM code'),
   q: z.enum(qualities),
   reason: z.enum(reasons),
+  status: z
+    .object({
+      code: z.number().int().describe('OPC UA StatusCode as it came, 32 bits'),
+      severity: z.enum(qualities),
+    })
+    .optional()
+    .describe('what the device said of the value; not there where it says nothing'),
+  source_at: instant.optional().describe('when its source says it was true, by its own clock'),
+  server_at: instant.optional().describe('when the server had it, by its own clock'),
 });
 
 export const problem = z.object({

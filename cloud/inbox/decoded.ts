@@ -4,7 +4,13 @@ import { unreachable } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { GapCause, Lane } from '../../core/reading.ts';
-import type { ClockStamp, ClockStep, Epoch, Hash } from '../../protocols/uplink/record.ts';
+import type {
+  ClockStamp,
+  ClockStep,
+  Epoch,
+  Hash,
+  OriginColumns,
+} from '../../protocols/uplink/record.ts';
 
 /** A row of the inbox as received. `row` rises by one a record and is what cursors point at. */
 export interface InboxRow {
@@ -13,7 +19,7 @@ export interface InboxRow {
   readonly gateway: string;
   readonly epoch: Epoch;
   readonly sequence: number;
-  /** After the receiver's check: `live` older than 30 s on arrival is `backfill`. */
+  /** After the receiver's check: readings older than 30 s on arrival are `backfill`. */
   readonly lane: Lane;
   readonly receivedMs: number;
   readonly bytes: Uint8Array;
@@ -61,6 +67,8 @@ export interface DecodedReadings {
   /** Engineering values; booleans 0 and 1; NaN where `special` speaks. */
   readonly values: Float64Array;
   readonly special: ReadonlyMap<number, bigint | string | null>;
+  /** What devices said of the values; absent where none of them says anything. */
+  readonly origins?: OriginColumns | null;
 }
 
 export interface DecodedCoverage {
@@ -88,7 +96,13 @@ export interface DecodedGap {
 export interface DecodedRecord {
   readonly row: InboxRow;
   readonly clock: ClockStamp;
+  /** The newest of every point, accounted for elsewhere. */
   readonly isState: boolean;
+  /**
+   * Out of a device's memory: stored, and nothing else. Not taken, never the newest, evaluated by
+   * nobody.
+   */
+  readonly isFill?: boolean;
   readonly readings: DecodedReadings | null;
   readonly coverage: readonly DecodedCoverage[];
   readonly gaps: readonly DecodedGap[];

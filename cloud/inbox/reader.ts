@@ -142,6 +142,7 @@ export class InboxReader {
       row,
       clock: body.clock,
       isState: body.isState,
+      ...(body.isFill && { isFill: true }),
       readings: body.readings && decodeReadings(body.readings, manifest, body.clock),
       coverage: body.coverage.map((entry) => decodeCoverage(entry, manifest, body.clock)),
       gaps: body.gaps
@@ -247,7 +248,7 @@ function decodeReadings(
   manifest: ScaledManifest,
   clock: ClockStamp,
 ): DecodedReadings {
-  const { count, alias, monoMs, quality, numbers, special } = columns;
+  const { count, alias, monoMs, quality, numbers, special, origins } = columns;
   const series = new Uint32Array(count);
   const atMs = new Float64Array(count);
   const values = new Float64Array(count);
@@ -266,7 +267,7 @@ function decodeReadings(
       values[at] = offset === 0 ? scaled : scaled + offset;
     }
   }
-  return { count, series, monoMs, atMs, quality, values, special };
+  return { count, series, monoMs, atMs, quality, values, special, ...(origins && { origins }) };
 }
 
 function decodeCoverage(

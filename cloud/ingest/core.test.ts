@@ -550,3 +550,16 @@ test('whatever order, loss, repetition and kill: acked is stored, stored once, a
     { numRuns: 40 },
   );
 });
+
+test('what happened long ago is backfill, though it comes in the lane of events', async () => {
+  const cloud = new Cloud();
+  const gateway = new SealingGateway(1);
+  cloud.send(gateway.dictionaryRecords(), 'event');
+  cloud.send([gateway.record({ lastMonoMs: 100_000 })]);
+  const late = gateway.record({ lane: 'event', lastMonoMs: 69_000 });
+  cloud.send([gateway.record({ lane: 'event', lastMonoMs: 99_000 }), late], 'event');
+  expect(cloud.rows().map(({ row }) => row.lane)).toEqual([
+    ...['event', 'event'],
+    ...['live', 'event', 'backfill'],
+  ]);
+});

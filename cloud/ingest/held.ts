@@ -41,7 +41,8 @@ export class HeldRecords {
    */
   takeAll(nowMs: number, receivedMs: number): Arrived[] {
     const records = [...this.#records.values()].map(({ record, sinceMs }): Arrived => {
-      const isOld = record.lane === 'live' && nowMs - sinceMs > LIVE_AGE_MAX_MS;
+      const isTimed = record.lane === 'live' || record.envelope.readings > 0;
+      const isOld = isTimed && nowMs - sinceMs > LIVE_AGE_MAX_MS;
       return { ...record, receivedMs, lane: isOld ? 'backfill' : record.lane };
     });
     this.#records.clear();

@@ -1,5 +1,5 @@
-// The receiver checks the lane: what calls itself live and is old, is backfill. With it, by the
-// same clocks, whether an epoch lives on that should be over.
+// The receiver checks the lane: what calls itself live, or tells of events, and is old is backfill.
+// With it, by the same clocks, whether an epoch lives on that should be over.
 import type { Clock } from '../../core/clock.ts';
 import type { Lane } from '../../core/reading.ts';
 import type { Envelope, Epoch } from '../../protocols/uplink/record.ts';
@@ -32,12 +32,15 @@ export class LaneCheck {
    */
   check(gateway: string, sentAs: Lane, envelope: Envelope, hasTimes: boolean): LaneFinding {
     const { lane, epoch, lastMonoMs } = envelope;
-    if (lane === 'event') return { lane, isTwin: false };
+    if (lane === 'event' && !hasTimes) return { lane, isTwin: false };
     const isLive = sentAs === 'live' && lane === 'live';
     if (!hasTimes) return { lane: isLive ? 'live' : 'backfill', isTwin: false };
     const nowMs = this.#clock.monoMs();
     const ageMs = this.#arrival(gateway, epoch).ageMs(lastMonoMs, nowMs, isLive ? 'live' : 'other');
-    if (!isLive || ageMs > LIVE_AGE_MAX_MS) return { lane: 'backfill', isTwin: false };
+    // What happened long ago is history as well, however it was sent.
+    if (ageMs > LIVE_AGE_MAX_MS) return { lane: 'backfill', isTwin: false };
+    if (lane === 'event') return { lane, isTwin: false };
+    if (!isLive) return { lane: 'backfill', isTwin: false };
     const offsetOf = (other: Epoch) => this.#arrival(gateway, other).offsetMs;
     return { lane: 'live', isTwin: this.#twin(gateway).isTwin(epoch, lastMonoMs, nowMs, offsetOf) };
   }

@@ -1,6 +1,8 @@
 // What a group of records brings, as rows, with every label as the clocks are known at its end.
 import { assert } from '../../core/fault.ts';
 import type { GapCause } from '../../core/reading.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
+import type { OriginColumns } from '../../protocols/uplink/record.ts';
 import type { DecodedReadings, DecodedRecord } from '../inbox/decoded.ts';
 import type { Catalogue, Relabel, SeriesSet, Source } from './catalogue.ts';
 
@@ -16,6 +18,8 @@ export interface ReadingRows {
   readonly quality: Uint8Array;
   readonly values: Float64Array;
   readonly special: ReadonlyMap<number, bigint | string>;
+  /** Null where no device says anything of any of them. */
+  readonly origins: OriginColumns | null;
 }
 
 export interface CoverageRow {
@@ -52,6 +56,8 @@ export interface Batch {
    * Of state records: they move the latest and are not stored, since their own records bring them.
    */
   readonly state: ReadingRows;
+  /** Out of devices' memories: stored and neither counted nor the newest. */
+  readonly fills: ReadingRows;
   readonly coverage: readonly CoverageRow[];
   readonly gaps: readonly GapRow[];
   /** What must be done to rows stored before. */
@@ -76,11 +82,19 @@ export function batchOf(given: readonly DecodedRecord[], catalogue: Catalogue): 
     }
   }
   // Only now are all clocks known, so that a record may come before or after its clock step.
-  const readings = records.filter((record) => !record.isState && record.readings);
-  const state = records.filter((record) => record.isState && record.readings);
+  const kinds = Map.groupBy(
+    records.filter((record) => record.readings),
+    ({ isState, isFill }) => (isFill ? 'fill' : isState ? 'state' : 'taken'),
+  );
+  const rowsOf = (kind: 'taken' | 'state' | 'fill') =>
+    readingRows(kinds.get(kind) ?? [], catalogue);
+  const fills = rowsOf('fill');
+  // Their rows lie with those of texts: where they are counted nobody counts.
+  for (const series of new Set(fills.series)) catalogue.noteSpecial(series);
   return {
-    readings: readingRows(readings, catalogue),
-    state: readingRows(state, catalogue),
+    readings: rowsOf('taken'),
+    state: rowsOf('state'),
+    fills,
     coverage: records.flatMap((record) => coverageRows(record, catalogue)),
     gaps: records.flatMap((record) => gapRows(record, catalogue)),
     relabels,
@@ -95,6 +109,8 @@ function readingRows(records: readonly DecodedRecord[], catalogue: Catalogue): R
   const count = records.reduce((sum, { readings }) => sum + (readings?.count ?? 0), 0);
   const sources = new Array<Source>(count);
   const special = new Map<number, bigint | string>();
+  const hasOrigins = records.some(({ readings }) => readings?.origins);
+  const origins = hasOrigins ? noOrigins(count) : null;
   const rows = {
     count,
     series: new Int32Array(count),
@@ -105,6 +121,7 @@ function readingRows(records: readonly DecodedRecord[], catalogue: Catalogue): R
     quality: new Uint8Array(count),
     values: new Float64Array(count),
     special,
+    origins,
   };
   let start = 0;
   for (const record of records) {
@@ -118,6 +135,7 @@ function readingRows(records: readonly DecodedRecord[], catalogue: Catalogue): R
     rows.values.set(readings.values.subarray(0, readings.count), start);
     sources.fill(source, start, start + readings.count);
     takeSpecial(readings, start, rows.values, special, catalogue);
+    if (origins) takeOrigins(readings, start, origins, catalogue);
     if (source.isUnknown) relabelRows(rows, start, readings.count, source, catalogue);
     start += readings.count;
   }
@@ -137,6 +155,29 @@ function takeSpecial(
     if (value === null) continue;
     special.set(start + at, value);
     catalogue.noteSpecial(readings.series[at]!);
+  }
+}
+
+function noOrigins(count: number): OriginColumns {
+  return {
+    status: new Uint32Array(count),
+    sourceMs: new Float64Array(count).fill(Number.NaN),
+    serverMs: new Float64Array(count).fill(Number.NaN),
+  };
+}
+
+function takeOrigins(
+  { count, series, origins }: DecodedReadings,
+  start: number,
+  into: OriginColumns,
+  catalogue: Catalogue,
+): void {
+  if (!origins) return;
+  into.status.set(origins.status.subarray(0, count), start);
+  into.sourceMs.set(origins.sourceMs.subarray(0, count), start);
+  into.serverMs.set(origins.serverMs.subarray(0, count), start);
+  for (let at = 0; at < count; at++) {
+    if (originAt(origins, at)) catalogue.noteSpecial(series[at]!);
   }
 }
 

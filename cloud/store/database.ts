@@ -16,6 +16,7 @@ import {
   DuckDBDoubleVector,
   DuckDBInstance,
   INTEGER,
+  UINTEGER,
   UTINYINT,
   VARCHAR,
 } from '@duckdb/node-api';
@@ -29,13 +30,21 @@ export const QUERY_MS_MAX = 10_000;
 /** Rows of one chunk: DuckDB's vector size. */
 const CHUNK_ROWS = 2048;
 
-const columnTypes = { INTEGER, BIGINT, UTINYINT, BOOLEAN, DOUBLE, VARCHAR } as const;
+const columnTypes = { INTEGER, UINTEGER, BIGINT, UTINYINT, BOOLEAN, DOUBLE, VARCHAR } as const;
 export type ColumnType = keyof typeof columnTypes;
 
-/** Numbers also for BIGINT (whole, below 2^53) and BOOLEAN (0 and 1); `null` is allowed nowhere. */
+/**
+ * Numbers also for BIGINT (whole, below 2^53) and BOOLEAN (0 and 1). Null is NaN where the column
+ * says so, and allowed nowhere else.
+ */
 export type Column =
   | { readonly type: 'VARCHAR'; readonly values: ArrayLike<string> }
-  | { readonly type: Exclude<ColumnType, 'VARCHAR'>; readonly values: ArrayLike<number> };
+  | { readonly type: Exclude<ColumnType, 'VARCHAR'>; readonly values: ArrayLike<number> }
+  | {
+      readonly type: 'BIGINT' | 'UINTEGER';
+      readonly isNullable: true;
+      readonly values: Float64Array;
+    };
 
 export interface DatabaseOptions {
   readonly threads: number;
@@ -218,12 +227,19 @@ export class Database {
 function fill(
   chunk: DuckDBDataChunk,
   at: number,
-  { type, values }: Column,
+  column: Column,
   start: number,
   rows: number,
 ): void {
+  const { type, values } = column;
   const vector = chunk.getColumnVector(at);
-  if (type === 'BIGINT') {
+  if ('isNullable' in column) {
+    for (let row = 0; row < rows; row++) {
+      const value = column.values[start + row]!;
+      const whole = type === 'BIGINT' ? BigInt : Number;
+      vector.setItem(row, Number.isNaN(value) ? null : whole(value));
+    }
+  } else if (type === 'BIGINT') {
     for (let row = 0; row < rows; row++) vector.setItem(row, BigInt(values[start + row]!));
   } else if (type === 'BOOLEAN') {
     for (let row = 0; row < rows; row++) vector.setItem(row, values[start + row] !== 0);

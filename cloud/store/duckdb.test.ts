@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SimClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
+import { Database } from './database.ts';
 import type { DuckStoreOptions } from './duckdb.ts';
 import { DuckStore } from './duckdb.ts';
 import { OPENED_MS, recordOf, rowsOf, storeContract } from './store.contract.ts';
@@ -214,16 +216,66 @@ describe('the store on DuckDB', () => {
 
   test('a store of a newer format is refused and left alone', async () => {
     await store.close();
-    const { Database } = await import('./database.ts');
-    const database = await Database.open(clock, join(folder, 'store.duckdb'), {
-      threads: 1,
-      memoryBytes: 2 ** 27,
-      spillFolder: join(folder, 'spill'),
-      spillBytesMax: 2 ** 27,
-    });
+    const database = await databaseIn(clock, folder);
     await database.write('UPDATE meta SET format = 99');
     await database.close();
     await expect(open()).rejects.toMatchObject({ code: 'store_format', retry: 'never' });
+  });
+
+  test('a folder of format 1 opens: what it has is read, and what devices say is kept from then on', async () => {
+    await put([1, 2], 0, 10);
+    await store.apply([recordOf({ row: 2, readings: [[3, 0, 'open']] })], 2);
+    await clock.advance(HOUR_MS);
+    await store.maintain();
+    expect(await store.stats()).toMatchObject({ hotRows: 0, parts: 1 });
+    await store.apply(
+      [
+        recordOf({
+          row: 3,
+          readings: [
+            [1, 20_000, 20],
+            [3, 1000, 'shut'],
+          ],
+        }),
+      ],
+      3,
+    );
+    await store.close();
+    await toFormat1(clock, folder);
+    await open();
+    expect(await rowsOf(store, 1)).toHaveLength(11);
+    expect((await rowsOf(store, 3)).map(([, value]) => value)).toEqual(['open', 'shut']);
+    expect((await store.latest()).map(({ value }) => value)).toEqual([20, 9, 'shut']);
+    const origin = { status: 0, sourceMs: OPENED_MS, serverMs: null };
+    const said = recordOf({ row: 4, readings: [[1, 30_000, 30, 0, origin]] });
+    await store.apply([said], 4);
+    await clock.advance(DAY_MS);
+    await store.maintain(); // Parts of both formats become one.
+    await store.maintain();
+    expect(await store.stats()).toMatchObject({ hotRows: 0, parts: 1, partRows: 24 });
+    const span = { series: 1, fromMs: 0, toMs: OPENED_MS + DAY_MS, bucketMs: null, limit: 100 };
+    const { readings } = await store.history(span);
+    expect(originAt(readings?.origins, 0)).toBeNull();
+    expect(originAt(readings?.origins, 11)).toEqual(origin);
+    expect(await stored()).toBe(24);
+    await reopen();
+    expect((await store.latest([1]))[0]).toMatchObject({ value: 30, origin });
+  });
+
+  test('parts of readings of which nobody says anything are those of format 1', async () => {
+    await put([1], 0, 10);
+    await clock.advance(HOUR_MS);
+    await store.maintain();
+    const [file] = await partFiles();
+    await store.close();
+    const database = await databaseIn(clock, folder);
+    const columns = await database.read(
+      `SELECT name FROM parquet_schema('${join(folder, 'parts', file!)}')`,
+    );
+    await database.close();
+    const names = ['series', 'source', 'mono_ms', 'at_ms', 'shift_ms', 'quality', 'value', 'other'];
+    expect(columns.strings(0).slice(1)).toEqual(names);
+    await open();
   });
 
   test('coverage of an hour that is over is joined, its sums and spans unchanged', async () => {
@@ -245,6 +297,31 @@ describe('the store on DuckDB', () => {
     expect(await store.account(null)).toMatchObject({ taken: 600, unchanged: 540, failed: 60 });
   });
 });
+
+function databaseIn(clock: SimClock, folder: string): Promise<Database> {
+  return Database.open(clock, join(folder, 'store.duckdb'), {
+    threads: 1,
+    memoryBytes: 2 ** 27,
+    spillFolder: join(folder, 'spill'),
+    spillBytesMax: 2 ** 27,
+  });
+}
+
+// The tables as format 1 had them.
+async function toFormat1(clock: SimClock, folder: string): Promise<void> {
+  const database = await databaseIn(clock, folder);
+  const said = ['status', 'source_ms', 'server_ms'];
+  const later = {
+    ...{ hot_other: [...said, 'is_fill'], closing_other: [...said, 'is_fill'] },
+    ...{ newest: said, part: ['is_wide'] },
+  };
+  for (const [table, columns] of Object.entries(later)) {
+    for (const column of columns)
+      await database.write(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+  }
+  await database.write('UPDATE meta SET format = 1');
+  await database.close();
+}
 
 // Applies rows one after the other, says which is committed, and keeps house meanwhile; until it
 // is killed.

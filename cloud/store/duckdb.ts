@@ -24,7 +24,8 @@ import type { Log } from '../../core/log.ts';
 import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 import { type Batch, batchOf } from './batch.ts';
 import { Database } from './database.ts';
-import { PartFolder } from './parts.ts';
+import { prepare } from './format.ts';
+import { filesOf, PartFolder } from './parts.ts';
 import * as queries from './queries.ts';
 import type { HotState } from './rollover.ts';
 import { keepHouse } from './rollover.ts';
@@ -150,12 +151,12 @@ export class DuckStore implements Store {
     const read = shelf.read(
       () => shelf.within(series, fromMs, toMs),
       async (parts) => {
-        const paths = parts.map(({ file }) => folder.pathOf(file));
+        const files = filesOf(folder, parts);
         return bucketMs === null
-          ? { readings: await queries.rawReadings(database, catalogue, query, paths), buckets: [] }
+          ? { readings: await queries.rawReadings(database, catalogue, query, files), buckets: [] }
           : {
               readings: null,
-              buckets: await queries.buckets(database, catalogue, { ...query, bucketMs }, paths),
+              buckets: await queries.buckets(database, catalogue, { ...query, bucketMs }, files),
             };
       },
     );
@@ -192,10 +193,7 @@ export class DuckStore implements Store {
     const counted = await this.#answer(
       shelf.read(
         () => shelf.readable,
-        (parts) => {
-          const paths = parts.map(({ file }) => folder.pathOf(file));
-          return queries.account(database, catalogue, epochs, paths);
-        },
+        (parts) => queries.account(database, catalogue, epochs, filesOf(folder, parts)),
       ),
     );
     const unreadable = shelf.unreadable.reduce((sum, { rows }) => sum + rows, 0);
@@ -270,6 +268,7 @@ export class DuckStore implements Store {
       for (const relabel of batch.relabels) await schema.writeRelabel(database, relabel);
       await schema.writeAdded(database, catalogue.takeAdded());
       await schema.writeReadings(database, batch.readings, 'hot');
+      await schema.writeReadings(database, batch.fills, 'fills');
       await schema.writeReadings(database, batch.state, 'newest');
       await schema.writeCoverage(database, batch.coverage);
       await schema.writeGaps(database, batch.gaps);
@@ -277,10 +276,10 @@ export class DuckStore implements Store {
     });
   }
 
-  #hotAfter({ readings, relabels }: Batch): HotState {
+  #hotAfter({ readings, fills, relabels }: Batch): HotState {
     const { rows, sinceMs, relabels: before } = this.#hot;
     return {
-      rows: rows + readings.count,
+      rows: rows + readings.count + fills.count,
       sinceMs: rows === 0 ? Math.floor(this.#clock.wallMs()) : sinceMs,
       relabels: before + relabels.length,
     };
@@ -356,7 +355,7 @@ async function openDatabase(clock: Clock, options: Settled): Promise<Database> {
 }
 
 async function openRest(log: Log, { folder: path }: Settled, database: Database): Promise<Opened> {
-  await schema.prepare(database);
+  await prepare(database);
   const loaded = await schema.load(database);
   const listed = new Set(loaded.parts.map(({ file }) => file));
   const { folder, removed } = PartFolder.open(join(path, 'parts'), listed);

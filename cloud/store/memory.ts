@@ -3,7 +3,9 @@
 // cut in half.
 import { assert } from '../../core/fault.ts';
 import { isBad } from '../../core/quality.ts';
-import type { Value } from '../../core/reading.ts';
+import type { Origin, Value } from '../../core/reading.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
+import type { OriginColumns } from '../../protocols/uplink/record.ts';
 import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 import type { CoverageRow, GapRow, ReadingRows } from './batch.ts';
 import { batchOf } from './batch.ts';
@@ -33,6 +35,8 @@ interface Row {
   readonly quality: number;
   readonly number: number;
   readonly special: bigint | string | undefined;
+  readonly origin: Origin | null;
+  readonly isFill: boolean;
 }
 
 type Moving<T> = { -readonly [key in keyof T]: T[key] };
@@ -54,7 +58,8 @@ export class MemoryStore implements Store {
     const news = records.filter(({ row }) => row.row > this.#cursor);
     const batch = batchOf(news, this.#catalogue);
     for (const relabel of batch.relabels) this.#relabel(relabel);
-    this.#insert(batch.readings);
+    this.#insert(batch.readings, 'taken');
+    this.#insert(batch.fills, 'fill');
     this.#newest.offerRows(batch.readings);
     this.#newest.offerRows(batch.state);
     for (const row of batch.coverage) {
@@ -118,7 +123,8 @@ export class MemoryStore implements Store {
       names === null || names.has(`${source.gateway} ${source.epoch}`);
     const coverage = this.#coverage.filter(counts);
     let stored = 0;
-    for (const rows of this.#rows.values()) stored += rows.filter(counts).length;
+    for (const rows of this.#rows.values())
+      stored += rows.filter((row) => !row.isFill && counts(row)).length;
     return {
       stored,
       unchanged: coverage.reduce((sum, { unchanged }) => sum + unchanged, 0),
@@ -147,7 +153,7 @@ export class MemoryStore implements Store {
     // The same store goes on after a restart of what is around it.
   }
 
-  #insert(rows: ReadingRows): void {
+  #insert(rows: ReadingRows, kind: 'taken' | 'fill'): void {
     for (let at = 0; at < rows.count; at++) {
       const series = rows.series[at]!;
       let list = this.#rows.get(series);
@@ -160,6 +166,8 @@ export class MemoryStore implements Store {
         quality: rows.quality[at]!,
         number: rows.values[at]!,
         special: rows.special.get(at),
+        origin: originAt(rows.origins, at),
+        isFill: kind === 'fill',
       });
     }
   }
@@ -211,6 +219,15 @@ function columnsOf(rows: readonly Row[]): StoredReadings {
     quality: Uint8Array.from(rows, ({ quality }) => quality),
     values: Float64Array.from(rows, ({ number }) => number),
     special,
+    ...(rows.some(({ origin }) => origin) && { origins: originsOf(rows) }),
+  };
+}
+
+function originsOf(rows: readonly Row[]): OriginColumns {
+  return {
+    status: Uint32Array.from(rows, ({ origin }) => origin?.status ?? 0),
+    sourceMs: Float64Array.from(rows, ({ origin }) => origin?.sourceMs ?? Number.NaN),
+    serverMs: Float64Array.from(rows, ({ origin }) => origin?.serverMs ?? Number.NaN),
   };
 }
 

@@ -1,5 +1,7 @@
 // The newest reading of every series, and up to when it held. Newest is by order, whichever lane
 // brought it and whatever its label says; so it never moves to an older one.
+import type { Origin } from '../../core/reading.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
 import type { ReadingRows } from './batch.ts';
 import type { Catalogue, Relabel, Source } from './catalogue.ts';
 import type { Latest } from './store.ts';
@@ -14,6 +16,7 @@ export interface NewestRow {
   /** NaN for null and where `special` speaks. */
   readonly number: number;
   readonly special: bigint | string | undefined;
+  readonly origin: Origin | null;
 }
 
 interface Held {
@@ -23,6 +26,7 @@ interface Held {
   quality: number;
   number: number;
   special: bigint | string | undefined;
+  origin: Origin | null;
 }
 
 interface Covered {
@@ -36,7 +40,7 @@ export class Newest {
   readonly #bySet = new Map<number, Covered>();
 
   offerRows(rows: ReadingRows): void {
-    const { count, series, sources, monoMs, atMs, quality, values, special } = rows;
+    const { count, series, sources, monoMs, atMs, quality, values, special, origins } = rows;
     for (let at = 0; at < count; at++) {
       const source = sources[at]!;
       const held = this.#bySeries.get(series[at]!);
@@ -48,6 +52,7 @@ export class Newest {
       into.quality = quality[at]!;
       into.number = values[at]!;
       into.special = special.size > 0 ? special.get(at) : undefined;
+      into.origin = origins && originAt(origins, at);
     }
   }
 
@@ -91,6 +96,7 @@ export class Newest {
         atMs: held.atMs,
         value: held.special ?? typedValue(held.number, catalogue.isBoolean(number)),
         quality: held.quality,
+        ...(held.origin && { origin: held.origin }),
         coveredMs: this.#coveredMs(held, catalogue.setsOf(number)),
       });
     }
@@ -98,7 +104,8 @@ export class Newest {
   }
 
   #hold(series: number, source: Source): Held {
-    const held = { source, monoMs: 0, atMs: 0, quality: 0, number: 0, special: undefined };
+    const nothing = { monoMs: 0, atMs: 0, quality: 0, number: 0, special: undefined, origin: null };
+    const held: Held = { source, ...nothing };
     this.#bySeries.set(series, held);
     return held;
   }

@@ -15,6 +15,7 @@ const part = (day: number, rows: number, isMerged = false, file = 'part'): Part 
   seriesMin: 1,
   seriesMax: 9,
   unknownSources: [],
+  isWide: false,
 });
 
 test('only a day that is over is merged, the oldest first, and only when it has several parts', () => {

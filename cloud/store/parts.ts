@@ -22,6 +22,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { PartFile } from './queries.ts';
 import type { Span } from './store.ts';
 
 export const DAY_MS = 86_400_000;
@@ -41,6 +42,13 @@ export interface Part extends Span {
   readonly isMerged: boolean;
   /** Numbers of the sources whose rows may yet be labelled anew. */
   readonly unknownSources: readonly number[];
+  /** It has the columns of what devices said, and of fills: only where a row needs them. */
+  readonly isWide: boolean;
+}
+
+/** Parts as a query reads them. */
+export function filesOf(folder: PartFolder, parts: readonly Part[]): PartFile[] {
+  return parts.map(({ file, isWide }) => ({ path: folder.pathOf(file), isWide }));
 }
 
 /** About 5 ms of work. */

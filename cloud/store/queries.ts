@@ -2,10 +2,12 @@
 // and the rows of its answers as values.
 import { assert } from '../../core/fault.ts';
 import type { GapCause, Value } from '../../core/reading.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Database, Table } from './database.ts';
 import { integer, QUERY_MS_MAX, quote } from './database.ts';
-import { decodeOther, sourceOf } from './schema.ts';
+import { NO_WIDE, wideColumns } from './format.ts';
+import { decodeOther, originsOf, sourceOf } from './schema.ts';
 import type {
   Account,
   Bucket,
@@ -18,21 +20,53 @@ import type {
 } from './store.ts';
 import { accountOfGaps, coverageSlackMs, GAPS_MAX, joinSpans, typedValue } from './store.ts';
 
-// All readings that fulfil `where`, wherever they lie; `other` is '' for a number.
-function readingsWhere(where: string, paths: readonly string[], hasOther: boolean): string {
-  const columns = 'at_ms, shift_ms, mono_ms, source, quality, value';
-  const plain = ['hot', 'closing'].map(
-    (table) => `SELECT ${columns}, '' AS other FROM ${table} WHERE ${where}`,
-  );
-  const special = ['hot_other', 'closing_other'].map(
-    (table) => `SELECT ${columns}, other FROM ${table} WHERE ${where}`,
-  );
-  const inTables = hasOther ? [...plain, ...special] : plain;
-  const other = hasOther ? 'other' : `'' AS other`;
-  const inParts = paths.length
-    ? [`SELECT ${columns}, ${other} FROM read_parquet([${paths.map(quote)}]) WHERE ${where}`]
-    : [];
-  return [...inTables, ...inParts].join(' UNION ALL ');
+/** A file of readings, and whether it has the columns that only some have. */
+export interface PartFile {
+  readonly path: string;
+  readonly isWide: boolean;
+}
+
+const base = 'at_ms, shift_ms, mono_ms, source, quality, value';
+
+// All readings that fulfil `where`, wherever they lie; `other` is '' for a number. A series that
+// has nothing but numbers of which no device says anything lies in the plain tables alone.
+function readingsWhere(where: string, files: readonly PartFile[], hasOther: boolean): string {
+  const plain = `'' AS other, ${NO_WIDE}`;
+  const wide = `other, ${wideColumns}`;
+  const from = (tables: string, more: string) =>
+    `SELECT ${base}, ${more} FROM ${tables} WHERE ${where}`;
+  const tables = ['hot', 'closing'].map((table) => from(table, plain));
+  if (hasOther) {
+    tables.push(...['hot_other', 'closing_other'].map((table) => from(table, wide)));
+  }
+  const { narrow, wide: wideFiles } = parquetOf(files);
+  const narrowOther = hasOther ? `other, ${NO_WIDE}` : plain;
+  if (narrow) tables.push(from(narrow, narrowOther));
+  if (wideFiles) tables.push(from(wideFiles, hasOther ? wide : plain));
+  return tables.join(' UNION ALL ');
+}
+
+/** The files as tables, those with the wide columns apart; null where there is none. */
+function parquetOf(files: readonly PartFile[]): Record<'narrow' | 'wide', string | null> {
+  const table = (list: readonly PartFile[]) =>
+    list.length > 0 ? `read_parquet([${list.map(({ path }) => quote(path))}])` : null;
+  return {
+    narrow: table(files.filter(({ isWide }) => !isWide)),
+    wide: table(files.filter(({ isWide }) => isWide)),
+  };
+}
+
+/** All rows of some parts, with every column, and whether any row may need the wide ones. */
+export function rowsOfParts(files: readonly PartFile[]): {
+  readonly sql: string;
+  readonly isWide: boolean;
+} {
+  const { narrow, wide } = parquetOf(files);
+  const parts = [
+    ...(narrow ? [`SELECT series, ${base}, other, ${NO_WIDE} FROM ${narrow}`] : []),
+    ...(wide ? [`SELECT series, ${base}, other, ${wideColumns} FROM ${wide}`] : []),
+  ];
+  return { sql: `(${parts.join(' UNION ALL ')})`, isWide: wide !== null };
 }
 
 function ask(database: Database, sql: string): Promise<Table> {
@@ -48,13 +82,14 @@ export async function rawReadings(
   database: Database,
   catalogue: Catalogue,
   query: HistoryQuery,
-  paths: readonly string[],
+  files: readonly PartFile[],
 ): Promise<StoredReadings> {
   const hasOther = catalogue.hasSpecial(query.series);
   const rows = await ask(
     database,
-    `SELECT at_ms::DOUBLE, shift_ms::DOUBLE, mono_ms::DOUBLE, source, quality, value, other
-      FROM (${readingsWhere(inSpan(query), paths, hasOther)})
+    `SELECT at_ms::DOUBLE, shift_ms::DOUBLE, mono_ms::DOUBLE, source, quality, value, other,
+        status::DOUBLE, source_ms::DOUBLE, server_ms::DOUBLE
+      FROM (${readingsWhere(inSpan(query), files, hasOther)})
       JOIN source ON source.number = source
       ORDER BY at_ms, place, mono_ms LIMIT ${integer(query.limit + 1)}`,
   );
@@ -77,7 +112,14 @@ export async function rawReadings(
     quality: Uint8Array.from(rows.numbers(4)),
     values: rows.numbers(5),
     special: hasOther ? specialOf(rows, 6) : new Map(),
+    ...(hasOther && saidOf(rows)),
   };
+}
+
+function saidOf(rows: Table): Pick<StoredReadings, 'origins'> {
+  const origins = originsOf(rows, 7);
+  for (let at = 0; at < rows.count; at++) if (originAt(origins, at)) return { origins };
+  return {};
 }
 
 function specialOf(rows: Table, column: number): Map<number, bigint | string> {
@@ -92,6 +134,7 @@ function specialOf(rows: Table, column: number): Map<number, bigint | string> {
 /** The first `limit` of what was read. */
 export function cutReadings(readings: StoredReadings, limit: number): StoredReadings {
   if (readings.count <= limit) return readings;
+  const { origins } = readings;
   return {
     count: limit,
     atMs: readings.atMs.slice(0, limit),
@@ -102,6 +145,13 @@ export function cutReadings(readings: StoredReadings, limit: number): StoredRead
     quality: readings.quality.slice(0, limit),
     values: readings.values.slice(0, limit),
     special: new Map([...readings.special].filter(([at]) => at < limit)),
+    ...(origins && {
+      origins: {
+        status: origins.status.slice(0, limit),
+        sourceMs: origins.sourceMs.slice(0, limit),
+        serverMs: origins.serverMs.slice(0, limit),
+      },
+    }),
   };
 }
 
@@ -119,7 +169,7 @@ export async function buckets(
   database: Database,
   catalogue: Catalogue,
   query: HistoryQuery & { readonly bucketMs: number },
-  paths: readonly string[],
+  files: readonly PartFile[],
 ): Promise<Bucket[]> {
   assert(query.bucketMs >= 1, 'a bucket has a width');
   const width = integer(query.bucketMs);
@@ -135,7 +185,7 @@ export async function buckets(
           (at_ms, place, mono_ms) AS position,
           ${number} AS number,
           NOT is_bad AND NOT isnan(number) AS has_number
-        FROM (${readingsWhere(inSpan(query), paths, hasOther)})
+        FROM (${readingsWhere(inSpan(query), files, hasOther)})
         JOIN source ON source.number = source)
       SELECT bucket, ${bucketColumns}, ${hasOther ? otherColumns : `'', ''`} FROM readings
       GROUP BY bucket ORDER BY bucket LIMIT ${integer(query.limit + 1)}`,
@@ -229,17 +279,19 @@ export async function account(
   database: Database,
   catalogue: Catalogue,
   epochs: readonly EpochName[] | null,
-  paths: readonly string[],
+  files: readonly PartFile[],
 ): Promise<Omit<Account, 'unreadable'>> {
   const sources = epochs?.flatMap(({ gateway, epoch }) => catalogue.sourcesOf(gateway, epoch));
   const where = sources
     ? `source IN (${[0, ...sources.map(({ number }) => number)].join()})`
     : 'true';
-  const tables = ['hot', 'hot_other', 'closing', 'closing_other'];
-  const files = paths.length ? [`read_parquet([${paths.map(quote)}])`] : [];
-  const counts = [...tables, ...files].map(
-    (from) => `(SELECT count(*) FROM ${from} WHERE ${where})`,
-  );
+  const { narrow, wide } = parquetOf(files);
+  const plain = ['hot', 'closing', ...(narrow ? [narrow] : [])];
+  const mixed = ['hot_other', 'closing_other', ...(wide ? [wide] : [])];
+  const counts = [
+    ...plain.map((from) => `(SELECT count(*) FROM ${from} WHERE ${where})`),
+    ...mixed.map((from) => `(SELECT count(*) FROM ${from} WHERE ${where} AND NOT is_fill)`),
+  ];
   const sums = await ask(
     database,
     `SELECT ${counts.join(' + ')}, sum(unchanged)::BIGINT, sum(failed)::BIGINT, sum(taken)::BIGINT

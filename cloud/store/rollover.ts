@@ -12,17 +12,12 @@ import type { Log } from '../../core/log.ts';
 import type { Catalogue, Relabel } from './catalogue.ts';
 import type { Database } from './database.ts';
 import { integer, quote } from './database.ts';
+import { createReadings, IS_OTHER, NO_WIDE, wideColumns } from './format.ts';
 import type { Newest } from './newest.ts';
 import type { Part, PartFolder, SeriesRun } from './parts.ts';
-import { DAY_MS, planMerge, planRuns } from './parts.ts';
-import {
-  createReadings,
-  joinApplied,
-  sourceOf,
-  touchedBy,
-  writeNewest,
-  writePart,
-} from './schema.ts';
+import { DAY_MS, filesOf, planMerge, planRuns } from './parts.ts';
+import { rowsOfParts } from './queries.ts';
+import { joinApplied, sourceOf, touchedBy, writeNewest, writePart } from './schema.ts';
 import type { Shelf } from './shelf.ts';
 import { coverageSlackMs } from './store.ts';
 
@@ -71,7 +66,14 @@ async function closeHot(keeping: Keeping): Promise<void> {
   // Rows that a crash left in the closing tables go first.
   if (closing.number() === 0 && !(await keeping.exclusive(() => renameHot(keeping)))) return;
   const relabels = hot.relabels;
-  const from = `(SELECT *, '' AS other FROM closing UNION ALL SELECT * FROM closing_other)`;
+  const wide = await database.read(
+    `SELECT count(*) FROM closing_other WHERE status IS NOT NULL OR source_ms IS NOT NULL
+      OR server_ms IS NOT NULL OR is_fill`,
+  );
+  const from = {
+    sql: `(SELECT *, '' AS other, ${NO_WIDE} FROM closing UNION ALL SELECT * FROM closing_other)`,
+    isWide: wide.number() > 0,
+  };
   const drafts = await writeParts(keeping, from, (day) => ({ day, isMerged: false }));
   await keeping.exclusive(async () => {
     if (hot.relabels !== relabels) return keeping.folder.remove(drafts.map(({ file }) => file));
@@ -107,14 +109,20 @@ async function renameHot(keeping: Keeping): Promise<boolean> {
   return true;
 }
 
+/** Rows with every column; the wide ones are written where any row may need them. */
+interface Rows {
+  readonly sql: string;
+  readonly isWide: boolean;
+}
+
 // Writes all rows of `from` as parts of at most partRowsMax rows and one day each; lists none.
 async function writeParts(
   keeping: Keeping,
-  from: string,
+  from: Rows,
   kindOf: (day: number) => Pick<Part, 'day' | 'isMerged'>,
 ): Promise<Part[]> {
   const counts = await keeping.database.read(
-    `SELECT floor(at_ms / ${DAY_MS}) AS day, series, count(*) FROM ${from}
+    `SELECT floor(at_ms / ${DAY_MS}) AS day, series, count(*) FROM ${from.sql}
       GROUP BY ALL ORDER BY day, series`,
   );
   const [days, series, rows] = [counts.numbers(0), counts.numbers(1), counts.numbers(2)];
@@ -131,14 +139,15 @@ async function writeParts(
 
 async function writeOnePart(
   { database, folder, catalogue }: Keeping,
-  from: string,
+  { sql, isWide }: Rows,
   { first, last }: SeriesRun,
   { day, isMerged }: Pick<Part, 'day' | 'isMerged'>,
 ): Promise<Part> {
   const file = folder.nextName();
   const draft = quote(folder.draftPath(file));
   await database.read(
-    `COPY (SELECT series, source, mono_ms, at_ms, shift_ms, quality, value, other FROM ${from}
+    `COPY (SELECT series, source, mono_ms, at_ms, shift_ms, quality, value, other
+          ${isWide ? `, ${wideColumns}` : ''} FROM ${sql}
         WHERE series BETWEEN ${integer(first)} AND ${integer(last)}
           AND at_ms >= ${integer(day * DAY_MS)} AND at_ms < ${integer((day + 1) * DAY_MS)}
         ORDER BY series, at_ms, mono_ms)
@@ -162,6 +171,7 @@ async function writeOnePart(
     seriesMax: last,
     isMerged,
     unknownSources,
+    isWide,
     ...(await folder.finish(file)),
   };
 }
@@ -173,11 +183,8 @@ async function mergeDay(keeping: Keeping): Promise<void> {
   if (due.length === 0) return;
   // A merge would hide damage under a new hash.
   for (const part of due) if (!(await shelf.verify(part))) return;
-  const paths = due.map(({ file }) => quote(folder.pathOf(file)));
-  const parts = await writeParts(keeping, `read_parquet([${paths}])`, (day) => ({
-    day,
-    isMerged: true,
-  }));
+  const rows = rowsOfParts(filesOf(folder, due));
+  const parts = await writeParts(keeping, rows, (day) => ({ day, isMerged: true }));
   await replaceParts(keeping, due, parts, async () => undefined);
   keeping.log.debug('store_day_merged', { from: due.length, to: parts.length });
 }
@@ -215,7 +222,7 @@ async function relabelParts(keeping: Keeping): Promise<void> {
   for (const part of shelf.readable.filter(isTouched)) {
     const touched = part.unknownSources.filter((source) => sources.has(source));
     const relabels = touched.flatMap((source) => catalogue.relabels(sourceOf(catalogue, source)));
-    const file = `read_parquet([${quote(folder.pathOf(part.file))}])`;
+    const { sql: file, isWide } = rowsOfParts(filesOf(folder, [part]));
     const stale = relabels.map(isStale).join(' OR ');
     const moved = await shelf.read(
       () => (shelf.isReadable(part) ? [part] : []),
@@ -225,7 +232,7 @@ async function relabelParts(keeping: Keeping): Promise<void> {
           : (await database.read(`SELECT count(*) FROM ${file} WHERE ${stale}`)).number(),
     );
     if (moved === 0 || !(await shelf.verify(part))) continue;
-    const rest = `(SELECT * FROM ${file} WHERE NOT (${stale}))`;
+    const rest = { sql: `(SELECT * FROM ${file} WHERE NOT (${stale}))`, isWide };
     const { isMerged, rows } = part;
     const kept =
       moved === rows ? [] : await writeParts(keeping, rest, (day) => ({ day, isMerged }));
@@ -254,10 +261,11 @@ async function moveBack(database: Database, file: string, relabel: Relabel): Pro
     shift_ms + (mono_ms + ${integer(relabel.offsetMs)} - at_ms), quality, value`;
   const where = isStale(relabel);
   await database.write(
-    `INSERT INTO hot SELECT ${columns} FROM ${file} WHERE ${where} AND other = ''`,
+    `INSERT INTO hot SELECT ${columns} FROM ${file} WHERE ${where} AND NOT ${IS_OTHER}`,
   );
   await database.write(
-    `INSERT INTO hot_other SELECT ${columns}, other FROM ${file} WHERE ${where} AND other <> ''`,
+    `INSERT INTO hot_other SELECT ${columns}, other, ${wideColumns} FROM ${file}
+      WHERE ${where} AND ${IS_OTHER}`,
   );
 }
 

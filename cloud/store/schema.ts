@@ -1,78 +1,17 @@
-// The tables of the store's database, how what is small is written and how a start finds it again.
-//
-// Readings lie in `hot` (numbers) and `hot_other` (texts and whole numbers beyond 2^53, so that
-// the common row needs no text). When their hour is over both are renamed to `closing` and
-// `closing_other`, written as parts, and emptied in the transaction that lists the parts. Null is
-// NaN. In `other`, `i` leads a whole number and `t` a text.
-import { assert, Fault } from '../../core/fault.ts';
-import type { GapCause } from '../../core/reading.ts';
+// The rows of the store's database (tables: format.ts): how what is small is written and how a start
+// finds it again. Null is NaN. In `other`, `i` leads a whole number and `t` a text.
+import { assert } from '../../core/fault.ts';
+import type { GapCause, Origin } from '../../core/reading.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
+import type { OriginColumns } from '../../protocols/uplink/record.ts';
 import type { SeriesEntry } from '../inbox/decoded.ts';
 import type { CoverageRow, GapRow, ReadingRows } from './batch.ts';
 import type { Added, AppliedRange, Relabel } from './catalogue.ts';
 import { Catalogue } from './catalogue.ts';
-import type { Column, Database } from './database.ts';
+import type { Column, Database, Table } from './database.ts';
 import { integer, quote } from './database.ts';
 import { Newest } from './newest.ts';
 import type { Part } from './parts.ts';
-
-/** Rises when a table or a part changes its meaning; a store of a newer one is refused. */
-export const FORMAT_VERSION = 1;
-
-const readingColumns = `series INTEGER, source INTEGER, mono_ms BIGINT, at_ms BIGINT,
-  shift_ms BIGINT, quality UTINYINT, value DOUBLE`;
-
-/** Empty tables of readings, in place of what was there. */
-export function createReadings(table: 'hot' | 'closing'): string[] {
-  return [
-    `CREATE OR REPLACE TABLE ${table} (${readingColumns})`,
-    `CREATE OR REPLACE TABLE ${table}_other (${readingColumns}, other VARCHAR)`,
-  ];
-}
-
-const tables = [
-  'CREATE TABLE meta (format INTEGER, cursor BIGINT, hot_since_ms BIGINT)',
-  `INSERT INTO meta VALUES (${FORMAT_VERSION}, 0, 0)`,
-  'CREATE TABLE source (number INTEGER, gateway VARCHAR, epoch VARCHAR, is_unknown BOOLEAN, place BIGINT)',
-  'CREATE TABLE series_set (number INTEGER, members VARCHAR)',
-  'CREATE TABLE step (gateway VARCHAR, epoch VARCHAR, mono_ms BIGINT, offset_ms BIGINT)',
-  'CREATE TABLE series (number INTEGER, place BIGINT, sequence BIGINT, entry VARCHAR)',
-  'CREATE TABLE special_series (number INTEGER)',
-  'CREATE TABLE applied (source INTEGER, first BIGINT, last BIGINT)',
-  `CREATE TABLE coverage (source INTEGER, series_set INTEGER, from_mono_ms BIGINT, to_mono_ms BIGINT,
-    at_ms BIGINT, taken BIGINT, unchanged BIGINT, failed BIGINT, is_joined BOOLEAN)`,
-  // to_mono_ms is -1 where a gap is not labelled anew, records where the edge told the gap.
-  `CREATE TABLE gap (source INTEGER, series_set INTEGER, cause VARCHAR, from_ms BIGINT, to_ms BIGINT,
-    to_mono_ms BIGINT, readings BIGINT, is_estimated BOOLEAN, records BIGINT)`,
-  // The newest of every series when `hot` began, and what state records brought since.
-  `CREATE TABLE newest (${readingColumns}, other VARCHAR)`,
-  // What parts have yet to be labelled anew by.
-  'CREATE TABLE relabel (source INTEGER, after_mono_ms BIGINT, to_mono_ms BIGINT, offset_ms BIGINT)',
-  `CREATE TABLE part (file VARCHAR, day BIGINT, from_ms BIGINT, to_ms BIGINT, row_count BIGINT,
-    bytes BIGINT, hash VARCHAR, series_min INTEGER, series_max INTEGER, is_merged BOOLEAN,
-    unknown_sources VARCHAR)`,
-  ...createReadings('hot'),
-  ...createReadings('closing'),
-];
-
-/** Makes the tables of a new store; checks the version of one that is there. */
-export async function prepare(database: Database): Promise<void> {
-  const made = await database.read(
-    "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'meta'",
-  );
-  if (made.number() === 0) {
-    await database.transaction(async () => {
-      for (const sql of tables) await database.write(sql);
-    });
-  }
-  const format = (await database.read('SELECT format FROM meta')).number();
-  if (format > FORMAT_VERSION) {
-    throw new Fault(
-      'store_format',
-      'never',
-      `format ${format}, this version reads ${FORMAT_VERSION}`,
-    );
-  }
-}
 
 export interface Loaded {
   readonly catalogue: Catalogue;
@@ -157,17 +96,26 @@ async function loadCatalogue(database: Database): Promise<Catalogue> {
 
 async function loadNewest(database: Database, catalogue: Catalogue): Promise<Newest> {
   const newest = new Newest();
-  const best = (table: string, other: string) =>
+  // `arg_max` passes over null, so that a value of an older row would stand for it.
+  const wide = ['other', 'status', 'source_ms', 'server_ms'].map(
+    (column) => `arg_max_null(${column}, mono_ms) AS ${column}`,
+  );
+  const best = (table: string, more: string) =>
     `SELECT series, source, max(mono_ms) AS mono_ms, arg_max(at_ms, mono_ms) AS at_ms,
       arg_max(quality, mono_ms) AS quality, arg_max(value, mono_ms) AS value,
-      arg_max(${other}, mono_ms) AS other FROM ${table} GROUP BY series, source`;
+      ${more} FROM ${table} GROUP BY series, source`;
   const rows = await database.read(
-    [best('newest', 'other'), best('hot', "''"), best('hot_other', 'other')].join(' UNION ALL '),
+    [
+      best('newest', wide.join()),
+      best('hot', "'' AS other, NULL AS status, NULL AS source_ms, NULL AS server_ms"),
+      best('(SELECT * FROM hot_other WHERE NOT is_fill)', wide.join()),
+    ].join(' UNION ALL '),
   );
   const [series, source, monoMs, atMs, quality, value] = [0, 1, 2, 3, 4, 5].map((column) =>
     rows.numbers(column),
   );
   const other = rows.strings(6);
+  const origins = originsOf(rows, 7);
   for (let at = 0; at < rows.count; at++) {
     newest.offer({
       series: series![at]!,
@@ -177,6 +125,7 @@ async function loadNewest(database: Database, catalogue: Catalogue): Promise<New
       quality: quality![at]!,
       number: value![at]!,
       special: decodeOther(other[at]!),
+      origin: originAt(origins, at),
     });
   }
   const covered = await database.read(
@@ -197,9 +146,10 @@ async function loadNewest(database: Database, catalogue: Catalogue): Promise<New
 async function loadParts(database: Database): Promise<Part[]> {
   const rows = await database.read(
     `SELECT day, from_ms, to_ms, row_count, bytes, series_min, series_max, is_merged,
-      file, hash, unknown_sources FROM part ORDER BY day, file`,
+      file, hash, unknown_sources, is_wide FROM part ORDER BY day, file`,
   );
   const numbers = [0, 1, 2, 3, 4, 5, 6, 7].map((column) => rows.numbers(column));
+  const isWide = rows.numbers(11);
   const texts = [8, 9, 10].map((column) => rows.strings(column));
   return Array.from({ length: rows.count }, (_, at) => {
     const [day, fromMs, toMs, count, bytes, seriesMin, seriesMax, isMerged] = numbers.map(
@@ -218,6 +168,7 @@ async function loadParts(database: Database): Promise<Part[]> {
       seriesMax: seriesMax!,
       isMerged: isMerged === 1,
       unknownSources: unknown === '' ? [] : unknown.split(' ').map(Number),
+      isWide: isWide[at] === 1,
     };
   });
 }
@@ -226,6 +177,15 @@ export function sourceOf(catalogue: Catalogue, number: number) {
   const source = catalogue.sourceOf(number);
   assert(source, `source ${number} is in the catalogue`);
   return source;
+}
+
+/** Of status, source and server time in three columns that follow one another. */
+export function originsOf(rows: Table, first: number): OriginColumns {
+  return {
+    status: Uint32Array.from(rows.numbers(first)), // Null becomes 0.
+    sourceMs: rows.numbers(first + 1),
+    serverMs: rows.numbers(first + 2),
+  };
 }
 
 export function decodeOther(other: string): bigint | string | undefined {
@@ -291,29 +251,49 @@ export async function joinApplied(database: Database, catalogue: Catalogue): Pro
   await writeApplied(database, catalogue.applied());
 }
 
-/** Appends to `hot` and `hot_other`, or to a table that has both kinds. */
+/** Appends to `hot` and `hot_other`, fills to `hot_other` alone, or to the newest. */
 export async function writeReadings(
   database: Database,
   rows: ReadingRows,
-  into: 'hot' | 'newest',
+  into: 'hot' | 'fills' | 'newest',
 ): Promise<void> {
-  const { count, special } = rows;
+  const { count, special, origins } = rows;
   const columns = columnsOf(rows);
-  if (into === 'newest') {
-    const other = Array.from({ length: count }, (_, at) => {
-      const value = special.get(at);
-      return value === undefined ? '' : encodeOther(value);
-    });
-    await database.append('newest', count, [...columns, { type: 'VARCHAR', values: other }]);
-    return;
-  }
-  if (special.size === 0) return database.append('hot', count, columns);
-  const plain = Array.from({ length: count }, (_, at) => at).filter((at) => !special.has(at));
+  if (into === 'newest') return database.append('newest', count, [...columns, ...moreOf(rows)]);
+  const isFill: Column = {
+    type: 'BOOLEAN',
+    values: new Uint8Array(count).fill(into === 'fills' ? 1 : 0),
+  };
+  const wide = [...columns, ...moreOf(rows), isFill];
+  if (into === 'fills') return database.append('hot_other', count, wide);
+  if (special.size === 0 && origins === null) return database.append('hot', count, columns);
+  const isOther = (at: number) => special.has(at) || originAt(origins, at) !== null;
+  const { plain = [], other = [] } = Object.groupBy(Array(count).keys(), (at) =>
+    isOther(at) ? 'other' : 'plain',
+  );
   await database.append('hot', plain.length, pick(columns, plain));
-  await database.append('hot_other', special.size, [
-    ...pick(columns, [...special.keys()]),
-    { type: 'VARCHAR', values: [...special.values()].map(encodeOther) },
-  ]);
+  await database.append('hot_other', other.length, pick(wide, other));
+}
+
+// What a row says beside a number: `other`, and what its device said.
+function moreOf({ count, special, origins }: ReadingRows): Column[] {
+  const said = Array.from({ length: count }, (_, at) => originAt(origins, at));
+  const other = said.map((_, at) => {
+    const value = special.get(at);
+    return value === undefined ? '' : encodeOther(value);
+  });
+  return [{ type: 'VARCHAR', values: other }, ...originColumns(said)];
+}
+
+function originColumns(said: readonly (Origin | null)[]): Column[] {
+  const column = (of: (origin: Origin) => number | null) =>
+    Float64Array.from(said, (origin) => (origin && of(origin)) ?? Number.NaN);
+  const isNullable = true;
+  return [
+    { type: 'UINTEGER', isNullable, values: column(({ status }) => status) },
+    { type: 'BIGINT', isNullable, values: column(({ sourceMs }) => sourceMs) },
+    { type: 'BIGINT', isNullable, values: column(({ serverMs }) => serverMs) },
+  ];
 }
 
 function columnsOf(rows: ReadingRows): Column[] {
@@ -331,11 +311,13 @@ function columnsOf(rows: ReadingRows): Column[] {
 }
 
 function pick(columns: readonly Column[], places: readonly number[]): Column[] {
-  return columns.map((column) =>
-    column.type === 'VARCHAR'
-      ? { type: column.type, values: places.map((at) => column.values[at]!) }
-      : { type: column.type, values: places.map((at) => column.values[at]!) },
-  );
+  return columns.map((column) => {
+    if (column.type === 'VARCHAR') {
+      return { type: column.type, values: places.map((at) => column.values[at]!) };
+    }
+    const values = Float64Array.from(places, (at) => column.values[at]!);
+    return { ...column, values };
+  });
 }
 
 /** All that is newest now, in place of what was written before. */
@@ -352,6 +334,7 @@ export async function writeNewest(database: Database, newest: Newest): Promise<v
     { type: 'UTINYINT', values: rows.map(({ quality }) => quality) },
     { type: 'DOUBLE', values: rows.map(({ number }) => number) },
     { type: 'VARCHAR', values: special },
+    ...originColumns(rows.map(({ origin }) => origin)),
   ]);
 }
 
@@ -423,6 +406,6 @@ export async function writePart(database: Database, part: Part): Promise<void> {
     `INSERT INTO part VALUES (${quote(part.file)}, ${integer(part.day)}, ${integer(part.fromMs)},
       ${integer(part.toMs)}, ${integer(part.rows)}, ${integer(part.bytes)}, ${quote(part.hash)},
       ${integer(part.seriesMin)}, ${integer(part.seriesMax)}, ${part.isMerged},
-      ${quote(part.unknownSources.join(' '))})`,
+      ${quote(part.unknownSources.join(' '))}, ${part.isWide})`,
   );
 }

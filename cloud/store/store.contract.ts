@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SimClock } from '../../core/clock.ts';
 import type { PointDefinition, ValueType } from '../../core/point.ts';
 import { GOOD, qualityCode } from '../../core/quality.ts';
-import type { Value } from '../../core/reading.ts';
-import type { ClockStep } from '../../protocols/uplink/record.ts';
+import type { Origin, Value } from '../../core/reading.ts';
+import { originAt } from '../../protocols/uplink/origins.ts';
+import type { ClockStep, OriginColumns } from '../../protocols/uplink/record.ts';
 import type {
   DecodedCoverage,
   DecodedGap,
@@ -41,8 +42,9 @@ export interface RecordParts {
   readonly offsetMs?: number;
   readonly clock?: 'unknown' | 'synchronised';
   readonly isState?: boolean;
-  /** Series, mono, value, quality. */
-  readonly readings?: readonly (readonly [number, number, Value, number?])[];
+  readonly isFill?: boolean;
+  /** Series, mono, value, quality, what its device said. */
+  readonly readings?: readonly (readonly [number, number, Value, number?, Origin?])[];
   readonly coverage?: readonly Omit<DecodedCoverage, 'atMs'>[];
   readonly gaps?: readonly DecodedGap[];
   readonly clockSteps?: readonly ClockStep[];
@@ -65,6 +67,7 @@ export function recordOf(parts: RecordParts): DecodedRecord {
     },
     clock: { wallOffsetMs: offsetMs, state: parts.clock ?? 'synchronised', errorMs: 10 },
     isState: parts.isState ?? false,
+    ...(parts.isFill && { isFill: true }),
     readings: parts.readings ? columnsOf(parts.readings, offsetMs) : null,
     coverage: (parts.coverage ?? []).map((one) => ({ ...one, atMs: one.toMonoMs + offsetMs })),
     gaps: parts.gaps ?? [],
@@ -92,7 +95,26 @@ function columnsOf(
     quality: Uint8Array.from(readings, ([, , , quality]) => quality ?? GOOD),
     values,
     special,
+    ...(readings.some(([, , , , origin]) => origin) && { origins: originsOf(readings) }),
   };
+}
+
+function originsOf(readings: NonNullable<RecordParts['readings']>): OriginColumns {
+  const said = readings.map(([, , , , origin]) => origin);
+  return {
+    status: Uint32Array.from(said, (origin) => origin?.status ?? 0),
+    sourceMs: Float64Array.from(said, (origin) => origin?.sourceMs ?? Number.NaN),
+    serverMs: Float64Array.from(said, (origin) => origin?.serverMs ?? Number.NaN),
+  };
+}
+
+/** What devices said of the readings of a series, in the order of `rowsOf`. */
+async function originsIn(store: Store, series: number): Promise<(Origin | null)[]> {
+  const toMs = OPENED_MS + 1000 * HOUR_MS;
+  const query = { series, fromMs: 0, toMs, bucketMs: null, limit: 10_000 };
+  const { readings } = await store.history(query);
+  const { count = 0, origins } = readings ?? {};
+  return Array.from({ length: count }, (_, at) => originAt(origins, at));
 }
 
 export function entryOf(series: number, type: ValueType = 'number', periodMs = 1000): SeriesEntry {
@@ -385,6 +407,101 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
       await atEveryAge(async () => {
         expect((await bench.store.latest()).map(({ value }) => value)).toEqual([5, 'on']);
         expect((await rowsOf(bench.store, 1)).map(([, value]) => value)).toEqual([4]);
+        expect((await bench.store.account(null)).stored).toBe(1);
+      });
+    });
+
+    test('what devices said of readings is kept beside them, and nothing where they said nothing', async () => {
+      const [early, late] = [OPENED_MS - 7e9, OPENED_MS + 7e9];
+      const good = { status: 0, sourceMs: early, serverMs: late };
+      const uncertain = { status: 0x40920000, sourceMs: null, serverMs: null };
+      const bad = { status: 0xffffffff, sourceMs: null, serverMs: -11_644_473_600_000 };
+      await bench.store.apply([recordOf({ row: 1, readings: [[1, 1000, 1]] })], 1);
+      const said = [
+        [1, 2000, 2, GOOD, good],
+        [1, 3000, 3, UNCERTAIN, uncertain],
+        [1, 4000, 4],
+        [2, 2000, 'open', GOOD, good],
+        [2, 3000, null, BAD, bad],
+        [3, 2000, 5],
+      ] as const;
+      await bench.store.apply([recordOf({ row: 2, readings: said })], 2);
+      await bench.store.apply([recordOf({ row: 3, readings: [[3, 3000, 6]] })], 3);
+      await atEveryAge(async () => {
+        expect(await originsIn(bench.store, 1)).toEqual([null, good, uncertain, null]);
+        expect((await rowsOf(bench.store, 1)).map(([, value]) => value)).toEqual([1, 2, 3, 4]);
+        expect(await originsIn(bench.store, 2)).toEqual([good, bad]);
+        expect(await originsIn(bench.store, 3)).toEqual([null, null]);
+        const latest = await bench.store.latest();
+        expect(latest.map(({ origin }) => origin)).toEqual([undefined, bad, undefined]);
+        expect((await bench.store.account(null)).stored).toBe(8);
+      });
+    });
+
+    test('the latest has what its device said, and a state record brings it too', async () => {
+      const said = (sourceMs: number) => ({ status: 0, sourceMs, serverMs: null });
+      const first = [1, 1000, 1, GOOD, said(OPENED_MS)] as const;
+      await bench.store.apply([recordOf({ row: 1, readings: [first, [2, 1000, 1]] })], 1);
+      const state = [2, 2000, 2, GOOD, said(OPENED_MS + 5)] as const;
+      await bench.store.apply([recordOf({ row: 2, isState: true, readings: [state] })], 2);
+      await atEveryAge(async () => {
+        const latest = await bench.store.latest();
+        expect(latest.map(({ origin }) => origin)).toEqual([said(OPENED_MS), said(OPENED_MS + 5)]);
+      });
+    });
+
+    test('a fill is history with its own time: never the latest, and counted by nobody', async () => {
+      const code = qualityCode('good', 'history');
+      const origin = { status: 0, sourceMs: OPENED_MS - 60_000, serverMs: null };
+      await bench.store.apply([recordOf({ row: 1, readings: [[1, 1000, 1, GOOD]] })], 1);
+      const fills = [
+        [1, -60_000, 7, code, origin],
+        [1, 500, 8, code],
+        [1, 2000, 9, code],
+        [2, 0, 'shut', code],
+      ] as const;
+      await bench.store.apply([recordOf({ row: 2, isFill: true, readings: fills })], 2);
+      const again = recordOf({ row: 3, isFill: true, readings: fills });
+      await bench.store.apply([{ ...again, row: { ...again.row, sequence: 2 } }], 3);
+      await atEveryAge(async () => {
+        expect(await rowsOf(bench.store, 1)).toEqual([
+          [OPENED_MS - 60_000, 7, code],
+          [OPENED_MS + 500, 8, code],
+          [OPENED_MS + 1000, 1, GOOD],
+          [OPENED_MS + 2000, 9, code],
+        ]);
+        expect(await originsIn(bench.store, 1)).toEqual([origin, null, null, null]);
+        expect((await rowsOf(bench.store, 2)).map(([, value]) => value)).toEqual(['shut']);
+        const latest = await bench.store.latest();
+        expect(latest.map(({ series, value }) => [series, value])).toEqual([[1, 1]]);
+        expect((await bench.store.account(null)).stored).toBe(1);
+        expect((await bench.store.account([{ gateway: 'gw-1', epoch: EPOCH }])).stored).toBe(1);
+      });
+    });
+
+    test('labelled anew, readings keep what their devices said, and fills stay fills', async () => {
+      const unknown = { clock: 'unknown', offsetMs: 0 } as const;
+      const origin = { status: 0x40000000, sourceMs: OPENED_MS, serverMs: OPENED_MS + 1 };
+      const code = qualityCode('good', 'history');
+      const fill = recordOf({ row: 2, ...unknown, isFill: true, readings: [[1, 500, 2, code]] });
+      await bench.store.apply(
+        [recordOf({ row: 1, ...unknown, readings: [[1, 1000, 1, GOOD, origin]] }), fill],
+        2,
+      );
+      await bench.clock.advance(2 * HOUR_MS);
+      await bench.store.maintain();
+      const step = {
+        ...{ monoMs: 5000, fromOffsetMs: 0, toOffsetMs: OPENED_MS },
+        state: 'synchronised' as const,
+      };
+      await bench.store.apply([recordOf({ row: 3, clockSteps: [step] })], 3);
+      await atEveryAge(async () => {
+        await bench.store.maintain();
+        expect(await rowsOf(bench.store, 1)).toEqual([
+          [OPENED_MS + 500, 2, code],
+          [OPENED_MS + 1000, 1, GOOD],
+        ]);
+        expect(await originsIn(bench.store, 1)).toEqual([null, origin]);
         expect((await bench.store.account(null)).stored).toBe(1);
       });
     });

@@ -12,10 +12,12 @@
 // - Order is (epoch, as epochs.ts orders them, then monotonic time); wall time is a label to search
 //   and draw by.
 // - What is counted is counted over stored rows, never kept as a running counter.
+// - Fills, out of a device's memory, are stored with their own times and nothing else: they are
+//   never the newest, and the account leaves them out, since their time was accounted for as bad.
 import type { QualityCode } from '../../core/quality.ts';
-import type { GapCause, Value } from '../../core/reading.ts';
+import type { GapCause, Origin, Value } from '../../core/reading.ts';
 import { gapCauses } from '../../core/reading.ts';
-import type { Epoch } from '../../protocols/uplink/record.ts';
+import type { Epoch, OriginColumns } from '../../protocols/uplink/record.ts';
 import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 
 /** One point read every second for a day is 86,400 readings; a longer answer is cut and says so. */
@@ -56,6 +58,8 @@ export interface StoredReadings {
   /** Booleans are 0 and 1; NaN where `special` speaks, and for null. */
   readonly values: Float64Array;
   readonly special: ReadonlyMap<number, bigint | string>;
+  /** What devices said of the values; absent where none of them says anything. */
+  readonly origins?: OriginColumns | null;
 }
 
 /** What happened in one bucket. A bucket without readings does not exist: nothing is made up. */
@@ -113,6 +117,7 @@ export interface Latest {
   readonly atMs: number;
   readonly value: Value;
   readonly quality: QualityCode;
+  readonly origin?: Origin | null;
   /** Up to when the point was polled with this value unchanged; at least `atMs`. */
   readonly coveredMs: number;
 }
