@@ -9,6 +9,7 @@
 // An outcome is never changed. What a gateway says beyond it is kept beside it (`late`).
 import type { CommandOffer, CommandReason, CommandRight, Outcome } from '../../core/command.ts';
 import { outcomes, unfit } from '../../core/command.ts';
+import type { ValueType } from '../../core/point.ts';
 import type { Value } from '../../core/reading.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import type { Command, Reply } from '../../protocols/uplink/control.ts';
@@ -174,20 +175,33 @@ export function isSame(known: Settlement, said: Settlement): boolean {
   );
 }
 
-/** The value as the offer takes it, or why it does not. Text of digits is a whole number. */
+/**
+ * The value as the offer takes it, or why it does not. What is given, where it is not the
+ * command's own, is of the type of its point, as the edge asks; digits are a whole number.
+ */
 export function valueFor(
   offer: CommandOffer,
+  type: ValueType,
   given: Value,
 ): { readonly value: Value } | { readonly unfit: CommandReason } {
-  const value = typeof given === 'string' ? numberIn(offer, given) : given;
+  const value = offer.fixed === null ? typed(type, given) : given;
+  if (value === undefined) return { unfit: 'value_unfit' };
   const why = unfit(offer, value);
   return why === null ? { value: offer.fixed ?? value } : { unfit: why };
 }
 
-// Whole numbers beyond 2^53 come as text; an offer with numbers for bounds wants no text.
-function numberIn({ range, states, fixed }: CommandOffer, text: string): Value {
-  const isNumeric = range !== null || states !== null || typeof fixed === 'bigint';
-  return isNumeric && /^-?\d{1,20}$/.test(text) ? BigInt(text) : text;
+function typed(type: ValueType, given: Value): Value | undefined {
+  if (given === null) return null;
+  if (type === 'text') return typeof given === 'string' ? given : undefined;
+  if (typeof given === 'string') {
+    // Whole numbers beyond 2^53 come as text, since JSON has none.
+    return type === 'integer' && /^-?\d{1,20}$/.test(given) ? BigInt(given) : undefined;
+  }
+  if (type === 'boolean') {
+    return typeof given === 'boolean' || given === 0 || given === 1 ? given : undefined;
+  }
+  const isWhole = typeof given !== 'number' || Number.isInteger(given);
+  return type === 'number' || isWhole ? given : undefined;
 }
 
 /** For the journal and the API: whole numbers beyond 2^53 as text. */

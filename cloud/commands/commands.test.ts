@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { isFault } from '../../core/fault.ts';
+import type { Value } from '../../core/reading.ts';
 import {
   CommandedPlant,
   EPOCH,
@@ -20,6 +21,7 @@ import {
   moveOf,
   RELEASE_WITHIN_MS,
   REPLY_WITHIN_MS,
+  valueFor,
   wireOf,
 } from './command.ts';
 import { LOCAL_A_DAY_MAX } from './commands.ts';
@@ -346,6 +348,24 @@ test('a gateway has only so many commands without an outcome', () => {
   expect(refusal(() => plant.ask(wish()))).toMatch(/^command_full: 32 commands to gw-1/);
   plant.reply(plant.commands.issued()[0]!.id);
   plant.ask(wish());
+});
+
+test('a value is of the type of its point, whole numbers beyond 2^53 as digits', () => {
+  const any = offer({ fixed: null });
+  const value = (...it: readonly [Parameters<typeof valueFor>[1], Value]) => {
+    const found = valueFor(any, ...it);
+    return 'value' in found ? found.value : found.unfit;
+  };
+  expect(value('integer', '9007199254740993')).toBe(9_007_199_254_740_993n);
+  expect(value('integer', 7)).toBe(7);
+  expect(value('integer', 7.5)).toBe('value_unfit');
+  expect(value('number', '7')).toBe('value_unfit');
+  expect(value('number', 7.5)).toBe(7.5);
+  expect(value('boolean', true)).toBe(true);
+  expect(value('boolean', 1)).toBe(1);
+  expect(value('boolean', 2)).toBe('value_unfit');
+  expect(value('text', 'auto')).toBe('auto');
+  expect(value('text', 7)).toBe('value_unfit');
 });
 
 const ids = Array.from({ length: 6 }, (_, at) => `${at}`.repeat(32));

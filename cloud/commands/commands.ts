@@ -259,9 +259,10 @@ export class Commands implements AlarmFollower {
   }
 
   #value({ entry, offer }: Offered, given: Value): Value {
-    const found = valueFor(offer, given);
+    const { type, unit } = entry.definition;
+    const found = valueFor(offer, type, given);
     if ('value' in found) return found.value;
-    throw unfitFault(found.unfit, offer, given, entry.definition.unit);
+    throw unfitFault(found.unfit, offer, given, unit);
   }
 
   // The present epoch and the newest sequence: from these the edge knows until when it holds.
