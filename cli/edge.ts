@@ -18,14 +18,16 @@ const DRAIN_MS = 5_000;
 const COMPILED_AFTER_MS = 10_000;
 
 async function run(given: Given, output: Output): Promise<number> {
-  const { config, secret } = loadGateway(given.words[0]!, { environment: process.env });
+  const { config, secret, secondSecret } = loadGateway(given.words[0]!, {
+    environment: process.env,
+  });
   writableFolder(config.outbox.folder);
   const signal = stopSignal();
   for (const what of config.insecure) {
     output.note(output.say('cli-insecure', { what: what[output.language] }));
   }
   const log = makeLog(config.gateway.id);
-  const options = { secret, software: versionText() };
+  const options = { secret, secondSecret, software: versionText() };
   const agent = await runAgent(systemClock, systemRandom, log, config, options);
   const address = `${config.status.host}:${agent.statusPort}`;
   output.note(output.say('cli-listening', { name: config.gateway.id, address }));

@@ -5,12 +5,11 @@
 // what the cloud still takes within the time given, close. What was not sent stays on disk and goes
 // first next time.
 import type { Clock } from '../core/clock.ts';
-import { assert } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { Link } from '../protocols/driver.ts';
-import type { BrokerLink } from '../protocols/uplink/broker-link.ts';
+import type { Kind } from '../protocols/uplink/topics.ts';
 import type { SyncSource } from './clock-watch.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { Totals } from './collect/device.ts';
@@ -29,9 +28,9 @@ import { Sealer } from './seal.ts';
 import type { StatusServer } from './status.ts';
 import { openStatus } from './status.ts';
 import { mqttLink } from './uplink/mqtt.ts';
+import type { LinkParts, PathLink } from './uplink/path.ts';
 import { syncByFiles } from './uplink/sync-files.ts';
-import type { LinkParts } from './uplink/uplink.ts';
-import { Uplink } from './uplink/uplink.ts';
+import { Uplink, type UplinkCounts } from './uplink/uplink.ts';
 
 /** A command under way at the end gets this long to be answered and looked at. */
 const COMMAND_GRACE_MS = 3000;
@@ -50,7 +49,8 @@ const BACKLOG_BYTES_PER_SECOND = 256 * 1024;
 export interface Borders {
   openOutbox(): Promise<Outbox>;
   openLink(link: LinkConfig, signal: AbortSignal): Promise<Link>;
-  connect(parts: LinkParts): BrokerLink;
+  /** The link of a path to the cloud; 0 is the first. */
+  connect(parts: LinkParts, path: number): PathLink;
   readonly lastSync: SyncSource;
   /** Default: in a thread of its own. */
   readonly openLedger?: (path: string, epoch: string) => Promise<Ledger>;
@@ -61,6 +61,8 @@ export interface Borders {
 export interface AgentOptions {
   /** Of the gateway at the broker. */
   readonly secret: string;
+  /** The same on its second path; default that of the first. */
+  readonly secondSecret?: string;
   /** As told in the birth and on the status page. */
   readonly software: string;
   /** Report by exception off: every reading is reported. */
@@ -75,6 +77,17 @@ export interface Counters extends Readonly<Totals> {
   readonly points: number;
   /** Records the cloud has not acknowledged. */
   readonly pendingRecords: number;
+}
+
+export interface PathHealth {
+  /** `away`: connected to a broker at which the cloud is not. */
+  readonly state: 'up' | 'away' | 'down';
+  /** Something was sent and nothing answered for a while; another path is taken. */
+  readonly silent: boolean;
+  /** Rises by one a connect. */
+  readonly connection: number;
+  /** Payloads and topics since the start, without the frames of MQTT, TLS and IP. */
+  readonly sentBytes: number;
 }
 
 export interface Health {
@@ -95,6 +108,8 @@ export interface Health {
   };
   readonly uplink: {
     readonly up: boolean;
+    /** Each by itself, the first one first. */
+    readonly paths: readonly PathHealth[];
     readonly inFlightBytes: number;
     readonly creditBytes: number;
     readonly refused: number;
@@ -138,13 +153,18 @@ function bordersOf(
   random: Random,
   log: Log,
   { outbox, cloud }: GatewayConfig,
-  { secret, borders }: AgentOptions,
+  { secret, secondSecret = secret, borders }: AgentOptions,
   links: Links,
 ): Borders {
   return {
     openOutbox: () => openOutbox(clock, random, log, outbox),
     openLink: (link, signal) => links.open(link, signal),
-    connect: (parts) => mqttLink(clock, random, { ...parts, url: cloud.url, password: secret }),
+    connect: (parts, path) => {
+      const { url, localAddress } = (path === 0 ? null : cloud.second) ?? cloud;
+      const password = path === 0 ? secret : secondSecret;
+      const source = localAddress === null ? {} : { localAddress };
+      return mqttLink(clock, random, { ...parts, url, password, ...source });
+    },
     lastSync: syncByFiles(),
     openStatus,
     ...borders,
@@ -184,34 +204,23 @@ export class Agent implements AsyncDisposable {
     this.#parts = parts;
     this.#rules = new RulesInForce(log, outbox, points);
     this.#watch = new ClockWatch(clock, outbox.openedMonoMs, borders.lastSync);
-    let link: BrokerLink | undefined;
     this.#uplink = new Uplink(clock, random, log, outbox, this.#watch, {
       area: gateway.area,
       gateway: gateway.id,
       software,
       configuration: hash,
       backlogBytesPerSecond: BACKLOG_BYTES_PER_SECOND,
-      connect: (broker) => {
-        link = borders.connect(broker);
-        return link;
-      },
+      second: config.cloud.second?.terms ?? null,
+      connect: borders.connect,
+      // Every point is told once.
+      onReached: () => this.#collector.refresh(),
       reported: () => this.#rules.reported,
-      onMessage: (kind, payload) => {
-        if (kind === 'desired') {
-          this.#desired(payload);
-          return;
-        }
-        if (kind === 'command') {
-          this.#commands.take(payload);
-          return;
-        }
-        const help = 'Messages of the cloud this version does not act on';
-        metrics.counter('edge_messages_unused_total', help, { kind }).add();
-      },
+      onConnected: () => this.#commands.connected(),
+      onMessage: (kind, payload) => this.#onMessage(kind, payload),
     });
     this.#sealer = new Sealer(clock, outbox, this.#watch, {
       points,
-      onRecord: (record) => this.#uplink.offer(record),
+      onRecord: (...sealed) => this.#uplink.offer(...sealed),
     });
     const { openLedger } = borders;
     this.#commands = new Commands(clock, random, log, metrics, {
@@ -236,15 +245,16 @@ export class Agent implements AsyncDisposable {
       onlooker: this.#commands.onlooker,
     });
     this.#useRules();
-    // What the other side has may be old or nothing: after each connect every point is told once.
-    assert(link, 'the uplink makes its link at once');
-    const { onUp } = link;
-    link.onUp = () => {
-      this.#collector.refresh();
-      onUp();
-      this.#commands.connected();
-    };
     this.#observe();
+  }
+
+  #onMessage(kind: Kind, payload: Uint8Array): void {
+    if (kind === 'desired') this.#desired(payload);
+    else if (kind === 'command') this.#commands.take(payload);
+    else {
+      const help = 'Messages of the cloud this version does not act on';
+      this.#metrics.counter('edge_messages_unused_total', help, { kind }).add();
+    }
   }
 
   #desired(payload: Uint8Array): void {
@@ -293,7 +303,7 @@ export class Agent implements AsyncDisposable {
 
   health(): Health {
     const { config, outbox, links, software } = this.#parts;
-    const { isUp, inFlightBytes, creditBytes, refused, ackedMonoMs } = this.#uplink.counts;
+    const { isUp, paths, inFlightBytes, creditBytes, refused, ackedMonoMs } = this.#uplink.counts;
     const { state, errorMs } = this.#watch.stamp;
     const { disk, bytes } = outbox.status;
     return {
@@ -314,6 +324,7 @@ export class Agent implements AsyncDisposable {
       },
       uplink: {
         up: isUp,
+        paths: paths.map(pathHealth),
         inFlightBytes,
         creditBytes,
         refused,
@@ -383,6 +394,7 @@ export class Agent implements AsyncDisposable {
     gauge('outbox_unwritten_bytes', 'Sealed and not yet on disk', () => outbox.pendingBytes);
     gauge('outbox_given_up_readings', 'Lost for want of room', () => outbox.status.givenUp);
     gauge('uplink_up', 'Whether the broker is connected', () => (this.#uplink.counts.isUp ? 1 : 0));
+    for (const at of this.#uplink.counts.paths.keys()) this.#observePath(at);
     gauge('uplink_open_records', 'Not acknowledged by the cloud', () => {
       return this.#uplink.counts.openRecords;
     });
@@ -391,4 +403,21 @@ export class Agent implements AsyncDisposable {
     gauge('sealed_records', 'Sealed since the start', () => this.#sealer.counts.records);
     gauge('sealed_bytes', 'Sealed since the start', () => this.#sealer.counts.bytes);
   }
+  #observePath(at: number): void {
+    const labels = { path: `${at + 1}` };
+    const gauge = (name: string, help: string, read: (path: UplinkCounts['paths'][0]) => number) =>
+      this.#metrics.observe(`edge_${name}`, help, labels, () =>
+        read(this.#uplink.counts.paths[at]!),
+      );
+    gauge('uplink_path_up', 'Whether it can be sent by this path', ({ isUp }) => (isUp ? 1 : 0));
+    gauge('uplink_path_silent', 'Whether nothing answers on it', (it) => (it.isSilent ? 1 : 0));
+    gauge('uplink_path_connections', 'Connects, over all starts', ({ connection }) => connection);
+    gauge('uplink_path_sent_bytes', 'Payloads and topics', ({ sentBytes }) => sentBytes);
+  }
+}
+
+function pathHealth(path: UplinkCounts['paths'][0]): PathHealth {
+  const { isUp, isConnected, isSilent, connection, sentBytes } = path;
+  const state = isUp ? 'up' : isConnected ? 'away' : 'down';
+  return { state, silent: isSilent, connection, sentBytes };
 }

@@ -34,7 +34,7 @@ import type { Group } from './attention.ts';
 import { attend, endsDelay, expectEnds, groupFrom } from './attention.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { Newest } from './newest.ts';
-import type { Entry } from './outbox/batch.ts';
+import type { Entry, Urgency } from './outbox/batch.ts';
 import type { KeepClass } from './outbox/file.ts';
 import { type Debt, gapOf } from './outbox/ledger.ts';
 import type { Outbox } from './outbox/outbox.ts';
@@ -65,7 +65,7 @@ export interface SealerOptions {
   /** In the order of their aliases. */
   readonly points: readonly PointDefinition[];
   /** Everything sealed but the records that tell of debts; called after the outbox has it. */
-  readonly onRecord: (record: SealedRecord, urgency: 'urgent' | 'usual') => void;
+  readonly onRecord: (record: SealedRecord, urgency: Urgency, keep: KeepClass | 'part') => void;
 }
 
 export interface SealerCounts {
@@ -433,7 +433,7 @@ export class Sealer implements Sink {
 
   #seal(
     keep: KeepClass,
-    urgency: 'urgent' | 'usual',
+    urgency: Urgency,
     content: Partial<Body>,
     counts: typeof noCounts,
     about: Partial<Omit<Entry, 'record' | 'keep'>> & { readonly manifest?: Hash },
@@ -448,7 +448,7 @@ export class Sealer implements Sink {
     this.#counts.records++;
     this.#counts.bytes += record.bytes.length;
     this.#outbox.append({ record, keep, firstAlias, points, gaps, part, settles }, urgency);
-    if (settles.length === 0) this.#onRecord(record, urgency);
+    if (settles.length === 0) this.#onRecord(record, urgency, part ? 'part' : keep);
   }
 
   #wakeAt(dueMonoMs: number): void {

@@ -492,6 +492,18 @@ export const configMessages = {
     zh: '本机其他用户可以读取 {place}',
   },
   'help-chmod': { en: 'chmod 600 {place}', zh: '请执行 chmod 600 {place}' },
+  'not-an-address': {
+    en: '{found} is not an address of this gateway such as 10.64.0.7',
+    zh: '{found} 不是本网关的地址，应如 10.64.0.7',
+  },
+  'same-path': {
+    en: 'both paths lead to {url} by the same network: when one fails, so does the other',
+    zh: '两条通道经同一网络连接 {url}：一条中断时另一条也会中断',
+  },
+  'help-same-path': {
+    en: 'give the second path another broker, or its local_address on another network',
+    zh: '请为第二条通道指定另一台消息服务器，或另一网络上的 local_address',
+  },
   'cloud-unprotected': {
     en: '{url} leaves this machine without encryption',
     zh: '{url} 在离开本机时未加密',

@@ -26,6 +26,8 @@ const SETTINGS_MAX = 200;
 
 const HOST_PATTERN = /^[A-Za-z0-9.:_-]{1,253}$/;
 const URL_PATTERN = /^mqtts?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:[1-9][0-9]{0,4})?$/;
+/** A number each, so that no name server is asked for a network of one's own. */
+const ADDRESS_PATTERN = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){2,7})$/;
 /** A device file, or a name that leads to one. */
 const PORT_PATTERN = /^\/[^\s]{1,254}$/;
 /** The path of a Unix socket has room for 107 bytes. */
@@ -131,6 +133,40 @@ const simForm = z.strictObject({
   framing: serialFramingForm,
   echo: echoForm,
 });
+
+const brokerForm = z
+  .string(key('not-a-broker'))
+  .regex(URL_PATTERN, key('not-a-broker'))
+  .describe('mqtts://host:port, or mqtt:// without encryption');
+const localAddressForm = z
+  .string(key('not-an-address'))
+  .regex(ADDRESS_PATTERN, key('not-an-address'))
+  .optional()
+  .describe('Source address of the connection: the network it goes by, where there are several');
+const insecureForm = z
+  .boolean()
+  .optional()
+  .describe('Allows mqtt:// beyond this machine; default false');
+
+const secondForm = z
+  .strictObject({
+    url: brokerForm,
+    credentials: z.string().min(1).optional().describe('Default those of the first path'),
+    local_address: localAddressForm,
+    insecure: insecureForm,
+    cost: z.enum(['metered', 'free']).optional().describe('Default metered'),
+    trends: z
+      .enum(['never', 'when_first_is_down'])
+      .optional()
+      .describe('Live readings of class trend; default when_first_is_down'),
+    backlog: z
+      .boolean()
+      .optional()
+      .describe(
+        'What an outage left, while the first path is down; default where it costs nothing',
+      ),
+  })
+  .describe('A second path to the cloud: another broker, or another network to the same one');
 
 const linkForm = z
   .discriminatedUnion('kind', [tcpForm, serialForm, tcpServerForm, simForm])
@@ -254,15 +290,14 @@ export const gatewayForm = z.strictObject({
       .optional(),
   }),
   cloud: z.strictObject({
-    url: z
-      .string(key('not-a-broker'))
-      .regex(URL_PATTERN, key('not-a-broker'))
-      .describe('mqtts://host:port, or mqtt:// without encryption'),
+    url: brokerForm,
     credentials: z
       .string()
       .min(1)
       .describe('${secret:name}, a file in secrets/ beside this one, or ${env:NAME}'),
-    insecure: z.boolean().optional().describe('Allows mqtt:// beyond this machine; default false'),
+    insecure: insecureForm,
+    local_address: localAddressForm,
+    second: secondForm.optional(),
   }),
   outbox: z
     .strictObject({

@@ -99,6 +99,48 @@ devices:
   expect(rendered(text)).toContain('did you mean honeywell/sensepoint-xcd?');
 });
 
+const withSecond = (second: string) =>
+  fine.replace(
+    '"${secret:cloud}" }',
+    `"\${secret:cloud}", local_address: 10.0.0.7,\n  second: { ${second} } }`,
+  );
+
+test('a second path is metered unless told: trends while the first is down, no backlog', () => {
+  const { cloud } = parse(withSecond('url: mqtts://other.example:8883'));
+  expect(cloud.localAddress).toBe('10.0.0.7');
+  expect(cloud.second).toEqual({
+    url: 'mqtts://other.example:8883',
+    credentials: { kind: 'file', name: 'cloud' },
+    localAddress: null,
+    terms: { isMetered: true, carriesTrends: true, carriesBacklog: false },
+  });
+  const free = parse(withSecond('url: mqtts://other.example:8883, cost: free')).cloud.second;
+  expect(free?.terms).toEqual({ isMetered: false, carriesTrends: true, carriesBacklog: true });
+  const told = 'url: mqtt://127.0.0.1:1883, local_address: "fe80::7", trends: never, backlog: true';
+  const never = parse(withSecond(told)).cloud.second;
+  expect(never).toMatchObject({
+    localAddress: 'fe80::7',
+    terms: { isMetered: true, carriesTrends: false, carriesBacklog: true },
+  });
+  expect(parse(fine).cloud.second).toBeNull();
+});
+
+test('what is wrong with a second path is told at its place', () => {
+  const told = (second: string) => wrong(withSecond(second)).map((it) => it.replace(/^\d+:/, ''));
+  expect(told('url: mqtt://far.example:1883, credentials: hunter2')).toEqual([
+    '18 cloud-unprotected',
+    '56 secret-inline',
+  ]);
+  const same = 'url: mqtt://127.0.0.1:1883, local_address: 10.0.0.7';
+  expect(told(same)).toEqual(['18 same-path']);
+  expect(told('url: far.example')).toEqual(['18 not-a-broker']);
+  expect(told('url: mqtts://far.example, local_address: eth1')).toEqual(['54 not-an-address']);
+  const open = parse(withSecond('url: mqtt://far.example:1883, insecure: true'));
+  expect(open.insecure.map(({ en }) => en)).toEqual([
+    'readings and the password go to mqtt://far.example:1883 without encryption',
+  ]);
+});
+
 test('a link named like something every object has is unknown', () => {
   for (const name of ['constructor', 'valueof', 'tostring']) {
     expect(wrong(`${head}${device(`id: g1, link: ${name}`)}`)).toContainEqual(

@@ -15,6 +15,7 @@ import { SECRET_PATTERN } from '../../core/schema.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { CollectedDevice } from '../collect/device.ts';
+import type { PathTerms } from '../uplink/paths.ts';
 import { checkLineTime } from './arithmetic.ts';
 import { readInterlocks } from './commands.ts';
 import type { EffectiveProfile, Profiles } from './device.ts';
@@ -36,6 +37,18 @@ export interface DeviceConfig extends CollectedDevice {
   readonly unit: number;
 }
 
+/** One path to the cloud: a broker, and the network to it. */
+export interface CloudPath {
+  readonly url: string;
+  readonly credentials: SecretReference;
+  /** Source address; null leaves the network to the system. */
+  readonly localAddress: string | null;
+}
+
+export interface SecondPath extends CloudPath {
+  readonly terms: PathTerms;
+}
+
 export interface GatewayConfig {
   readonly gateway: {
     readonly id: string;
@@ -44,7 +57,7 @@ export interface GatewayConfig {
     readonly position: Position | null;
     readonly labels: Readonly<Record<string, string>>;
   };
-  readonly cloud: { readonly url: string; readonly credentials: SecretReference };
+  readonly cloud: CloudPath & { readonly second: SecondPath | null };
   readonly outbox: { readonly folder: string; readonly bytesMax: number };
   /** Where certificates lie, of this gateway and of the servers it trusts. */
   readonly pki: { readonly folder: string };
@@ -99,7 +112,12 @@ export function parseGateway(
   const { gateway, cloud, outbox = {}, status = {}, links } = value;
   return deepFreeze<GatewayConfig>({
     gateway: { ...gateway, position: gateway.position ?? null, labels: gateway.labels ?? {} },
-    cloud: { url: cloud.url, credentials: secretReference(cloud.credentials)! },
+    cloud: {
+      url: cloud.url,
+      credentials: secretReference(cloud.credentials)!,
+      localAddress: cloud.local_address ?? null,
+      second: secondPath(cloud),
+    },
     outbox: {
       folder: resolve(dirname(file), outbox.folder ?? OUTBOX_FOLDER_DEFAULT),
       bytesMax: outboxBytes,
@@ -132,21 +150,58 @@ function distinct(texts: readonly Bilingual[]): Bilingual[] {
   return [...new Map(texts.map((text) => [text.en, text])).values()];
 }
 
-/** What leaves the machine unprotected: refused unless the file says so, and then returned. */
-function checkProtection({ cloud, status }: GatewaySource, problems: Problems): Bilingual[] {
-  const insecure: Bilingual[] = [];
-  const { protocol, hostname } = new URL(cloud.url);
-  if (!secretReference(cloud.credentials)) {
+function secondPath({ second, credentials }: GatewaySource['cloud']): SecondPath | null {
+  if (!second) return null;
+  const isMetered = (second.cost ?? 'metered') === 'metered';
+  return {
+    url: second.url,
+    credentials: secretReference(second.credentials ?? credentials)!,
+    localAddress: second.local_address ?? null,
+    terms: {
+      isMetered,
+      carriesTrends: (second.trends ?? 'when_first_is_down') !== 'never',
+      carriesBacklog: second.backlog ?? !isMetered,
+    },
+  };
+}
+
+type PathSource = Pick<
+  GatewaySource['cloud'],
+  'url' | 'credentials' | 'insecure' | 'local_address'
+>;
+
+function checkPath(path: PathSource, at: readonly string[], problems: Problems): Bilingual[] {
+  const { url, credentials, insecure } = path;
+  if (!secretReference(credentials)) {
     const help = bilingual('help-secret-reference', { reference: '${secret:cloud}' });
-    problems.add(['cloud', 'credentials'], 'secret-inline', {}, { help });
+    problems.add([...at, 'credentials'], 'secret-inline', {}, { help });
   }
-  if (protocol === 'mqtt:' && !isLoopback(hostname)) {
-    if (cloud.insecure) insecure.push(bilingual('insecure-cloud', { url: cloud.url }));
-    else {
-      const help = bilingual('help-cloud-insecure');
-      problems.add(['cloud', 'url'], 'cloud-unprotected', { url: cloud.url }, { help });
-    }
+  const { protocol, hostname } = new URL(url);
+  if (protocol !== 'mqtt:' || isLoopback(hostname)) return [];
+  if (insecure) return [bilingual('insecure-cloud', { url })];
+  const help = bilingual('help-cloud-insecure');
+  problems.add([...at, 'url'], 'cloud-unprotected', { url }, { help });
+  return [];
+}
+
+function checkPaths({ cloud }: GatewaySource, problems: Problems): Bilingual[] {
+  const { second } = cloud;
+  const insecure = checkPath(cloud, ['cloud'], problems);
+  if (!second) return insecure;
+  const { url } = second;
+  if (url === cloud.url && second.local_address === cloud.local_address) {
+    const help = bilingual('help-same-path');
+    problems.add(['cloud', 'second', 'url'], 'same-path', { url }, { help });
   }
+  // Without credentials of its own it has those of the first, which are told of there.
+  const credentials = second.credentials ?? '${secret:cloud}';
+  return [...insecure, ...checkPath({ ...second, credentials }, ['cloud', 'second'], problems)];
+}
+
+/** What leaves the machine unprotected: refused unless the file says so, and then returned. */
+function checkProtection(source: GatewaySource, problems: Problems): Bilingual[] {
+  const { status } = source;
+  const insecure = checkPaths(source, problems);
   const { host = STATUS_HOST_DEFAULT } = status ?? {};
   if (!isLoopback(host)) {
     if (status?.insecure) insecure.push(bilingual('insecure-status', { host }));

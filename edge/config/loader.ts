@@ -28,6 +28,8 @@ export interface Gateway {
   readonly config: GatewayConfig;
   /** Of the gateway at the broker. */
   readonly secret: string;
+  /** The same on its second path; that of the first where there is none of its own. */
+  readonly secondSecret: string;
 }
 
 export interface LoadOptions {
@@ -54,14 +56,22 @@ export function packagedProfiles(): Profiles {
 export function loadGateway(path: string, { environment, profiles }: LoadOptions): Gateway {
   const text = readGatewayFile(path);
   const { problems, value } = readDocument(text, path, gatewayForm);
-  const reference = value && secretReference(value.cloud.credentials);
   const before = new Set(problems.findings);
-  const secret = reference && readSecret(reference, dirname(path), environment, problems);
+  const secretAt = (at: readonly string[], text: string | undefined) => {
+    const reference = text === undefined ? undefined : secretReference(text);
+    return reference && readSecret(reference, dirname(path), environment, { at, problems });
+  };
+  const secret = secretAt(['cloud', 'credentials'], value?.cloud.credentials);
+  const own = value?.cloud.second?.credentials;
+  const ofSecond = secretAt(['cloud', 'second', 'credentials'], own);
+  const secondSecret = own === undefined ? secret : ofSecond;
   if (value) checkPorts(value, problems);
   const found = problems.findings.filter((finding) => !before.has(finding));
   const config = parsed(text, path, profiles ?? packagedProfiles(), found);
-  if (problems.failed || secret === undefined) throw new InvalidInput(found);
-  return { config: { ...config, warnings: [...config.warnings, ...found] }, secret };
+  if (problems.failed || secret === undefined || secondSecret === undefined) {
+    throw new InvalidInput(found);
+  }
+  return { config: { ...config, warnings: [...config.warnings, ...found] }, secret, secondSecret };
 }
 
 /** What of a gateway file the commands about certificates need. */
@@ -128,9 +138,8 @@ function readSecret(
   { kind, name }: SecretReference,
   folder: string,
   environment: LoadOptions['environment'],
-  problems: Problems,
+  { at, problems }: { readonly at: readonly string[]; readonly problems: Problems },
 ): string | undefined {
-  const at = ['cloud', 'credentials'];
   const place = kind === 'file' ? join(folder, SECRETS_FOLDER, name) : `$${name}`;
   const text = kind === 'file' ? secretFile(place, at, problems) : environment[name];
   if (text === undefined) {

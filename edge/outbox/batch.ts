@@ -4,6 +4,9 @@ import type { Epoch, Gap, Hash, SealedRecord } from '../../protocols/uplink/reco
 import type { KeepClass } from './file.ts';
 import type { Debt, Loss } from './ledger.ts';
 
+/** An urgent record is committed and sent at once. */
+export type Urgency = 'urgent' | 'usual';
+
 /** A sealed record and what the outbox must know of it. */
 export interface Entry {
   readonly record: SealedRecord;

@@ -7,11 +7,13 @@
 // to be read again later, and the oldest is sent once more as a probe; nothing else is, until
 // something is closed. A probe that is not answered either makes place for another record, so that
 // one the cloud cannot take does not hold up the lane.
-// Records arrive in the order of sending. One that is still open when a later one was closed was
-// lost or cannot be taken: it is sent again at once, and the second time put aside for a while.
+// Records arrive in the order of sending, those that went by the same paths. One that is still open
+// when a later one was closed was lost or cannot be taken: it is sent again at once, and the second
+// time put aside for a while.
 import { type BackoffOptions, backoffMs } from '../../core/backoff.ts';
 import type { Random } from '../../core/random.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
+import type { Load } from './paths.ts';
 
 export const RESEND: BackoffOptions = { firstMs: 5_000, maxMs: 300_000, jitter: 0.2 };
 
@@ -21,6 +23,8 @@ export interface Outgoing {
   readonly isEvent: boolean;
   readonly lastMonoMs: number;
   readonly bytes: Uint8Array;
+  /** Of a record that was sealed just now; one from the disk is an event or of the backlog. */
+  readonly load?: Load;
 }
 
 export interface Flight {
@@ -29,6 +33,8 @@ export interface Flight {
   readonly sentMonoMs: number;
   /** How often it was sent in this lane. */
   readonly tries: number;
+  /** By which paths, the last time. */
+  readonly paths: readonly number[];
 }
 
 export class Lane {
@@ -78,11 +84,12 @@ export class Lane {
     this.queue.splice(at, 1);
   }
 
-  sent(record: Outgoing, tries: number, nowMonoMs: number): void {
+  sent(record: Outgoing, tries: number, nowMonoMs: number, paths: readonly number[]): void {
     const key = keyOf(record);
     if (!this.#flights.has(key)) this.inFlightBytes += record.bytes.length;
     this.#flights.delete(key); // In again at the end: the map is in the order of sending.
-    this.#flights.set(key, { record, order: ++this.#order, sentMonoMs: nowMonoMs, tries });
+    const sent = { order: ++this.#order, sentMonoMs: nowMonoMs, tries, paths };
+    this.#flights.set(key, { record, ...sent });
     if (this.#flights.size === 1) this.#expect(nowMonoMs);
   }
 
@@ -97,17 +104,25 @@ export class Lane {
 
   /** Takes what `isClosed` says is closed out of flight, and gives what was overtaken by it. */
   close(isClosed: (record: Outgoing) => boolean, nowMonoMs: number): readonly Flight[] {
-    let newest = 0;
-    for (const [key, { record, order }] of this.#flights) {
+    const newest = new Map<string, number>();
+    for (const [key, { record, order, paths }] of this.#flights) {
       if (!isClosed(record)) continue;
-      newest = Math.max(newest, order);
+      newest.set(paths.join(), Math.max(order, newest.get(paths.join()) ?? 0));
       this.#flights.delete(key);
       this.inFlightBytes -= record.bytes.length;
     }
-    if (newest === 0) return [];
+    if (newest.size === 0) return [];
+    this.restart(nowMonoMs);
+    return this.flights.filter(({ order, paths }) => order < (newest.get(paths.join()) ?? 0));
+  }
+
+  /**
+   * What is in flight has the whole first wait before it: something was heard, or it took another
+   * path.
+   */
+  restart(nowMonoMs: number): void {
     this.#silences = 0;
     this.#expect(nowMonoMs);
-    return this.flights.filter(({ order }) => order < newest);
   }
 
   /** Takes a record out of flight for another reason than that it was closed. */

@@ -1,16 +1,17 @@
 // A broker link over mqtt.js, MQTT 3.1.1. The library's own reconnecting, queueing and storing are
 // off: one owner of retry, and that is not here but in session.ts; this file only comes back by
 // itself.
+import { createConnection } from 'node:net';
 import type { IClientOptions, MqttClient } from 'mqtt';
 import { type BackoffOptions, backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type {
-  BrokerLink,
   BrokerLinkOptions,
   BrokerMessage,
   PublishOptions,
 } from '../../protocols/uplink/broker-link.ts';
+import type { PathLink } from './path.ts';
 
 export const RECONNECT: BackoffOptions = { firstMs: 1_000, maxMs: 60_000, jitter: 0.5 };
 /**
@@ -25,17 +26,23 @@ export const PENDING_BYTES_MAX = 1024 * 1024;
 const STABLE_MS = 10_000;
 const REFUSED_SUBSCRIPTION = 128;
 
-export function mqttLink(clock: Clock, random: Random, options: BrokerLinkOptions): BrokerLink {
+export interface MqttLinkOptions extends BrokerLinkOptions {
+  /** Source address of the connection, where the gateway has several networks. */
+  readonly localAddress?: string;
+}
+
+export function mqttLink(clock: Clock, random: Random, options: MqttLinkOptions): PathLink {
   return new MqttLink(clock, random, options);
 }
 
-class MqttLink implements BrokerLink {
+class MqttLink implements PathLink {
   onUp: () => void = () => {};
   onDown: (why: string) => void = () => {};
   onMessage: (message: BrokerMessage) => void = () => {};
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #options: BrokerLinkOptions;
+  readonly #options: MqttLinkOptions;
+  #subscriptions: BrokerLinkOptions['subscriptions'];
   #client: MqttClient | null = null;
   #isUp = false;
   #isClosed = false;
@@ -43,7 +50,8 @@ class MqttLink implements BrokerLink {
   #upMonoMs = 0;
   #cancelRetry = () => {};
 
-  constructor(clock: Clock, random: Random, options: BrokerLinkOptions) {
+  constructor(clock: Clock, random: Random, options: MqttLinkOptions) {
+    this.#subscriptions = options.subscriptions;
     this.#clock = clock;
     this.#random = random;
     this.#options = options;
@@ -58,14 +66,22 @@ class MqttLink implements BrokerLink {
   }
 
   async #connect(): Promise<void> {
-    const [{ connect }, { writeToStream }] = await Promise.all([
+    const [{ connect, MqttClient }, { writeToStream }] = await Promise.all([
       import('mqtt'),
       import('mqtt-packet'),
     ]);
     // Else each number up to 65,535 is made a buffer of its own, once and for ever: 7 MB.
     Object.assign(writeToStream, { cacheNumbers: false });
     if (this.#isClosed) return;
-    const client = connect(this.#options.url, this.#clientOptions());
+    const { url, localAddress } = this.#options;
+    const { protocol, hostname, port } = new URL(url);
+    // The library takes a source address for TLS only.
+    const isPlain = protocol === 'mqtt:' && localAddress !== undefined;
+    const host = hostname.replace(/^\[(.*)\]$/, '$1');
+    const open = () => createConnection({ host, port: Number(port || 1883), localAddress });
+    const client = isPlain
+      ? new MqttClient(open, this.#clientOptions())
+      : connect(url, this.#clientOptions());
     this.#client = client;
     let why = 'closed';
     client.on('connect', () => this.#subscribe(client));
@@ -81,7 +97,7 @@ class MqttLink implements BrokerLink {
   }
 
   #clientOptions(): IClientOptions {
-    const { clientId, username, password, keepaliveSeconds } = this.#options;
+    const { clientId, username, password, keepaliveSeconds, localAddress } = this.#options;
     const will = this.#options.will();
     return {
       clientId,
@@ -93,6 +109,7 @@ class MqttLink implements BrokerLink {
       reconnectPeriod: 0,
       connectTimeout: CONNECT_TIMEOUT_MS,
       queueQoSZero: false,
+      ...(localAddress !== undefined && { localAddress }),
       resubscribe: false,
       ...(will
         ? { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true } }
@@ -101,19 +118,40 @@ class MqttLink implements BrokerLink {
   }
 
   #subscribe(client: MqttClient): void {
-    const { subscriptions } = this.#options;
+    const subscriptions = this.#subscriptions;
     if (subscriptions.length === 0) {
       this.#ready(client);
       return;
     }
-    const filters = Object.fromEntries(subscriptions.map(({ filter, qos }) => [filter, { qos }]));
-    client.subscribe(filters, (error, granted) => {
-      if (error || granted?.some(({ qos }) => Number(qos) === REFUSED_SUBSCRIPTION)) {
-        client.end(true);
-        return;
-      }
-      this.#ready(client);
-    });
+    const optional = subscriptions.filter(({ isOptional }) => isOptional);
+    client.subscribe(
+      byFilter(subscriptions.filter(({ isOptional }) => !isOptional)),
+      (error, granted) => {
+        if (error || granted?.some(({ qos }) => Number(qos) === REFUSED_SUBSCRIPTION)) {
+          client.end(true);
+          return;
+        }
+        this.#ready(client);
+      },
+    );
+    if (optional.length > 0) client.subscribe(byFilter(optional), () => {});
+  }
+
+  setSubscriptions(subscriptions: BrokerLinkOptions['subscriptions']): void {
+    const before = this.#subscriptions;
+    this.#subscriptions = subscriptions;
+    const client = this.#client;
+    if (!client || !this.#isUp) return;
+    const isIn = (list: typeof before, filter: string) => list.some((it) => it.filter === filter);
+    const left = before.filter(({ filter }) => !isIn(subscriptions, filter));
+    const added = subscriptions.filter(({ filter }) => !isIn(before, filter));
+    // Refused after the connect, the next connect says so.
+    if (added.length > 0) client.subscribe(byFilter(added), () => {});
+    if (left.length > 0)
+      client.unsubscribe(
+        left.map(({ filter }) => filter),
+        () => {},
+      );
   }
 
   #ready(client: MqttClient): void {
@@ -159,6 +197,10 @@ class MqttLink implements BrokerLink {
       });
     });
   }
+}
+
+function byFilter(subscriptions: BrokerLinkOptions['subscriptions']) {
+  return Object.fromEntries(subscriptions.map(({ filter, qos }) => [filter, { qos }]));
 }
 
 /** For a log line: the code of the failure, never an address with a password in it. */

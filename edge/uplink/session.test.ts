@@ -7,7 +7,8 @@ import type { Ack, EpochAck, RefusalReason } from '../../protocols/uplink/record
 import type { Held } from '../outbox/batch.ts';
 import { without } from '../outbox/ledger.ts';
 import type { Outgoing } from './lane.ts';
-import { CREDIT_BYTES_START, type Effect, LATER_MS, UplinkSession } from './session.ts';
+import { type Effect, LATER_MS, UplinkSession } from './session.ts';
+import { CREDIT_BYTES_START } from './window.ts';
 
 const NOW = '2-00000000000000bb';
 const OLD = '1-00000000000000aa';
@@ -69,17 +70,17 @@ const names = (sent: readonly { readonly record: Outgoing }[]) =>
 
 test('nothing is sent while the link is down, and what is sealed meanwhile comes from the outbox', () => {
   const it = session();
-  it.sealed(record(NOW, 1), 'live');
+  it.sealed(record(NOW, 1), 'trend');
   expect(drain(it, 0)).toEqual([]);
-  it.up(0);
+  it.up(0, 0);
   expect(names(drain(it, 0))).toEqual(['n1']);
 });
 
 test('a state record goes first, then events, then live, then the backlog from its beginning', () => {
   const it = session();
   it.held([held(OLD, 4, [{ first: 3, last: 3 }])]);
-  it.up(0);
-  it.sealed(record(NOW, 1), 'live');
+  it.up(0, 0);
+  it.sealed(record(NOW, 1), 'trend');
   it.sealed(record(NOW, 2, true), 'event');
   it.sealed(record(NOW, 3), 'state');
   const sent = drain(it, 0);
@@ -97,21 +98,21 @@ test('a state record goes first, then events, then live, then the backlog from i
 
 test('state records are asked for after an outage of half a minute, not after a blip', () => {
   const it = session();
-  expect(it.up(0)).toBe(false);
-  it.down(1_000);
-  expect(it.up(5_000)).toBe(false);
-  it.down(6_000);
-  it.down(30_000); // A try to connect that failed.
-  expect(it.up(36_000)).toBe(true);
+  expect(it.up(0, 0)).toBe(false);
+  it.down(0, 1_000);
+  expect(it.up(0, 5_000)).toBe(false);
+  it.down(0, 6_000);
+  it.down(0, 30_000); // A try to connect that failed.
+  expect(it.up(0, 36_000)).toBe(true);
 });
 
 test('the windows keep room for events and for live beside a backlog that is not answered', () => {
   const it = session();
   it.held([held(OLD, 500)]);
-  it.up(0);
+  it.up(0, 0);
   // Half of 64 KiB, in whole records.
   expect(drain(it, 0).length).toBe(Math.floor(CREDIT_BYTES_START / 2 / RECORD_BYTES));
-  for (let at = 1; at <= 100; at++) it.sealed(record(NOW, at), 'live');
+  for (let at = 1; at <= 100; at++) it.sealed(record(NOW, at), 'trend');
   const live = drain(it, 0);
   expect(live.length).toBe(
     Math.floor((CREDIT_BYTES_START * 3) / 4 / RECORD_BYTES) -
@@ -125,7 +126,7 @@ test('the windows keep room for events and for live beside a backlog that is not
 test('the backlog keeps its pace', () => {
   const it = session(10 * RECORD_BYTES);
   it.held([held(OLD, 1_000)]);
-  it.up(0);
+  it.up(0, 0);
   let sent = 0;
   for (let nowMs = 0; nowMs < 10_000; nowMs += 100) {
     for (const { record: one } of drain(it, nowMs)) {
@@ -140,8 +141,8 @@ test('the backlog keeps its pace', () => {
 
 test('a silent cloud gets one probe after each doubling timeout, each time another record', () => {
   const it = session();
-  it.up(0);
-  for (let at = 1; at <= 10; at++) it.sealed(record(NOW, at), 'live');
+  it.up(0, 0);
+  for (let at = 1; at <= 10; at++) it.sealed(record(NOW, at), 'trend');
   drain(it, 0);
   const probes: string[] = [];
   const times: number[] = [];
@@ -162,8 +163,8 @@ test('a silent cloud gets one probe after each doubling timeout, each time anoth
 
 test('one answer ends the probing: everything else is sent again at once', () => {
   const it = session();
-  it.up(0);
-  for (let at = 1; at <= 10; at++) it.sealed(record(NOW, at), 'live');
+  it.up(0, 0);
+  for (let at = 1; at <= 10; at++) it.sealed(record(NOW, at), 'trend');
   drain(it, 0);
   expect(names(drain(it, 5_001))).toContain('n1');
   it.ack(ackOf([{ stored: [{ first: 1, last: 1 }] }]), 5_100);
@@ -173,12 +174,12 @@ test('one answer ends the probing: everything else is sent again at once', () =>
 
 test('a record that was overtaken is sent again at once, then waits, and holds nobody up', () => {
   const it = session();
-  it.up(0);
-  for (let at = 1; at <= 3; at++) it.sealed(record(NOW, at), 'live');
+  it.up(0, 0);
+  for (let at = 1; at <= 3; at++) it.sealed(record(NOW, at), 'trend');
   drain(it, 0);
   it.ack(ackOf([{ stored: [{ first: 2, last: 3 }] }]), 10);
   expect(names(drain(it, 10))).toEqual(['n1']);
-  it.sealed(record(NOW, 4), 'live');
+  it.sealed(record(NOW, 4), 'trend');
   expect(names(drain(it, 20))).toEqual(['n4']);
   it.ack(ackOf([{ stored: [{ first: 2, last: 4 }] }]), 30);
   expect(drain(it, 30)).toEqual([]);
@@ -188,8 +189,8 @@ test('a record that was overtaken is sent again at once, then waits, and holds n
 
 test('refused records leave, but for those a later cloud can read: they come again', () => {
   const it = session();
-  it.up(0);
-  for (let at = 1; at <= 2; at++) it.sealed(record(NOW, at), 'live');
+  it.up(0, 0);
+  for (let at = 1; at <= 2; at++) it.sealed(record(NOW, at), 'trend');
   drain(it, 0);
   const refused = (['malformed', 'later'] as const).map((reason: RefusalReason, at) => ({
     sequence: at + 1,
@@ -205,9 +206,9 @@ test('refused records leave, but for those a later cloud can read: they come aga
 
 test('a credit of nothing lets one record through at a time, and the next credit opens the window', () => {
   const it = session();
-  it.up(0);
+  it.up(0, 0);
   it.ack(ackOf([], { creditBytes: 0 }), 0);
-  for (let at = 1; at <= 5; at++) it.sealed(record(NOW, at), 'live');
+  for (let at = 1; at <= 5; at++) it.sealed(record(NOW, at), 'trend');
   expect(drain(it, 0)).toEqual([]);
   expect(names(drain(it, it.nextMonoMs()))).toEqual(['n1']);
   expect(drain(it, 5_001)).toEqual([]);
@@ -217,7 +218,7 @@ test('a credit of nothing lets one record through at a time, and the next credit
 
 test('a new store asks for all that is held; a first store does not', () => {
   const it = session();
-  it.up(0);
+  it.up(0, 0);
   expect(it.ack(ackOf([]), 0).store).toEqual({ id: 'store', isNew: false });
   expect(it.ack(ackOf([]), 1).store).toBeNull();
   expect(it.ack(ackOf([], { storeId: 'other' }), 2).store).toEqual({ id: 'other', isNew: true });
@@ -226,7 +227,7 @@ test('a new store asks for all that is held; a first store does not', () => {
 test('what the cloud wants again is opened and sent; what nobody has is told by a birth, once a minute', () => {
   const it = session();
   it.held([held(OLD, 10)]);
-  it.up(0);
+  it.up(0, 0);
   drain(it, 0);
   it.ack(ackOf([{ epoch: OLD, stored: [{ first: 1, last: 10 }] }]), 10);
   const wanted = [{ first: 3, last: 99 }];
@@ -242,7 +243,7 @@ test('what the cloud wants again is opened and sent; what nobody has is told by 
 
 test('a dictionary part is asked of the outbox at most every five seconds', () => {
   const it = session();
-  it.up(0);
+  it.up(0, 0);
   const needed = ['a'.repeat(32)];
   expect(it.ack(ackOf([], { needed }), 0).needed).toEqual(needed);
   expect(it.ack(ackOf([], { needed }), 4_999).needed).toEqual([]);
@@ -318,7 +319,7 @@ test('whatever is lost or cut, every record stays in one place and all but poiso
       it.held([held(OLD, 20, [{ first: 4, last: 6 }])]);
       for (const one of steps) {
         if (one.kind === 'seal') {
-          it.sealed(record(NOW, model.next, one.event), one.event ? 'event' : 'live');
+          it.sealed(record(NOW, model.next, one.event), one.event ? 'event' : 'trend');
           model.next++;
         } else if (one.kind === 'deliver') model.deliver(one.lose);
         else if (one.kind === 'ack' && model.isUp) model.ack(one.credit);
@@ -326,11 +327,11 @@ test('whatever is lost or cut, every record stays in one place and all but poiso
           model.ack(model.credit, [single(one.first + 1)]);
         else if (one.kind === 'wait') model.nowMs += one.ms;
         else if (one.kind === 'down') {
-          it.down(model.nowMs);
+          it.down(0, model.nowMs);
           model.isUp = false;
           model.wire = [];
         } else if (one.kind === 'up' && !model.isUp) {
-          it.up(model.nowMs);
+          it.up(0, model.nowMs);
           model.isUp = true;
         }
         const before = it.inFlightBytes;
@@ -339,7 +340,7 @@ test('whatever is lost or cut, every record stays in one place and all but poiso
         expect(it.inFlightBytes).toBeLessThanOrEqual(limit);
         model.check();
       }
-      if (!model.isUp) it.up(model.nowMs);
+      if (!model.isUp) it.up(0, model.nowMs);
       // From here on the way is good: whatever may be stored is, within minutes.
       for (let round = 0; round < 300; round++) {
         model.pump();

@@ -13,12 +13,12 @@
 // it becomes backlog.
 // The backlog is sent at a set pace, lowest epoch and sequence first, so that ranges close at the
 // cloud.
-// In flight: never more than the credit of the last ack in sum; the backlog has at most half of it,
-// live and backlog three quarters, so that an event always finds room. A credit of nothing lets one
-// record through after each timeout, since only an answer can bring a new credit. While the cloud
-// is silent altogether, one record over all lanes is in flight, and the wait for it doubles.
+// In flight: as much as window.ts lets; while the cloud is silent altogether, one record over all
+// lanes, and the wait for it doubles.
+// Paths: which way each record goes is decided by paths.ts. When a path ends or falls silent, what
+// is in flight by it alone goes by another one at once, or back to be read again where none may
+// carry it.
 // Store: a new store id means that the old one is gone: everything held is sent again.
-import { backoffMs } from '../../core/backoff.ts';
 import { assert } from '../../core/fault.ts';
 import type { Random } from '../../core/random.ts';
 import type { Range } from '../../core/ranges.ts';
@@ -27,11 +27,9 @@ import type { Ack, Epoch, EpochAck, Hash } from '../../protocols/uplink/record.t
 import type { EpochRanges, Held, ReadResult, Refusal } from '../outbox/batch.ts';
 import { Backlog } from './backlog.ts';
 import { Lane, type Outgoing, RESEND } from './lane.ts';
+import { FREE_PATH, type Load, Paths, type PathTerms } from './paths.ts';
+import { CREDIT_BYTES_MAX, type LaneName, type Lanes, laneNames, Window } from './window.ts';
 
-/** In flight before the first ack said more. */
-export const CREDIT_BYTES_START = 64 * 1024;
-/** Whatever the cloud would take: a second of a 16 Mbit/s line, held in memory. */
-export const CREDIT_BYTES_MAX = 2 * 1024 * 1024;
 /** Older than this, `live` is treated as backfill by the receiver. */
 export const LIVE_AGE_MAX_MS = 30_000;
 /** Records waiting for their window; beyond it the oldest become backlog. */
@@ -47,15 +45,16 @@ assert(
 export const LATER_MS = 300_000;
 /** Asked for what nobody has: the birth says so, not more often than this. */
 const BIRTH_AGAIN_MS = 60_000;
-const TOKENS_START_SHARE = 0.1; // Of a second's pace, when the link comes up.
 const PART_AGAIN_MS = 5_000;
 const PARTS_REMEMBERED_MAX = 1_024;
 
-export type LaneName = 'event' | 'live' | 'backlog';
-const laneNames = ['event', 'live', 'backlog'] as const;
-
 export type Effect =
-  | { readonly kind: 'send'; readonly lane: LaneName; readonly record: Outgoing }
+  | {
+      readonly kind: 'send';
+      readonly lane: LaneName;
+      readonly record: Outgoing;
+      readonly paths: readonly number[];
+    }
   | {
       readonly kind: 'read';
       readonly lane: 'event' | 'backlog';
@@ -78,6 +77,8 @@ export interface SessionOptions {
   /** Of the last ack this gateway ever saw; '' when there was none. */
   readonly storeId: string;
   readonly backlogBytesPerSecond: number;
+  /** The cheap one first. */
+  readonly paths?: readonly PathTerms[];
 }
 
 interface Resend {
@@ -87,37 +88,28 @@ interface Resend {
 }
 
 export class UplinkSession {
-  readonly #random: Random;
-  readonly #backlogBytesPerSecond: number;
   readonly #backlog: Backlog;
-  readonly #lanes: Readonly<Record<LaneName, Lane>>;
+  readonly #lanes: Lanes;
+  readonly #window: Window;
   readonly #partsAsked = new Map<Hash, number>();
   #states: Outgoing[] = [];
   #resend: Resend[] = []; // Each of these is in flight as well.
-  #isUp = false;
+  readonly #paths: Paths;
+  /** Since when no path is up; since when none carries trends. */
   #downSinceMonoMs: number | null = null;
+  #trendsDownSinceMonoMs: number | null = null;
   #storeId: string;
-  #creditBytes = CREDIT_BYTES_START;
-  #starvedUntilMonoMs = 0;
-  #starvations = 0;
-  #tokens = 0;
-  #tokensMonoMs = 0;
-  #closedMonoMs = 0;
-  /**
-   * A lane timed out and nothing at all was closed meanwhile: one record in flight is enough to
-   * find out.
-   */
-  #isSuspect = false;
   #birthMonoMs = 0;
   #wantsBirth = false;
   #counts = { acked: 0, refused: 0, sent: 0, resent: 0, timeouts: 0 };
 
-  constructor(random: Random, { storeId, backlogBytesPerSecond }: SessionOptions) {
-    this.#random = random;
+  constructor(random: Random, options: SessionOptions) {
+    const { storeId, backlogBytesPerSecond, paths = [FREE_PATH] } = options;
+    this.#paths = new Paths(paths);
     this.#storeId = storeId;
-    this.#backlogBytesPerSecond = backlogBytesPerSecond;
     this.#backlog = new Backlog(random);
     this.#lanes = { event: new Lane(random), live: new Lane(random), backlog: new Lane(random) };
+    this.#window = new Window(random, this.#lanes, backlogBytesPerSecond);
   }
 
   get counts() {
@@ -134,32 +126,50 @@ export class UplinkSession {
   }
 
   get inFlightBytes(): number {
-    return laneNames.reduce((sum, name) => sum + this.#lanes[name].inFlightBytes, 0);
+    return this.#window.inFlightBytes;
   }
 
   get creditBytes(): number {
-    return this.#creditBytes;
+    return this.#window.creditBytes;
   }
 
-  /** The link is up. True when it was down so long that state records should go first. */
-  up(nowMonoMs: number): boolean {
-    const downSince = this.#downSinceMonoMs;
-    this.#isUp = true;
+  /** For who sends: sockets that are full, and where acks are to be heard. */
+  get paths(): Pick<Paths, 'isUp' | 'isSilent' | 'block' | 'hearsAcks' | 'open'> {
+    return this.#paths;
+  }
+
+  /** A path is up. True when there was none for so long that state records should go first. */
+  up(path: number, nowMonoMs: number): boolean {
+    const wasUp = this.#paths.isUp;
+    this.#paths.up(path, nowMonoMs);
+    if (wasUp) {
+      // What tells of an alarm does not wait for the other path to turn out dead.
+      this.#sendAgain((load) => load === 'event' || load === 'urgent');
+      this.#reroute(nowMonoMs);
+    } else this.#begin(nowMonoMs);
+    const since = [this.#downSinceMonoMs];
     this.#downSinceMonoMs = null;
-    this.#starvedUntilMonoMs = 0;
-    this.#starvations = 0;
-    this.#tokens = this.#backlogBytesPerSecond * TOKENS_START_SHARE;
-    this.#tokensMonoMs = nowMonoMs;
-    this.#closedMonoMs = nowMonoMs;
-    this.#isSuspect = false;
+    if (this.#paths.allowed('trend').length > 0) {
+      since.push(this.#trendsDownSinceMonoMs);
+      this.#trendsDownSinceMonoMs = null;
+    }
+    return since.some((it) => it !== null && nowMonoMs - it >= LIVE_AGE_MAX_MS);
+  }
+
+  #begin(nowMonoMs: number): void {
+    this.#window.begin(nowMonoMs);
     this.#birthMonoMs = nowMonoMs;
     this.#wantsBirth = false;
     this.#partsAsked.clear();
-    return downSince !== null && nowMonoMs - downSince >= LIVE_AGE_MAX_MS;
   }
 
-  down(nowMonoMs: number): void {
-    this.#isUp = false;
+  down(path: number, nowMonoMs: number): void {
+    this.#paths.down(path);
+    if (this.#paths.allowed('trend').length === 0) this.#trendsDownSinceMonoMs ??= nowMonoMs;
+    if (this.#paths.isUp) {
+      this.#reroute(nowMonoMs);
+      return;
+    }
     this.#downSinceMonoMs ??= nowMonoMs;
     const back = laneNames.flatMap((name) => this.#lanes[name].reset());
     for (const record of [...back, ...this.#states]) this.#backlog.putBack(record);
@@ -167,12 +177,52 @@ export class UplinkSession {
     this.#resend = [];
   }
 
+  // Which paths there are has changed.
+  #reroute(nowMonoMs: number): void {
+    for (const name of laneNames) {
+      const lane = this.#lanes[name];
+      const isWaiting = (record: Outgoing) => this.#paths.allowed(loadOf(record)).length === 0;
+      for (const record of lane.queue.filter(isWaiting)) {
+        lane.unqueue(record);
+        this.#backlog.putBack(record);
+      }
+      let isMoved = false;
+      for (const { record, tries, paths } of lane.flights) {
+        if (!this.#paths.isStranded(loadOf(record), paths)) continue;
+        isMoved = true;
+        const isCarried = !isWaiting(record) && name !== 'backlog';
+        if (isCarried && this.#isResending(record)) continue;
+        if (isCarried) this.#resend.push({ lane: name, record, tries });
+        else this.#putBack(lane, record);
+      }
+      if (!isMoved) continue;
+      lane.restart(nowMonoMs);
+      this.#window.closed(nowMonoMs);
+    }
+  }
+
+  #sendAgain(isMeant: (load: Load) => boolean): void {
+    for (const name of laneNames) {
+      for (const { record, tries } of this.#lanes[name].flights) {
+        if (!isMeant(loadOf(record)) || this.#isResending(record)) continue;
+        this.#resend.push({ lane: name, record, tries });
+      }
+    }
+  }
+
+  #putBack(lane: Lane, record: Outgoing): void {
+    lane.take(record);
+    this.#resend = this.#resend.filter((it) => it.record !== record);
+    this.#backlog.putBack(record);
+  }
+
   /** A record was sealed; it is in the outbox already. */
-  sealed(record: Outgoing, kind: 'event' | 'live' | 'state'): void {
+  sealed(given: Omit<Outgoing, 'load'>, load: Exclude<Load, 'backlog'>): void {
+    const record = { ...given, load };
     this.#backlog.open(record);
-    if (!this.#isUp) this.#backlog.putBack(record);
-    else if (kind === 'state') this.#states.push(record);
-    else this.#lanes[kind].push(record);
+    if (this.#paths.allowed(load).length === 0) this.#backlog.putBack(record);
+    else if (load === 'state') this.#states.push(record);
+    else this.#lanes[record.isEvent ? 'event' : 'live'].push(record);
     this.#boundQueue('live', LIVE_QUEUE_BYTES_MAX);
     this.#boundQueue('event', EVENT_QUEUE_BYTES_MAX);
   }
@@ -207,7 +257,8 @@ export class UplinkSession {
       this.#backlog.lost(epoch, absent);
       this.#wantsBirth = true;
     }
-    if (!this.#isUp) return;
+    // Read for a path that is gone by now: they are still ready, and are read again.
+    if (this.#paths.allowed(lane).length === 0) return;
     for (const record of records) {
       if (this.#backlog.takeReady(epoch, record.sequence)) this.#lanes[lane].push(record);
     }
@@ -223,63 +274,49 @@ export class UplinkSession {
 
   /** The next thing to do; null when there is nothing before `nextMonoMs`. */
   pull(nowMonoMs: number): Effect | null {
-    if (!this.#isUp) return null;
+    if (!this.#paths.isUp) return null;
     this.#backlog.unpark(nowMonoMs);
     for (const name of laneNames) this.#checkTimeout(name, nowMonoMs);
     return this.#pullRecord(nowMonoMs) ?? this.#pullRead();
   }
 
   #pullRecord(nowMonoMs: number): Effect | null {
-    const again = this.#resend.shift();
+    const again = this.#resend.find(({ record }) => this.#isOpen(record));
     if (again) {
+      this.#resend.splice(this.#resend.indexOf(again), 1);
       this.#counts.resent++;
       return this.#send(again, nowMonoMs);
     }
     const state = this.#states[0];
-    if (state && this.#hasRoom('live', state.bytes.length, nowMonoMs)) {
+    const isRoom = state && this.#window.hasRoom('live', state.bytes.length, nowMonoMs);
+    if (isRoom && this.#isOpen(state)) {
       this.#states.shift();
       return this.#send({ lane: 'live', record: state, tries: 1 }, nowMonoMs);
     }
-    this.#refill(nowMonoMs);
+    this.#window.refill(nowMonoMs);
     for (const name of laneNames) {
       const lane = this.#lanes[name];
-      const bytes = lane.queue[0]?.bytes.length;
-      if (bytes === undefined || !this.#hasRoom(name, bytes, nowMonoMs)) continue;
-      // The bucket may go below nothing by one record, and has to come back above it.
-      if (name === 'backlog' && this.#tokens <= 0) continue;
-      if (name === 'backlog') this.#tokens -= bytes;
-      return this.#send({ lane: name, record: lane.shift()!, tries: 1 }, nowMonoMs);
+      // What its path cannot take now does not hold up what another one can.
+      const record = lane.queue.find((it) => this.#isOpen(it));
+      const bytes = record?.bytes.length ?? 0;
+      if (!record || !this.#window.hasRoom(name, bytes, nowMonoMs)) continue;
+      if (name === 'backlog' && !this.#window.takePace(bytes)) continue;
+      lane.unqueue(record);
+      return this.#send({ lane: name, record, tries: 1 }, nowMonoMs);
     }
     return null;
   }
 
+  #isOpen(record: Outgoing): boolean {
+    return this.#paths.open(loadOf(record)).length > 0;
+  }
+
   #send({ lane, record, tries }: Resend, nowMonoMs: number): Effect {
+    const paths = this.#paths.open(loadOf(record));
     this.#counts.sent++;
-    this.#lanes[lane].sent(record, tries, nowMonoMs);
-    if (this.#creditBytes === 0) this.#starve(nowMonoMs);
-    return { kind: 'send', lane, record };
-  }
-
-  #hasRoom(name: LaneName, bytes: number, nowMonoMs: number): boolean {
-    const { event, live, backlog } = this.#lanes;
-    if (this.#lanes[name].isProbing && this.#lanes[name].inFlight > 0) return false;
-    const inFlight = event.inFlight + live.inFlight + backlog.inFlight;
-    const credit = this.#creditBytes;
-    if (credit === 0) return inFlight === 0 && nowMonoMs >= this.#starvedUntilMonoMs;
-    // A record larger than the whole credit goes alone, or it would never go.
-    if (inFlight === 0) return true;
-    if (this.#isSuspect) return false;
-    if (this.inFlightBytes + bytes > credit) return false;
-    if (name === 'event') return true;
-    if (live.inFlightBytes + backlog.inFlightBytes + bytes > credit * 0.75) return false;
-    return name === 'live' || backlog.inFlightBytes + bytes <= credit * 0.5;
-  }
-
-  #refill(nowMonoMs: number): void {
-    const rate = this.#backlogBytesPerSecond;
-    const earned = ((nowMonoMs - this.#tokensMonoMs) * rate) / 1_000;
-    this.#tokens = Math.min(rate, this.#tokens + earned);
-    this.#tokensMonoMs = nowMonoMs;
+    this.#lanes[lane].sent(record, tries, nowMonoMs, paths);
+    this.#window.sent(nowMonoMs);
+    return { kind: 'send', lane, record, paths };
   }
 
   #pullRead(): Effect | null {
@@ -287,10 +324,11 @@ export class UplinkSession {
       const lane = this.#lanes[name];
       if (lane.isReading || lane.queue.length > 0) continue;
       if (lane.isProbing && lane.inFlight > 0) continue;
+      if (this.#paths.allowed(name).length === 0) continue;
       const next = this.#backlog.next(name);
       if (!next) continue;
       lane.isReading = true;
-      const isOneEnough = this.#isSuspect || lane.isProbing;
+      const isOneEnough = this.#window.isSuspect || lane.isProbing;
       return { kind: 'read', lane: name, ...next, bytesMax: isOneEnough ? 1 : READ_BYTES };
     }
     return null;
@@ -300,9 +338,12 @@ export class UplinkSession {
     const lane = this.#lanes[name];
     if (nowMonoMs < lane.deadlineMonoMs) return;
     this.#counts.timeouts++;
-    if (nowMonoMs - this.#closedMonoMs >= RESEND.firstMs * (1 - RESEND.jitter)) {
-      this.#isSuspect = true;
+    const used = new Set(lane.flights.flatMap(({ paths }) => paths));
+    if (this.#paths.suspect([...used], nowMonoMs)) {
+      this.#reroute(nowMonoMs);
+      if (nowMonoMs < lane.deadlineMonoMs) return;
     }
+    this.#window.timedOut(nowMonoMs);
     this.#resend = this.#resend.filter((it) => it.lane !== name);
     const { back, probe } = lane.timeout(nowMonoMs);
     if (probe) {
@@ -316,28 +357,21 @@ export class UplinkSession {
 
   /** When `pull` should be asked again though nothing happened. */
   nextMonoMs(): number {
-    if (!this.#isUp) return Number.POSITIVE_INFINITY;
+    if (!this.#paths.isUp) return Number.POSITIVE_INFINITY;
     let next = this.#backlog.parkedUntilMonoMs;
     for (const name of laneNames) next = Math.min(next, this.#lanes[name].deadlineMonoMs);
-    if (this.#creditBytes === 0) {
-      const isWaiting = laneNames.some((name) => this.#lanes[name].queue.length > 0);
-      const isIdle = laneNames.every((name) => this.#lanes[name].inFlight === 0);
-      if (isIdle && (isWaiting || this.#states.length > 0)) {
-        next = Math.min(next, this.#starvedUntilMonoMs);
-      }
-    }
-    if (this.#tokens <= 0 && this.#lanes.backlog.queue.length > 0) {
-      const waitMs = ((1 - this.#tokens) * 1_000) / this.#backlogBytesPerSecond;
-      next = Math.min(next, this.#tokensMonoMs + waitMs);
-    }
+    const isWaiting = laneNames.some((name) => this.#lanes[name].queue.length > 0);
+    next = Math.min(next, this.#window.nextMonoMs(isWaiting || this.#states.length > 0));
     return next;
   }
 
-  ack(ack: Ack, nowMonoMs: number): AckEffects {
+  /** `path` is the one it came by. */
+  ack(ack: Ack, nowMonoMs: number, path = 0): AckEffects {
+    this.#paths.heard(path, nowMonoMs);
     const isNew = this.#storeId !== '' && ack.storeId !== this.#storeId;
     const store = ack.storeId === this.#storeId ? null : { id: ack.storeId, isNew };
     this.#storeId = ack.storeId;
-    this.#takeCredit(ack.creditBytes, nowMonoMs);
+    this.#window.takeCredit(ack.creditBytes, nowMonoMs);
     const wanted: EpochRanges[] = [];
     const stored: EpochRanges[] = [];
     const refused: Refusal[] = [];
@@ -349,24 +383,11 @@ export class UplinkSession {
       const closed = this.#backlog.close(epoch, entry.stored);
       if (closed.length > 0) stored.push({ epoch, ranges: closed });
       for (const { first, last } of closed) this.#counts.acked += last - first + 1;
-      if (closed.length > 0) {
-        this.#closedMonoMs = nowMonoMs;
-        this.#isSuspect = false;
-      }
+      if (closed.length > 0) this.#window.closed(nowMonoMs);
       refused.push(...this.#takeRefused(entry, nowMonoMs));
     }
     this.#closeInMemory(nowMonoMs);
     return { store, wanted, stored, refused, needed: this.#takeNeeded(ack.needed, nowMonoMs) };
-  }
-
-  #takeCredit(creditBytes: number, nowMonoMs: number): void {
-    this.#creditBytes = Math.min(CREDIT_BYTES_MAX, creditBytes);
-    if (creditBytes > 0) this.#starvations = 0;
-    else if (this.#starvations === 0) this.#starve(nowMonoMs);
-  }
-
-  #starve(nowMonoMs: number): void {
-    this.#starvedUntilMonoMs = nowMonoMs + backoffMs(this.#random, ++this.#starvations, RESEND);
   }
 
   #takeRefused({ epoch, refused }: EpochAck, nowMonoMs: number): Refusal[] {
@@ -468,4 +489,8 @@ export class UplinkSession {
       return { ...it, inMemory: inMemory.map(({ sequence }) => sequence) };
     });
   }
+}
+
+function loadOf({ load, isEvent }: Outgoing): Load {
+  return load ?? (isEvent ? 'event' : 'backlog');
 }

@@ -128,6 +128,7 @@ async function startEdge(folder: string, port: number) {
     software: 'test',
     configuration: '1',
     backlogBytesPerSecond: 1_000_000,
+    second: null,
     connect: (parts) =>
       mqttLink(systemClock, systemRandom, {
         ...parts,

@@ -21,6 +21,7 @@ import { OutboxCore, SHARE_BYTES_MIN } from '../outbox/core.ts';
 import { Outbox } from '../outbox/outbox.ts';
 import { portOver } from '../outbox/thread.ts';
 import { Sealer } from '../seal.ts';
+import type { PathLink } from './path.ts';
 import { Uplink } from './uplink.ts';
 
 const GROUP = 20;
@@ -57,7 +58,7 @@ class LifeClock implements Clock {
   sleep = (ms: number): Promise<void> => new Promise((resolve) => this.after(ms, resolve));
 }
 
-class SimLink implements BrokerLink {
+class SimLink implements PathLink {
   onUp = () => {};
   onDown: BrokerLink['onDown'] = () => {};
   onMessage: BrokerLink['onMessage'] = () => {};
@@ -72,6 +73,7 @@ class SimLink implements BrokerLink {
     this.#cloud = cloud;
   }
   start(): void {}
+  setSubscriptions(): void {}
   set(up: boolean): void {
     if (up === this.isUp) return;
     this.isUp = up;
@@ -191,6 +193,7 @@ class World {
       software: '',
       configuration: '',
       backlogBytesPerSecond: 500_000,
+      second: null,
       connect: () => link,
       onMessage: () => {},
       reported: () => new Uint8Array(0),

@@ -1,33 +1,26 @@
-// The uplink: carries what session.ts decides between outbox, link and clock. It decides nothing
+// The uplink: carries what session.ts decides between outbox, paths and clock. It decides nothing
 // itself but when to ask again.
 //
-// On each connect: status with a higher connection number, birth, and after a long outage state
-// records; then whatever the session says. Both retained messages are hints: nothing depends on
-// them.
+// On each connect of a path: status with a higher connection number, birth, and after a long outage
+// state records; then whatever the session says. Both retained messages are hints: nothing depends
+// on them.
 import type { Clock } from '../../core/clock.ts';
 import { assert, isFault } from '../../core/fault.ts';
 import { foreign, type Log } from '../../core/log.ts';
 import type { Random } from '../../core/random.ts';
-import type { BrokerLink, BrokerLinkOptions } from '../../protocols/uplink/broker-link.ts';
-import { decodeAck, encodeBirth, encodeStatus } from '../../protocols/uplink/control.ts';
+import { decodeAck, encodeBirth } from '../../protocols/uplink/control.ts';
 import type { Ack, Hash, SealedRecord } from '../../protocols/uplink/record.ts';
-import {
-  downFilters,
-  KEEPALIVE_SECONDS,
-  type Kind,
-  kinds,
-  parseTopic,
-  topicOf,
-} from '../../protocols/uplink/topics.ts';
+import type { Kind } from '../../protocols/uplink/topics.ts';
 import type { ClockWatch } from '../clock-watch.ts';
-import type { Entry, Held } from '../outbox/batch.ts';
+import type { Entry, Held, Urgency } from '../outbox/batch.ts';
+import type { KeepClass } from '../outbox/file.ts';
 import type { Debt } from '../outbox/ledger.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { Outgoing } from './lane.ts';
+import { type LinkParts, Path, type PathCounts, type PathLink } from './path.ts';
+import { FREE_PATH, type Load, type PathTerms } from './paths.ts';
 import { type Effect, LIVE_AGE_MAX_MS, UplinkSession } from './session.ts';
 
-/** Waiting in the socket; more would only make every later event wait behind it. */
-export const SOCKET_BYTES_MAX = 256 * 1024;
 const SOCKET_WAIT_MS = 20;
 const DRAIN_LOOK_MS = 50;
 const GOODBYE_MS = 1_000;
@@ -49,22 +42,27 @@ export interface UplinkOptions {
   readonly configuration: string;
   /** Pace of the backlog behind everything else. */
   readonly backlogBytesPerSecond: number;
-  /** Makes the link: mqttLink with address and password, or a simulated one. */
-  readonly connect: (parts: LinkParts) => BrokerLink;
+  /** Terms of the second path; null where there is one only. */
+  readonly second: PathTerms | null;
+  /** Makes the link of a path: mqttLink with address and password, or a simulated one. */
+  readonly connect: (parts: LinkParts, path: number) => PathLink;
+  /**
+   * There is a path where there was none, or the first is back: what the other side has may be old
+   * or nothing.
+   */
+  readonly onReached?: () => void;
+  /** A path came up, whatever there was before. */
+  readonly onConnected?: () => void;
   /** The kinds that are not the uplink's own: desired, command, confirm. */
   readonly onMessage: (kind: Kind, payload: Uint8Array) => void;
   /** What is in force, told after each connect. */
   readonly reported: () => Uint8Array;
 }
 
-export type LinkParts = Pick<
-  BrokerLinkOptions,
-  'clientId' | 'username' | 'keepaliveSeconds' | 'subscriptions' | 'will'
->;
-
 export interface UplinkCounts {
+  /** Any path is up. */
   readonly isUp: boolean;
-  readonly connection: number;
+  readonly paths: readonly (PathCounts & { readonly isSilent: boolean })[];
   readonly acked: number;
   readonly refused: number;
   readonly sent: number;
@@ -86,13 +84,11 @@ export class Uplink {
   readonly #outbox: Outbox;
   readonly #watch: ClockWatch;
   readonly #options: UplinkOptions;
-  readonly #link: BrokerLink;
+  readonly #paths: readonly Path[];
   readonly #session: UplinkSession;
   #sealer: UplinkSealer | null = null;
-  #isUp = false;
   #isPumping = false;
   #isStopped = false;
-  #connection: number;
   #malformed = 0;
   #ackedMonoMs: number | null = null;
   #timer: { readonly atMonoMs: number; readonly cancel: () => void } | null = null;
@@ -110,25 +106,31 @@ export class Uplink {
     this.#outbox = outbox;
     this.#watch = watch;
     this.#options = options;
-    this.#connection = Number(outbox.word('connection') ?? 0);
+    const { second } = options;
+    const terms = second ? [FREE_PATH, second] : [FREE_PATH];
     this.#session = new UplinkSession(random, {
       storeId: outbox.word('store') ?? '',
       backlogBytesPerSecond: options.backlogBytesPerSecond,
+      paths: terms,
     });
-    const { area, gateway } = options;
-    this.#link = options.connect({
-      clientId: gateway,
-      username: gateway,
-      keepaliveSeconds: KEEPALIVE_SECONDS,
-      subscriptions: downFilters(area, gateway),
-      will: () => this.#will(),
-    });
-    this.#link.onUp = () => this.#onUp();
-    this.#link.onDown = (why) => this.#onDown(why);
-    this.#link.onMessage = ({ topic, payload }) => this.#onMessage(topic, payload);
+    this.#paths = terms.map((_, path) => this.#openPath(path, terms.length));
   }
 
-  /** Starts outbox listening and link; everything sealed before was offered already. */
+  #openPath(path: number, paths: number): Path {
+    const { area, gateway, connect } = this.#options;
+    const it = new Path(this.#clock, this.#log, this.#watch, {
+      ...{ area, gateway, path, paths },
+      connection: Number(this.#outbox.word(connectionWords[path]!) ?? 0),
+      hearsAcks: this.#session.paths.hearsAcks(path),
+      connect: (parts) => connect(parts, path),
+    });
+    it.onUp = () => this.#onUp(path);
+    it.onDown = (why) => this.#onDown(path, why);
+    it.onMessage = (kind, payload) => this.#onMessage(path, kind, payload);
+    return it;
+  }
+
+  /** Starts outbox listening and paths; everything sealed before was offered already. */
   start(sealer: UplinkSealer): void {
     assert(!this.#sealer, 'an uplink is started once');
     this.#sealer = sealer;
@@ -137,14 +139,17 @@ export class Uplink {
       onCommitted: (entries) => this.#offerSettling(entries),
       onScanned: () => void this.#tellHeld(),
     });
-    this.#link.start();
+    for (const path of this.#paths) path.start();
   }
 
   get counts(): UplinkCounts {
     return {
       ...this.#session.counts,
       isUp: this.#isUp,
-      connection: this.#connection,
+      paths: this.#paths.map(({ counts }, path) => ({
+        ...counts,
+        isSilent: this.#session.paths.isSilent(path),
+      })),
       malformed: this.#malformed,
       openRecords: this.#session.openRecords,
       inFlightBytes: this.#session.inFlightBytes,
@@ -153,24 +158,33 @@ export class Uplink {
     };
   }
 
-  /** A record that was sealed and given to the outbox: sent from memory when there is room. */
-  offer(record: SealedRecord): void {
-    const { epoch, sequence, lane, lastMonoMs, bytes, readings, taken } = record;
+  get #isUp(): boolean {
+    return this.#session.paths.isUp;
+  }
+
+  /**
+   * A record that was sealed and given to the outbox: sent from memory when there is room. `part`
+   * is one of a dictionary.
+   */
+  offer(
+    record: SealedRecord,
+    urgency: Urgency = 'usual',
+    keep: KeepClass | 'part' = 'trend',
+  ): void {
+    const { epoch, sequence, lane, lastMonoMs, bytes } = record;
     const isEvent = lane === 'event';
-    // A fill counts for nothing either, but goes in its turn: a hole in the sequences before live
-    // records would make the cloud wait for it.
-    const isState = lane === 'live' && readings > 0 && taken === 0;
-    const kind = isEvent ? 'event' : isState ? 'state' : 'live';
     // In the same commit as the record itself: it can be given up only by who knows that it may
     // have gone.
     if (this.#isUp) this.#outbox.sent(epoch, sequence);
-    this.#session.sealed({ epoch, sequence, isEvent, lastMonoMs, bytes }, kind);
+    const load = loadOf(record, urgency, keep);
+    this.#session.sealed({ epoch, sequence, isEvent, lastMonoMs, bytes }, load);
     this.#pump();
   }
 
   // Records that tell of debts go only once they are durable: a debt told twice would count twice.
   #offerSettling(entries: readonly Entry[]): void {
-    for (const { record, settles } of entries) if (settles.length > 0) this.offer(record);
+    for (const { record, settles } of entries)
+      if (settles.length > 0) this.offer(record, 'usual', 'event');
   }
 
   /**
@@ -187,33 +201,12 @@ export class Uplink {
     }
     this.#isStopped = true;
     this.#timer?.cancel();
-    if (this.#isUp) this.#publishStatus('offline');
-    await this.#link.close(GOODBYE_MS);
+    await Promise.all(this.#paths.map((path) => path.close(GOODBYE_MS)));
   }
 
-  #will(): { readonly topic: string; readonly payload: Uint8Array } {
-    this.#connection++;
-    return { topic: this.#topic('status'), payload: this.#status('offline') };
-  }
-
-  #status(presence: 'online' | 'offline'): Uint8Array {
-    const { state } = this.#watch.stamp;
-    return encodeStatus({
-      connection: this.#connection,
-      online: presence === 'online',
-      clock: state,
-      paths: 1,
-    });
-  }
-
-  #topic(kind: Kind): string {
-    return topicOf(this.#options.area, this.#options.gateway, kind);
-  }
-
+  /** On every path that is up. */
   #publish(kind: Kind, payload: Uint8Array): void {
-    const { qos, retain } = kinds[kind];
-    // Not taken by the link is lost on the way: the session sends again what is not acked.
-    this.#link.publish(this.#topic(kind), payload, { qos, retain });
+    for (const path of this.#paths) if (path.isUp) path.publish(kind, payload);
   }
 
   /** Tells the cloud what is in force; nothing while there is no connection. */
@@ -230,39 +223,48 @@ export class Uplink {
     return this.#isUp;
   }
 
-  #publishStatus(presence: 'online' | 'offline'): void {
-    this.#publish('status', this.#status(presence));
-  }
-
-  #onUp(): void {
+  #onUp(path: number): void {
     if (this.#isStopped) return;
-    this.#isUp = true;
-    this.#log.info('uplink_up', { connection: this.#connection });
-    this.#outbox.setWord('connection', `${this.#connection}`);
-    this.#publishStatus('online');
-    this.report();
-    const needsState = this.#session.up(this.#clock.monoMs());
+    const it = this.#paths[path]!;
+    const { connection } = it.counts;
+    this.#log.info('uplink_up', { path: path + 1, connection });
+    this.#outbox.setWord(connectionWords[path]!, `${connection}`);
+    const wasReached = this.#isUp;
+    it.publishStatus('online');
+    it.publish('reported', this.#options.reported());
+    const needsState = this.#session.up(path, this.#clock.monoMs());
+    this.#listen();
     if (needsState) this.#sealer?.sealState();
-    void this.#tellHeld();
+    if (!wasReached || path === 0) this.#options.onReached?.();
+    this.#options.onConnected?.();
+    void this.#tellHeld([it]);
     this.#pump();
   }
 
-  #onDown(why: string): void {
-    if (this.#isUp) this.#log.warn('uplink_down', { why: foreign(why) });
-    this.#isUp = false;
-    this.#session.down(this.#clock.monoMs());
+  #onDown(path: number, why: string): void {
+    this.#log.warn('uplink_down', { path: path + 1, why: foreign(why) });
+    this.#session.down(path, this.#clock.monoMs());
+    this.#listen();
+    this.#pump();
+  }
+
+  #listen(): void {
+    for (const [path, it] of this.#paths.entries()) {
+      it.hearAcks(this.#session.paths.hearsAcks(path));
+    }
   }
 
   /** Tells the session and, in the birth, the cloud what the outbox holds. */
-  async #tellHeld(): Promise<void> {
+  async #tellHeld(to: readonly Path[] = this.#paths): Promise<void> {
     const held = await this.#outbox.held();
     if (this.#isStopped) return;
     this.#session.held(held);
-    if (this.#isUp) this.#publishBirth(held);
+    const birth = this.#birth(held);
+    for (const path of to) if (path.isUp) path.publish('birth', birth);
     this.#pump();
   }
 
-  #publishBirth(held: readonly Held[]): void {
+  #birth(held: readonly Held[]): Uint8Array {
     const { software, configuration } = this.#options;
     const opening = ({ epoch }: Held) => Number.parseInt(epoch, 10);
     const epochs = [...held]
@@ -270,28 +272,27 @@ export class Uplink {
       .map(({ epoch, ranges, next }) => ({ epoch, held: ranges, next }));
     const manifest = this.#sealer?.manifest ?? '';
     const storeIdSeen = this.#session.storeId;
-    this.#publish('birth', encodeBirth({ storeIdSeen, software, configuration, manifest, epochs }));
+    return encodeBirth({ storeIdSeen, software, configuration, manifest, epochs });
   }
 
-  #onMessage(topic: string, payload: Uint8Array): void {
-    const parts = parseTopic(topic);
-    if (!parts || kinds[parts.kind].way !== 'down') return;
-    if (parts.kind !== 'ack') {
-      this.#options.onMessage(parts.kind, payload);
+  #onMessage(path: number, kind: Kind, payload: Uint8Array): void {
+    if (kind !== 'ack') {
+      this.#options.onMessage(kind, payload);
       return;
     }
     try {
-      this.#onAck(decodeAck(payload));
+      this.#onAck(decodeAck(payload), path);
     } catch (error) {
       if (!isFault(error)) throw error;
       if (this.#malformed++ === 0) this.#log.warn('uplink_ack_malformed', { why: error.message });
     }
+    this.#listen();
     this.#pump();
   }
 
-  #onAck(ack: Ack): void {
+  #onAck(ack: Ack, path: number): void {
     this.#ackedMonoMs = this.#clock.monoMs();
-    const effects = this.#session.ack(ack, this.#ackedMonoMs);
+    const effects = this.#session.ack(ack, this.#ackedMonoMs, path);
     const { store, wanted, stored, refused, needed } = effects;
     if (store) {
       this.#outbox.setWord('store', store.id);
@@ -319,7 +320,7 @@ export class Uplink {
       const record = await this.#outbox.part(hash);
       if (this.#isStopped) return;
       // A part that is no longer on disk is sealed again when it is of the present dictionary.
-      if (record) this.#publish('event', record.bytes);
+      if (record) this.#send('event', record.bytes, this.#session.paths.open('kept'));
       else if (!this.#sealer?.sealPart(hash)) {
         this.#log.warn('uplink_part_lost', { hash });
         this.#outbox.partLost(hash);
@@ -330,21 +331,37 @@ export class Uplink {
   #pump(): void {
     if (this.#isPumping || this.#isStopped) return;
     this.#isPumping = true;
-    while (this.#link.pendingBytes < SOCKET_BYTES_MAX) {
+    this.#lookAtSockets();
+    for (;;) {
       const effect = this.#session.pull(this.#clock.monoMs());
       if (!effect) break;
       this.#run(effect);
     }
+    this.#listen();
     this.#isPumping = false;
-    const isBlocked = this.#isUp && this.#link.pendingBytes >= SOCKET_BYTES_MAX;
+    const isBlocked = this.#lookAtSockets();
     const nextMonoMs = this.#session.nextMonoMs();
-    this.#wakeAt(isBlocked ? this.#clock.monoMs() + SOCKET_WAIT_MS : nextMonoMs);
+    const lookMonoMs = isBlocked ? this.#clock.monoMs() + SOCKET_WAIT_MS : nextMonoMs;
+    this.#wakeAt(Math.min(lookMonoMs, nextMonoMs));
+  }
+
+  /** True when one of the paths that are up takes nothing more at present. */
+  #lookAtSockets(): boolean {
+    for (const [path, it] of this.#paths.entries()) this.#session.paths.block(path, it.isBlocked);
+    return this.#paths.some(({ isUp, isBlocked }) => isUp && isBlocked);
+  }
+
+  #send(kind: Kind, bytes: Uint8Array, paths: readonly number[]): void {
+    for (const path of paths) {
+      const it = this.#paths[path]!;
+      it.publish(kind, bytes);
+      this.#session.paths.block(path, it.isBlocked);
+    }
   }
 
   #run(effect: Effect): void {
     if (effect.kind === 'send') {
-      const { record } = effect;
-      this.#publish(this.#kindOf(record), record.bytes);
+      this.#send(this.#kindOf(effect.record), effect.record.bytes, effect.paths);
       return;
     }
     const { lane, epoch, ranges, bytesMax } = effect;
@@ -372,4 +389,21 @@ export class Uplink {
     });
     this.#timer = { atMonoMs, cancel };
   }
+}
+
+/** In the outbox, by path. */
+const connectionWords = ['connection', 'connection-2'] as const;
+
+function loadOf(
+  { lane, readings, taken }: SealedRecord,
+  urgency: Urgency,
+  keep: KeepClass | 'part',
+): Exclude<Load, 'backlog'> {
+  if (keep === 'event') return 'event';
+  if (keep === 'part') return 'kept';
+  // A fill counts for nothing either, but goes in its turn: a hole in the sequences before live
+  // records would make the cloud wait for it.
+  if (lane === 'live' && readings > 0 && taken === 0) return 'state';
+  if (urgency === 'urgent') return 'urgent';
+  return keep === 'trend' ? 'trend' : 'kept';
 }

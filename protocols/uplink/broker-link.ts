@@ -40,7 +40,12 @@ export interface BrokerLinkOptions {
   readonly username: string;
   readonly password: string;
   readonly keepaliveSeconds: number;
-  readonly subscriptions: readonly { readonly filter: string; readonly qos: 0 | 1 }[];
+  /** An optional one may be refused. */
+  readonly subscriptions: readonly {
+    readonly filter: string;
+    readonly qos: 0 | 1;
+    readonly isOptional?: boolean;
+  }[];
   /** Made anew for each connect: a will may carry the number of its connection. */
   readonly will: () => { readonly topic: string; readonly payload: Uint8Array } | null;
 }

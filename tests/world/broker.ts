@@ -10,14 +10,14 @@ import type { BackoffOptions } from '../../core/backoff.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
-import { pickInteger } from '../../core/random.ts';
+import { pickInteger, seededRandom } from '../../core/random.ts';
+import type { PathLink } from '../../edge/uplink/path.ts';
 import type {
-  BrokerLink,
   BrokerLinkOptions,
   BrokerMessage,
   PublishOptions,
 } from '../../protocols/uplink/broker-link.ts';
-import { KEEPALIVE_SECONDS } from '../../protocols/uplink/topics.ts';
+import { CLOUD_STATUS_TOPIC, KEEPALIVE_SECONDS } from '../../protocols/uplink/topics.ts';
 import type { Life, Timeline } from './timeline.ts';
 
 /** What the network between the clients and the broker is like at present. */
@@ -67,6 +67,8 @@ export class SimBroker {
   readonly weather: Weather = { ...calm };
   readonly #timeline: Timeline;
   readonly #random: Random;
+  /** For the status of the cloud: worlds are drawn as they were before there was one. */
+  readonly #asideRandom = seededRandom(1);
   readonly #connections = new Map<string, Connection>();
   readonly #retained = new Map<string, Retained>();
   #isUp = true;
@@ -131,7 +133,8 @@ export class SimBroker {
 
   connect(client: SimLink): Connection | null {
     if (!this.#isUp || this.unreachable.has(client.name)) return null;
-    const { clientId, subscriptions } = client.options;
+    const { clientId } = client.options;
+    const { subscriptions } = client;
     const known = this.#connections.get(clientId);
     if (known) this.#end(known, 'taken over', 'with will');
     const connection = new Connection(client);
@@ -141,6 +144,16 @@ export class SimBroker {
       this.#deliver(connection, { topic, payload, retained: true }, 1);
     }
     return connection;
+  }
+
+  /** A client that was connected already subscribes to more. */
+  subscribed(connection: Connection, before: BrokerLinkOptions['subscriptions']): void {
+    const { subscriptions } = connection.client;
+    const added = subscriptions.filter((it) => !before.some(({ filter }) => filter === it.filter));
+    for (const { topic, payload } of this.#retained.values()) {
+      if (!added.some(({ filter }) => fits(filter, topic))) continue;
+      this.#deliver(connection, { topic, payload, retained: true }, 1);
+    }
   }
 
   leave(connection: Connection): void {
@@ -173,10 +186,11 @@ export class SimBroker {
     this.messages++;
     if (retain) this.#retained.set(topic, { topic, payload });
     for (const connection of this.#connections.values()) {
-      const { subscriptions } = connection.client.options;
+      const { subscriptions } = connection.client;
       if (!subscriptions.some(({ filter }) => fits(filter, topic))) continue;
       this.#deliver(connection, { topic, payload, retained: false }, qos);
     }
+    if (topic === CLOUD_STATUS_TOPIC) return;
     if (qos === 1 && this.#isOvertaken()) this.#repeatLate(topic, payload);
   }
 
@@ -186,7 +200,7 @@ export class SimBroker {
     this.#timeline.after(pickInteger(this.#random, 1_000, REPEATED_LATE_MAX_MS), () => {
       if (starts !== this.#starts) return;
       for (const connection of this.#connections.values()) {
-        const { subscriptions } = connection.client.options;
+        const { subscriptions } = connection.client;
         if (!subscriptions.some(({ filter }) => fits(filter, topic))) continue;
         this.#deliver(connection, { topic, payload, retained: false }, 1);
       }
@@ -201,13 +215,14 @@ export class SimBroker {
 
   #deliver(to: Connection, message: BrokerMessage, qos: 0 | 1): void {
     const { delayMinMs, delayMaxMs, loss, repeats } = this.weather;
-    if (to.isHalfOpen || (qos === 0 && this.#random.next() < loss)) return;
-    const copies = qos === 1 && this.#random.next() < repeats ? 2 : 1;
+    const random = message.topic === CLOUD_STATUS_TOPIC ? this.#asideRandom : this.#random;
+    if (to.isHalfOpen || (qos === 0 && random.next() < loss)) return;
+    const copies = qos === 1 && random.next() < repeats ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       const { nowMs } = this.#timeline;
       const sentMs = Math.max(nowMs, to.stalledUntilMs);
-      const delayMs = pickInteger(this.#random, delayMinMs, delayMaxMs);
-      const isOvertaken = this.#isOvertaken();
+      const delayMs = pickInteger(random, delayMinMs, delayMaxMs);
+      const isOvertaken = random === this.#random && this.#isOvertaken();
       const heldBackMs = isOvertaken ? pickInteger(this.#random, 0, OVERTAKEN_MAX_MS) : 0;
       const before = to.arrivals.get(message.topic) ?? 0;
       const atMs = Math.max(sentMs + delayMs + heldBackMs, before);
@@ -232,11 +247,12 @@ export class SimBroker {
 }
 
 /** A client's link as its process sees it: connects, connects again, with growing pauses. */
-export class SimLink implements BrokerLink {
+export class SimLink implements PathLink {
   onUp: () => void = () => {};
   onDown: (why: string) => void = () => {};
   onMessage: (message: BrokerMessage) => void = () => {};
   readonly options: BrokerLinkOptions;
+  subscriptions: BrokerLinkOptions['subscriptions'];
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #broker: SimBroker;
@@ -263,6 +279,13 @@ export class SimLink implements BrokerLink {
     this.#broker = broker;
     this.#life = life;
     this.options = options;
+    this.subscriptions = options.subscriptions;
+  }
+
+  setSubscriptions(subscriptions: BrokerLinkOptions['subscriptions']): void {
+    const before = this.subscriptions;
+    this.subscriptions = subscriptions;
+    if (this.#connection) this.#broker.subscribed(this.#connection, before);
   }
 
   start(): void {
@@ -286,6 +309,11 @@ export class SimLink implements BrokerLink {
     this.#connection = null;
     if (connection) this.#broker.leave(connection);
     return Promise.resolve();
+  }
+
+  /** Its process is gone. */
+  vanish(): void {
+    this.#broker.vanish(this);
   }
 
   receive(message: BrokerMessage): void {

@@ -25,7 +25,8 @@ import { Fault, isFault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
-import { KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
+import { decodeCloudStatus, encodeCloudStatus } from '../../protocols/uplink/control.ts';
+import { CLOUD_STATUS_TOPIC, KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
 import { Aftermath } from './aftermath.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
@@ -46,7 +47,8 @@ const STORE_RETRY_MS = 2_000;
 
 export interface CloudOptions {
   readonly timeline: Timeline;
-  readonly broker: SimBroker;
+  /** One it always has, and perhaps another one. */
+  readonly brokers: readonly SimBroker[];
   readonly witness: Witness;
   readonly random: Random;
   readonly folder: string;
@@ -220,10 +222,9 @@ export class CloudNode {
   }
 
   #died(place: string): void {
-    const { witness, timeline, broker, onDeath } = this.options;
+    const { witness, timeline, onDeath } = this.options;
     witness.say('cloud', `killed ${place}`);
-    const link = this.#parts?.link;
-    if (link) timeline.after(0, () => broker.vanish(link));
+    for (const link of this.#parts?.links ?? []) timeline.after(0, () => link.vanish());
     onDeath(place);
   }
 
@@ -243,7 +244,7 @@ export class Parts {
   readonly reader: InboxReader;
   readonly ledger: Ledger;
   readonly pipeline: Pipeline;
-  readonly link: SimLink;
+  readonly links: readonly SimLink[];
   readonly #cloud: CloudNode;
   readonly #life: Life;
   readonly #clock: Clock;
@@ -258,7 +259,7 @@ export class Parts {
   #known = 0;
 
   constructor(cloud: CloudNode, life: Life) {
-    const { timeline, random, folder, mutant, witness, desk, broker } = cloud.options;
+    const { timeline, random, folder, mutant, witness, desk, brokers } = cloud.options;
     this.#cloud = cloud;
     this.#life = life;
     mkdirSync(folder, { recursive: true });
@@ -287,14 +288,32 @@ export class Parts {
     };
     this.#follower = this.#openFollower();
     this.#feed = this.#openFeed();
-    this.link = new SimLink(this.#clock, random, broker, life, linkOptions, {
+    this.links = brokers.map((broker, at) => this.#openLink(random, broker, at));
+  }
+
+  #openLink(random: Random, broker: SimBroker, at: number): SimLink {
+    const link = new SimLink(this.#clock, random, broker, this.#life, linkOptions, {
       ...{ firstMs: 200, maxMs: 10_000, jitter: 0.5 },
       name: 'cloud',
     });
-    this.link.onMessage = (message) => {
-      this.#ingest.receive(message);
+    const says = (online: boolean) =>
+      link.publish(CLOUD_STATUS_TOPIC, encodeCloudStatus({ online }), { qos: 1, retain: true });
+    this.#ingest.broker(at, 'down');
+    link.onUp = () => {
+      this.#ingest.broker(at, 'up');
+      says(true);
+    };
+    link.onDown = () => this.#ingest.broker(at, 'down');
+    link.onMessage = (message) => {
+      if (message.topic === CLOUD_STATUS_TOPIC) {
+        // The will of the connection before came after the word of this one.
+        if (!decodeCloudStatus(message.payload).online) says(true);
+        return;
+      }
+      this.#ingest.receive(message, at);
       this.#waitForGroup();
     };
+    return link;
   }
 
   async start(): Promise<void> {
@@ -307,7 +326,7 @@ export class Parts {
       this.#follower.presence(gateway, false, nowMs);
     }
     this.#committed(this.reader.newestRow);
-    this.link.start();
+    for (const link of this.links) link.start();
     this.#tick();
   }
 
@@ -436,7 +455,7 @@ export class Parts {
   #send(out: readonly Outgoing[]): void {
     for (const { topic, payload, qos, retain } of out) {
       this.#life.pass('cloud before ack');
-      this.link.publish(topic, payload, { qos, retain });
+      for (const link of this.links) link.publish(topic, payload, { qos, retain });
     }
   }
 
@@ -523,6 +542,6 @@ const linkOptions = {
   username: 'cloud',
   password: '',
   keepaliveSeconds: KEEPALIVE_SECONDS,
-  subscriptions: upFilters(),
-  will: () => null,
+  subscriptions: [...upFilters(), { filter: CLOUD_STATUS_TOPIC, qos: 1 as const }],
+  will: () => ({ topic: CLOUD_STATUS_TOPIC, payload: encodeCloudStatus({ online: false }) }),
 };

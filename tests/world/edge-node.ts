@@ -13,6 +13,7 @@ import { OutboxCore, SHARE_BYTES_MIN } from '../../edge/outbox/core.ts';
 import { Outbox } from '../../edge/outbox/outbox.ts';
 import { portOver } from '../../edge/outbox/thread.ts';
 import { RECONNECT } from '../../edge/uplink/mqtt.ts';
+import type { PathTerms } from '../../edge/uplink/paths.ts';
 import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
@@ -28,6 +29,8 @@ export const AREA = 'city';
 export interface EdgeOptions {
   readonly timeline: Timeline;
   readonly broker: SimBroker;
+  /** The second path: at another broker, or over another network to the same one. */
+  readonly second: { readonly broker: SimBroker; readonly terms: PathTerms } | null;
   readonly witness: Witness;
   readonly random: Random;
   /** Of epochs: a mutant gives the same each time. */
@@ -75,7 +78,7 @@ export class EdgeNode {
   facts: EpochFacts | null = null;
   life: Life;
   #core: OutboxCore | null = null;
-  #link: SimLink | null = null;
+  #links: SimLink[] = [];
   #setting: GatewaySetting;
   /** The disk was full at the end: nothing says that it was an orderly one. */
   #isEndUnsaid = false;
@@ -112,7 +115,9 @@ export class EdgeNode {
     this.facts = null;
     const clock = new NodeClock(timeline, life, this.wall, timeline.nowMs - 1_000);
     const outbox = { folder, bytesMax: SHARE_BYTES_MIN };
-    const config = gatewayConfig(AREA, gateway, this.#setting, outbox);
+    const { second } = this.options;
+    const terms = second?.terms ?? null;
+    const config = gatewayConfig(AREA, gateway, this.#setting, outbox, terms);
     const devices = new Map(this.options.devices.map((device) => [device.name, device]));
     const signal = new AbortController().signal;
     try {
@@ -122,13 +127,14 @@ export class EdgeNode {
         borders: {
           openOutbox: async () => new Outbox(clock, this.#log(), this.#openPort(life)),
           openLink: ({ id }) => devices.get(id)!.open((ms) => clock.sleep(ms, signal)),
-          connect: (parts) => {
+          connect: (parts, path) => {
+            const broker = path === 0 || !second ? this.options.broker : second.broker;
             const options = { ...parts, url: '', password: '' };
-            const link = new SimLink(clock, random, this.options.broker, life, options, {
+            const link = new SimLink(clock, random, broker, life, options, {
               ...RECONNECT,
-              name: box,
+              name: path === 0 ? box : secondOf(box),
             });
-            this.#link = link;
+            this.#links[path] = link;
             const publish = link.publish.bind(link);
             link.publish = (topic, payload, how) => {
               const isRecord = /\/(live|backfill|event)$/.test(topic);
@@ -268,7 +274,7 @@ export class EdgeNode {
   }
 
   #died(place: string): void {
-    const { witness, timeline, broker, onDeath, box } = this.options;
+    const { witness, timeline, onDeath, box } = this.options;
     witness.say(box, place === 'stopped' ? 'stopped' : `killed ${place}`);
     if (this.facts && this.facts.end === null) {
       this.facts.end = 'killed';
@@ -276,9 +282,7 @@ export class EdgeNode {
       if (this.agent) this.facts.counts = { ...this.agent.counters() };
     }
     this.agent = null;
-    const link = this.#link;
-    this.#link = null;
-    if (link) timeline.after(0, () => broker.vanish(link));
+    for (const link of this.#links.splice(0)) timeline.after(0, () => link.vanish());
     onDeath(place);
   }
 
@@ -351,6 +355,11 @@ export class EdgeNode {
     this.life.end('world over');
     this.#abandon();
   }
+}
+
+/** The machine's name on its second network. */
+export function secondOf(box: string): string {
+  return `${box}/2`;
 }
 
 export function brief(fields: object): string {

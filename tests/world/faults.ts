@@ -61,6 +61,12 @@ export type Fault =
       readonly count: number;
       readonly downMs: number;
     }
+  | {
+      readonly kind: 'second-path';
+      readonly who: string;
+      readonly what: (typeof pathTroubles)[number] | 'cloud-away' | 'broker-restart';
+      readonly forMs: number;
+    }
   | { readonly kind: 'clock-step'; readonly who: string; readonly byMs: number }
   | {
       readonly kind: 'slow-disk';
@@ -118,6 +124,16 @@ export type Fault =
 
 export type FaultKind = Fault['kind'];
 
+/** What happens to the second path of a gateway, or to both at once. */
+export const pathTroubles = [
+  'cut',
+  'flapping',
+  'half-open',
+  'stall',
+  'outage',
+  'both-out',
+] as const;
+
 export interface TimedFault {
   readonly atMs: number;
   readonly fault: Fault;
@@ -174,6 +190,12 @@ const draws: Draws = {
     place: random.next() < 0.2 ? null : pick(random, CLOUD_PLACES),
     count: pickInteger(random, 1, 5),
     downMs: pickInteger(random, 300, 12_000),
+  }),
+  'second-path': (draw) => ({
+    kind: 'second-path',
+    who: gatewayOf(draw),
+    what: pick(draw.random, [...pathTroubles, 'cloud-away', 'broker-restart'] as const),
+    forMs: pickInteger(draw.random, 2_000, 60_000),
   }),
   'clock-step': (draw) => ({
     kind: 'clock-step',
@@ -264,13 +286,17 @@ const draws: Draws = {
 
 export const faultKinds = Object.keys(draws) as readonly FaultKind[];
 
-/** Times after the start of the world, in order. */
+/**
+ * Times after the start of the world, in order. Troubles of a second path are drawn by themselves,
+ * for the gateways that have one: the worlds of the others are as they were.
+ */
 export function drawFaults(
   random: Random,
   gateways: readonly CityGateway[],
   activeMs: number,
-  kinds: readonly FaultKind[],
+  given: readonly FaultKind[],
 ): TimedFault[] {
+  const kinds = given.filter((kind) => kind !== 'second-path');
   if (kinds.length === 0) return [];
   const count = pickInteger(random, 1, 6);
   const faults = Array.from({ length: count }, (): TimedFault => {
@@ -279,4 +305,16 @@ export function drawFaults(
     return { atMs: pickInteger(random, 3_000, activeMs - 5_000), fault };
   });
   return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+export function drawSecondPathFaults(
+  random: Random,
+  gateways: readonly CityGateway[],
+  activeMs: number,
+): TimedFault[] {
+  if (gateways.length === 0) return [];
+  return Array.from({ length: pickInteger(random, 1, 5) }, () => ({
+    atMs: pickInteger(random, 3_000, activeMs - 5_000),
+    fault: draws['second-path']({ random, gateways }),
+  }));
 }

@@ -16,6 +16,7 @@ import { pickInteger } from '../../core/random.ts';
 import type { PointClass } from '../../core/reading.ts';
 import type { ProfilePoint } from '../../device-profiles/profile.ts';
 import type { DeviceConfig, GatewayConfig } from '../../edge/config/gateway.ts';
+import type { PathTerms } from '../../edge/uplink/paths.ts';
 import type { Link, Protocol } from '../../protocols/driver.ts';
 import { encodeException } from '../../protocols/modbus/codec.ts';
 import { modbus } from '../../protocols/modbus/driver.ts';
@@ -156,17 +157,24 @@ export function definitionOf(setting: PointSetting): PointDefinition {
   };
 }
 
+const nowhere = {
+  url: 'mqtt://127.0.0.1:1',
+  credentials: { kind: 'file', name: 'none' },
+  localAddress: null,
+} as const;
+
 /** The gateway as its file would have it. */
 export function gatewayConfig(
   area: string,
   gateway: string,
   setting: GatewaySetting,
   outbox: GatewayConfig['outbox'],
+  second: PathTerms | null = null,
 ): GatewayConfig {
   const devices = deviceConfigs(setting);
   return {
     gateway: { id: gateway, area, name: bilingualOf(gateway), position: null, labels: {} },
-    cloud: { url: 'mqtt://127.0.0.1:1', credentials: { kind: 'file', name: 'none' } },
+    cloud: { ...nowhere, second: second && { ...nowhere, terms: second } },
     outbox,
     pki: { folder: '/nowhere' },
     status: { host: '127.0.0.1', port: 0 },

@@ -10,8 +10,15 @@ import { checkAfter, checkSettled, checkShown } from './checkers.ts';
 import { buildCity, type CityGateway, SCALES } from './city.ts';
 import { CloudNode } from './cloud-node.ts';
 import { Desk } from './desk.ts';
-import { EdgeNode } from './edge-node.ts';
-import { type BootClock, drawFaults, type Fault, type FaultKind, faultKinds } from './faults.ts';
+import { EdgeNode, secondOf } from './edge-node.ts';
+import {
+  type BootClock,
+  drawFaults,
+  drawSecondPathFaults,
+  type Fault,
+  type FaultKind,
+  faultKinds,
+} from './faults.ts';
 import { healthy, type Mutant } from './mutants.ts';
 import { PlantDevice, pointKey } from './plant.ts';
 import { Timeline, WORLD_BEGAN_MS } from './timeline.ts';
@@ -68,6 +75,9 @@ export class World {
   readonly timeline = new Timeline();
   readonly witness: Witness;
   readonly broker: SimBroker;
+  /** Where some gateways have their second path. */
+  readonly otherBroker: SimBroker;
+  readonly seconds: ReadonlyMap<string, SecondPath>;
   readonly city: readonly CityGateway[];
   readonly desk: Desk;
   readonly cloud: CloudNode;
@@ -89,8 +99,15 @@ export class World {
     this.#random = random;
     this.witness = new Witness(() => this.timeline.nowMs, options.isVerbose ?? false);
     this.broker = new SimBroker(this.timeline, random);
+    // A second path takes nothing from the random numbers of the rest.
+    const aside = seededRandom(seed + ASIDE_SEED);
+    this.otherBroker = new SimBroker(this.timeline, aside);
     this.activeMs = pickInteger(random, 40_000, 90_000);
     this.city = buildCity(random, this.activeMs);
+    const kinds = options.kinds ?? faultKinds;
+    this.seconds = kinds.includes('second-path')
+      ? this.#drawSeconds(aside)
+      : new Map<string, SecondPath>();
     const points = new Map(
       this.city.flatMap((gateway) => gateway.points).map((point) => [pointKey(point), point]),
     );
@@ -99,10 +116,27 @@ export class World {
     for (const gateway of this.city) this.#makeEdge(gateway, gateway.id);
   }
 
+  #drawSeconds(random: Random): ReadonlyMap<string, SecondPath> {
+    const seconds = new Map<string, SecondPath>();
+    for (const { id } of this.city) {
+      if (random.next() > SECOND_PATH_SHARE) continue;
+      const broker = random.next() < 0.5 ? this.broker : this.otherBroker;
+      const isMetered = random.next() < 0.7;
+      const carriesTrends = random.next() < 0.6;
+      const carriesBacklog = !isMetered || random.next() < 0.3;
+      seconds.set(id, { broker, terms: { isMetered, carriesTrends, carriesBacklog } });
+    }
+    return seconds;
+  }
+
+  get #hasOtherBroker(): boolean {
+    return [...this.seconds.values()].some(({ broker }) => broker === this.otherBroker);
+  }
+
   #makeCloud(): CloudNode {
     return new CloudNode({
       timeline: this.timeline,
-      broker: this.broker,
+      brokers: this.#hasOtherBroker ? [this.broker, this.otherBroker] : [this.broker],
       witness: this.witness,
       random: this.#random,
       folder: join(this.folder, 'cloud'),
@@ -126,6 +160,7 @@ export class World {
       {
         timeline: this.timeline,
         broker: this.broker,
+        second: this.seconds.get(gateway.id) ?? null,
         witness: this.witness,
         random: this.#random,
         entropy: (this.#options.mutant ?? healthy).entropy(this.#random),
@@ -183,6 +218,12 @@ export class World {
       this.#told.push(`${(atMs / 1000).toFixed(1)} s: ${JSON.stringify(fault)}`);
       this.timeline.at(atMs, () => this.#strike(fault));
     }
+    const having = this.city.filter(({ id }) => this.seconds.has(id));
+    const aside = seededRandom(this.seed + 2 * ASIDE_SEED);
+    for (const { atMs, fault } of drawSecondPathFaults(aside, having, this.activeMs)) {
+      this.#told.push(`${(atMs / 1000).toFixed(1)} s: ${JSON.stringify(fault)}`);
+      this.timeline.at(atMs, () => this.#strike(fault));
+    }
     this.timeline.at(0, () => void this.cloud.start());
     for (const edge of [...this.edges.values()]) {
       this.timeline.at(pickInteger(this.#random, 100, 2_000), () => void edge.start());
@@ -206,9 +247,11 @@ export class World {
   #heal(): void {
     this.#isHealed = true;
     this.witness.say('world', 'faults are over');
-    Object.assign(this.broker.weather, calm);
-    this.broker.unreachable.clear();
-    this.broker.start();
+    for (const broker of [this.broker, this.otherBroker]) {
+      Object.assign(broker.weather, calm);
+      broker.unreachable.clear();
+      broker.start();
+    }
     for (const device of this.devices.values()) device.trouble = null;
     this.desk.moods.clear();
     for (const edge of [...this.edges.values()]) {
@@ -362,6 +405,9 @@ export class World {
         if (fault.place === null) edge.kill();
         else edge.life.arm(fault.place, fault.count);
         return;
+      case 'second-path':
+        this.#strikeSecondPath(edge, fault, later);
+        return;
       case 'clock-step':
         edge.wall.errorMs += fault.byMs;
         return;
@@ -406,6 +452,50 @@ export class World {
         later(fault.forMs, () => this.broker.unreachable.delete(edge.name));
         return;
       default:
+    }
+  }
+
+  #strikeSecondPath(
+    { name }: EdgeNode,
+    { who, what, forMs }: Extract<Fault, { kind: 'second-path' }>,
+    later: (ms: number, undo: () => void) => void,
+  ): void {
+    const { broker } = this.seconds.get(who)!;
+    const second = secondOf(name);
+    const out = (at: SimBroker, machine: string) => {
+      at.unreachable.add(machine);
+      at.cut(machine);
+      later(forMs, () => at.unreachable.delete(machine));
+    };
+    switch (what) {
+      case 'cut':
+        broker.cut(second);
+        return;
+      case 'flapping':
+        for (let ms = 0; ms < forMs; ms += FLAP_MS) later(ms, () => broker.cut(second));
+        return;
+      case 'half-open':
+        broker.halfOpen(second);
+        return;
+      case 'stall':
+        broker.stall(second, Math.min(forMs, this.activeMs - this.timeline.nowMs));
+        return;
+      case 'both-out':
+        out(this.broker, name);
+        out(broker, second);
+        return;
+      case 'outage':
+        out(broker, second);
+        return;
+      case 'cloud-away':
+        out(broker, 'cloud');
+        return;
+      case 'broker-restart':
+        broker.stop();
+        later(forMs, () => broker.start());
+        return;
+      default:
+        what satisfies never;
     }
   }
 
@@ -472,12 +562,20 @@ export class World {
   }
 }
 
+/** Of the gateways of worlds in which there are second paths. */
+const SECOND_PATH_SHARE = 0.5;
+const ASIDE_SEED = 1_000_003;
+const FLAP_MS = 3_000;
+
+type SecondPath = NonNullable<EdgeNode['options']['second']>;
+
 /** A page and the manifest that lists it. */
 const PARTS_POISONED = 2;
 
 /** A connection that is half open ends with the keepalive; other faults last or are moments. */
 function lengthOf(fault: Fault): number {
-  if (fault.kind === 'half-open') return 2 * KEEPALIVE_SECONDS * 1000;
+  const isHalfOpen = fault.kind === 'second-path' && fault.what === 'half-open';
+  if (fault.kind === 'half-open' || isHalfOpen) return 2 * KEEPALIVE_SECONDS * 1000;
   return 'forMs' in fault ? fault.forMs : 'downMs' in fault ? fault.downMs : 0;
 }
 
