@@ -3,6 +3,7 @@ import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
 import { unitSymbol } from '../core/units.ts';
 import { runAgent } from '../edge/agent.ts';
+import { commandLines } from '../edge/config/commands-text.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { trustVerb } from './edge-trust.ts';
@@ -47,13 +48,17 @@ async function run(given: Given, output: Output): Promise<number> {
 
 async function check(given: Given, output: Output): Promise<number> {
   const [file] = given.words as [string];
-  return checkFile(output, file, () => {
+  let commands: readonly string[] = [];
+  const code = checkFile(output, file, () => {
     const { config } = loadGateway(file, { environment: process.env });
+    commands = commandLines(config, output.language);
     for (const what of config.insecure) {
       output.note(output.say('cli-insecure', { what: what[output.language] }));
     }
     return { findings: config.warnings, beyond: config.warningsBeyond };
   });
+  if (!output.json) for (const line of commands) output.print(line);
+  return code;
 }
 
 async function points(given: Given, output: Output): Promise<number> {

@@ -6,7 +6,7 @@ import { renderFinding } from '../core/problems.ts';
 import type { Language } from '../core/text/text.ts';
 import { say } from '../core/text/text.ts';
 import { unitSymbol } from '../core/units.ts';
-import { addressText, deviceTexts, ruleText, valueTexts } from './described.ts';
+import { addressText, commandTexts, deviceTexts, ruleText, valueTexts } from './described.ts';
 import { deviceKinds, PROFILE_ID_PATTERN, statuses } from './format.ts';
 import { listProfiles, loadProfile, profileFile, readProfileFile } from './loader.ts';
 import type { Profile, ProfilePoint } from './profile.ts';
@@ -57,6 +57,9 @@ export function profileShow(reference: string, language: Language): string {
   const rules = profile.points.flatMap((point) =>
     point.definition.rules.map((rule) => `  ${ruleText(point, rule, language)}`),
   );
+  const commands = profile.points.flatMap((point) =>
+    commandTexts(point, language).map((text) => `  ${text}`),
+  );
   const device = deviceTexts(profile, language);
   const caveats = [...profile.caveats, ...profile.points.flatMap(({ caveat }) => caveat ?? [])];
   return [
@@ -71,6 +74,7 @@ export function profileShow(reference: string, language: Language): string {
     ...(device.length ? ['', say(language, 'profile-device')] : []),
     ...device.map((line) => `  ${line}`),
     ...(rules.length ? ['', say(language, 'profile-rules'), ...rules] : []),
+    ...(commands.length ? ['', say(language, 'profile-commands'), ...commands] : []),
     ...(caveats.length ? ['', say(language, 'profile-caveats')] : []),
     ...caveats.map((caveat) => `  ${caveat[language]}`),
     '',

@@ -1,6 +1,7 @@
 // Parts of a profile in words, in one language: for `profile show` and for the generated pages.
 import type { RuleProposal } from '../core/alarm/rule.ts';
 import { conditionText } from '../core/alarm/rule-words.ts';
+import type { CommandOffer } from '../core/command.ts';
 import { durationText } from '../core/duration.ts';
 import type { Language, MessageKey } from '../core/text/text.ts';
 import { say } from '../core/text/text.ts';
@@ -112,6 +113,61 @@ function asideTexts({ auxiliary, definition }: ProfilePoint, language: Language)
     ...(signal ? [say(language, 'profile-signal', { ...signal })] : []),
     ...(before ? [say(language, 'profile-before', { wait, trigger: before.id })] : []),
   ];
+}
+
+/** What may be commanded of a point where a site allows it; one line each. */
+export function commandTexts(point: ProfilePoint, language: Language): string[] {
+  return (point.commands ?? []).map(({ offer, address, words, readBack }) => {
+    const where = addressText(address as TargetAddress);
+    const sent = [...(words ?? [])].map(([shown, word]) => `${shown} = ${hexText(word)}`);
+    const parts = [
+      offerText(offer, point, language),
+      where + (sent.length ? ` (${sent.join(', ')})` : ''),
+      readBack
+        ? say(language, 'command-read-back', { within: durationText(readBack.withinMs) })
+        : say(language, 'command-unseen'),
+    ];
+    return `${point.id}.${offer.id}: ${parts.join(language === 'zh' ? '；' : '; ')}`;
+  });
+}
+
+/** Of an offer: its title, what may be given, who may, and what restricts it. */
+export function offerText(
+  offer: CommandOffer,
+  { states, definition: { unit } }: Pick<ProfilePoint, 'states' | 'definition'>,
+  language: Language,
+): string {
+  const { title, fixed, range, right, twoPeople, everyMs, revert } = offer;
+  const named = (value: number | boolean | bigint | string) =>
+    (typeof value === 'number' || typeof value === 'boolean'
+      ? states.get(value)?.[language]
+      : undefined) ?? `${value}`;
+  const symbol = unitSymbol(unit, language);
+  const given = range
+    ? `${range[0]} … ${range[1]} ${symbol}`.trim()
+    : fixed === null && offer.states
+      ? offer.states.map(named).join(language === 'zh' ? '、' : ', ')
+      : '';
+  const parts = [
+    ...(given ? [given] : []),
+    say(language, 'command-right', { right: say(language, `right-${right}`) }),
+    ...(twoPeople ? [say(language, 'command-two-people')] : []),
+    ...(everyMs ? [say(language, 'command-every', { every: durationText(everyMs) })] : []),
+    ...(revert
+      ? [
+          say(language, 'command-reverts', {
+            after: durationText(revert.afterMs),
+            value:
+              `${named(revert.value)} ${typeof revert.value === 'number' ? symbol : ''}`.trim(),
+          }),
+        ]
+      : []),
+  ];
+  return `${title[language]} (${parts.join(language === 'zh' ? '；' : '; ')})`;
+}
+
+function hexText(word: number | boolean): string {
+  return typeof word === 'number' && word > 9 ? `0x${word.toString(16).toUpperCase()}` : `${word}`;
 }
 
 /** What there is to know of the device as a whole; one line each, none for a plain device. */

@@ -5,7 +5,7 @@ import type { Language } from '../core/text/text.ts';
 import { languages, say } from '../core/text/text.ts';
 import { unitSymbol } from '../core/units.ts';
 import type { ModbusAddress } from '../protocols/modbus/address.ts';
-import { addressText, deviceTexts, ruleText, valueTexts } from './described.ts';
+import { addressText, commandTexts, deviceTexts, ruleText, valueTexts } from './described.ts';
 import type { ProfileTest } from './format.ts';
 import { deviceKinds, statuses } from './format.ts';
 import { listProfiles, loadProfile } from './loader.ts';
@@ -71,6 +71,9 @@ function sectionsIn(profile: Profile, language: Language): string[] {
       return `- \`${point.id}\`: ${plain(ruleText(point, rule, language))}${plain(action)}`;
     }),
   );
+  const commands = points.flatMap((point) =>
+    commandTexts(point, language).map((text) => `- ${plain(text)}`),
+  );
   const caveats = [
     ...profile.caveats.map((caveat) => `- ${plain(caveat[language])}`),
     ...points.flatMap((point) =>
@@ -93,6 +96,10 @@ function sectionsIn(profile: Profile, language: Language): string[] {
     ...device.map((line) => `- ${plain(line)}`),
     ...(alarms.length ? [...title('page-alarms'), say(language, 'page-alarms-note'), ''] : []),
     ...alarms,
+    ...(commands.length
+      ? [...title('page-commands'), say(language, 'page-commands-note'), '']
+      : []),
+    ...commands,
     ...(caveats.length ? title('page-caveats') : []),
     ...caveats,
     ...title('page-gateway'),
@@ -107,6 +114,7 @@ function heading(
     | 'page-points'
     | 'page-device'
     | 'page-alarms'
+    | 'page-commands'
     | 'page-caveats'
     | 'page-gateway'
     | 'page-tests',

@@ -68,6 +68,43 @@ export const offerMessages = {
     zh: '不带值的调用无法恢复到某个值',
   },
 
+  // Commands in words (device-profiles/described.ts).
+  'command-right': { en: 'right: {right}', zh: '权限：{right}' },
+  'right-operate': { en: 'operate', zh: '操作' },
+  'right-control': { en: 'control', zh: '控制' },
+  'right-administer': { en: 'administer', zh: '管理' },
+  'command-two-people': { en: 'a second person releases it', zh: '须第二人放行' },
+  'command-every': { en: 'not sooner than {every} after the one before', zh: '间隔不少于 {every}' },
+  'command-reverts': {
+    en: 'back to {value} when the cloud was not heard for {after}',
+    zh: '{after} 未收到云端消息时恢复为{value}',
+  },
+  'command-read-back': { en: 'shown within {within}', zh: '{within} 内回读确认' },
+  'command-unseen': { en: 'not read back', zh: '不回读' },
+  'profile-commands': {
+    en: 'Commands (given only where the gateway file allows them)',
+    zh: '命令（仅在网关文件允许时可下发）',
+  },
+  'page-commands': { en: 'Commands', zh: '命令' },
+  'page-commands-note': {
+    en: 'Given only where the gateway file allows them, and refused while an interlock of the site holds.',
+    zh: '仅在网关文件允许时可下发；现场联锁起作用时一律拒绝。',
+  },
+  'check-commands': { en: 'What may be commanded', zh: '允许的命令' },
+  'check-command': {
+    en: '{device}/{point}.{command}: {offer}',
+    zh: '{device}/{point}.{command}：{offer}',
+  },
+  'check-unguarded': { en: 'no interlock', zh: '无联锁' },
+  'check-guarded': {
+    en: 'refused while {watch} {condition}, bad, or older than {stale} (interlock {id})',
+    zh: '{watch} {condition}、无效或超过 {stale} 未更新时拒绝（联锁 {id}）',
+  },
+  'check-guarded-values': { en: 'for {values}: {guard}', zh: '写入 {values} 时：{guard}' },
+  'holds-above': { en: 'is above {limit}', zh: '高于 {limit}' },
+  'holds-below': { en: 'is below {limit}', zh: '低于 {limit}' },
+  'holds-is': { en: 'is {states}', zh: '为 {states}' },
+
   // What a gateway file allows (edge/config/commands.ts).
   'not-an-offer': {
     en: '{found} is not a point and a command, such as run.stop',

@@ -1,13 +1,16 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CommandOffer } from '../../core/command.ts';
 import { commandRights, unfit } from '../../core/command.ts';
 import { InvalidInput, renderFinding } from '../../core/problems.ts';
 import { parseProfile } from '../../device-profiles/profile.ts';
+import { commandLines } from './commands-text.ts';
 import type { Profiles } from './device.ts';
 import { INTERLOCKS_MAX } from './format.ts';
 import type { GatewayConfig } from './gateway.ts';
 import { parseGateway } from './gateway.ts';
+import { packagedProfiles } from './loader.ts';
 
 const head = (id: string) => `version: 1
 profile:
@@ -337,4 +340,27 @@ test('interlocks have ids of their own, and there are a few of them', () => {
 test('a device with problems of its own does not make its interlocks wrong', () => {
   const text = gateway('commands: { allow: ["*"] }, set: { points.run.poll: 1x }', lock(stop, gas));
   expect(findings(text).codes).toEqual(['not-a-duration devices.1.set.points.run.poll']);
+});
+
+test('the example in examples/gateway-commands.yaml is right, and says what guards what', () => {
+  const path = new URL('../../examples/gateway-commands.yaml', import.meta.url);
+  const config = parseGateway(readFileSync(path), 'gateway-commands.yaml', packagedProfiles());
+  expect(config.warnings).toEqual([]);
+  const lines = commandLines(config, 'en');
+  expect(lines).toContain(
+    '  fan-4/running.stop: Stop the pump (right: control; a second person releases it)',
+  );
+  expect(lines[lines.findIndex((line) => line.includes('running.stop')) + 1]).toBe(
+    '      refused while ch4-41/gas is above 20 %LEL, bad, or older than 30s (interlock fan-runs-while-gas)',
+  );
+  expect(lines[lines.findIndex((line) => line.includes('relay-2.set')) + 1]).toBe(
+    '      for true: refused while ch4-41/gas is above 10 %LEL, bad, or older than 30s (interlock no-spark-while-gas)',
+  );
+  expect(lines[lines.findIndex((line) => line.includes('siren.sound')) + 1]).toBe(
+    '      no interlock',
+  );
+  expect(commandLines(config, 'zh').join('\n')).toContain(
+    'ch4-41/gas 高于 20 %LEL、无效或超过 30s 未更新时拒绝（联锁 fan-runs-while-gas）',
+  );
+  expect(commandLines(parse(gateway('')), 'en')).toEqual([]);
 });
