@@ -175,6 +175,32 @@ export const trustMessages = {
     en: 'trust {action} GATEWAY_FILE FINGERPRINT',
     zh: 'trust {action} 网关文件 指纹',
   },
+  'certificate-server-days': { en: 'OPC UA server certificate', zh: 'OPC UA 服务器证书剩余天数' },
+  'certificate-own-days': { en: 'OPC UA gateway certificate', zh: 'OPC UA 网关证书剩余天数' },
+  'certificate-server-ends': {
+    en: 'Certificate of the OPC UA server ends within {days} days',
+    zh: 'OPC UA 服务器证书将在 {days} 天内到期',
+  },
+  'certificate-own-ends': {
+    en: 'OPC UA certificate of the gateway ends within {days} days',
+    zh: '网关的 OPC UA 证书将在 {days} 天内到期',
+  },
+  'certificate-server-action': {
+    en: 'Have a new certificate made at the server; then list, compare and accept it: lifeline edge trust list',
+    zh: '在服务器上生成新证书，然后列出、核对并信任：lifeline edge trust list',
+  },
+  'certificate-own-action': {
+    en: 'Make the next one (lifeline edge trust renew), have every server trust it, then take it into use (--use)',
+    zh: '生成新证书（lifeline edge trust renew），让各服务器信任，然后启用（--use）',
+  },
+  'certificate-server-consequence': {
+    en: 'From that day on the gateway refuses the server, and nothing behind it is read',
+    zh: '到期后网关将拒绝该服务器，其后的数据全部中断',
+  },
+  'certificate-own-consequence': {
+    en: 'From that day on servers refuse the gateway, and nothing behind them is read',
+    zh: '到期后各服务器将拒绝本网关，其后的数据全部中断',
+  },
 } as const satisfies Record<string, Bilingual>;
 
 export const trustFaults = {

@@ -18,6 +18,8 @@ import { checkProfile, withDevice } from '../../device-profiles/profile.ts';
 import type { Protocol } from '../../protocols/driver.ts';
 import type { Group } from '../collect/device.ts';
 import type { CollectedPoint } from '../collect/normalise.ts';
+import type { Whose } from './certificate-points.ts';
+import { withCertificates } from './certificate-points.ts';
 import type { Offers } from './commands.ts';
 import { allowedOffers, narrowings } from './commands.ts';
 import type { DeviceSource, LinkSource } from './format.ts';
@@ -40,6 +42,8 @@ export interface DeviceSetup {
   readonly link: LinkSource;
   readonly protocol: Protocol;
   readonly firstAlias: number;
+  /** Of which the gateway tells how long they are good, beside the points of the profile. */
+  readonly certificates: readonly Whose[];
   /** Profiles with settings over them, by both: hundreds of devices are often set alike. */
   readonly effective: Map<string, EffectiveProfile>;
 }
@@ -96,7 +100,12 @@ export function readDevice(
     profile: `${profile.id}@${profile.revision}`,
     unit,
     options,
-    groups: groupsOf(profile, source, offers, setup.firstAlias),
+    groups: groupsOf(
+      withCertificates(profile, link, setup.certificates),
+      source,
+      offers,
+      setup.firstAlias,
+    ),
     habits: { wakesAfterMs: profile.wakesAfterMs, identify: profile.identify },
   };
 }
@@ -339,14 +348,14 @@ function settingOf(finding: Finding, { set = {}, poll, commands }: DeviceSource,
 }
 
 function groupsOf(
-  profile: Profile,
+  points: readonly ProfilePoint[],
   source: DeviceSource,
   offers: Offers,
   firstAlias: number,
 ): Group[] {
   // What is read after a trigger waits for it: it must not hold back what is not.
   const together = new Map<string, ProfilePoint[]>();
-  for (const point of profile.points) {
+  for (const point of points) {
     const key = `${point.definition.periodMs} ${point.auxiliary?.before?.id ?? ''}`;
     together.set(key, [...(together.get(key) ?? []), point]);
   }

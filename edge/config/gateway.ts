@@ -17,6 +17,7 @@ import { bilingual } from '../../core/text/text.ts';
 import type { CollectedDevice } from '../collect/device.ts';
 import type { PathTerms } from '../uplink/paths.ts';
 import { checkLineTime } from './arithmetic.ts';
+import { certificatesOf } from './certificate-points.ts';
 import { readInterlocks } from './commands.ts';
 import type { EffectiveProfile, Profiles } from './device.ts';
 import { readDevice } from './device.ts';
@@ -230,6 +231,7 @@ function readDevices(
   const ids = new Set<string>();
   const addresses = new Map<string, string>();
   const effective = new Map<string, EffectiveProfile>();
+  const told = new Set<string>();
   let firstAlias = 0;
   source.devices.forEach((device, at) => {
     const path = ['devices', at];
@@ -251,7 +253,17 @@ function readDevices(
       problems.add([...path, 'unit'], 'broadcast-unit', { device: device.id, link: device.link });
     }
     const protocol = protocolOf(link);
-    const setup = { source: device, path, unit, link, protocol, firstAlias, effective };
+    const certificates = certificatesOf(device.link, link, told);
+    const setup = {
+      source: device,
+      path,
+      unit,
+      link,
+      protocol,
+      firstAlias,
+      certificates,
+      effective,
+    };
     const read = readDevice(setup, problems, profiles);
     if (!read) return;
     devices.push(read);
