@@ -32,8 +32,8 @@ export function printFaults(output: Output): number {
   }
   for (const { kind, on, value, text } of rows) {
     const written = value === null ? kind : `${kind}=${value}`;
-    const where = on === 'both' ? 'tcp line' : on;
-    output.print(`  ${written.padEnd(26)}${where.padEnd(10)}${text[output.language]}`);
+    const where = { both: 'tcp line', all: 'tcp line opcua' }[on as string] ?? on;
+    output.print(`  ${written.padEnd(26)}${where.padEnd(16)}${text[output.language]}`);
   }
   output.print(output.say('sim-fault-form', {}));
   return exit.done;

@@ -1,8 +1,9 @@
 import { systemClock } from '../core/clock.ts';
-import { Fault, systemDetail } from '../core/fault.ts';
+import { Fault, isFault, systemDetail } from '../core/fault.ts';
 import { seededRandom, systemRandom } from '../core/random.ts';
-import { bilingual } from '../core/text/text.ts';
+import { bilingual, faults } from '../core/text/text.ts';
 import { loadProfile } from '../device-profiles/loader.ts';
+import type { Profile } from '../device-profiles/profile.ts';
 import type { Site } from '../simulators/city.ts';
 import { City, sites } from '../simulators/city.ts';
 import { SimulatedDevice } from '../simulators/device.ts';
@@ -16,6 +17,9 @@ import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { readText } from './files.ts';
 import { faultsFrom, printFaults } from './sim-faults.ts';
 import { lineVerb } from './sim-line.ts';
+import { runOpcUaDevice } from './sim-opcua.ts';
+import type { StationOptions } from './sim-station.ts';
+import { ShownStation } from './sim-station.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
@@ -30,15 +34,14 @@ export const sitePorts: Readonly<Record<Site, number>> = {
 
 async function runDevice(given: Given, output: Output): Promise<number> {
   const signal = stopSignal();
-  const device = new SimulatedDevice(loadProfile(given.words[0]!));
-  for (const assignment of given.list('set')) {
-    const [point, text] = assignment.split('=');
-    if (!point || text === undefined) {
-      throw new UsageError(bilingual('sim-set-usage', { found: assignment }));
-    }
-    const value = text === 'true' ? true : text === 'false' ? false : Number(text);
-    device.set(point, value);
+  const profile = loadProfile(given.words[0]!);
+  const values = valuesSet(given.list('set'));
+  if (profile.protocol === 'opcua') {
+    const host = given.text('host') ?? HOST;
+    return await runOpcUaDevice(given, output, signal, { host, profile, values, move });
   }
+  const device = new SimulatedDevice(profile);
+  for (const [point, value] of values) device.set(point, value);
   const faults = faultsFrom(given.list('fault'), { on: 'tcp' });
   const random = seededRandom(given.number('seed') ?? 0);
   const faulty = new FaultyDevice(systemClock, random, device);
@@ -57,7 +60,7 @@ async function runDevice(given: Given, output: Output): Promise<number> {
   tellParent({ kind: 'ready', facts: { port: server.port } });
   const startMs = systemClock.monoMs();
   while (given.flag('move') && !signal.aborted) {
-    move(device, systemClock.monoMs() - startMs);
+    move(profile, (point, value) => device.set(point, value), systemClock.monoMs() - startMs);
     await systemClock.sleep(CITY_STEP_MS, signal);
   }
   await aborted(signal);
@@ -66,16 +69,32 @@ async function runDevice(given: Given, output: Output): Promise<number> {
   return exit.done;
 }
 
+function valuesSet(assignments: readonly string[]): ReadonlyMap<string, boolean | number> {
+  const values = new Map<string, boolean | number>();
+  for (const assignment of assignments) {
+    const [point, text] = assignment.split('=');
+    if (!point || text === undefined) {
+      throw new UsageError(bilingual('sim-set-usage', { found: assignment }));
+    }
+    values.set(point, text === 'true' ? true : text === 'false' ? false : Number(text));
+  }
+  return values;
+}
+
 const SWING_MS = 60_000;
 
 // Every measured value swings through the middle half of its range, each at its own point of the
 // swing.
-function move(device: SimulatedDevice, passedMs: number): void {
-  device.profile.points.forEach(({ id, definition, states }, at) => {
+function move(
+  { points }: Profile,
+  set: (point: string, value: number) => void,
+  passedMs: number,
+): void {
+  points.forEach(({ id, definition, states }, at) => {
     if (definition.type !== 'number' || definition.range === null || states.size > 0) return;
     const [min, max] = definition.range;
     const swing = Math.sin((2 * Math.PI * passedMs) / SWING_MS + at) / 4;
-    device.set(id, min + (max - min) * (0.5 + swing));
+    set(id, min + (max - min) * (0.5 + swing));
   });
 }
 
@@ -125,8 +144,12 @@ async function runCity(given: Given, output: Output): Promise<number> {
     listening(output, site, server.port);
   }
   let watches: readonly Watch[] = [];
+  let station: ShownStation | null = null;
   answerParent({
-    served: () => Object.fromEntries(sites.map((site) => [site, city.served(site)])),
+    served: () => {
+      const served = Object.fromEntries(sites.map((site) => [site, city.served(site)]));
+      return { ...served, station: station?.served ?? 0 };
+    },
     watch: (values) => {
       watches = values as readonly Watch[];
     },
@@ -134,6 +157,15 @@ async function runCity(given: Given, output: Output): Promise<number> {
   tellParent({
     kind: 'ready',
     facts: Object.fromEntries([...servers].map(([site, { port }]) => [site, port])),
+  });
+  const port = given.number('station');
+  // Beside the rest, which is in service already.
+  const opening =
+    port === undefined
+      ? null
+      : openStation(city, output, { host, port, folder: given.text('pki') ?? null });
+  void opening?.then((opened) => {
+    station = opened;
   });
   const startMs = systemClock.monoMs();
   while (!signal.aborted) {
@@ -143,11 +175,34 @@ async function runCity(given: Given, output: Output): Promise<number> {
       output.note(name);
     }
     watches = watches.filter((watch) => !tellIfCrossed(city, watch));
+    void (station as ShownStation | null)?.step();
     await systemClock.sleep(CITY_STEP_MS, signal);
   }
   for (const server of servers.values()) await server.close();
+  await (await opening)?.[Symbol.asyncDispose]();
   city.close();
   return exit.done;
+}
+
+// Without the optional package, or on a port that is taken, the city goes on without it.
+async function openStation(
+  city: City,
+  output: Output,
+  options: StationOptions,
+): Promise<ShownStation | null> {
+  try {
+    const station = await ShownStation.open(city, options);
+    listening(output, 'station', station.port);
+    const certificate = Buffer.from(station.certificate).toString('base64');
+    tellParent({ kind: 'event', name: 'station', facts: { port: station.port, certificate } });
+    return station;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    const why = `${faults[error.code][output.language].cause} (${error.detail[output.language]})`;
+    output.note(output.say('sim-no-station', { why }));
+    tellParent({ kind: 'event', name: 'no-station', facts: { why } });
+    return null;
+  }
 }
 
 interface Watch {
@@ -293,6 +348,8 @@ export const verbs: Readonly<Record<string, Verb>> = {
       gas: 'port',
       water: 'port',
       bridge: 'port',
+      station: 'port',
+      pki: 'text',
       seed: 'number',
       fault: 'list',
     },

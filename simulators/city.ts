@@ -1,13 +1,16 @@
 // The demo city: three sites, each a Modbus TCP gateway with devices of real models behind it,
-// whose sensors show what the plant does. A scenario says what happens when; it begins anew each
-// SCENARIO_MS.
+// whose sensors show what the plant does. The station that pumps the water speaks OPC UA; whoever
+// opens a server for it shows `stationValues` there and hands its orders back. A scenario says what
+// happens when; it begins anew each SCENARIO_MS.
 import type { Random } from '../core/random.ts';
 import { loadProfile } from '../device-profiles/loader.ts';
 import { SimulatedDevice } from './device.ts';
+import type { DeviceOrder } from './opcua-device.ts';
 import { Bridge } from './plant/bridge.ts';
 import { GasCellars } from './plant/gas-cellar.ts';
-import type { WaterNode, WaterPipe } from './plant/water-network.ts';
-import { WaterNetwork } from './plant/water-network.ts';
+import { PumpStation } from './plant/pump-station.ts';
+import type { WaterNode, WaterPipe, WaterState } from './plant/water-network.ts';
+import { WaterNetwork, waterPumps } from './plant/water-network.ts';
 
 export const sites = ['gas', 'water', 'bridge'] as const;
 export type Site = (typeof sites)[number];
@@ -34,12 +37,19 @@ const SCENARIO_MS = 900_000;
 const wells = ['well-06', 'well-07', 'well-08'] as const;
 const gauges: readonly WaterNode[] = ['market', 'hospital', 'school', 'harbour'];
 const meters: readonly WaterPipe[] = ['main-1', 'branch'];
+export const STATION_PROFILE = 'generic/pump-station';
+/** The station says that its sump is low from here on, and again that it is not. */
+const SUMP_LOW_M = 1.2;
+const SUMP_RIGHT_M = 1.4;
 const bearings = ['bearing-west', 'bearing-east'] as const;
 
 export class City {
   readonly devices: readonly CityDevice[];
   readonly #random: Random;
   readonly #water: WaterNetwork;
+  readonly #station = new PumpStation();
+  #stationValues: Readonly<Record<string, number | boolean>> = {};
+  #isSumpLow = false;
   readonly #cellars = new GasCellars({ spaces: wells.length, vent: 0.004, soil: 0.012 });
   readonly #bridge = new Bridge({ spanM: 40, stiffness: 2e10, frequencyHz: 2.5, damping: 0.03 });
   readonly #byId: ReadonlyMap<string, SimulatedDevice>;
@@ -93,6 +103,20 @@ export class City {
     return { began, ended };
   }
 
+  /** By point of the profile of the station. */
+  get stationValues(): Readonly<Record<string, number | boolean>> {
+    return this.#stationValues;
+  }
+
+  /** What was commanded of the station. */
+  order({ point, value }: DeviceOrder): void {
+    const pump = waterPumps.find((name) => point.startsWith(name));
+    if (!pump) return;
+    if (point.endsWith('-speed')) this.#station.setSpeed(pump, Number(value));
+    else if (value) this.#station.start(pump);
+    else this.#station.stop(pump);
+  }
+
   /** Point-reads that the devices of a site have answered. */
   served(site: Site): number {
     return this.devices
@@ -128,7 +152,10 @@ export class City {
   }
 
   #showWater(hour: number, seconds: number): void {
-    const { pressureBar, flowM3h } = this.#water.solve(hour);
+    for (const pump of waterPumps) this.#water.run(pump, this.#station.speed(pump));
+    const water = this.#water.solve(hour);
+    const { pressureBar, flowM3h } = water;
+    this.#station.advance(seconds, water);
     for (const node of gauges) {
       this.#set(`pressure-${node}`, { pressure: pressureBar[node] + this.#noise(0.004) });
     }
@@ -142,12 +169,32 @@ export class City {
         'signal-quality': 88 + Math.round(this.#noise(2)),
       });
     }
-    this.#showPower(pressureBar.station, flowM3h['main-1'], seconds);
+    this.#showStation(water);
+    this.#showPower(seconds);
   }
 
-  // The pump's electrical power follows from head, flow and 72 % efficiency.
-  #showPower(pressureBar: number, flowM3h: number, seconds: number): void {
-    const watts = Math.abs(((pressureBar * 1e5 * flowM3h) / 3600 / 0.72) * 2) + this.#noise(30);
+  #showStation(water: WaterState): void {
+    const { pumps, suctionBar, dischargeBar, sumpM } = this.#station.shown(water);
+    this.#isSumpLow = sumpM < (this.#isSumpLow ? SUMP_RIGHT_M : SUMP_LOW_M);
+    const values: Record<string, number | boolean> = {
+      'suction-pressure': suctionBar + this.#noise(0.002),
+      'discharge-pressure': dischargeBar + this.#noise(0.004),
+      'sump-level': sumpM + this.#noise(0.003),
+      'sump-low': this.#isSumpLow,
+    };
+    for (const pump of waterPumps) {
+      const { running, percent, watts } = pumps[pump];
+      values[`${pump}-running`] = running;
+      values[`${pump}-speed`] = percent;
+      values[`${pump}-power`] = (watts + this.#noise(running ? 15 : 0.5)) / 1_000;
+    }
+    this.#stationValues = values;
+  }
+
+  // What both pumps and their drives take is on one meter.
+  #showPower(seconds: number): void {
+    const kilowatts = waterPumps.map((pump) => Number(this.#stationValues[`${pump}-power`]));
+    const watts = 1_000 * kilowatts.reduce((sum, each) => sum + each, 0);
     this.#energyKwh += (watts * seconds) / 3.6e6;
     const volts = [229.6, 230.4, 230.1];
     const power = {

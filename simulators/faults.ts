@@ -59,13 +59,27 @@ export type DeviceFault = Common &
     | { readonly kind: 'clock-reset' }
   );
 
-export type SimulatedFault = AnswerFault | LineFault | DeviceFault;
+/** What is wrong with an OPC UA server; certificates are so from its start. */
+export type ServerFault = Common &
+  (
+    | { readonly kind: 'hung' }
+    | { readonly kind: 'no-publish' }
+    | { readonly kind: 'session-limit'; readonly sessions: number }
+    | { readonly kind: 'bad-status'; readonly point?: string }
+    | { readonly kind: 'clock-off'; readonly seconds: number }
+    | { readonly kind: 'expired-certificate' }
+    | { readonly kind: 'foreign-certificate' }
+  );
+
+export type SimulatedFault = AnswerFault | LineFault | DeviceFault | ServerFault;
 export type FaultKind = SimulatedFault['kind'];
 
+export type FaultPlace = 'tcp' | 'line' | 'opcua';
+
 interface KindOf {
-  readonly part: 'answer' | 'line' | 'device';
-  /** Where it can be shown: over Modbus TCP, on a serial line, or on both. */
-  readonly on: 'tcp' | 'line' | 'both';
+  readonly part: 'answer' | 'line' | 'device' | 'server';
+  /** Where it can be shown: Modbus TCP, a serial line, both of these, OPC UA, all three. */
+  readonly on: FaultPlace | 'both' | 'all';
   /** Name of its number, the least and the most, and what it is when left out. */
   readonly number?: readonly [name: string, min: number, max: number, preset: number];
   readonly settings?: true;
@@ -73,6 +87,7 @@ interface KindOf {
 }
 
 const HOUR_MS = 3_600_000;
+const YEAR_S = 31_536_000;
 
 export const faultKinds: Readonly<Record<FaultKind, KindOf>> = {
   silence: { part: 'answer', on: 'both' },
@@ -93,10 +108,21 @@ export const faultKinds: Readonly<Record<FaultKind, KindOf>> = {
   'wrong-settings': { part: 'line', on: 'line', settings: true },
   'swapped-pair': { part: 'line', on: 'line' },
   'missing-bias': { part: 'line', on: 'line', number: ['meanMs', 1, HOUR_MS, 40] },
-  frozen: { part: 'device', on: 'both', point: true },
+  frozen: { part: 'device', on: 'all', point: true },
   spikes: { part: 'device', on: 'both', number: ['reads', 1, 1_000_000, 10] },
   'clock-reset': { part: 'device', on: 'both' },
+  hung: { part: 'server', on: 'opcua' },
+  'no-publish': { part: 'server', on: 'opcua' },
+  'session-limit': { part: 'server', on: 'opcua', number: ['sessions', 1, 1_000, 1] },
+  'bad-status': { part: 'server', on: 'opcua', point: true },
+  'clock-off': { part: 'server', on: 'opcua', number: ['seconds', -YEAR_S, YEAR_S, 3_600] },
+  'expired-certificate': { part: 'server', on: 'opcua' },
+  'foreign-certificate': { part: 'server', on: 'opcua' },
 };
+
+export function showsOn({ on }: KindOf, place: FaultPlace): boolean {
+  return on === place || on === 'all' || (on === 'both' && place !== 'opcua');
+}
 
 export function isAnswerFault(fault: SimulatedFault): fault is AnswerFault {
   return faultKinds[fault.kind].part === 'answer';
@@ -108,6 +134,10 @@ export function isLineFault(fault: SimulatedFault): fault is LineFault {
 
 export function isDeviceFault(fault: SimulatedFault): fault is DeviceFault {
   return faultKinds[fault.kind].part === 'device';
+}
+
+export function isServerFault(fault: SimulatedFault): fault is ServerFault {
+  return faultKinds[fault.kind].part === 'server';
 }
 
 export function concerns({ units }: SimulatedFault, unit: number): boolean {
@@ -158,10 +188,18 @@ const TEXT_PATTERN = new RegExp(
 const UNIT_MAX = 255;
 
 export interface FaultContext {
-  readonly on: 'tcp' | 'line';
+  readonly on: FaultPlace;
   /** Of the line: what `wrong-settings` without a value changes. */
   readonly settings?: LineSettings;
 }
+
+const onlyKeys = {
+  tcp: 'sim-fault-tcp-only',
+  line: 'sim-fault-line-only',
+  both: 'sim-fault-modbus-only',
+  opcua: 'sim-fault-opcua-only',
+  all: 'sim-fault-opcua-only', // Shows everywhere, so it is never asked for.
+} as const;
 
 /** Adds what is wrong and returns undefined when the text is no fault, or none that shows here. */
 export function parseFault(
@@ -180,8 +218,8 @@ export function parseFault(
     return undefined;
   }
   const known = faultKinds[kind as FaultKind];
-  if (known.on !== 'both' && known.on !== on) {
-    problems.add(path, on === 'tcp' ? 'sim-fault-line-only' : 'sim-fault-tcp-only', { kind });
+  if (!showsOn(known, on)) {
+    problems.add(path, onlyKeys[known.on], { kind });
     return undefined;
   }
   const units = unitsText === undefined ? undefined : parseUnits(unitsText);

@@ -132,6 +132,11 @@ export class OpcUaProcess implements AsyncDisposable {
     return this.#ask(act, given) as Promise<Awaited<ReturnType<Acts[Act]>>>;
   }
 
+  /** The same without waiting for it; what goes wrong shows in the next question. */
+  tell<Act extends keyof Acts>(act: Act, ...given: Rest<Acts[Act]>): void {
+    this.#ask(act, given).catch(() => {}); // Its process is gone: whoever asks is told.
+  }
+
   /** Everything in it stands still; its sockets stay open. */
   stop(): void {
     this.#child.kill('SIGSTOP');

@@ -270,6 +270,10 @@ export class SimulatedOpcUa {
     await this.#managers[whose === 'client' ? 0 : 1]!.trustCertificate(certificate);
   }
 
+  get frozen(): Freeze | null {
+    return this.#frozen;
+  }
+
   freeze(how: Freeze): void {
     assert(this.#frozen === null, 'a server freezes once');
     this.#frozen = how;

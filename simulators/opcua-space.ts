@@ -361,6 +361,7 @@ export class OpcUaSpace {
       browseName: `${name}Input`,
       nodeId: `s=${plainPath(parts)}.Input`,
       dataType: 'Double',
+      ...(!node && { componentOf: object, eventSourceOf: object }),
     });
     input.setValueFromSource({ dataType: 'Double', value: 0 });
     const alarm = namespace.instantiateExclusiveLimitAlarm('ExclusiveLimitAlarmType', {
@@ -368,7 +369,7 @@ export class OpcUaSpace {
       nodeId: `s=${plainPath(parts)}`,
       componentOf: object,
       conditionName: name,
-      conditionSource: node ?? object,
+      conditionSource: node ?? input,
       inputNode: input,
       highHighLimit: highHigh ?? 2 * Math.abs(high),
       highLimit: high,

@@ -92,6 +92,26 @@ export const simulatorMessages = {
     en: '{kind} shows only over Modbus TCP; `lifeline sim device` has it',
     zh: '{kind} 只在 Modbus TCP 上出现；请用 `lifeline sim device`',
   },
+  'sim-fault-modbus-only': {
+    en: '{kind} shows only over Modbus; the profile speaks OPC UA',
+    zh: '{kind} 只在 Modbus 上出现；该设备描述使用 OPC UA',
+  },
+  'sim-fault-opcua-only': {
+    en: '{kind} shows only over OPC UA; `lifeline sim device` has it for profiles that speak it',
+    zh: '{kind} 只在 OPC UA 上出现；请对使用 OPC UA 的设备描述运行 `lifeline sim device`',
+  },
+  'sim-opcua-element': {
+    en: 'the simulator shows elements of arrays as [2] and of ranges as Low and High, not "{element}"',
+    zh: '模拟器可显示数组元素（如 [2]）和范围的 Low、High，不支持“{element}”',
+  },
+  'sim-opcua-option': {
+    en: '--{option} is for devices that speak {protocol}',
+    zh: '--{option} 只用于使用 {protocol} 的设备',
+  },
+  'sim-no-station': {
+    en: 'the pump station is not shown: {why}',
+    zh: '泵站未启动：{why}',
+  },
   'sim-units-wrong': {
     en: '"{found}" names no units; write 2, 1-8 or 2+5-8, from 1 to 255',
     zh: '“{found}”不是单元号；请写成 2、1-8 或 2+5-8，范围 1 至 255',
@@ -195,6 +215,34 @@ export const simulatorMessages = {
   'sim-fault-clock-reset': {
     en: 'the clock of the device starts again at 2000-01-01',
     zh: '设备时钟从 2000-01-01 重新开始',
+  },
+  'sim-fault-hung': {
+    en: 'connections are taken and nothing is answered',
+    zh: '接受连接，但什么都不应答',
+  },
+  'sim-fault-no-publish': {
+    en: 'every request is answered, and nothing is published',
+    zh: '所有请求都应答，但不发布任何数据',
+  },
+  'sim-fault-session-limit': {
+    en: 'so many sessions are let in, further ones refused',
+    zh: '只允许若干个会话，其余拒绝',
+  },
+  'sim-fault-bad-status': {
+    en: 'the points, or the one named, have no value but BadDeviceFailure',
+    zh: '全部测点（或指定的一个）没有值，状态为 BadDeviceFailure',
+  },
+  'sim-fault-clock-off': {
+    en: 'the clock of the server is ahead by so many seconds; behind with a minus',
+    zh: '服务器时钟快若干秒；负值为慢',
+  },
+  'sim-fault-expired-certificate': {
+    en: 'the certificate of the server has expired',
+    zh: '服务器证书已过期',
+  },
+  'sim-fault-foreign-certificate': {
+    en: 'the certificate of the server is made out to another host',
+    zh: '服务器证书属于另一台主机',
   },
 } as const satisfies Record<string, Bilingual>;
 

@@ -405,13 +405,12 @@ function filterOf({ library }: Connection, { selects, eventType, isOfConditions 
     browsePath: [...path],
     attributeId: path.length > 0 ? library.AttributeIds.Value : library.AttributeIds.NodeId,
   }));
-  const operand = new library.LiteralOperand({
-    value: { dataType: library.DataType.NodeId, value: eventType },
-  });
-  const elements =
-    eventType && !isOfConditions
-      ? [{ filterOperator: library.FilterOperator.OfType, filterOperands: [operand] }]
-      : [];
+  const elements = [];
+  if (eventType && !isOfConditions) {
+    const value = { dataType: library.DataType.NodeId, value: eventType };
+    const operand = new library.LiteralOperand({ value });
+    elements.push({ filterOperator: library.FilterOperator.OfType, filterOperands: [operand] });
+  }
   return new library.EventFilter({ selectClauses, whereClause: { elements } });
 }
 
