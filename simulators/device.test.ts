@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { rawToWrite } from '../device-profiles/commands.ts';
 import { listProfiles, loadProfile } from '../device-profiles/loader.ts';
-import { parseProfile } from '../device-profiles/profile.ts';
+import { modbusPoints, parseProfile } from '../device-profiles/profile.ts';
+import type { ModbusAddress } from '../protocols/modbus/address.ts';
 import { ILLEGAL_ADDRESS } from '../protocols/modbus/codec.ts';
+import { encodeValue } from '../protocols/modbus/value.ts';
 import { SimulatedDevice } from './device.ts';
 
 const gas = () => new SimulatedDevice(loadProfile('honeywell/sensepoint-xcd'));
@@ -144,4 +147,39 @@ test('a write reaches the registers the profile names, and no others', () => {
   expect(thing.get('pump').value).toBe(true);
   expect(thing.write('coil', 2, Uint16Array.of(1))).toBe(ILLEGAL_ADDRESS);
   expect(thing.write('holding', 65_535, Uint16Array.of(1))).toBe(ILLEGAL_ADDRESS);
+});
+
+test('every command of the library is obeyed: its point shows what was commanded', () => {
+  let obeyed = 0;
+  for (const id of listProfiles()) {
+    const profile = loadProfile(id);
+    if (profile.protocol !== 'modbus') continue;
+    const device = new SimulatedDevice(profile, { strict: true });
+    for (const point of modbusPoints(profile)) {
+      for (const command of point.commands ?? []) {
+        const { offer } = command;
+        for (const value of [offer.fixed ?? offer.states ?? offer.range ?? []].flat()) {
+          const address = command.address as ModbusAddress;
+          const words = encodeValue(address, rawToWrite(command, value));
+          const values = typeof words === 'boolean' ? Uint16Array.of(Number(words)) : words;
+          expect(device.write(address.table, address.address, values), `${id} ${offer.id}`).toBe(0);
+          const shown = device.get(point.id).value;
+          const within = command.readBack?.tolerance ?? 0;
+          expect(Math.abs(Number(shown) - Number(value)), `${id} ${offer.id}`).toBeLessThanOrEqual(
+            within,
+          );
+          obeyed++;
+        }
+      }
+    }
+  }
+  expect(obeyed).toBeGreaterThan(20);
+});
+
+test('a word that is no command changes nothing but the register', () => {
+  const drive = new SimulatedDevice(loadProfile('vacon/10'));
+  expect(drive.write('holding', 2000, Uint16Array.of(1))).toBe(0);
+  expect(drive.write('holding', 2000, Uint16Array.of(0x40))).toBe(0);
+  expect(drive.get('running').value).toBe(true);
+  expect(drive.read('holding', 2000, 1)).toEqual(Uint16Array.of(0x40));
 });

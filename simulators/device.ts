@@ -5,19 +5,26 @@
 // It counts what it gave out: `served` is the account of readings kept on the far side of the wire,
 // by somebody who knows nothing of the gateway's counters.
 import { assert, Fault } from '../core/fault.ts';
+import { engineering } from '../core/point.ts';
 import type { Reason } from '../core/quality.ts';
 import type { Value } from '../core/reading.ts';
 import { bilingual } from '../core/text/text.ts';
 import type { Aside } from '../device-profiles/auxiliary.ts';
 import { settingsExpected, showing } from '../device-profiles/auxiliary.ts';
-import type { ModbusPoint, Profile, ProfilePoint } from '../device-profiles/profile.ts';
+import { rawToWrite } from '../device-profiles/commands.ts';
+import type {
+  ModbusPoint,
+  Profile,
+  ProfileCommand,
+  ProfilePoint,
+} from '../device-profiles/profile.ts';
 import { modbusPoints } from '../device-profiles/profile.ts';
 import type { Shown } from '../device-profiles/vectors.ts';
 import { asideOf, shownBy } from '../device-profiles/vectors.ts';
 import type { ModbusAddress, Table } from '../protocols/modbus/address.ts';
 import { tables } from '../protocols/modbus/address.ts';
 import { ILLEGAL_ADDRESS } from '../protocols/modbus/codec.ts';
-import { writeValue } from '../protocols/modbus/value.ts';
+import { decodeValue, writeValue } from '../protocols/modbus/value.ts';
 import type { RegisterBank } from './modbus-answer.ts';
 
 /** An engineering value, or the code with which the device says that it has none. */
@@ -42,6 +49,7 @@ export class SimulatedDevice implements RegisterBank {
   readonly #strict: boolean;
   readonly #banks: ReadonlyMap<Table, TableBank>;
   readonly #points: ReadonlyMap<string, ModbusPoint>;
+  readonly #obeyed: readonly Obeyed[];
   #frozen: ReadonlySet<string> = new Set();
   readonly #held = new Map<string, SimulatedValue>();
 
@@ -54,7 +62,9 @@ export class SimulatedDevice implements RegisterBank {
     this.#points = new Map(own.map((point) => [point.id, point]));
     const known = profile.identify.filter((entry) => entry.kind === 'register');
     const points = own.map(({ address }) => address);
-    const all = [...points, ...known.map(({ address }) => address), ...asideIn(profile)];
+    this.#obeyed = own.flatMap((point) => obeyedBy(point));
+    const told = this.#obeyed.map(({ address }) => address);
+    const all = [...points, ...known.map(({ address }) => address), ...asideIn(profile), ...told];
     this.#banks = new Map(tables.map((table) => [table, tableBank(table, points, all)]));
     for (const { address, equals } of known) this.#write(address, equals);
     for (const { auxiliary } of profile.points) {
@@ -140,6 +150,7 @@ export class SimulatedDevice implements RegisterBank {
 
   /**
    * Takes what is written to registers the profile names; the others are read-only to everybody.
+   * What a command of the profile writes elsewhere is obeyed: its point shows the value.
    */
   write(table: Table, address: number, values: Uint16Array): number {
     const { words, named } = this.#banks.get(table)!;
@@ -147,6 +158,13 @@ export class SimulatedDevice implements RegisterBank {
       if (named[at] !== 1) return ILLEGAL_ADDRESS;
     }
     words.set(values, address);
+    for (const command of this.#obeyed) {
+      const { address: at } = command;
+      const isInside = at.address >= address && at.address + at.width <= address + values.length;
+      if (at.table !== table || !isInside) continue;
+      const value = meantBy(command, decodeValue(at, this.#words(at)) ?? null);
+      if (value !== null) this.set(command.point, value);
+    }
     return 0;
   }
 
@@ -163,6 +181,30 @@ export class SimulatedDevice implements RegisterBank {
       words[address.address] = raw ? 1 : 0;
     } else writeValue(address, raw, words, address.address);
   }
+}
+
+/** A command that writes elsewhere than where its point is read. */
+interface Obeyed {
+  readonly point: string;
+  readonly address: ModbusAddress;
+  readonly how: ProfileCommand;
+}
+
+function obeyedBy({ id, address: own, commands = [] }: ModbusPoint): Obeyed[] {
+  return commands.flatMap((how) => {
+    const address = how.address as ModbusAddress; // A profile for Modbus calls nothing.
+    const isOwn = address.table === own.table && address.address === own.address;
+    return isOwn ? [] : [{ point: id, address, how }];
+  });
+}
+
+/** What the point shows when the device was told `raw` so; null when that is no such command. */
+function meantBy({ how }: Obeyed, raw: Value): SimulatedValue | null {
+  const { offer, words, scale, offset } = how;
+  for (const [value, word] of words ?? []) if (Number(word) === Number(raw)) return value;
+  if (words || raw === null) return null;
+  if (offer.fixed !== null) return rawToWrite(how, offer.fixed) === raw ? offer.fixed : null;
+  return typeof raw === 'number' ? engineering(raw, scale, offset) : raw;
 }
 
 /** Registers beside the points, and those that triggers touch. */
