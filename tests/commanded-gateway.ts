@@ -1,6 +1,5 @@
 // A gateway of a fan and a gas detector that may be commanded. As a program of its own (FILE) it
 // runs the agent of a gateway file until it is killed.
-
 import { systemClock } from '../core/clock.ts';
 import { silentLog } from '../core/log.ts';
 import { systemRandom } from '../core/random.ts';
