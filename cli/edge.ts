@@ -6,6 +6,7 @@ import { runAgent } from '../edge/agent.ts';
 import { commandLines } from '../edge/config/commands-text.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { commandVerb } from './edge-command.ts';
 import { trustVerb } from './edge-trust.ts';
 import { writableFolder } from './files.ts';
 import { checkFile } from './findings.ts';
@@ -97,4 +98,5 @@ export const verbs: Readonly<Record<string, Verb>> = {
     run: points,
   },
   trust: trustVerb,
+  command: commandVerb,
 };

@@ -139,6 +139,7 @@ function systemFault(error: unknown): Fault | null {
 
 const exits: Partial<Record<FaultCode, number>> = {
   act_malformed: exit.usage,
+  edge_command_refused: exit.notAllowed,
   act_not_allowed: exit.notAllowed,
   act_refused: exit.conflict,
   alarm_acknowledged: exit.conflict,

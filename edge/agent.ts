@@ -5,6 +5,7 @@
 // what the cloud still takes within the time given, close. What was not sent stays on disk and goes
 // first next time.
 import type { Clock } from '../core/clock.ts';
+import { isFault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
@@ -17,6 +18,7 @@ import type { DeviceReport, LinkReport } from './collect/loop.ts';
 import { Collector } from './collect/loop.ts';
 import type { CommandsHealth } from './commands/commands.ts';
 import { Commands } from './commands/commands.ts';
+import { LocalDesk } from './commands/local.ts';
 import type { Ledger } from './commands/thread.ts';
 import type { GatewayConfig } from './config/gateway.ts';
 import type { LinkConfig } from './config/link.ts';
@@ -25,8 +27,8 @@ import type { Outbox } from './outbox/outbox.ts';
 import { openOutbox } from './outbox/outbox.ts';
 import { RulesInForce } from './rules.ts';
 import { Sealer } from './seal.ts';
-import type { StatusServer } from './status.ts';
-import { openStatus } from './status.ts';
+import type { CommandsPage, StatusServer } from './status.ts';
+import { makeToken, openStatus } from './status.ts';
 import { mqttLink } from './uplink/mqtt.ts';
 import type { LinkParts, PathLink } from './uplink/path.ts';
 import { syncByFiles } from './uplink/sync-files.ts';
@@ -182,6 +184,7 @@ interface Parts {
 
 export class Agent implements AsyncDisposable {
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #parts: Parts;
@@ -199,6 +202,7 @@ export class Agent implements AsyncDisposable {
     const { config, outbox, borders, software, reportAll } = parts;
     const { gateway, points, devices, hash } = config;
     this.#clock = clock;
+    this.#random = random;
     this.#log = log;
     this.#metrics = metrics;
     this.#parts = parts;
@@ -274,11 +278,34 @@ export class Agent implements AsyncDisposable {
     this.#uplink.start(this.#sealer);
     if (borders.openStatus) {
       const health = () => this.health();
-      this.#status = await borders.openStatus({ ...config.status, metrics: this.#metrics, health });
+      const common = { ...config.status, metrics: this.#metrics, health };
+      const commands = this.#commandsPage();
+      this.#status = await borders.openStatus(commands ? { ...common, commands } : common);
     }
     this.#collector.start();
     await this.#commands.start();
     this.#log.info('agent_started', { epoch, points: config.points.length });
+  }
+
+  /** Undefined where nothing may be commanded, or no token can be laid down for it. */
+  #commandsPage(): CommandsPage | undefined {
+    const { points, outbox } = this.#parts.config;
+    if (points.every(({ commands = [] }) => commands.length === 0)) return undefined;
+    const commands = this.#commands;
+    const desk = new LocalDesk(this.#clock, {
+      points,
+      give: (asked) => commands.give(asked),
+      recent: (count) => commands.recent(count),
+      health: () => commands.health,
+    });
+    try {
+      const token = makeToken(this.#random, outbox.folder);
+      return { token, answer: (request) => desk.answer(request) };
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#log.warn('local_token', { code: error.code, why: error.message });
+      return undefined;
+    }
   }
 
   get epoch(): string {

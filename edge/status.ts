@@ -2,12 +2,23 @@
 // `/metrics` as Prometheus text. It reads and changes nothing, so it asks for no credentials; it is
 // reached from the gateway itself unless the configuration says otherwise.
 //
+// Under `/commands` a person at the gateway may tell its devices something (commands/local.ts):
+// only from this machine, whatever the page is bound to, and only with the token, which lies in a
+// file that the user of the service alone can read and is made anew at every start.
+//
 // A page in somebody's browser could make a name of its own point here (DNS rebinding); therefore a
 // request must name an address or localhost, which no such page can.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
 import { Fault, systemDetail } from '../core/fault.ts';
+import { isLoopback } from '../core/host.ts';
 import type { Metrics } from '../core/metrics.ts';
+import type { Random } from '../core/random.ts';
+import type { LocalAnswer, LocalRequest } from './commands/local.ts';
 
 // Not imported: an import reads every name of the module, and one of them loads a whole client of
 // HTTP and WebSockets, a tenth of what starting takes.
@@ -25,6 +36,31 @@ export interface StatusOptions {
   readonly metrics: Metrics;
   /** Answered as JSON; `ok` decides between status 200 and 503. */
   health(): { readonly ok: boolean };
+  /** Absent: nothing can be commanded here. */
+  readonly commands?: CommandsPage;
+}
+
+export interface CommandsPage {
+  readonly token: string;
+  answer(request: LocalRequest): Promise<LocalAnswer>;
+}
+
+const BODY_BYTES_MAX = 4 * 1024;
+const TOKEN_BYTES = 32;
+export const TOKEN_FILE = 'local-token';
+
+/** Writes a token of this run into the folder, for nobody else to read, and returns it. */
+export function makeToken(random: Random, folder: string): string {
+  const token = Buffer.from(random.bytes(TOKEN_BYTES)).toString('hex');
+  const path = join(folder, TOKEN_FILE);
+  try {
+    writeFileSync(`${path}.new`, `${token}\n`, { mode: 0o600 });
+    chmodSync(`${path}.new`, 0o600);
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    throw new Fault('folder_unwritable', 'later', systemDetail(path, error), error);
+  }
+  return token;
 }
 
 export interface StatusServer {
@@ -33,7 +69,8 @@ export interface StatusServer {
 }
 
 /** Rejects with `status_port` when the address is taken or not this machine's. */
-export function openStatus({ host, port, metrics, health }: StatusOptions): Promise<StatusServer> {
+export function openStatus(options: StatusOptions): Promise<StatusServer> {
+  const { host, port, metrics, health, commands } = options;
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -42,7 +79,9 @@ export function openStatus({ host, port, metrics, health }: StatusOptions): Prom
       keepAliveTimeout: REQUEST_TIMEOUT_MS,
     },
     (request, response) => {
-      answer(response, answerTo(request, metrics, health));
+      const isCommand = commands && /^\/commands(\/|$)/.test(request.url ?? '');
+      if (!isCommand) answer(response, answerTo(request, metrics, health));
+      else void answerCommand(request, commands).then((told) => answer(response, told));
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
@@ -88,6 +127,53 @@ function answerTo(
     default:
       return refusal(404, 'there are /health and /metrics');
   }
+}
+
+async function answerCommand(request: IncomingMessage, page: CommandsPage): Promise<Answer> {
+  const { method = '', url = '', headers, socket } = request;
+  if (!isNamedByAddress(headers.host ?? '')) return refusal(421, 'name the gateway by its address');
+  const from = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  if (!isLoopback(from)) return refusal(403, 'only from the gateway itself');
+  if (!isToken(headers.authorization ?? '', page.token))
+    return refusal(401, 'the token of the run');
+  let body: unknown;
+  if (method === 'POST') {
+    // What a page in a browser sends without asking first is never of this type.
+    if (headers['content-type'] !== 'application/json') return refusal(415, 'application/json');
+    const text = await textOf(request);
+    if (text === null) return refusal(413, `at most ${BODY_BYTES_MAX} bytes`);
+    try {
+      body = JSON.parse(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      return refusal(400, 'no JSON');
+    }
+  }
+  const told = await page.answer({ method, path: url, body });
+  const text = `${JSON.stringify(told.body)}\n`;
+  return { status: told.status, type: 'application/json', text };
+}
+
+/** Null when it is too long, or breaks off. */
+async function textOf(request: IncomingMessage): Promise<string | null> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      if (bytes > BODY_BYTES_MAX) return null;
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return null; // The caller hung up.
+    throw error;
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function isToken(authorization: string, token: string): boolean {
+  const hashed = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hashed(authorization), hashed(`Bearer ${token}`));
 }
 
 function refusal(status: number, detail: string): Answer {

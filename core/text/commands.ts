@@ -231,6 +231,18 @@ export const commandMessages = {
     en: '{id} does not wait any more: {state}',
     zh: '{id} 不再等待放行：{state}',
   },
+  'edge-command-refused': {
+    en: 'the gateway answered {status}: {detail}',
+    zh: '网关应答 {status}：{detail}',
+  },
+  'edge-command-waits': {
+    en: '{id} waits {minutes} min for a second person: lifeline edge command {file} release {id}',
+    zh: '{id} 等待第二人放行（{minutes} 分钟内）：lifeline edge command {file} release {id}',
+  },
+  'edge-command-reversal': {
+    en: '{point} is set back to {value} in {seconds} s unless the cloud is heard',
+    zh: '若 {seconds} 秒内仍收不到平台消息，{point} 将恢复为 {value}',
+  },
   'command-cli-summary': {
     en: 'offers [GATEWAY[/DEVICE]], send GATEWAY/DEVICE/POINT [COMMAND] --why TEXT [--value V] [--ttl 30s] [--no-wait], list, show ID, follow',
     zh: 'offers 列出可下达的命令，send 网关/设备/测点 [命令] --why 原因 [--value 数值] [--ttl 30s] [--no-wait] 下达，list、show 编号、follow 查看',
@@ -272,6 +284,18 @@ export const commandMessages = {
 } as const satisfies Record<string, Bilingual>;
 
 export const commandFaults = {
+  edge_command_refused: {
+    en: {
+      what: 'The gateway did not take the command.',
+      cause: 'The token is of an earlier run, the words are not understood, or it is not waiting.',
+      action: 'See the detail; a second person must be another one than the first.',
+    },
+    zh: {
+      what: '网关未接受该命令。',
+      cause: '令牌属于上一次运行、请求无法识别，或该命令已不在等待。',
+      action: '查看详细信息；放行人不得与下达人相同。',
+    },
+  },
   command_point_unknown: {
     en: {
       what: 'There is no such point to command.',
