@@ -139,3 +139,30 @@ test('the example of the guide is a right profile, and its tests pass', () => {
   expect(problems.findings.map((finding) => renderFinding(finding, 'en'))).toEqual([]);
   expect(runProfileTests(profile!).flatMap(({ failures }) => failures)).toEqual([]);
 });
+
+test('the examples of commands and of OPC UA in the guide are right, and their tests pass', () => {
+  const guide = readFileSync(join(libraryFolder(), 'README.md'), 'utf8');
+  const example = (heading: string) =>
+    guide.split(`\n## ${heading}\n`)[1]!.match(/```yaml\n([\s\S]*?)```/)![1]!;
+  const head = (protocol: string) => `version: 1
+profile:
+  id: acme/station
+  revision: "1.0.0"
+  kind: pump-station
+  vendor: ACME
+  models: [Station]
+  title: { en: Station, zh: 泵站 }
+  source: { document: Guide, status: official }
+${protocol}`;
+  const commands = checkProfile(head('protocol: modbus\n') + example('Commands'), 'README.md');
+  expect(commands.problems.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+  expect(
+    commands.profile?.points.flatMap(({ id, commands: offered = [] }) =>
+      offered.map(({ offer }) => `${id}.${offer.id}`),
+    ),
+  ).toEqual(['running.start', 'running.stop', 'speed.set']);
+  const nodes = checkProfile(head('') + example('OPC UA'), 'README.md');
+  expect(nodes.problems.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+  const failures = runProfileTests(nodes.profile!).flatMap((result) => result.failures);
+  expect(failures).toEqual([]);
+});

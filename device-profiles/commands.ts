@@ -257,7 +257,7 @@ function stateOf(text: string): number | boolean {
 /** What may be given: as written, else as the point has it. */
 function allowed(
   { source, path, point, context }: Draft,
-  { address, type, words, isOwn }: Target,
+  { address, type, words }: Target,
 ): Pick<CommandOffer, 'fixed' | 'range' | 'states'> {
   // What is given no value is commanded by its name alone.
   const { value: fixed = takesValue(address) ? undefined : true, range, states } = source;
@@ -273,7 +273,7 @@ function allowed(
   if (type === 'text') return { fixed: null, range: null, states: null };
   const named = Object.keys(point.states ?? {}).map(stateOf);
   if (!range && named.length) return { fixed: null, range: null, states: named };
-  const limits = range ?? (isOwn || !source.call ? point.range : undefined);
+  const limits = range ?? point.range;
   if (!limits) context.problems.add(path, 'command-unbounded', {});
   return { fixed: null, range: limits ?? null, states: null };
 }
