@@ -10,7 +10,7 @@
 //   waits for the back-off, there are at most two lines for each.
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
-import { Fault, isFault } from '../../core/fault.ts';
+import { assert, Fault, isFault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { foreign } from '../../core/log.ts';
 import type { Labels, Metrics } from '../../core/metrics.ts';
@@ -18,7 +18,7 @@ import type { QualityCode } from '../../core/quality.ts';
 import { qualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
 import type { FaultCode } from '../../core/text/text.ts';
-import type { Link, Protocol, Session } from '../../protocols/driver.ts';
+import type { Link, OwnSession, Protocol, Session } from '../../protocols/driver.ts';
 import { Turns } from './turns.ts';
 
 /** A gateway in a manhole waits for a device that restarts, not the other way round. */
@@ -36,10 +36,19 @@ export interface LineOptions {
   readonly line: unknown;
   /** What devices behind it take to answer, until they were heard. */
   readonly answerMs?: number;
-  /** Rejects with a fault when the link cannot be opened now. */
-  open(signal: AbortSignal): Promise<Link>;
+  /** Rejects with a fault when the link cannot be opened now; absent where the protocol connects. */
+  open?(signal: AbortSignal): Promise<Link>;
+  /** Where to, for a protocol that connects by itself. */
+  readonly place?: unknown;
   /** A new session stands. */
   onOpen(session: Session<unknown, unknown>): void;
+}
+
+/** What an attempt brought: a link to be spoken over, or a session that has its own. */
+interface Opened {
+  close(): void;
+  /** Called once; `onClosed` is told when it has ended, whoever ended it. */
+  begin(onClosed: (why: Fault | null) => void): Session<unknown, unknown>;
 }
 
 export class Line {
@@ -55,6 +64,8 @@ export class Line {
   /** Whose turn it is. */
   readonly turns: Turns;
   #session: Session<unknown, unknown> | null = null;
+  /** Of a protocol that connects by itself: the last one, which the next may go on from. */
+  #own: OwnSession<unknown, unknown> | undefined;
   #state: LineState = 'waiting';
   #attempt = 0;
   #logged: 'up' | 'down' | null = null;
@@ -146,19 +157,19 @@ export class Line {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#state = 'opening';
-      const link = await this.#open(signal);
+      const opened = await this.#open(signal);
       this.#haveTried();
-      if (link && !signal.aborted) await this.#serve(link);
-      else link?.close();
+      if (opened && !signal.aborted) await this.#serve(opened);
+      else opened?.close();
       this.#state = 'waiting';
       if (this.#fault?.retry !== 'now') this.#attempt++;
       await this.#clock.sleep(backoffMs(this.#random, this.#attempt, LINK_BACKOFF), signal);
     }
   }
 
-  async #open(signal: AbortSignal): Promise<Link | null> {
+  async #open(signal: AbortSignal): Promise<Opened | null> {
     try {
-      return await this.#options.open(signal);
+      return await this.#connect(signal);
     } catch (error) {
       if (!isFault(error)) throw error;
       if (signal.aborted) return null;
@@ -168,10 +179,28 @@ export class Line {
     }
   }
 
+  async #connect(signal: AbortSignal): Promise<Opened> {
+    const { protocol, place, open, answerMs, line } = this.#options;
+    if (protocol.connect) {
+      const own = await protocol.connect(this.#clock, this.#random, place, signal, this.#own);
+      this.#own = own;
+      const begin: Opened['begin'] = (onClosed) => {
+        own.onClose = onClosed;
+        return own;
+      };
+      return { close: () => own.close(), begin };
+    }
+    assert(open, 'a protocol that does not connect is given a link');
+    const link = await open(signal);
+    const begin: Opened['begin'] = (onClosed) =>
+      protocol.open(this.#clock, watch(link, answerMs, onClosed), line);
+    return { close: () => link.close(), begin };
+  }
+
   /** Resolves when the link has ended, whoever ended it. */
-  #serve(link: Link): Promise<void> {
+  #serve(opened: Opened): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const watched = watch(link, this.#options.answerMs, (why) => {
+    const onClosed = (why: Fault | null) => {
       for (const kind of this.#dropped.keys()) this.#dropped.set(kind, this.#of(kind));
       this.#session = null;
       this.turns.clear();
@@ -180,7 +209,7 @@ export class Line {
       if (why) this.#down(why);
       else if (!isExplained) this.#down(this.#distrusted());
       resolve();
-    });
+    };
     this.#state = 'open';
     this.#reopened.add();
     if (this.#isBarred) {
@@ -188,7 +217,7 @@ export class Line {
       this.#cause = null;
       this.#log.info('link_open', { link: this.#options.id });
     }
-    this.#session = this.#options.protocol.open(this.#clock, watched, this.#options.line);
+    this.#session = opened.begin(onClosed);
     this.#observe(this.#session);
     this.#options.onOpen(this.#session);
     return promise;

@@ -26,7 +26,9 @@ export interface CollectedLink {
   readonly line?: unknown;
   /** What devices behind it take to answer, until they were heard. */
   readonly answerMs?: number;
-  open(signal: AbortSignal): Promise<Link>;
+  /** Absent where the protocol connects by itself, to `place`. */
+  open?(signal: AbortSignal): Promise<Link>;
+  readonly place?: unknown;
 }
 
 export interface CollectorOptions {
@@ -101,7 +103,8 @@ export class Collector {
         protocol: link.protocol,
         line: link.line,
         ...(link.answerMs === undefined ? {} : { answerMs: link.answerMs }),
-        open: (signal) => link.open(signal),
+        ...(link.open ? { open: (signal) => link.open!(signal) } : {}),
+        ...(link.place === undefined ? {} : { place: link.place }),
         onOpen: (session) => {
           for (const loop of behind) loop.opened(session);
         },

@@ -2,14 +2,14 @@
 // that say `history: true`, once after each break, beside the polls. Bounded: a day back, and so
 // many values a point. What cannot be read stays the hole it is.
 import { isFault } from '../../core/fault.ts';
-import { GOOD, isBad } from '../../core/quality.ts';
+import { GOOD } from '../../core/quality.ts';
 import type { BatchSize } from './batches.ts';
 import { inBatches } from './batches.ts';
 import type { Connection } from './connection.ts';
 import type { Item } from './items.ts';
 import type { DataValue } from './library.ts';
 import type { OpcuaPlan } from './plan.ts';
-import { HISTORY } from './plan.ts';
+import { filledQuality } from './plan.ts';
 import type { Decoded } from './value.ts';
 import { decode } from './value.ts';
 
@@ -120,8 +120,8 @@ function fill(asked: Asked, data: DataValue, { fromMonoMs, toMonoMs, offsetMs }:
   if (atMonoMs <= fromMonoMs || atMonoMs >= toMonoMs) return;
   const decoded: Decoded = { value: null, quality: GOOD };
   decode(data, item.address.type, item.address.element, decoded);
-  if (isBad(decoded.quality)) return; // The hole says as much.
-  const quality = decoded.quality === GOOD ? HISTORY : decoded.quality;
+  const quality = filledQuality(decoded.quality);
+  if (quality === null) return; // The hole says as much.
   const origin = { status: data.statusCode.value >>> 0, sourceMs, serverMs };
   plan.fill({ at: plan.items.indexOf(item), value: decoded.value, quality, atMonoMs, origin });
 }

@@ -44,6 +44,18 @@ export class Item {
     this.handle = handle;
   }
 
+  /** One like it that is read now, and whose answer changes nothing about it. */
+  standIn(): Item {
+    const other = new Item(this.address, this.device, this.handle);
+    const isAsked = this.way === 'monitored' || this.way === 'read';
+    other.way = isAsked ? 'read' : this.way;
+    other.nodeId = this.nodeId;
+    other.value = this.value;
+    other.quality = this.quality;
+    other.origin = this.origin;
+    return other;
+  }
+
   /** The subscription that had it is gone. */
   reset(): void {
     this.way = 'unset';

@@ -19,7 +19,15 @@ import type { Message } from './subscription.ts';
 import type { Decoded } from './value.ts';
 import { decode } from './value.ts';
 
-export const HISTORY = qualityCode('good', 'history');
+const HISTORY = qualityCode('good', 'history');
+const HISTORY_UNCERTAIN = qualityCode('uncertain', 'history');
+
+/** Of a reading that was not there when it was due; null for one that is no value. */
+export function filledQuality(quality: QualityCode): QualityCode | null {
+  if (isBad(quality)) return null;
+  return quality === GOOD ? HISTORY : HISTORY_UNCERTAIN;
+}
+
 /** Of one poll; the rest with the next ones. A record holds 500 readings. */
 export const FILLED_PER_POLL_MAX = 5_000;
 /** Twice at one time, from two sources of the same memory, is once. */
@@ -107,8 +115,8 @@ export class OpcuaPlan implements Plan {
     inbox.told = [];
     return told.filter((sample) => {
       if (sample.atMonoMs >= openMonoMs) return true;
-      const quality = sample.quality === GOOD ? HISTORY : sample.quality;
-      if (!isBad(quality)) this.fill({ ...sample, quality });
+      const quality = filledQuality(sample.quality);
+      if (quality !== null) this.fill({ ...sample, quality });
       return false;
     });
   }
@@ -134,10 +142,10 @@ export class OpcuaPlan implements Plan {
     item.origin = { status: statusCode.value >>> 0, sourceMs, serverMs };
     item.atMonoMs = timeOf(item, sourceMs ?? serverMs, message);
     if (item.atMonoMs >= openMonoMs) item.freshIn = poll;
-    else if (!isBad(item.quality)) {
+    else {
       const { at, value, atMonoMs, origin } = item;
-      const quality = item.quality === GOOD ? HISTORY : item.quality;
-      this.fill({ at, value, quality, atMonoMs, origin });
+      const quality = filledQuality(item.quality);
+      if (quality !== null) this.fill({ at, value, quality, atMonoMs, origin });
     }
   }
 

@@ -34,7 +34,22 @@ export async function readItems(
   size: BatchSize,
   signal: AbortSignal,
 ): Promise<Read> {
-  const asked = items.filter(({ way }) => way === 'read');
+  return await readSome(clock, connection, items.filter(isRead), timeoutMs, size, signal);
+}
+
+const isRead = ({ way }: Item) => way === 'read';
+
+/**
+ * As `readItems`, of items that stand for others: what a subscription brings is not asked.
+ */
+export async function readSome(
+  clock: Clock,
+  connection: Connection,
+  asked: readonly Item[],
+  timeoutMs: number,
+  size: BatchSize,
+  signal: AbortSignal,
+): Promise<Read> {
   const tally = { requests: 0, failures: 0, fault: null as Fault | null };
   for (let at = 0; at < asked.length; ) {
     const batch = asked.slice(at, at + size.most);

@@ -30,7 +30,7 @@ import { CONFIGURATION, Items } from './items.ts';
 import type { ClientSession } from './library.ts';
 import { Nodes } from './nodes.ts';
 import { OpcuaPlan } from './plan.ts';
-import { promote, readItems } from './reads.ts';
+import { promote, readItems, readSome } from './reads.ts';
 import type { Facts, Sizes } from './setup.ts';
 import { findNodes, monitorItems, readFacts, readValues, sizesOf } from './setup.ts';
 import type { DataItem, EventItem, Message, SubscriptionState } from './subscription.ts';
@@ -66,7 +66,6 @@ export interface Kept {
 }
 
 export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
-  onClose: (why: Fault | null) => void = () => {};
   readonly counts: Record<string, number> = { lost_messages: 0, foreign_items: 0 };
   readonly #clock: Clock;
   readonly #connection: Connection;
@@ -87,6 +86,8 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
   #lookedMonoMs: number;
   #provenMonoMs: number;
   #ended: { readonly why: Fault | null } | null = null;
+  #closed: { readonly why: Fault | null } | null = null;
+  #onClose: (why: Fault | null) => void = () => {};
   #isInOrder = false;
   readonly #ending = new AbortController();
 
@@ -102,6 +103,22 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
     this.#lookedMonoMs = this.#openMonoMs;
     this.#writer = new Writer(connection, this.#conditions, () => this.#known());
     connection.onLost = (why) => this.#end(why);
+  }
+
+  /** Told soon where it has ended already. */
+  set onClose(tell: (why: Fault | null) => void) {
+    this.#onClose = tell;
+    const closed = this.#closed;
+    if (closed) queueMicrotask(() => tell(closed.why));
+  }
+
+  get onClose(): (why: Fault | null) => void {
+    return this.#onClose;
+  }
+
+  #tellClosed(why: Fault | null): void {
+    this.#closed = { why };
+    this.#onClose(why);
   }
 
   /** For the next session of the place. */
@@ -310,6 +327,7 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
     if (this.#ended || signal.aborted) {
       return this.#bad(plan, NO_CONNECTION, this.#ended?.why ?? null, this.#ended?.why ? 1 : 0);
     }
+    if (!plan.isOwner) return await this.#peek(plan, device, signal);
     this.#lookAgain(plan);
     const read = await readItems(
       this.#clock,
@@ -320,16 +338,14 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       signal,
     );
     for (const item of plan.items) if (item.way === 'own') this.#own(item);
-    const isOwner = plan.isOwner;
-    if (isOwner) await promote(this.#clock, this.#connection, plan, device.timeoutMs);
-    const more = isOwner ? plan.drain(this.#openMonoMs) : [];
-    const told = isOwner ? plan.takeTold(this.#openMonoMs) : [];
-    const nowMs = this.#clock.monoMs();
+    await promote(this.#clock, this.#connection, plan, device.timeoutMs);
+    const more = plan.drain(this.#openMonoMs);
+    const told = plan.takeTold(this.#openMonoMs);
     const provenMs = this.#subscription?.state.provenMonoMs ?? this.#provenMonoMs;
-    plan.show(Math.max(provenMs, this.#openMonoMs), nowMs);
-    const filled = isOwner ? plan.takeFilled() : [];
-    const lost = isOwner ? plan.inbox.lost : 0;
-    if (isOwner) plan.inbox.lost = 0;
+    plan.show(Math.max(provenMs, this.#openMonoMs), this.#clock.monoMs());
+    const filled = plan.takeFilled();
+    const { lost } = plan.inbox;
+    plan.inbox.lost = 0;
     const isAllRead = plan.items.length > 0 && plan.items.every(({ way }) => way === 'read');
     const base = isAllRead || plan.items.length === 0 ? 0 : 1;
     return {
@@ -344,6 +360,30 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       ...(more.length + told.length > 0 ? { more: more.concat(told) } : {}),
       ...(filled.length > 0 ? { filled } : {}),
       ...(lost > 0 ? { lost } : {}),
+    };
+  }
+
+  /**
+   * Points that another plan has: a probe, or what a command has made of one. They are asked for,
+   * and nothing is taken from that plan.
+   */
+  async #peek(plan: OpcuaPlan, device: OpcuaDevice, signal: AbortSignal): Promise<Answers> {
+    const stand = plan.items.map((item) => item.standIn());
+    const asked = stand.filter(({ way }) => way === 'read');
+    const read = await readSome(
+      ...([this.#clock, this.#connection, asked, device.timeoutMs] as const),
+      ...([this.#sizes.read, signal] as const),
+    );
+    const nowMs = this.#clock.monoMs();
+    return {
+      values: stand.map(({ value }) => value),
+      qualities: stand.map(({ quality }) => quality),
+      atMonoMs: stand.map(({ way, atMonoMs }) => (way === 'read' ? atMonoMs : nowMs)),
+      origins: stand.map(({ origin }) => origin),
+      requests: Math.max(1, read.requests),
+      failures: read.failures,
+      fault: read.fault,
+      lineMs: 0,
     };
   }
 
@@ -438,11 +478,11 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
     this.#ending.abort();
     this.#subscription?.end();
     if (this.#isInOrder) {
-      void this.#connection.close().finally(() => this.onClose(why));
+      void this.#connection.close().finally(() => this.#tellClosed(why));
       return;
     }
     this.#connection.abandon();
-    this.onClose(why);
+    this.#tellClosed(why);
   }
 }
 
