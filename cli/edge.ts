@@ -20,7 +20,7 @@ const DRAIN_MS = 5_000;
 const COMPILED_AFTER_MS = 10_000;
 
 async function run(given: Given, output: Output): Promise<number> {
-  const { config, secret, secondSecret } = loadGateway(given.words[0]!, {
+  const { config, secret, secondSecret, identities } = loadGateway(given.words[0]!, {
     environment: process.env,
   });
   writableFolder(config.outbox.folder);
@@ -29,7 +29,7 @@ async function run(given: Given, output: Output): Promise<number> {
     output.note(output.say('cli-insecure', { what: what[output.language] }));
   }
   const log = makeLog(config.gateway.id);
-  const options = { secret, secondSecret, software: versionText() };
+  const options = { secret, secondSecret, identities, software: versionText() };
   const agent = await runAgent(systemClock, systemRandom, log, config, options);
   const address = `${config.status.host}:${agent.statusPort}`;
   output.note(output.say('cli-listening', { name: config.gateway.id, address }));

@@ -10,19 +10,22 @@ import type { Log } from '../core/log.ts';
 import { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { Link } from '../protocols/driver.ts';
+import type { Identity, OpcuaPlace } from '../protocols/opcua/place.ts';
 import type { Kind } from '../protocols/uplink/topics.ts';
 import type { SyncSource } from './clock-watch.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { Totals } from './collect/device.ts';
-import type { DeviceReport, LinkReport } from './collect/loop.ts';
+import type { CollectedLink, DeviceReport, LinkReport } from './collect/loop.ts';
 import { Collector } from './collect/loop.ts';
 import type { CommandsHealth } from './commands/commands.ts';
 import { Commands } from './commands/commands.ts';
 import { LocalDesk } from './commands/local.ts';
 import type { Ledger } from './commands/thread.ts';
 import type { GatewayConfig } from './config/gateway.ts';
-import type { LinkConfig } from './config/link.ts';
+import type { LinkConfig, OpcuaLinkConfig } from './config/link.ts';
 import { Links } from './links/links.ts';
+import { placeOf as opcuaPlaceOf } from './links/opcua.ts';
+import { openTrust } from './links/opcua-trust.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { openOutbox } from './outbox/outbox.ts';
 import { RulesInForce } from './rules.ts';
@@ -65,6 +68,8 @@ export interface AgentOptions {
   readonly secret: string;
   /** The same on its second path; default that of the first. */
   readonly secondSecret?: string;
+  /** As whom it comes to OPC UA servers, by link; absent: as nobody. */
+  readonly identities?: ReadonlyMap<string, Identity>;
   /** As told in the birth and on the status page. */
   readonly software: string;
   /** Report by exception off: every reading is reported. */
@@ -138,8 +143,11 @@ export async function runAgent(
   const links = new Links(clock, log, metrics, config.links);
   const borders = bordersOf(clock, random, log, config, options, links);
   const outbox = await borders.openOutbox();
-  const { software, reportAll = false } = options;
-  const parts = { config, outbox, borders, links, software, reportAll };
+  const { software, reportAll = false, identities } = options;
+  const trust = openTrust(clock, random, { folder: config.pki.folder, gateway: config.gateway.id });
+  const placeOf = (link: OpcuaLinkConfig) =>
+    opcuaPlaceOf(link, { trust, identity: identities?.get(link.id) });
+  const parts = { config, outbox, borders, links, placeOf, software, reportAll };
   const agent = new Agent(clock, random, log, metrics, parts);
   try {
     await agent.start();
@@ -178,8 +186,18 @@ interface Parts {
   readonly outbox: Outbox;
   readonly borders: Borders;
   readonly links: Links;
+  readonly placeOf: (link: OpcuaLinkConfig) => OpcuaPlace;
   readonly software: string;
   readonly reportAll: boolean;
+}
+
+function collected(link: LinkConfig, { borders, placeOf }: Parts): CollectedLink {
+  const { id, protocol, line, answerMs } = link;
+  const way =
+    link.kind === 'opcua'
+      ? { place: placeOf(link) }
+      : { open: (signal: AbortSignal) => borders.openLink(link, signal) };
+  return { id, protocol, line, answerMs, ...way };
 }
 
 export class Agent implements AsyncDisposable {
@@ -236,13 +254,7 @@ export class Agent implements AsyncDisposable {
       heardMonoMs: () => this.#uplink.counts.ackedMonoMs,
     });
     this.#collector = new Collector(clock, random, log, metrics, {
-      links: config.links.map((each) => ({
-        id: each.id,
-        protocol: each.protocol,
-        line: each.line,
-        answerMs: each.answerMs,
-        open: (signal) => borders.openLink(each, signal),
-      })),
+      links: config.links.map((each) => collected(each, parts)),
       devices,
       sink: this.#sealer,
       reportAll,

@@ -301,7 +301,7 @@ export class Sealer implements Sink {
     const { firstAlias, points } = group;
     const fromMonoMs = this.#monoMs(group.fromMonoMs);
     const toMonoMs = this.#monoMs(group.toMonoMs);
-    const readings = points * group.polls;
+    const readings = group.readings ?? points * group.polls;
     this.#counts.missed += readings;
     const known = this.#missed.get(firstAlias);
     if (known) {

@@ -27,7 +27,10 @@ export interface PollReport {
    * 0). Times may be from before the outbox was opened.
    */
   readonly isFill?: boolean;
-  /** points = alias.length + unchanged. */
+  /**
+   * Taken = alias.length + unchanged: points, and one more for each value that a device had queued
+   * before the newest.
+   */
   readonly unchanged: number;
   readonly failed: number;
   /** A life-safety point is among the reported, or a rule's verdict changed: seal within 20 ms. */
@@ -36,13 +39,18 @@ export interface PollReport {
 
 export interface Sink {
   report(poll: PollReport): void;
-  /** `polls` of the group were due and did not happen because the one before was still running. */
+  /**
+   * `polls` of the group were due and did not happen because the one before was still running; or
+   * so many `readings` of it are known to have been dropped on the way here.
+   */
   missed(group: {
     readonly firstAlias: number;
     readonly points: number;
     readonly fromMonoMs: number;
     readonly toMonoMs: number;
     readonly polls: number;
+    /** Where it is not every point's. */
+    readonly readings?: number;
   }): void;
   /** False while the outbox pushes back: collecting goes on, trend polls are missed and counted. */
   readonly accepts: boolean;

@@ -418,6 +418,46 @@ export const configMessages = {
     en: 'terminal units dial in to {host}:{port} without encryption or password',
     zh: '终端以未加密、无密码方式拨入 {host}:{port}',
   },
+  'not-an-endpoint': {
+    en: '{found} is no endpoint; write opc.tcp://host:4840/path',
+    zh: '{found} 不是端点；请写 opc.tcp://主机:4840/路径',
+  },
+  'opcua-policy-mode': {
+    en: 'policy {policy} and mode {mode} do not go together: None only with None',
+    zh: '策略 {policy} 与模式 {mode} 不能同时使用：None 只能与 None 搭配',
+  },
+  'opcua-unprotected': {
+    en: 'policy None: anybody on the way to {endpoint} can read and change what is said',
+    zh: '策略为 None：通往 {endpoint} 途中的任何人都能读取和篡改数据',
+  },
+  'help-opcua-insecure': {
+    en: 'take Basic256Sha256, or write insecure: true beside it and be told so at every start',
+    zh: '请使用 Basic256Sha256；或在旁边写 insecure: true，每次启动都会提示',
+  },
+  'insecure-opcua': {
+    en: 'OPC UA without signature or encryption: {endpoint}',
+    zh: 'OPC UA 未签名、未加密：{endpoint}',
+  },
+  'insecure-opcua-user': {
+    en: 'a password crosses the network over a channel without encryption: {endpoint}',
+    zh: '密码经未加密的通道在网络上传输：{endpoint}',
+  },
+  'opcua-keepalive-short': {
+    en: 'keepalive {keepAliveMs} ms is shorter than publishing {publishingMs} ms: a server says something that often only',
+    zh: 'keepalive 为 {keepAliveMs} 毫秒，短于 publishing 的 {publishingMs} 毫秒：服务器最多按此频率发送',
+  },
+  'opcua-session-short': {
+    en: 'session_timeout {sessionTimeoutMs} ms is too short for the keepalive; at least {leastMs} ms',
+    zh: 'session_timeout 为 {sessionTimeoutMs} 毫秒，对 keepalive 来说太短；至少 {leastMs} 毫秒',
+  },
+  'protocol-own-link': {
+    en: '{protocol} has a kind of link of its own: kind: {protocol}',
+    zh: '{protocol} 使用自己的链路类型：kind: {protocol}',
+  },
+  'protocol-needs-link': {
+    en: '{protocol} does not connect by itself; take kind tcp, serial or tcp-server',
+    zh: '{protocol} 不能自行建立连接；请使用 tcp、serial 或 tcp-server 类型',
+  },
   'unused-link': { en: 'no device uses the link {link}', zh: '没有设备使用链路 {link}' },
   'unknown-link': {
     en: 'device {device} uses the link {link}, which is not defined under links',

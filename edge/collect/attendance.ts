@@ -27,7 +27,7 @@ import { isOutOfService, settle } from '../../device-profiles/auxiliary.ts';
 import type { Likeness } from '../../device-profiles/identification.ts';
 import { identify, questionsOf } from '../../device-profiles/identification.ts';
 import type { Identification, ProfilePoint } from '../../device-profiles/profile.ts';
-import type { Answers, DeviceHandle, Plan, Urgency } from '../../protocols/driver.ts';
+import type { Answers, DeviceHandle, Plan, Sample, Urgency } from '../../protocols/driver.ts';
 import type { CollectedPoint } from './normalise.ts';
 import { unanswered } from './normalise.ts';
 
@@ -212,7 +212,13 @@ class AttendedHandle implements DeviceHandle<unknown> {
       }
     }
     plan.settle(answers, this.#options.onSettled);
-    return summed(answers, steps);
+    const { more, filled } = answers;
+    const settled = {
+      ...answers,
+      ...(more ? { more: plan.settleSamples(more) } : {}),
+      ...(filled ? { filled: plan.settleSamples(filled) } : {}),
+    };
+    return summed(settled, steps);
   }
 
   async #send(
@@ -399,6 +405,18 @@ class AttendedPlan implements Plan {
     values.length = this.points;
     qualities.length = this.points;
     atMonoMs.length = this.points;
+  }
+
+  /** Values before the newest, by what stands beside that one. */
+  settleSamples(samples: readonly Sample[]): Sample[] {
+    return samples.map((sample) => {
+      const place = this.#places.find(({ at }) => at === sample.at);
+      if (!place) return sample;
+      const aside = this.#aside(place, this.#modes, false);
+      const { point, auxiliary } = place;
+      const { raw, quality } = settle(point, auxiliary, sample.value, sample.quality, aside);
+      return { ...sample, value: raw, quality };
+    });
   }
 
   #aside(place: Place, modes: ReadonlyMap<number, Read>, isLate: boolean): Aside {

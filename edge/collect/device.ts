@@ -14,7 +14,7 @@ import type { QualityCode } from '../../core/quality.ts';
 import type { Random } from '../../core/random.ts';
 import type { Value } from '../../core/reading.ts';
 import type { Answers, Session, Urgency, Written } from '../../protocols/driver.ts';
-import type { Sink } from '../sink.ts';
+import type { PollReport, Sink } from '../sink.ts';
 import { Asker } from './asker.ts';
 import type { Habits } from './attendance.ts';
 import { Attendance } from './attendance.ts';
@@ -31,6 +31,8 @@ export interface Group {
   readonly points: readonly CollectedPoint[];
   /** By place, as the protocol parsed them. */
   readonly addresses: readonly unknown[];
+  /** What happened, not what is; a group has points of one kind only. */
+  readonly isEvent?: boolean;
 }
 
 export interface CollectedDevice {
@@ -315,12 +317,47 @@ export class DeviceLoop {
       const { raw, quality } = state.normaliser.worth(at, values[at]!, qualities[at]!);
       this.#options.onlooker?.read(state.group.firstAlias + at, raw, quality, atMonoMs[at]!);
     }
-    const report = state.normaliser.normalise(answers, dueMonoMs, this.#clock.monoMs());
-    this.#count('taken', report.points);
+    const isTold = answers.origins !== undefined || answers.more !== undefined;
+    const nowMs = this.#clock.monoMs();
+    const report = isTold
+      ? this.#told(state, answers, dueMonoMs, nowMs)
+      : state.normaliser.normalise(answers, dueMonoMs, nowMs);
+    this.#count('taken', report.alias.length + report.unchanged);
     this.#count('reported', report.alias.length);
     this.#count('unchanged', report.unchanged);
     this.#count('failed', report.failed);
     this.#options.sink.report(report);
+  }
+
+  /**
+   * A device that queues: what came before its newest values was due as well, and so was what is
+   * known to have been dropped. What it remembers of a time that is over was due then, as bad.
+   */
+  #told(state: GroupState, answers: Answers, dueMonoMs: number, nowMs: number): PollReport {
+    const { group, normaliser, endedMonoMs } = state;
+    const { filled, lost = 0 } = answers;
+    for (const { at, value, quality, atMonoMs } of answers.more ?? []) {
+      if (!state.watched.includes(at)) continue;
+      const { raw, quality: worth } = normaliser.worth(at, value, quality);
+      this.#options.onlooker?.read(group.firstAlias + at, raw, worth, atMonoMs);
+    }
+    const { report, more, squeezed } = normaliser.told(answers, dueMonoMs, nowMs);
+    this.#count('due', more);
+    const readings = lost + squeezed;
+    if (readings > 0) {
+      this.#count('due', readings);
+      this.#count('missed', readings);
+      const fromMonoMs = Math.min(dueMonoMs, Math.max(endedMonoMs, dueMonoMs - group.periodMs));
+      const { firstAlias, points } = group;
+      const gap = { firstAlias, points: points.length, fromMonoMs, toMonoMs: dueMonoMs };
+      this.#options.sink.missed({ ...gap, polls: 1, readings });
+    }
+    if (filled) {
+      const told = filled.filter(({ at }) => at < group.points.length);
+      const fill = normaliser.filled(told, nowMs);
+      if (fill.alias.length > 0) this.#options.sink.report(fill);
+    }
+    return report;
   }
 
   #miss(state: GroupState, polls: number, lastDueMonoMs: number): void {

@@ -36,7 +36,9 @@ export interface LineOptions {
   readonly line: unknown;
   /** What devices behind it take to answer, until they were heard. */
   readonly answerMs?: number;
-  /** Rejects with a fault when the link cannot be opened now; absent where the protocol connects. */
+  /**
+   * Rejects with a fault when the link cannot be opened now. Absent where the protocol connects.
+   */
   open?(signal: AbortSignal): Promise<Link>;
   /** Where to, for a protocol that connects by itself. */
   readonly place?: unknown;

@@ -16,11 +16,11 @@ import type { PointDefinition } from '../../core/point.ts';
 import { engineering } from '../../core/point.ts';
 import type { QualityCode } from '../../core/quality.ts';
 import { isBad } from '../../core/quality.ts';
-import type { Value } from '../../core/reading.ts';
+import type { Origin, Value } from '../../core/reading.ts';
 import { plainOf } from '../../device-profiles/auxiliary.ts';
 import type { ProfilePoint } from '../../device-profiles/profile.ts';
 import { normaliseRaw } from '../../device-profiles/profile.ts';
-import type { Answers } from '../../protocols/driver.ts';
+import type { Answers, Sample } from '../../protocols/driver.ts';
 import type { PollReport } from '../sink.ts';
 
 export interface CollectedPoint {
@@ -42,6 +42,17 @@ export interface NormaliserOptions {
   readonly points: readonly CollectedPoint[];
   /** Report by exception off: every reading is reported. For benches and for finding faults. */
   readonly reportAll: boolean;
+  /** What happened, not what is: each is reported, equal to the one before or not. */
+  readonly isEvent?: boolean;
+}
+
+/** What came of a poll of a device that keeps more than its newest values. */
+export interface Told {
+  readonly report: PollReport;
+  /** Readings taken beside one of each point. */
+  readonly more: number;
+  /** In the same millisecond as a later one of their point: nobody behind here could tell them. */
+  readonly squeezed: number;
 }
 
 /** One group: points of one device with one period. */
@@ -57,8 +68,12 @@ export class Normaliser {
   #deadband: Float64Array;
   #limits: readonly (readonly Limit[])[];
   readonly #lifeSafety: Uint8Array;
+  readonly #isEvent: boolean;
+  /** When the reading last handed on was true; null while nothing says when by itself. */
+  #reportedMs: Float64Array | null = null;
 
-  constructor({ firstAlias, points, reportAll }: NormaliserOptions) {
+  constructor({ firstAlias, points, reportAll, isEvent = false }: NormaliserOptions) {
+    this.#isEvent = isEvent;
     this.#firstAlias = firstAlias;
     this.#points = points.map((point) => {
       const profile = plainOf(point.profile);
@@ -143,6 +158,7 @@ export class Normaliser {
       values.push(bad ? null : value);
       qualities.push(quality);
     }
+    if (this.#reportedMs) this.#reportedMs.fill(toMonoMs);
     return {
       firstAlias: this.#firstAlias,
       points: count,
@@ -156,6 +172,75 @@ export class Normaliser {
       failed,
       urgent,
     };
+  }
+
+  /**
+   * As `normalise`, of a device that says itself when its values were true and keeps those that
+   * came before the newest. Readings of a point are at least a millisecond apart.
+   */
+  told(answers: Answers, fromMonoMs: number, toMonoMs: number): Told {
+    const count = this.#points.length;
+    assert(answers.values.length === count, 'a driver answers every point of a plan once');
+    this.#reportedMs ??= new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+    const columns = new Columns(this.#firstAlias);
+    let more = 0;
+    let squeezed = 0;
+    for (const sample of answers.more ?? []) {
+      if (sample.at >= count) continue; // Of what was read beside the points.
+      const isTaken = this.#tell(sample, columns, toMonoMs, this.#isEvent);
+      if (isTaken) more++;
+      else squeezed++;
+    }
+    const { values, qualities, atMonoMs, origins } = answers;
+    for (let at = 0; at < count; at++) {
+      const origin = origins?.[at] ?? null;
+      const [value, quality] = [values[at]!, qualities[at]!];
+      this.#tell({ at, value, quality, atMonoMs: atMonoMs[at]!, origin }, columns, toMonoMs, null);
+    }
+    const unchanged = count + more - columns.alias.length;
+    const { firstAlias, alias, failed, urgent } = columns;
+    const common = { firstAlias, points: count, fromMonoMs, toMonoMs, alias, unchanged };
+    const { monoMs, values: told, qualities: worth, origins: said } = columns;
+    const report = {
+      ...{ ...common, monoMs, values: told, qualities: worth, origins: said, failed, urgent },
+      ...(this.#isEvent ? { isEvent: true } : {}),
+    };
+    return { report, more, squeezed };
+  }
+
+  /** Out of the device's memory: judged by the profile, compared with nothing. */
+  filled(samples: readonly Sample[], monoMs: number): PollReport {
+    const columns = new Columns(this.#firstAlias);
+    for (const { at, value, quality, atMonoMs, origin } of samples) {
+      const worth = this.worth(at, value, quality);
+      if (!isBad(worth.quality)) columns.add(at, worth.raw, worth.quality, atMonoMs, origin);
+    }
+    const { firstAlias, alias, values, qualities, origins } = columns;
+    return {
+      ...{ firstAlias, points: 0, fromMonoMs: monoMs, toMonoMs: monoMs, alias, values, qualities },
+      ...{ monoMs: columns.monoMs, origins, unchanged: 0, failed: 0, urgent: false, isFill: true },
+    };
+  }
+
+  /** False where it cannot be told apart from a later one. `always` null: the newest of its point. */
+  #tell(sample: Sample, columns: Columns, toMonoMs: number, always: boolean | null): boolean {
+    const { at, origin } = sample;
+    const reported = this.#reportedMs!;
+    const atMonoMs = Math.max(sample.atMonoMs, Math.floor(reported[at]!) + 1);
+    const isNewest = always === null;
+    if (atMonoMs > toMonoMs && !isNewest) return false;
+    const { raw, quality } = this.worth(at, sample.value, sample.quality);
+    const bad = isBad(quality);
+    if (bad) columns.failed++;
+    const same = quality === this.#quality[at];
+    const mayStay = same && !this.#reportAll && always !== true;
+    if (mayStay && (bad || raw === this.#raw[at])) return true;
+    const verdictChanged = this.#take(at, raw, quality, same && always !== true);
+    if (verdictChanged === undefined) return true;
+    if (verdictChanged || this.#lifeSafety[at] === 1) columns.urgent = true;
+    reported[at] = atMonoMs;
+    columns.add(at, bad ? null : raw, quality, atMonoMs, origin);
+    return true;
   }
 
   /**
@@ -183,6 +268,30 @@ export class Normaliser {
     this.#number[at] = number;
     this.#places[at] = places;
     return verdictChanged;
+  }
+}
+
+/** Readings on their way into a report. */
+class Columns {
+  readonly firstAlias: number;
+  readonly alias: number[] = [];
+  readonly monoMs: number[] = [];
+  readonly values: Value[] = [];
+  readonly qualities: QualityCode[] = [];
+  readonly origins: (Origin | null)[] = [];
+  failed = 0;
+  urgent = false;
+
+  constructor(firstAlias: number) {
+    this.firstAlias = firstAlias;
+  }
+
+  add(at: number, value: Value, quality: QualityCode, monoMs: number, origin: Origin | null): void {
+    this.alias.push(this.firstAlias + at);
+    this.monoMs.push(monoMs);
+    this.values.push(value);
+    this.qualities.push(quality);
+    this.origins.push(origin);
   }
 }
 

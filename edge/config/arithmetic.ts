@@ -70,7 +70,8 @@ export function checkLineTime(
 ): void {
   for (const [id, link] of Object.entries(links)) {
     const behind = devices.filter((device) => device.link === id);
-    if (behind.length === 0) continue;
+    // A server is no line: what it is asked, it is asked by everybody at once.
+    if (behind.length === 0 || protocolOf(link).connect) continue;
     const loads = loadsOn(link, behind);
     checkLoad(id, link, loads, problems);
     if (paceOfLink(link)) checkRequests(id, loads, problems);

@@ -100,12 +100,7 @@ export function readDevice(
     profile: `${profile.id}@${profile.revision}`,
     unit,
     options,
-    groups: groupsOf(
-      withCertificates(profile, link, setup.certificates),
-      source,
-      offers,
-      setup.firstAlias,
-    ),
+    groups: groupsOf(withCertificates(profile, link, setup.certificates), source, offers, setup),
     habits: { wakesAfterMs: profile.wakesAfterMs, identify: profile.identify },
   };
 }
@@ -351,12 +346,15 @@ function groupsOf(
   points: readonly ProfilePoint[],
   source: DeviceSource,
   offers: Offers,
-  firstAlias: number,
+  { firstAlias, protocol }: DeviceSetup,
 ): Group[] {
-  // What is read after a trigger waits for it: it must not hold back what is not.
+  const isEvent = ({ address }: ProfilePoint) => protocol.isEvent?.(address) ?? false;
+  // What happened and what is go ways of their own. What is read after a trigger waits for it: it
+  // must not hold back what is not.
   const together = new Map<string, ProfilePoint[]>();
   for (const point of points) {
-    const key = `${point.definition.periodMs} ${point.auxiliary?.before?.id ?? ''}`;
+    const kind = isEvent(point) ? 'event' : '';
+    const key = `${point.definition.periodMs} ${point.auxiliary?.before?.id ?? ''} ${kind}`;
     together.set(key, [...(together.get(key) ?? []), point]);
   }
   let next = firstAlias;
@@ -371,6 +369,7 @@ function groupsOf(
         periodMs,
         points: points.map((point) => collected(point, source, offers)),
         addresses: points.map(({ address, auxiliary }) => auxiliary?.asked ?? address),
+        ...(isEvent(points[0]!) ? { isEvent: true } : {}),
       };
     });
 }

@@ -14,6 +14,7 @@ import {
 } from '../../device-profiles/format.ts';
 import { LINE_SETTINGS_PATTERN, lineSettings } from '../../protocols/line-settings.ts';
 import { framings } from '../../protocols/modbus/address.ts';
+import { ENDPOINT_PATTERN, modes, policies } from '../../protocols/opcua/place.ts';
 import { protocols } from '../../protocols/registry.ts';
 
 const key = (code: MessageKey) => code;
@@ -168,8 +169,57 @@ const secondForm = z
   })
   .describe('A second path to the cloud: another broker, or another network to the same one');
 
+const batchForm = z.int().min(1).max(10_000).optional();
+const pkiFileForm = z.string().min(1).max(255).describe('Beside this file');
+
+const opcuaForm = z.strictObject({
+  ...everyLink,
+  kind: z.literal('opcua').describe('An OPC UA server'),
+  endpoint: z
+    .string(key('not-an-endpoint'))
+    .regex(ENDPOINT_PATTERN, key('not-an-endpoint'))
+    .describe('opc.tcp://host:4840/path'),
+  security: z
+    .strictObject({
+      policy: z.enum(policies).optional().describe('Default Basic256Sha256'),
+      mode: z.enum(modes).optional().describe('Default SignAndEncrypt'),
+      host: hostForm
+        .optional()
+        .describe('The name its certificate has, where it is not that of the endpoint'),
+      expired: z
+        .enum(['refuse', 'accept'])
+        .optional()
+        .describe('A trusted certificate that has ended; default refuse'),
+    })
+    .optional(),
+  insecure: z.boolean().optional().describe('Allows policy None; default false'),
+  identity: z
+    .union([
+      z.strictObject({
+        user: z.string().min(1).max(255),
+        password: z.string().min(1).describe('${secret:name} or ${env:NAME}'),
+      }),
+      z.strictObject({ certificate: pkiFileForm, key: pkiFileForm }),
+    ])
+    .optional()
+    .describe('Default anonymous'),
+  session_timeout: durationForm.optional().describe('The server keeps a session so long; 60s'),
+  publishing: durationForm.optional().describe('How often it tells what changed; default 500ms'),
+  keepalive: durationForm.optional().describe('At the latest it says that nothing did; default 5s'),
+  limits: z
+    .strictObject({
+      read: batchForm,
+      write: batchForm,
+      monitor: batchForm,
+      translate: batchForm,
+      history: batchForm,
+    })
+    .optional()
+    .describe('Most in one request, where the server is wrong about its own'),
+});
+
 const linkForm = z
-  .discriminatedUnion('kind', [tcpForm, serialForm, tcpServerForm, simForm])
+  .discriminatedUnion('kind', [tcpForm, serialForm, tcpServerForm, simForm, opcuaForm])
   .describe('How bytes get to the devices');
 
 /** `run.stop`: a point and one of its commands. */

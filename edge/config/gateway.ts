@@ -245,7 +245,8 @@ function readDevices(
     }
     const unit = device.unit ?? UNIT_DEFAULT;
     const other = addresses.get(`${device.link} ${unit}`);
-    if (other) {
+    // Devices of a server are told apart by their nodes, not by a unit.
+    if (other && link.kind !== 'opcua') {
       const values = { device: device.id, other, unit, link: device.link };
       problems.add([...path, device.unit === undefined ? 'id' : 'unit'], 'same-address', values);
     } else addresses.set(`${device.link} ${unit}`, device.id);

@@ -13,6 +13,8 @@ import type { LineSettings } from '../../protocols/line-settings.ts';
 import { lineSettings, paceOf } from '../../protocols/line-settings.ts';
 import { protocolNamed } from '../../protocols/registry.ts';
 import type { GatewaySource, LinkSource } from './format.ts';
+import type { OpcuaLinkParts } from './opcua-link.ts';
+import { checkOpcua, readOpcua } from './opcua-link.ts';
 
 interface EveryLink {
   readonly id: string;
@@ -61,7 +63,14 @@ export interface SimLinkConfig extends EveryLink {
   readonly settings: LineSettings;
 }
 
-export type LinkConfig = TcpLinkConfig | SerialLinkConfig | TcpServerLinkConfig | SimLinkConfig;
+export interface OpcuaLinkConfig extends EveryLink, OpcuaLinkParts {}
+
+export type LinkConfig =
+  | TcpLinkConfig
+  | SerialLinkConfig
+  | TcpServerLinkConfig
+  | SimLinkConfig
+  | OpcuaLinkConfig;
 
 const TCP_PORT_DEFAULT = 502;
 const CONNECT_TIMEOUT_DEFAULT = '3s';
@@ -100,6 +109,7 @@ function timeoutProblems(link: LinkSource): Problems {
 
 /** Of the serial line a link leads to, undefined where it leads to none that is known. */
 export function paceOfLink(link: LinkSource): Pace | undefined {
+  if (link.kind === 'opcua') return undefined;
   const isLine = link.kind === 'serial' || link.kind === 'sim';
   const text = link.serial ?? (isLine ? LINE_SETTINGS_DEFAULT : undefined);
   return text === undefined ? undefined : paceOf(settingsOf(text));
@@ -107,6 +117,7 @@ export function paceOfLink(link: LinkSource): Pace | undefined {
 
 /** How frames lie on a link; anything but `tcp` is a bus, on which unit 0 is everybody. */
 export function framingOf(link: LinkSource): string {
+  if (link.kind === 'opcua') return 'tcp';
   return link.framing ?? framingDefaults[link.kind];
 }
 
@@ -143,6 +154,12 @@ export function checkLinks({ links, devices }: GatewaySource, problems: Problems
       const more = { help, severity: 'warning' } as const;
       problems.add([...path, 'port'], 'port-renumbered', { port: link.port }, more);
     }
+    if (link.kind === 'opcua') insecure.push(...checkOpcua(link, path, problems));
+    if (link.kind !== 'opcua' && protocolOf(link).connect) {
+      problems.add([...path, 'protocol'], 'protocol-own-link', { protocol: link.protocol });
+    } else if (link.kind === 'opcua' && !protocolOf(link).connect) {
+      problems.add([...path, 'protocol'], 'protocol-needs-link', { protocol: link.protocol });
+    }
     if (link.kind === 'tcp-server') {
       insecure.push(...checkListen(link, path, problems));
       checkHeartbeat(link, line, unitsOn(id, devices), path, problems);
@@ -174,6 +191,8 @@ function placesOf(link: LinkSource): Place[] {
       return [{ place: link.port, at: ['port'] }];
     case 'sim':
       return [{ place: link.socket, at: ['socket'] }];
+    case 'opcua':
+      return [{ place: link.endpoint.toLowerCase(), at: ['endpoint'] }];
     case 'tcp-server':
       return []; // Many share a port; checkIdentities tells them apart.
   }
@@ -262,6 +281,8 @@ export function readLink(id: string, link: LinkSource, source: GatewaySource): L
         pace,
       };
     }
+    case 'opcua':
+      return { ...every, ...readOpcua(link) };
     case 'sim': {
       const { kind, socket } = link;
       const settings = settingsOf(link.serial ?? LINE_SETTINGS_DEFAULT);

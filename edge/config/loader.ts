@@ -1,5 +1,6 @@
 // The files of a gateway: its configuration, and the secret beside it. A secret never stands in the
 // configuration, is never part of it once read, and is handed only to what connects with it.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readDocument } from '../../core/document.ts';
@@ -14,11 +15,14 @@ import {
   readProfileFile,
 } from '../../device-profiles/loader.ts';
 import type { Profile } from '../../device-profiles/profile.ts';
+import type { Identity } from '../../protocols/opcua/place.ts';
 import type { Profiles } from './device.ts';
 import type { GatewaySource } from './format.ts';
 import { gatewayForm } from './format.ts';
 import type { GatewayConfig, SecretReference } from './gateway.ts';
 import { parseGateway, pkiFolderOf, secretReference } from './gateway.ts';
+import type { IdentitySource } from './opcua-link.ts';
+import { readOpcua } from './opcua-link.ts';
 
 /** A secret is 256 random bits as text, about 64 characters; what is longer is another file. */
 const SECRET_BYTES_MAX = 4096;
@@ -30,6 +34,10 @@ export interface Gateway {
   readonly secret: string;
   /** The same on its second path; that of the first where there is none of its own. */
   readonly secondSecret: string;
+  /**
+   * As whom it comes to OPC UA servers, by link; those to which it comes as nobody are not here.
+   */
+  readonly identities: ReadonlyMap<string, Identity>;
 }
 
 export interface LoadOptions {
@@ -65,13 +73,21 @@ export function loadGateway(path: string, { environment, profiles }: LoadOptions
   const own = value?.cloud.second?.credentials;
   const ofSecond = secretAt(['cloud', 'second', 'credentials'], own);
   const secondSecret = own === undefined ? secret : ofSecond;
+  const identities = new Map<string, Identity>();
+  for (const [id, link] of Object.entries(value?.links ?? {})) {
+    if (link.kind !== 'opcua') continue;
+    const { identity: source } = readOpcua(link);
+    const identity = readIdentity(id, source, dirname(path), environment, problems);
+    if (identity) identities.set(id, identity);
+  }
   if (value) checkPorts(value, problems);
   const found = problems.findings.filter((finding) => !before.has(finding));
   const config = parsed(text, path, profiles ?? packagedProfiles(), found);
   if (problems.failed || secret === undefined || secondSecret === undefined) {
     throw new InvalidInput(found);
   }
-  return { config: { ...config, warnings: [...config.warnings, ...found] }, secret, secondSecret };
+  const warnings = [...config.warnings, ...found];
+  return { config: { ...config, warnings }, secret, secondSecret, identities };
 }
 
 /** What of a gateway file the commands about certificates need. */
@@ -152,6 +168,53 @@ function readSecret(
     return undefined;
   }
   return secret;
+}
+
+/** Undefined for nobody, and when something is wrong with it, which then stands in the problems. */
+function readIdentity(
+  id: string,
+  source: IdentitySource,
+  folder: string,
+  environment: LoadOptions['environment'],
+  problems: Problems,
+): Identity | undefined {
+  const path = ['links', id, 'identity'];
+  switch (source.kind) {
+    case 'anonymous':
+      return undefined;
+    case 'user': {
+      const reference = secretReference(source.password);
+      if (!reference) return undefined; // Told as inline.
+      const at = [...path, 'password'];
+      const password = readSecret(reference, folder, environment, { at, problems });
+      return password === undefined ? undefined : { ...source, password };
+    }
+    case 'certificate': {
+      const certificate = readPem(
+        join(folder, source.certificate),
+        [...path, 'certificate'],
+        problems,
+      );
+      const key = secretFile(join(folder, source.key), [...path, 'key'], problems);
+      if (key === undefined) {
+        problems.add([...path, 'key'], 'secret-missing', { name: source.key, place: source.key });
+      }
+      return certificate && key !== undefined
+        ? { kind: 'certificate', certificate, key }
+        : undefined;
+    }
+  }
+}
+
+/** The bytes of a certificate, in PEM or DER. */
+function readPem(place: string, at: readonly string[], problems: Problems): Uint8Array | undefined {
+  try {
+    return new X509Certificate(readFileSync(place)).raw;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    problems.add(at, 'secret-missing', { name: place, place });
+    return undefined;
+  }
 }
 
 function secretFile(place: string, at: readonly string[], problems: Problems): string | undefined {

@@ -1,7 +1,7 @@
 // The links of one gateway by kind, and what several of them share: a listener for all units that
 // dial in to one address, and the ports this process has open.
 import type { Clock } from '../../core/clock.ts';
-import { assert } from '../../core/fault.ts';
+import { assert, unreachable } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import type { Link } from '../../protocols/driver.ts';
@@ -60,6 +60,8 @@ export class Links {
         const onErrors = (errors: LineErrors) => this.#errors.set(id, errors);
         return openSimLink(this.#clock, { place, settings, onErrors }, signal);
       }
+      case 'opcua':
+        return unreachable(config.kind as never); // Its protocol connects by itself.
     }
   }
 
