@@ -5,7 +5,7 @@ import { hex } from '../core/bytes.ts';
 import { systemClock } from '../core/clock.ts';
 import type { CommandReason } from '../core/command.ts';
 import { parseDuration } from '../core/duration.ts';
-import { Fault, isFault } from '../core/fault.ts';
+import { isFault } from '../core/fault.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Bilingual } from '../core/text/text.ts';
 import { bilingual, fillBilingual } from '../core/text/text.ts';
@@ -278,9 +278,8 @@ async function find(client: Client, typed: string): Promise<Command> {
   const { items } = await client.get<{ items: Command[] }>(`/v1/commands?limit=${PAGE}`);
   const matches = items.filter(({ id }) => id.startsWith(typed));
   if (matches.length === 1) return matches[0]!;
-  if (matches.length === 0) {
-    throw new Fault('command_unknown', 'never', bilingual('command-none', { id: typed }));
-  }
+  // An older one, or one that a gateway named.
+  if (matches.length === 0) return client.get(`/v1/commands/${encodeURIComponent(typed)}`);
   const ids = matches.slice(0, 5).map(({ id }) => id.slice(0, 12));
   throw new UsageError(bilingual('cli-id-many', { typed, ids: ids.join(' ') }));
 }

@@ -6,6 +6,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ingestStates } from '../cloud/ingest/core.ts';
+import { commandReasons, outcomes } from '../core/command.ts';
 import type { FaultCode } from '../core/text/text.ts';
 import { diskStates } from '../edge/outbox/batch.ts';
 
@@ -80,6 +81,11 @@ test('the page of failures names the states as the code does', () => {
     'store_full' satisfies FaultCode,
   ];
   for (const state of states) expect(page).toContain(`\`${state}\``);
+});
+
+test('the page of commands tells every outcome and every reason, in the order of the code', () => {
+  const told = [...read('docs/commands.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, word]) => word);
+  expect(told).toEqual([...outcomes, ...commandReasons]);
 });
 
 test('imports point one way', () => {
