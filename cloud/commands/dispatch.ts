@@ -88,7 +88,7 @@ export class Dispatch {
     const before = this.#presence.get(now.gateway);
     this.#presence.set(now.gateway, now);
     if (!now.online) return;
-    if (before?.online && before.connection === now.connection) return;
+    if (before?.online && connectionsOf(before) === connectionsOf(now)) return;
     const own = new Set(
       this.commands.issued().flatMap(({ id, gateway }) => (gateway === now.gateway ? [id] : [])),
     );
@@ -106,4 +106,9 @@ export class Dispatch {
     const help = 'Commands that have their outcome';
     this.#metrics.counter('commands_settled_total', help, { outcome }).add();
   }
+}
+
+/** Rises with each connect of either path. */
+function connectionsOf({ paths }: GatewayPresence): number {
+  return paths.reduce((sum, { connection }) => sum + connection, 0);
 }
