@@ -57,6 +57,7 @@ export async function standCloud(
     folder,
     insecure: false,
     broker: { kind: 'url', url: brokerUrl, password },
+    otherBrokers: [],
     inboxBytesMax: INBOX_BYTES,
     api: { host: '127.0.0.1', port: 0, names: [] },
     confirmWithinMs: 60_000,

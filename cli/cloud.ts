@@ -5,7 +5,7 @@ import type { Actor } from '../cloud/alarms/occurrences.ts';
 import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
 import { runCloud } from '../cloud/cloud.ts';
-import { type CloudConfig, loadCloud } from '../cloud/config.ts';
+import { type CloudConfig, loadCloud, type OtherBroker } from '../cloud/config.ts';
 import {
   type Act,
   acts,
@@ -55,12 +55,13 @@ async function run(given: Given, output: Output): Promise<number> {
 }
 
 // What is reachable beyond this machine although nothing encrypts it.
-function openTo({ insecure, api, broker }: ReturnType<typeof loadCloud>): string[] {
+function openTo({ insecure, api, broker, otherBrokers }: ReturnType<typeof loadCloud>): string[] {
   if (!insecure) return [];
   return [
     ...(isLoopback(api.host) ? [] : [`api ${api.host}`]),
     ...(broker.kind === 'embedded' && !isLoopback(broker.host) ? [`broker ${broker.host}`] : []),
     ...(broker.kind === 'url' && broker.url.startsWith('mqtt:') ? [broker.url] : []),
+    ...otherBrokers.map(({ url }) => url).filter((url) => url.startsWith('mqtt:')),
   ];
 }
 
@@ -177,8 +178,9 @@ async function writeBroker(given: Given, output: Output): Promise<number> {
   const out = given.text('out');
   if (given.words[0] !== 'mosquitto' || !out) throw new UsageError(MOSQUITTO_USAGE);
   const config = configOf(given);
-  const { broker, insecure } = config;
-  if (broker.kind !== 'url') throw new Fault('broker_is_embedded', 'never', MOSQUITTO_USAGE);
+  const { insecure } = config;
+  const [broker] = foreignBrokers(config, given);
+  if (!broker) throw new Fault('broker_is_embedded', 'never', MOSQUITTO_USAGE);
   if (broker.password === '') throw new Fault('broker_no_password', 'never', broker.url);
   const [certificate, key] = [given.text('certificate'), given.text('key')];
   if (!certificate !== !key) throw new UsageError('--certificate FILE --key FILE');
@@ -234,14 +236,26 @@ async function check(given: Given, output: Output): Promise<number> {
   if (!own) throw new Fault('gateway_not_found', 'never', gateway);
   const neighbour = known.find(({ id, area }) => id !== gateway && area === own.area);
   const other = neighbour ?? known.find(({ id }) => id !== gateway);
-  const url = brokerUrl(config);
-  const isCloudToo = given.flag('with-cloud') && config.broker.kind === 'url';
+  const [chosen] =
+    given.text('broker') || config.broker.kind === 'url' ? foreignBrokers(config, given) : [];
+  const url = chosen?.url ?? brokerUrl(config);
+  const isCloudToo = given.flag('with-cloud') && chosen !== undefined;
   const checked = await checkRights(systemClock, {
     ...{ url, area: own.area, gateway, secret: readText(secretFile).trim() },
     other: other ? { area: other.area, gateway: other.id } : null,
-    cloud: isCloudToo ? { name: CLOUD_IDENTITY, secret: config.broker.password } : null,
+    cloud: isCloudToo ? { name: CLOUD_IDENTITY, secret: chosen.password } : null,
   });
   return printRights(output, { url, gateway, checked });
+}
+
+/** Those that are not the embedded one; with `--broker URL` the one named. */
+function foreignBrokers({ broker, otherBrokers }: CloudConfig, given: Given): OtherBroker[] {
+  const all = [...(broker.kind === 'url' ? [broker] : []), ...otherBrokers];
+  const named = given.text('broker');
+  if (named === undefined) return all;
+  const found = all.filter(({ url }) => url === named);
+  if (found.length === 0) throw new UsageError(`--broker ${all.map(({ url }) => url).join('|')}`);
+  return found;
 }
 
 function brokerUrl({ broker }: CloudConfig): string {
@@ -286,7 +300,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       en: 'what is wrong with a configuration file; with --as, whether rights hold at its broker',
       zh: '检查云端配置文件；加 --as 可验证消息代理上的权限',
     },
-    options: { as: 'text', 'secret-file': 'text', 'with-cloud': 'flag' },
+    options: { as: 'text', 'secret-file': 'text', 'with-cloud': 'flag', broker: 'text' },
     run: check,
   },
   broker: {
@@ -297,6 +311,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
     options: {
       config: 'text',
+      broker: 'text',
       out: 'text',
       host: 'text',
       port: 'port',

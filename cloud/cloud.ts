@@ -230,6 +230,7 @@ async function openIntake(
     folder: `${folder}/inbox`,
     url: broker ? `mqtt://127.0.0.1:${broker.port}` : known.kind === 'url' ? known.url : '',
     credential: { name: CLOUD_IDENTITY, secret },
+    others: config.otherBrokers.map(({ url, password }) => ({ url, secret: password })),
     bytesMax: inboxBytesMax,
     rowsAbove: Math.max(alarmsRow, registry.storeRow),
   });
@@ -348,7 +349,9 @@ class Watch {
 
   presence(gateway: string) {
     const seen = this.#presence.get(gateway);
-    return seen && { online: seen.online, heardMs: seen.lastHeardMs, clock: seen.clock };
+    if (!seen) return undefined;
+    const { online, lastHeardMs: heardMs, clock, paths } = seen;
+    return { online, heardMs, clock, paths };
   }
 
   health(): Readonly<Record<string, string>> {
@@ -413,8 +416,9 @@ class Watch {
   #note(stats: IngestStats | null): void {
     if (!stats) return;
     const { metrics } = this.#ground;
-    const { connected, state } = stats;
-    const shown = !connected ? 'no broker' : state === 'working' ? 'ok' : state;
+    const { connected, away, state } = stats;
+    const working = away.length > 0 ? `no broker ${away.map((at) => at + 1).join(', ')}` : 'ok';
+    const shown = !connected ? 'no broker' : state === 'working' ? working : state;
     if (this.#state['ingest'] !== shown) this.#ground.log.warn('ingest_state', { state: shown });
     this.#state['ingest'] = shown;
     for (const [name, count] of Object.entries(stats.counts)) {
@@ -447,7 +451,7 @@ class Watch {
       for (const change of changes) {
         const before = this.#presence.get(change.gateway);
         this.#presence.set(change.gateway, change);
-        follower.presence(change.gateway, change.online, clock.wallMs());
+        follower.presence(change.gateway, change.online, clock.wallMs(), change.paths);
         dispatch.presence(change);
         if (before?.online === change.online) continue;
         const { gateway, online } = change;
@@ -469,8 +473,8 @@ class Watch {
     ingest.onClone = ({ gateway }) => log.error('gateway_cloned', { gateway });
     ingest.onRefused = ({ reason, topic }) =>
       log.warn('message_refused', { reason, topic: foreign(topic) });
-    ingest.onLink = ({ up, why }) => {
-      log.info(up ? 'broker_up' : 'broker_down', { why });
+    ingest.onLink = ({ broker: at, up, why }) => {
+      log.info(up ? 'broker_up' : 'broker_down', { broker: at + 1, why });
       // A broker may have lost what it kept.
       if (!up) return;
       publishDesired(ingest, alarms.desired());

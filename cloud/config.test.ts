@@ -50,6 +50,18 @@ test('beyond loopback without TLS is refused unless the file says insecure', () 
   expect(findings(away.replace('mqtt:', 'mqtts:'))).toEqual([]);
 });
 
+test('further brokers are checked as the first, and none is named twice', () => {
+  const others = (list: string) => good.replace('broker: {}', `broker: { others: [${list}] }`);
+  const second = '{ url: "mqtts://b.example:8883", credentials: "${secret:desk}" }';
+  expect(parse(good).otherBrokers).toEqual([]);
+  expect(parse(others(second)).otherBrokers).toEqual([
+    { url: 'mqtts://b.example:8883', password: secrets['desk'] },
+  ]);
+  expect(findings(others('{ url: "mqtt://b.example:1883" }'))).toEqual(['5:29 open-without-tls']);
+  expect(findings(others('{ url: "http://b.example" }'))).toEqual(['5:29 not-a-broker-url']);
+  expect(findings(others(`${second}, ${second}`))).toEqual(['5:95 broker-twice']);
+});
+
 test('all findings come together, each at its place', () => {
   const bad = `
 version: 1

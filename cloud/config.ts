@@ -25,6 +25,9 @@ import { defaultLimits, type Limits, type OpenState, openStates } from './cases/
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1).max(253);
 
+/** One for each network operator of a city; each is a connection, and every ack goes to all. */
+export const OTHER_BROKERS_MAX = 3;
+
 const receiverForm = z.strictObject({
   id: idForm,
   kind: z.enum(['webhook', 'log']),
@@ -72,6 +75,11 @@ export const cloudForm = z
         embedded: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
         url: z.string().max(300).optional().describe('mqtt:// or mqtts:// of another broker'),
         credentials: secretForm.optional(),
+        others: z
+          .array(z.strictObject({ url: z.string().max(300), credentials: secretForm.optional() }))
+          .max(OTHER_BROKERS_MAX)
+          .optional()
+          .describe('further brokers it listens at: the second paths of gateways'),
       }),
       inbox: z.strictObject({ size: sizeForm.optional() }).optional(),
       api: z
@@ -125,12 +133,19 @@ export interface RouteConfig {
   readonly to: readonly string[];
 }
 
+export interface OtherBroker {
+  readonly url: string;
+  readonly password: string;
+}
+
 export interface CloudConfig {
   readonly folder: string;
   readonly insecure: boolean;
   readonly broker:
     | { readonly kind: 'embedded'; readonly host: string; readonly port: number }
     | { readonly kind: 'url'; readonly url: string; readonly password: string };
+  /** Brokers it listens at as well. */
+  readonly otherBrokers: readonly OtherBroker[];
   readonly inboxBytesMax: number;
   readonly api: { readonly host: string; readonly port: number; readonly names: readonly string[] };
   readonly receivers: readonly ReceiverConfig[];
@@ -179,6 +194,10 @@ export function parseCloud(
             url: cloud.broker.url,
             password: secret(['cloud', 'broker', 'credentials'], cloud.broker.credentials) ?? '',
           },
+    otherBrokers: (cloud.broker.others ?? []).map(({ url, credentials }, at) => ({
+      url,
+      password: secret(['cloud', 'broker', 'others', at, 'credentials'], credentials) ?? '',
+    })),
     inboxBytesMax: cloud.inbox?.size ? sizeBytes(cloud.inbox.size) : INBOX_BYTES_DEFAULT,
     api: {
       host: cloud.api?.host ?? '127.0.0.1',
@@ -283,18 +302,24 @@ function resolveSecret(
 
 function crossCheck(config: CloudConfig, problems: Problems): void {
   const { broker, api, receivers, routes, insecure } = config;
-  const open: [readonly string[], string][] = [];
+  const open: [readonly (string | number)[], string][] = [];
   if (broker.kind === 'embedded' && !isLoopback(broker.host)) {
     open.push([['cloud', 'broker', 'embedded', 'host'], broker.host]);
   }
-  if (broker.kind === 'url') {
-    const parsed = URL.canParse(broker.url) ? new URL(broker.url) : null;
+  const seen = new Set<string>();
+  const checkBroker = (url: string, path: readonly (string | number)[]) => {
+    const parsed = URL.canParse(url) ? new URL(url) : null;
     if (!parsed || !['mqtt:', 'mqtts:'].includes(parsed.protocol)) {
-      problems.add(['cloud', 'broker', 'url'], 'not-a-broker-url', { found: broker.url });
-    } else if (parsed.protocol === 'mqtt:' && !isLoopback(parsed.hostname)) {
-      open.push([['cloud', 'broker', 'url'], broker.url]);
-    }
-  }
+      problems.add(path, 'not-a-broker-url', { found: url });
+    } else if (parsed.protocol === 'mqtt:' && !isLoopback(parsed.hostname)) open.push([path, url]);
+    // Twice at one broker, it would end its own connection again and again.
+    if (seen.has(url)) problems.add(path, 'broker-twice', { url });
+    seen.add(url);
+  };
+  if (broker.kind === 'url') checkBroker(broker.url, ['cloud', 'broker', 'url']);
+  config.otherBrokers.forEach(({ url }, at) => {
+    checkBroker(url, ['cloud', 'broker', 'others', at, 'url']);
+  });
   if (!isLoopback(api.host)) open.push([['cloud', 'api', 'host'], api.host]);
   if (!insecure)
     for (const [path, found] of open) problems.add(path, 'open-without-tls', { found });

@@ -12,6 +12,7 @@ import { decodeConfigurationState } from '../protocols/uplink/control.ts';
 import { originAt } from '../protocols/uplink/origins.ts';
 import type { AlarmConsumer, DesiredOf } from './alarms/consumer.ts';
 import type { AlarmEvent } from './alarms/occurrences.ts';
+import type { PathState } from './alarms/path-watch.ts';
 import { alarmObject } from './api/alarm-routes.ts';
 import { valueObject } from './api/routes.ts';
 import type { EventStream } from './api/stream.ts';
@@ -50,6 +51,12 @@ export interface FollowOptions {
   readonly onTold?: () => void;
 }
 
+interface HeardPresence {
+  readonly online: boolean;
+  readonly sinceMs: number;
+  readonly paths: readonly PathState[];
+}
+
 export class Follower {
   readonly #clock: Clock;
   readonly #options: FollowOptions;
@@ -57,7 +64,7 @@ export class Follower {
   readonly #readings: Counter;
   #known = 0;
   /** What the broker said of gateways and the alarms have not taken. */
-  readonly #unheard = new Map<string, { readonly online: boolean; readonly sinceMs: number }>();
+  readonly #unheard = new Map<string, HeardPresence>();
   readonly #stopping = new AbortController();
   readonly #full = new Set<string>();
   /** Gateways and the dictionaries that records of them went by. */
@@ -140,14 +147,20 @@ export class Follower {
   }
 
   /** What the broker knows of a gateway's connection, each time it changes. */
-  presence(gateway: string, online: boolean, sinceMs: number): void {
-    this.#unheard.set(gateway, { online, sinceMs });
+  presence(
+    gateway: string,
+    online: boolean,
+    sinceMs: number,
+    paths: readonly PathState[] = [],
+  ): void {
+    this.#unheard.set(gateway, { online, sinceMs, paths });
     this.#hear();
   }
 
   #hear(): void {
-    for (const [gateway, { online, sinceMs }] of this.#unheard) {
-      const take = () => this.#told(this.#options.alarms.presence(gateway, online, sinceMs));
+    const { alarms } = this.#options;
+    for (const [gateway, { online, sinceMs, paths }] of this.#unheard) {
+      const take = () => this.#told(alarms.presence(gateway, online, sinceMs, paths));
       if (!this.#onDisk('presence', take)) return;
       this.#unheard.delete(gateway);
     }

@@ -26,6 +26,7 @@ import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts'
 import { Occurrences } from './occurrences.ts';
 import type { Gateway } from './order.ts';
 import { arrive, cameWhole, newGateway } from './order.ts';
+import { type PathDown, type PathState, PathWatch } from './path-watch.ts';
 import { RULE_APPROVAL, type RuleAct, Rules } from './rules.ts';
 import { conditionOf, Silence, SilentGateways } from './silence.ts';
 import { type AlarmFilter, AlarmTables, type RuleRow } from './tables.ts';
@@ -73,6 +74,8 @@ export class AlarmConsumer {
   /** Gateways that are to be told of other rules. */
   readonly #undesired = new Set<string>();
   readonly #silence = new Silence();
+  #paths!: PathWatch;
+  readonly #pathsDown = new Map<string, PathDown>();
   readonly #followers: AlarmFollower[] = [];
 
   /** Makes its tables in `database` if they are not there. */
@@ -136,30 +139,46 @@ export class AlarmConsumer {
   }
 
   /** What the broker knows of a gateway's connection, each time it changes. */
-  presence(gateway: string, online: boolean, sinceMs: number): AlarmEvent[] {
+  presence(
+    gateway: string,
+    online: boolean,
+    sinceMs: number,
+    paths: readonly PathState[] = [],
+  ): AlarmEvent[] {
     this.#silence.presence(gateway, online, sinceMs);
     const known = this.#gateways.get(gateway);
-    if (known && (!online || !known.silent.active)) return [];
+    const isPathBack = this.#paths.hear(gateway, known, { online, paths });
+    const isBack = online && known?.silent.active === true;
+    if (known && !isBack && !isPathBack) return [];
     return this.#transact(() => {
-      if (known) this.#silent.end(known, sinceMs);
-      else this.#meet(gateway, '');
+      if (!known) this.#meet(gateway, '');
+      else {
+        if (isBack) this.#silent.end(known, sinceMs);
+        if (isPathBack) this.#paths.end(known, sinceMs);
+        this.#touched.add(known);
+      }
     });
   }
 
   /** Once a second or so: gateways fall silent, and history that waits in vain is closed. */
   tick(nowMs: number): AlarmEvent[] {
-    this.#silence.tick(nowMs);
+    if (this.#silence.tick(nowMs) === 'stepped') this.#paths.stepped(nowMs);
     const silent = [...this.#gateways.values()].filter(
       ({ gateway, silent: { active } }) => !active && this.#silence.isSilent(gateway, nowMs),
     );
     const due = [this.#acts, ...this.#followers].filter((follower) => follower.isDue(nowMs));
     const differing = [...this.#gateways.values()].filter((it) => this.#desired.isDue(it, nowMs));
-    const nothing = silent.length + due.length + differing.length === 0;
+    const alone = [...this.#gateways.values()].filter((it) => this.#paths.isDue(it, nowMs));
+    const nothing = silent.length + due.length + differing.length + alone.length === 0;
     if (nothing && !this.#history.isIdle(nowMs)) return [];
     return this.#transact(() => {
       for (const follower of due) follower.tick(nowMs);
       for (const gateway of differing) {
         this.#desired.raise(gateway, nowMs);
+        this.#touched.add(gateway);
+      }
+      for (const gateway of alone) {
+        this.#paths.raise(gateway, nowMs);
         this.#touched.add(gateway);
       }
       for (const gateway of silent) {
@@ -316,6 +335,7 @@ export class AlarmConsumer {
       return gateway?.epoch ? { epoch: gateway.epoch, offsetMs: gateway.offsetMs } : null;
     };
     this.#desired = new Desired(this.tables, this.#series, this.#occurrences);
+    this.#paths = new PathWatch(this.tables, this.#occurrences, this.#pathsDown);
     this.#rules.onDecided = (gateway) => this.#undesired.add(gateway);
     this.#rules.areaOf = (name) => this.#gateways.get(name)?.area ?? '';
     this.#touched.clear();

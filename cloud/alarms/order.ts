@@ -89,6 +89,8 @@ export interface Gateway extends EpochLine {
   silent: Condition;
   /** By which rules it is to go, and by which it goes (desired.ts). */
   rules: RulesBelow;
+  /** One of its two paths to the cloud is down (path-watch.ts). */
+  pathDown: Condition;
 }
 
 export function newGateway(gateway: string, area: string): Gateway {
@@ -110,6 +112,7 @@ export function newGateway(gateway: string, area: string): Gateway {
       ...{ revision: 0, wanted: NOTHING_DECIDED, reported: NOTHING_DECIDED, differMs: null },
       condition: NORMAL,
     },
+    pathDown: NORMAL,
   };
 }
 

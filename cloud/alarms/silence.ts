@@ -16,6 +16,8 @@ import type { WatchedSeries } from './watched.ts';
 export const GATEWAY_SILENT_MS = 60_000;
 export const GATEWAY_SILENT_LEVEL: AlarmLevel = 3;
 export const GATEWAY_SILENT_RULE = 'gateway-silent';
+/** See path-watch.ts. */
+export const PATH_DOWN_RULE = 'path-down';
 
 /** Ticks come once a second; a longer step is the cloud's own pause. */
 const TICK_STEP_MAX_MS = 10_000;
@@ -43,14 +45,15 @@ export class Silence {
   }
 
   /** Before `isSilent`: a clock that stepped moves what was heard along. */
-  tick(nowMs: number): void {
+  tick(nowMs: number): 'stepped' | 'on time' {
     const stepMs = this.#tickMs === null ? 0 : nowMs - this.#tickMs;
     this.#tickMs = nowMs;
-    if (stepMs >= 0 && stepMs <= TICK_STEP_MAX_MS) return;
+    if (stepMs >= 0 && stepMs <= TICK_STEP_MAX_MS) return 'on time';
     for (const heard of this.#heard.values()) {
       heard.atMs = nowMs;
       if (heard.offlineMs !== null) heard.offlineMs = nowMs;
     }
+    return 'stepped';
   }
 
   /** A gateway not heard since this process started counts from the first time it is asked for. */
@@ -153,15 +156,18 @@ export class SilentGateways {
   }
 }
 
-/** One of the two conditions of a gateway itself, by the rule of its alarm. */
+/** One of the conditions of a gateway itself, by the rule of its alarm. */
 export function conditionOf(gateway: Gateway, rule: string = GATEWAY_SILENT_RULE): Conditioned {
   const isSilence = rule === GATEWAY_SILENT_RULE;
+  const isPath = rule === PATH_DOWN_RULE;
   return {
     get condition() {
-      return isSilence ? gateway.silent : gateway.rules.condition;
+      if (isSilence) return gateway.silent;
+      return isPath ? gateway.pathDown : gateway.rules.condition;
     },
     set condition(condition) {
       if (isSilence) gateway.silent = condition;
+      else if (isPath) gateway.pathDown = condition;
       else gateway.rules = { ...gateway.rules, condition };
     },
     suppressedBy: null,

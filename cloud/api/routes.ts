@@ -26,6 +26,11 @@ export interface Presence {
   readonly online: boolean;
   readonly heardMs: number;
   readonly clock: string;
+  readonly paths: readonly {
+    readonly state: 'up' | 'down' | 'unknown';
+    readonly sinceMs: number;
+    readonly heardMs: number;
+  }[];
 }
 
 export interface DataSources {
@@ -174,6 +179,11 @@ function gatewayRoutes(clock: Clock, sources: DataSources): Route[] {
               online: seen?.online ?? false,
               heard: seen && seen.heardMs > 0 ? iso(seen.heardMs) : null,
               clock: seen?.clock ?? 'unknown',
+              paths: (seen?.paths ?? []).map(({ state, sinceMs, heardMs }) => ({
+                state,
+                since: sinceMs > 0 ? iso(sinceMs) : null,
+                heard: heardMs > 0 ? iso(heardMs) : null,
+              })),
             };
           }),
         };

@@ -50,6 +50,15 @@ export const gateway = z.object({
   online: z.boolean(),
   heard: instant.nullable(),
   clock: z.string(),
+  paths: z
+    .array(
+      z.object({
+        state: z.enum(['up', 'down', 'unknown']),
+        since: instant.nullable(),
+        heard: instant.nullable().describe('its newest status since the cloud started'),
+      }),
+    )
+    .describe('to the cloud, the first one first; unknown while the cloud is away from its broker'),
 });
 
 export const device = z.object({

@@ -105,7 +105,13 @@ beforeEach(async () => {
       current,
       store,
       series: new Map(entries.map((each) => [each.series, each])),
-      presence: () => ({ online: true, heardMs: START_MS, clock: 'synchronised' }),
+      presence: () => ({
+        ...{ online: true, heardMs: START_MS, clock: 'synchronised' },
+        paths: [
+          { state: 'up', sinceMs: START_MS, heardMs: START_MS },
+          { state: 'down', sinceMs: START_MS, heardMs: 0 },
+        ],
+      }),
       health: () => ({ store: 'ok' }),
       onCredentials: () => {},
     }),
@@ -285,7 +291,14 @@ test('enrolling through the API gives the secret once, and a token made there wo
     headers: json,
     body: JSON.stringify({ name: 'desk', right: 'read' }),
   });
-  expect((await call('/v1/gateways', token.body.secret)).body.items[0].id).toBe('gw-9');
+  const [gateway] = (await call('/v1/gateways', token.body.secret)).body.items;
+  expect(gateway.id).toBe('gw-9');
+  // Each path by itself: the second was never heard.
+  const heard = new Date(START_MS).toISOString();
+  expect(gateway.paths).toEqual([
+    { state: 'up', since: heard, heard },
+    { state: 'down', since: heard, heard: null },
+  ]);
 });
 
 test('a body that is no JSON, too large or of another type has a code of its own', async () => {

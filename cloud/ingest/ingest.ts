@@ -36,6 +36,8 @@ export interface IngestOptions {
   readonly url: string;
   /** Of the cloud's identity: client id and user name are `name`. */
   readonly credential: { readonly name: string; readonly secret: string };
+  /** Further brokers, by the same name. */
+  readonly others?: readonly { readonly url: string; readonly secret: string }[];
   /** Records the inbox may hold; full means no acks, and the edges wait. */
   readonly bytesMax: number;
   /** The highest row any consumer has behind it; see InboxOptions. */
@@ -47,13 +49,23 @@ export interface IngestOptions {
 export interface IngestStats {
   readonly counts: IngestCounts;
   readonly state: IngestState;
+  /** To any broker. */
   readonly connected: boolean;
+  /** Places of the brokers it is not connected to; 0 is the first. */
+  readonly away: readonly number[];
   readonly storeId: string;
   readonly heldBytes: number;
   readonly lastRow: number;
   readonly deadLetters: number;
   /** Records and bytes that wait for a dictionary part. */
   readonly waiting: { readonly count: number; readonly bytes: number };
+}
+
+/** The connection to the broker in this place came about or ended; 0 is the first. */
+export interface LinkTurn {
+  readonly broker: number;
+  readonly up: boolean;
+  readonly why: string;
 }
 
 /** One listener each; set them right after opening. */
@@ -65,7 +77,7 @@ export interface IngestListeners {
   /** At most REFUSALS_TOLD_MAX a second; all are counted. */
   onRefused: (refused: RefusedMessage) => void;
   onAnswer: (answer: GatewayAnswer) => void;
-  onLink: (link: { readonly up: boolean; readonly why: string }) => void;
+  onLink: (link: LinkTurn) => void;
   /** The thread ended without being asked. */
   onFailed: (fault: Fault) => void;
 }
@@ -75,7 +87,7 @@ export interface Ingest extends IngestListeners {
   readonly inboxFile: string;
   /** The consumer has its results up to this row on disk. */
   passed(consumer: Consumer, row: number): void;
-  /** Sends a message down; false when the broker is away. */
+  /** Sends a message down, at every broker; false when all are away. */
   publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<boolean>;
   /** Known gateways and their areas; others are refused. Null leaves that to the broker. */
   setGateways(known: ReadonlyMap<string, string> | null): void;
@@ -111,7 +123,7 @@ export type FromIngest =
   | { readonly kind: 'clone'; readonly alarm: CloneAlarm }
   | { readonly kind: 'refused'; readonly refused: RefusedMessage }
   | { readonly kind: 'answer'; readonly answer: GatewayAnswer }
-  | { readonly kind: 'link'; readonly up: boolean; readonly why: string }
+  | ({ readonly kind: 'link' } & LinkTurn)
   | { readonly kind: 'published'; readonly id: number; readonly sent: boolean }
   | { readonly kind: 'stats'; readonly id: number; readonly stats: IngestStats };
 

@@ -105,10 +105,10 @@ export class MqttLink implements BrokerLink {
   }
 
   #subscribe(client: MqttClient): void {
-    const entries = this.#options.subscriptions.map(
-      ({ filter, qos }) => [filter, { qos }] as const,
-    );
-    client.subscribe(Object.fromEntries(entries), (error, granted) => {
+    const { subscriptions } = this.#options;
+    const optional = subscriptions.filter(({ isOptional }) => isOptional);
+    const needed = subscriptions.filter(({ isOptional }) => !isOptional);
+    client.subscribe(byFilter(needed), (error, granted) => {
       if (client !== this.#client) return;
       const refused = granted?.find(({ qos }) => qos > 2);
       if (error || refused) {
@@ -120,6 +120,7 @@ export class MqttLink implements BrokerLink {
       this.#attempt = 0;
       this.onUp();
     });
+    if (optional.length > 0) client.subscribe(byFilter(optional), () => {});
   }
 
   #down(why: string): void {
@@ -131,4 +132,8 @@ export class MqttLink implements BrokerLink {
     const delayMs = backoffMs(this.#random, ++this.#attempt, backoff);
     this.#cancelRetry = this.#clock.after(delayMs, () => this.#connect());
   }
+}
+
+function byFilter(subscriptions: BrokerLinkOptions['subscriptions']) {
+  return Object.fromEntries(subscriptions.map(({ filter, qos }) => [filter, { qos }]));
 }

@@ -1,13 +1,20 @@
-// The thread of ingest: a broker link, the cores, and timers. No decisions.
+// The thread of ingest: broker links, the cores, and timers. No decisions.
+//
+// At each broker the cloud says that it is there, retained, and its last will says when it is not:
+// gateways do not send where nobody listens. It hears its own word: the will of an earlier
+// connection may come after the word of this one, and is put right.
+// What goes down goes to all brokers: which one a gateway is at may change any moment, and where
+// nobody subscribes to it, it costs nothing beyond the broker.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.ts';
 import { assert, Fault, isFault } from '../../core/fault.ts';
 import { systemRandom } from '../../core/random.ts';
-import type { BrokerMessage } from '../../protocols/uplink/broker-link.ts';
-import { KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
+import type { BrokerMessage, PublishOptions } from '../../protocols/uplink/broker-link.ts';
+import { decodeCloudStatus, encodeCloudStatus } from '../../protocols/uplink/control.ts';
+import { CLOUD_STATUS_TOPIC, KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
 import { InboxCore } from '../inbox/core.ts';
 import { IngestCore, type Outgoing } from './core.ts';
-import type { FromIngest, IngestStats, IngestWorkerData, ToIngest } from './ingest.ts';
+import type { FromIngest, IngestStats, IngestWorkerData, LinkTurn, ToIngest } from './ingest.ts';
 import { MqttLink } from './mqtt.ts';
 
 /** Refusals told one by one; more in a second are only counted. */
@@ -22,15 +29,15 @@ const tell = (message: FromIngest) => port.postMessage(message);
 class IngestThread {
   readonly #inbox: InboxCore;
   readonly #core: IngestCore;
-  readonly #link: MqttLink;
-  #isUp = false;
+  readonly #links: readonly MqttLink[];
+  readonly #away = new Set<number>();
   #isWaiting = false;
   #isClosing = false;
   #told = 0;
   #cancelTick = () => {};
 
   constructor(data: IngestWorkerData) {
-    const { path, url, credential, bytesMax, rowsAbove = 0, area } = data;
+    const { path, url, credential, others = [], bytesMax, rowsAbove = 0, area } = data;
     this.#inbox = new InboxCore(systemRandom, { path, bytesMax, rowsAbove });
     this.#core = new IngestCore(systemClock, this.#inbox, {
       onCommitted: (lastRow) => tell({ kind: 'committed', lastRow }),
@@ -42,20 +49,42 @@ class IngestThread {
       },
     });
     const { name, secret } = credential;
-    this.#link = new MqttLink(systemClock, systemRandom, {
-      ...{ url, clientId: name, username: name, password: secret },
+    const brokers = [{ url, secret }, ...others];
+    this.#links = brokers.map((at, broker) => this.#openLink(broker, { name, area, ...at }));
+  }
+
+  #openLink(
+    broker: number,
+    to: {
+      readonly url: string;
+      readonly name: string;
+      readonly secret: string;
+      readonly area: string | undefined;
+    },
+  ): MqttLink {
+    const link = new MqttLink(systemClock, systemRandom, {
+      ...{ url: to.url, clientId: to.name, username: to.name, password: to.secret },
       keepaliveSeconds: KEEPALIVE_SECONDS,
-      subscriptions: upFilters(area),
-      will: () => null,
+      subscriptions: [
+        ...upFilters(to.area),
+        { filter: CLOUD_STATUS_TOPIC, qos: 1, isOptional: true },
+      ],
+      will: () => ({ topic: CLOUD_STATUS_TOPIC, payload: cloudStatus('offline') }),
     });
-    this.#link.onMessage = (message) => this.#receive(message);
-    this.#link.onUp = () => this.#turn({ up: true, why: '' });
-    this.#link.onDown = (why) => this.#turn({ up: false, why });
+    this.#away.add(broker);
+    this.#core.broker(broker, 'down');
+    link.onMessage = (message) => this.#receive(link, message, broker);
+    link.onUp = () => {
+      publishStatus(link, 'online');
+      this.#turn({ broker, up: true, why: '' });
+    };
+    link.onDown = (why) => this.#turn({ broker, up: false, why });
+    return link;
   }
 
   start(): void {
     this.#tick();
-    this.#link.start();
+    for (const link of this.#links) link.start();
   }
 
   hear(message: ToIngest): void {
@@ -66,16 +95,20 @@ class IngestThread {
       core.keepRefused(message.refused);
       this.#waitForGroup();
     } else if (message.kind === 'publish') {
-      const sent = this.#link.publish(message.topic, message.payload, message.options);
+      const sent = this.#publish(message.topic, message.payload, message.options);
       tell({ kind: 'published', id: message.id, sent });
     } else if (message.kind === 'stats') {
       tell({ kind: 'stats', id: message.id, stats: this.#stats() });
     } else void this.#close();
   }
 
-  #receive(message: BrokerMessage): void {
+  #receive(link: MqttLink, message: BrokerMessage, broker: number): void {
     if (this.#isClosing) return; // Not acked: it comes again.
-    this.#core.receive(message);
+    if (message.topic === CLOUD_STATUS_TOPIC) {
+      if (!isOnline(message.payload)) publishStatus(link, 'online');
+      return;
+    }
+    this.#core.receive(message, broker);
     this.#waitForGroup();
   }
 
@@ -103,29 +136,60 @@ class IngestThread {
 
   #send(out: readonly Outgoing[]): void {
     for (const { topic, payload, qos, retain } of out) {
-      this.#link.publish(topic, payload, { qos, retain });
+      this.#publish(topic, payload, { qos, retain });
     }
   }
 
-  #turn({ up, why }: { readonly up: boolean; readonly why: string }): void {
-    this.#isUp = up;
-    tell({ kind: 'link', up, why });
+  /** True when any broker took it. */
+  #publish(topic: string, payload: Uint8Array, options: PublishOptions): boolean {
+    let isSent = false;
+    for (const link of this.#links) isSent = link.publish(topic, payload, options) || isSent;
+    return isSent;
+  }
+
+  #turn(turn: LinkTurn): void {
+    const { broker, up } = turn;
+    if (up) this.#away.delete(broker);
+    else this.#away.add(broker);
+    this.#core.broker(broker, up ? 'up' : 'down');
+    tell({ kind: 'link', ...turn });
   }
 
   #stats(): IngestStats {
     const { counts, state, held: waiting } = this.#core;
     const { storeId, heldBytes, lastRow, letters: deadLetters } = this.#inbox;
     const file = { storeId, heldBytes, lastRow, deadLetters };
-    return { counts: { ...counts }, state, connected: this.#isUp, ...file, waiting };
+    const away = [...this.#away].sort();
+    const connected = away.length < this.#links.length;
+    return { counts: { ...counts }, state, connected, away, ...file, waiting };
   }
 
   async #close(): Promise<void> {
     this.#isClosing = true;
     this.#cancelTick();
     this.#commit();
-    await this.#link.close(CLOSE_GRACE_MS);
+    for (const link of this.#links) publishStatus(link, 'offline');
+    await Promise.all(this.#links.map((link) => link.close(CLOSE_GRACE_MS)));
     this.#inbox.close();
     port.close();
+  }
+}
+
+function cloudStatus(state: 'online' | 'offline'): Uint8Array {
+  return encodeCloudStatus({ online: state === 'online' });
+}
+
+function publishStatus(link: MqttLink, state: 'online' | 'offline'): void {
+  link.publish(CLOUD_STATUS_TOPIC, cloudStatus(state), { qos: 1, retain: true });
+}
+
+/** False also for what cannot be read: it is not what the cloud says of itself. */
+function isOnline(payload: Uint8Array): boolean {
+  try {
+    return decodeCloudStatus(payload).online;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return false;
   }
 }
 

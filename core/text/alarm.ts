@@ -16,6 +16,14 @@ export const alarmMessages = {
     en: 'Its limits are not those decided here: see its log for why it did not take them.',
     zh: '其限值与此处决定的不同：请查看网关日志中未采用的原因。',
   },
+  'alarm-path-down': {
+    en: 'Path {path} of gateway {gateway} to the cloud is down',
+    zh: '网关 {gateway} 的第 {path} 条上行通道中断',
+  },
+  'alarm-path-down-action': {
+    en: 'Nothing is lost, the other path carries it: check network and broker of this one.',
+    zh: '数据未丢失，由另一条通道传送：请检查该通道的网络和消息服务器。',
+  },
   'alarm-input-bad': { en: 'No usable value', zh: '无可用数值' },
   'alarm-input-bad-action': {
     en: 'The rules of this point hold their state until it measures again: check sensor and line.',

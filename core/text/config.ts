@@ -55,6 +55,10 @@ export const configMessages = {
     zh: '{found} 可从本机以外访问且未启用 TLS；请启用 TLS，或写明 insecure: true',
   },
   'duplicate-id': { en: 'the id {id} stands here a second time', zh: '编号 {id} 重复出现' },
+  'broker-twice': {
+    en: 'the cloud is at {url} already',
+    zh: '云端已连接 {url}',
+  },
   'not-a-broker-url': {
     en: '"{found}" is not mqtt://host:port or mqtts://host:port',
     zh: '“{found}”不是 mqtt://主机:端口 或 mqtts://主机:端口',

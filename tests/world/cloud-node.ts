@@ -134,8 +134,8 @@ class WorldAlarms extends AlarmConsumer {
     return this.#told(super.tick(nowMs));
   }
 
-  override presence(gateway: string, online: boolean, sinceMs: number): AlarmEvent[] {
-    return this.#told(super.presence(gateway, online, sinceMs));
+  override presence(...heard: Parameters<AlarmConsumer['presence']>): AlarmEvent[] {
+    return this.#told(super.presence(...heard));
   }
 
   #told(events: AlarmEvent[]): AlarmEvent[] {
@@ -347,7 +347,9 @@ export class Parts {
       onCommitted: (lastRow) => this.#committed(lastRow),
       onPresence: (changes) => {
         const nowMs = this.#clock.wallMs();
-        for (const { gateway, online } of changes) this.#follower.presence(gateway, online, nowMs);
+        for (const { gateway, online, paths } of changes) {
+          this.#follower.presence(gateway, online, nowMs, paths);
+        }
       },
       onClone: ({ gateway, kind }) => {
         witness.clones++;
