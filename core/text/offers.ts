@@ -155,6 +155,14 @@ export const offerMessages = {
     en: '{key} means nothing for {point}, a value of kind {type}',
     zh: '{key} 对 {point} 没有意义，其值类型为 {type}',
   },
+  'interlock-watches-event': {
+    en: '{point} is told when something happens, and holds for no time',
+    zh: '{point} 只在事件发生时报告，不会持续',
+  },
+  'same-nodes': {
+    en: '{device} reads the same nodes of the same server as {other}',
+    zh: '{device} 与 {other} 读取同一服务器的相同节点',
+  },
   'interlock-never': {
     en: '{point} is never {key} {limit}: its range is {min} to {max}',
     zh: '{point} 不会出现 {key} {limit}：其量程为 {min} 到 {max}',

@@ -24,7 +24,7 @@ profile:
 protocol: modbus
 points:
 `;
-const texts: Readonly<Record<string, string>> = {
+const modbusTexts: Readonly<Record<string, string>> = {
   'acme/fan': `${head('fan')}
   run:
     title: { en: Running, zh: 运行 }
@@ -56,6 +56,32 @@ const texts: Readonly<Record<string, string>> = {
   serial: { title: { en: Serial, zh: 编号 }, read: { table: input, address: 2, type: string, length: 4 } }
 `,
 };
+/** A profile for OPC UA, with the head of the others. */
+const station = `${head('ps').replace(
+  'protocol: modbus',
+  `protocol: opcua
+device: { namespaces: { ps: "urn:acme:ps" } }`,
+)}
+  level:
+    title: { en: Level, zh: 液位 }
+    read: { path: "ps:Station/ps:Level", type: float }
+    range: [0, 9]
+    poll: 1s
+  running:
+    title: { en: Running, zh: 运行 }
+    read: { path: "ps:Station/ps:Running", type: boolean }
+    commands:
+      start: { title: { en: Start, zh: 启动 }, call: { object: "ps:Station", method: "ps:Start" } }
+  setpoint:
+    title: { en: Set point, zh: 设定 }
+    read: { path: "ps:Station/ps:SetPoint", type: double }
+    range: [0, 50]
+    write: {}
+  message:
+    title: { en: Message, zh: 消息 }
+    read: { event: { notifier: Server, field: Severity } }
+`;
+const texts: Readonly<Record<string, string>> = { ...modbusTexts, 'acme/ps': station };
 const profiles: Profiles = {
   ids: Object.keys(texts),
   load: (reference) => {
@@ -363,4 +389,45 @@ test('the example in examples/gateway-commands.yaml is right, and says what guar
     'ch4-41/gas 高于 20 %LEL、无效或超过 30s 未更新时拒绝（联锁 fan-runs-while-gas）',
   );
   expect(commandLines(parse(gateway('')), 'en')).toEqual([]);
+});
+
+// --- A server in place of registers ---
+
+const plant = (devices: string, interlocks = '') => `version: 1
+gateway: { id: gw-1, area: east, name: { en: One, zh: 一号 } }
+cloud: { url: mqtt://127.0.0.1:1883, credentials: "\${secret:cloud}" }
+links:
+  plc: { protocol: opcua, kind: opcua, endpoint: "opc.tcp://10.0.0.1:4840" }
+devices:
+${devices}${interlocks}`;
+const ps = (id: string, more = '') => `  - { id: ${id}, link: plc, profile: acme/ps@1${more} }\n`;
+
+test('points of OPC UA are commanded and guarded as every other', () => {
+  const narrow = 'set: { setpoint.set: { range: [10, 40] } }';
+  const guard = lock('device: ps-1, point: running', 'point: ps-1/level, below: 0.5');
+  const config = parse(plant(ps('ps-1', `, commands: { allow: ["*"], ${narrow} }`), guard));
+  expect(config.warnings).toEqual([]);
+  expect(
+    config.points.flatMap(({ point, commands = [] }) =>
+      commands.map(({ id, fixed, range }) => [point, id, fixed, range]),
+    ),
+  ).toEqual(
+    expect.arrayContaining([
+      ['running', 'start', true, null],
+      ['setpoint', 'set', null, [10, 40]],
+    ]),
+  );
+  expect(config.interlocks[0]).toMatchObject({ watch: 'ps-1/level', holds: { kind: 'below' } });
+});
+
+test('an interlock watches what holds, never an event', () => {
+  const guard = lock('device: ps-1, point: running', 'point: ps-1/message, above: 500');
+  const text = plant(ps('ps-1', ', commands: { allow: ["*"] }'), guard);
+  expect(findings(text).codes).toEqual(['interlock-watches-event interlocks.0.while.point']);
+});
+
+test('devices of one server are told apart by their nodes: the same ones twice are warned about', () => {
+  const other = ', settings: { namespaces: { ps: "urn:acme:ps:second" } }';
+  expect(findings(plant(ps('ps-1') + ps('ps-2', other))).codes).toEqual([]);
+  expect(findings(plant(ps('ps-1') + ps('ps-2'))).codes).toEqual(['same-nodes devices.1.profile']);
 });

@@ -16,6 +16,7 @@ import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import { NO_DATA_POLLS_MIN } from '../../device-profiles/cross-checks.ts';
 import type { Profile, ProfileCommand } from '../../device-profiles/profile.ts';
+import { isModbus } from '../../device-profiles/raw-values.ts';
 import type { CollectedPoint } from '../collect/normalise.ts';
 import type { CommandsSource, GatewaySource, InterlockSource, NarrowedSource } from './format.ts';
 import type { DeviceConfig } from './gateway.ts';
@@ -292,12 +293,19 @@ function conditionOf(
   const [device = '', point = ''] = source.point.split('/');
   const where = [...at, 'point'];
   const found = pointOf(device, point, points, { device: where, point: where }, problems);
-  if (found) {
+  if (found && isEvent(found)) {
+    const help = bilingual('opcua-event-help');
+    problems.add(where, 'interlock-watches-event', { point: source.point }, { help });
+  } else if (found) {
     checkCondition(key, source, found.definition, at, problems);
     checkStale(stale ?? STALE_DEFAULT, found.definition, path, problems);
   }
   if (key === 'is') return { kind: key, states: source.is ?? [] };
   return { kind: key, limit: source[key] ?? 0 };
+}
+
+function isEvent({ profile: { address } }: CollectedPoint): boolean {
+  return !isModbus(address) && address.kind === 'event';
 }
 
 function checkCondition(

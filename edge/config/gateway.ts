@@ -21,7 +21,7 @@ import { certificatesOf } from './certificate-points.ts';
 import { readInterlocks } from './commands.ts';
 import type { EffectiveProfile, Profiles } from './device.ts';
 import { readDevice } from './device.ts';
-import type { DeviceSource, GatewaySource } from './format.ts';
+import type { DeviceSource, GatewaySource, LinkSource } from './format.ts';
 import { gatewayForm } from './format.ts';
 import type { LinkConfig } from './link.ts';
 import { checkLinks, framingOf, protocolOf, readLink } from './link.ts';
@@ -244,12 +244,15 @@ function readDevices(
       return;
     }
     const unit = device.unit ?? UNIT_DEFAULT;
-    const other = addresses.get(`${device.link} ${unit}`);
-    // Devices of a server are told apart by their nodes, not by a unit.
-    if (other && link.kind !== 'opcua') {
+    const address = addressOf(device, link, unit);
+    const other = addresses.get(address);
+    if (other && link.kind === 'opcua') {
+      const values = { device: device.id, other };
+      problems.add([...path, 'profile'], 'same-nodes', values, { severity: 'warning' });
+    } else if (other) {
       const values = { device: device.id, other, unit, link: device.link };
       problems.add([...path, device.unit === undefined ? 'id' : 'unit'], 'same-address', values);
-    } else addresses.set(`${device.link} ${unit}`, device.id);
+    } else addresses.set(address, device.id);
     if (unit === 0 && framingOf(link) !== 'tcp') {
       problems.add([...path, 'unit'], 'broadcast-unit', { device: device.id, link: device.link });
     }
@@ -272,6 +275,15 @@ function readDevices(
   });
   checkLineTime(source.links, devices, problems);
   return devices;
+}
+
+/** What tells devices of a link apart: on a bus the unit, at a server the nodes. */
+function addressOf(
+  { link: id, profile, settings = {} }: DeviceSource,
+  link: LinkSource,
+  unit: number,
+) {
+  return link.kind === 'opcua' ? JSON.stringify([id, profile, settings]) : `${id} ${unit}`;
 }
 
 function unknownLink(
