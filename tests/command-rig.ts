@@ -16,15 +16,14 @@ import type { Shown } from '../edge/collect/device.ts';
 import type { Newest } from '../edge/commands/decide.ts';
 import type { CommandedDevice } from '../edge/commands/deed.ts';
 import { Door } from '../edge/commands/door.ts';
-import type { LedgerOptions, Standing } from '../edge/commands/ledger.ts';
-import { CommandLedger } from '../edge/commands/ledger.ts';
+import type { CommandLedger, LedgerOptions, Standing } from '../edge/commands/ledger.ts';
 import type { Ledger } from '../edge/commands/thread.ts';
-import { ledgerOver } from '../edge/commands/thread.ts';
 import { SealTimes } from '../edge/seal-times.ts';
 import type { Written } from '../protocols/driver.ts';
 import type { Command, Reply } from '../protocols/uplink/control.ts';
 import { decodeReply, encodeCommand } from '../protocols/uplink/control.ts';
-import { Killed, Life } from './world/timeline.ts';
+import { dyingLedger } from './dying-ledger.ts';
+import { Life } from './world/timeline.ts';
 
 const title = { en: 'x', zh: 'x' };
 
@@ -229,33 +228,10 @@ export class CommandRig {
   }
 
   #openLedger(life: Life): Ledger {
-    const ledger = CommandLedger.open({
-      path: this.path,
-      epoch: this.epoch,
-      ...this.ledgerOptions,
-      beforeWrite: () => {
-        life.pass('in commit');
-        if (this.isDiskFull) throw new Fault('outbox_full', 'later', 'disk');
-      },
-    });
+    const options = { path: this.path, epoch: this.epoch, ...this.ledgerOptions };
+    const { ledger, port } = dyingLedger(options, life, () => this.isDiskFull);
     this.#ledger = ledger;
-    const port = ledgerOver(ledger);
-    const never = new Promise<never>(() => {});
-    return {
-      ...port,
-      find: (id) => (life.isAlive ? port.find(id) : never),
-      put: async (row, standing) => {
-        if (!life.survives(`before ${row.state}`)) return never;
-        try {
-          await port.put(row, standing);
-        } catch (error) {
-          if (error instanceof Killed) return never;
-          throw error;
-        }
-        return life.survives(`after ${row.state}`) ? undefined : never;
-      },
-      close: async () => {},
-    };
+    return port;
   }
 
   /** Seals a record: what an issuer can have seen. */

@@ -108,6 +108,8 @@ export class Door {
   readonly #unrecorded = new Map<string, { asked: Asked; reply: Reply; untilMonoMs: number }>();
   /** When a point was last commanded, by `device/point`. */
   readonly #commanded = new Map<string, number>();
+  /** Of which the ledger knows every command. */
+  #epochs: ReadonlySet<Epoch> = new Set();
   readonly #closing = new AbortController();
   readonly #ending = new AbortController();
   #isConnected = false;
@@ -138,7 +140,8 @@ export class Door {
     await this.#record.start();
   }
 
-  #opened({ commanded, interrupted, standing }: Opened): void {
+  #opened({ commanded, epochs, interrupted, standing }: Opened): void {
+    this.#epochs = new Set(epochs);
     const now = this.#clock.monoMs();
     for (const key of commanded) this.#commanded.set(key, now);
     for (const { id, outcome, reason } of interrupted.map((bytes) => decodeReply(bytes))) {
@@ -266,8 +269,8 @@ export class Door {
   #atTheDoor(asked: Asked, mark: Place | null): Refusal | null {
     const { command, isOwn, isReversal, place } = asked;
     if (!mark) return refusedAs('full');
-    // Forgotten, or in a ledger that was lost: it may have been done, and nobody knows.
-    if (!isOwn && isUpTo(place, mark)) {
+    // Forgotten, in a ledger that was lost, or on another card: it may have been done.
+    if (!isOwn && (!this.#epochs.has(command.epoch) || isUpTo(place, mark))) {
       return { outcome: 'uncertain', reason: 'interrupted', detail: '' };
     }
     const refusal = decide(command, this.#known(command, isReversal));

@@ -6,22 +6,17 @@ import { pickInteger, seededRandom } from '../../core/random.ts';
 import type { Command } from '../../protocols/uplink/control.ts';
 import { encodeCommand } from '../../protocols/uplink/control.ts';
 import { CommandRig } from '../../tests/command-rig.ts';
+import { LEDGER_PLACES } from '../../tests/dying-ledger.ts';
 
 const SEEDS = 400;
 const CHUNK = 100;
 const STEPS = 30;
 
 const places = [
-  'before received',
-  'in commit',
-  'after received',
-  'before started',
-  'after started',
+  ...LEDGER_PLACES,
   'device before write',
   'device after write',
   'device before look',
-  'before settled',
-  'after settled',
   'before reply',
   'after reply',
 ];

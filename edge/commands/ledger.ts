@@ -10,6 +10,8 @@
 //   oldest forgotten first. What cannot be found may have been forgotten: `mark` is the newest
 //   place (opening number of the epoch, sequence) that a forgotten command named. Whoever asks for
 //   an id that is not here and names a place up to the mark must be told that nobody knows.
+// - `epochs` are those it was open in, the last EPOCHS_KEPT: of a command that names another one
+//   (of a card that was taken out, or of before a ledger that was lost) nobody knows either.
 // - A standing effect, which is to be reversed when the cloud stays away, is written in the
 //   transaction of its outcome. At most one a point.
 //
@@ -37,6 +39,8 @@ export const LEDGER_FORMAT = 1;
 export const LEDGER_FILE = 'commands.sqlite';
 /** A busy pump station gives a hundred commands a day: a season of them. */
 export const ROWS_KEPT = 10_000;
+/** Restarts of a season; a name is 30 bytes. */
+export const EPOCHS_KEPT = 256;
 /** 64 pages of 4 KB: the log is written back before it is larger than what it protects. */
 const LOG_PAGES = 64;
 
@@ -87,6 +91,8 @@ export type StandingChange = Standing | 'ended' | null;
 
 export interface Opened {
   readonly mark: Place;
+  /** Of which it knows every command, but what is up to the mark. */
+  readonly epochs: readonly Epoch[];
   /** What an earlier run left undecided, now settled; encoded replies. */
   readonly interrupted: readonly Uint8Array[];
   readonly standing: readonly Standing[];
@@ -138,13 +144,17 @@ export class CommandLedger {
     for (const one of JSON.parse(this.#word('standing') ?? '[]') as Standing[]) {
       this.#standing.set(keyOf(one), one);
     }
+    const before = JSON.parse(this.#word('epochs') ?? '[]') as Epoch[];
+    const epochs = [...before, options.epoch].slice(-EPOCHS_KEPT);
     const interrupted: Uint8Array[] = [];
     this.#transaction(() => {
       if (mark === null) this.#setWord('mark', JSON.stringify(this.#mark));
+      this.#setWord('epochs', JSON.stringify(epochs));
       for (const row of this.#unsettled()) interrupted.push(this.#interrupt(row));
     });
     this.opened = {
       mark: this.#mark,
+      epochs,
       interrupted,
       standing: [...this.#standing.values()],
       commanded: this.#commanded(),
@@ -299,10 +309,12 @@ export class CommandLedger {
     const oldest = this.#database
       .prepare('SELECT * FROM commands WHERE state = 2 ORDER BY settled LIMIT ?')
       .all(beyond);
+    const opened = openingOf(this.#options.epoch);
     let mark = this.#mark;
     for (const { id, opening, sequence } of oldest) {
       const place = { opening: Number(opening), sequence: Number(sequence) };
-      if (!isUpTo(place, mark)) mark = place;
+      // Of an opening that never was here nothing is known anyway.
+      if (place.opening <= opened && !isUpTo(place, mark)) mark = place;
       this.#database.prepare('DELETE FROM commands WHERE id = ?').run(String(id));
     }
     if (mark === this.#mark) return;
