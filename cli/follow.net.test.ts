@@ -19,7 +19,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, 'token'), 'x');
   server = createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    for (const word of ['alarm', 'case', 'incident']) {
+    for (const word of ['alarm', 'case', 'incident', 'command']) {
       response.write(`event: ${word}.made\ndata: {}\n\n`);
     }
   });
@@ -47,7 +47,7 @@ async function followed(words: string, end: (id: number) => void) {
   return { code, said };
 }
 
-test.each(['alarm follow', 'case follow', 'alarm incidents --follow'])(
+test.each(['alarm follow', 'case follow', 'alarm incidents --follow', 'cloud command follow'])(
   '%s ends with Ctrl-C silently, exit 130',
   async (words) => {
     const ended = await followed(words, (id) => process.kill(id, 'SIGINT'));

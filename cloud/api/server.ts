@@ -221,7 +221,7 @@ const problemTexts = {
   401: 'No token, or one that is not valid',
   403: 'The token has not the right, or its scope does not allow it',
   404: 'There is no such thing, or it is beyond the scope of the token',
-  409: 'Somebody or something was faster',
+  409: 'Somebody or something was faster, or its state does not allow it now',
   412: 'It has changed since it was read; the detail says by whom',
   413: 'The body is larger than 1 MB, or a file larger than 8 MB',
   415: 'The body is not application/json, or not a type of file that is taken',

@@ -331,6 +331,17 @@ test('what was commanded at the gateway itself is in the book with who did it th
   expect(flood.filter((heard) => heard === 'turned-away')).toHaveLength(2);
 });
 
+test('a value that the gateway wrote back by itself stands under its own name', () => {
+  const id = `revert-${'0a'.repeat(16)}`;
+  const issued = {
+    ...{ id, issuer: 'gateway:revert', epoch: EPOCH, sequence: 2, timeToLiveMs: 30_000 },
+    ...{ device: 'fan-2', point: 'run', command: 'stop', value: true, second: '' },
+    why: 'the cloud was not heard',
+  };
+  expect(plant.reply(id, { issued, readBack: true })).toBe('local');
+  expect(plant.commands.find(id)).toMatchObject({ by: 'gateway:revert', value: true });
+});
+
 test('"other epoch" of another card proves nothing: it never saw what the first one did', () => {
   const [first, second] = [plant.ask(wish()), plant.ask(wish())];
   const other = { outcome: 'expired', reason: 'other_epoch', readBack: null } as const;

@@ -5,7 +5,7 @@
 // `decode` gives a record for every row that is in the inbox: what could not be decoded was refused
 // before it was stored, so a failure here is a damaged file or a mistake, and stops the consumer.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { assert } from '../../core/fault.ts';
+import { assert, isFault } from '../../core/fault.ts';
 import { lanes } from '../../core/reading.ts';
 import { openRecord } from '../../protocols/uplink/envelope.ts';
 import type {
@@ -167,9 +167,18 @@ export class InboxReader {
     return this.#series.entries(first, last);
   }
 
-  /** The points of a gateway's dictionary, in its order; none without one. */
+  /**
+   * The points of a gateway's dictionary, in its order; none without one, or while an inbox that was
+   * begun anew has not got its parts again.
+   */
   points(gateway: string, dictionary: Hash | null): readonly SeriesEntry[] {
-    return dictionary === null ? [] : this.#series.manifest(gateway, dictionary).entries;
+    if (dictionary === null) return [];
+    try {
+      return this.#series.manifest(gateway, dictionary).entries;
+    } catch (error) {
+      if (isFault(error) && error.code === 'inbox_dictionary') return [];
+      throw error;
+    }
   }
 
   /** Null while the inbox is empty. */
