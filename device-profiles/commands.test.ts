@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { OFFERS_MAX, unfit } from '../core/command.ts';
+import { OFFER_STATES_MAX, OFFERS_MAX, unfit } from '../core/command.ts';
 import { engineeringValue } from '../core/point.ts';
 import { decodeValue, encodeValue } from '../protocols/modbus/value.ts';
 import { rawToWrite } from './commands.ts';
@@ -243,6 +243,15 @@ test('a point offers a few commands, not many', () => {
   expect(wrong(`${coil}, write: {}, commands: { ${some(OFFERS_MAX)} }`)).toEqual([
     'too-many commands',
   ]);
+});
+
+test('an offer has a few states, not the whole list of codes of a point', () => {
+  const read = 'read: { table: holding, address: 3, type: uint16 }';
+  const states = (count: number) =>
+    `states: { ${Array.from({ length: count }, (_, at) => `${at}: { en: s${at}, zh: 态 }`).join(', ')} }`;
+  expect(wrong(`${read}, ${states(OFFER_STATES_MAX)}, write: {}`)).toEqual([]);
+  expect(wrong(`${read}, ${states(OFFER_STATES_MAX + 1)}, write: {}`)).toEqual(['too-many write']);
+  expect(wrong(`${read}, ${states(OFFER_STATES_MAX + 1)}, write: { states: [1] }`)).toEqual([]);
 });
 
 test('what is wrong with a command is told in both languages', () => {

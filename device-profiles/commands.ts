@@ -6,7 +6,7 @@
 // Values are engineering values of the point, also where something else is written: a control word
 // stands in `words`, beside the value that the point shows when it was obeyed.
 import type { CommandOffer } from '../core/command.ts';
-import { OFFERS_MAX, SET_COMMAND, unfit } from '../core/command.ts';
+import { OFFER_STATES_MAX, OFFERS_MAX, SET_COMMAND, unfit } from '../core/command.ts';
 import type { DocumentText } from '../core/document.ts';
 import { durationMs } from '../core/duration.ts';
 import type { ValueType } from '../core/point.ts';
@@ -288,6 +288,9 @@ function checkOffer(command: ProfileCommand, draft: Draft, target: Target): void
   if (offer.fixed !== null) check(offer.fixed, [...path, 'value']);
   for (const [at, state] of (offer.states ?? []).entries()) {
     check(state, source.states ? [...path, 'states', at] : path);
+  }
+  if ((offer.states?.length ?? 0) > OFFER_STATES_MAX) {
+    problems.add(path, 'too-many', { maximum: OFFER_STATES_MAX });
   }
   if (offer.range) checkRange(offer.range, command, draft, target);
   for (const [shown, word] of Object.entries(source.words ?? {})) {

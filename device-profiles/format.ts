@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { RULE_STATES_MAX } from '../core/alarm/rule.ts';
 import { manners, ruleKinds } from '../core/alarm/rule-form.ts';
-import { commandRights, OFFERS_MAX } from '../core/command.ts';
+import { commandRights, OFFER_STATES_MAX, OFFERS_MAX } from '../core/command.ts';
 import { reasons } from '../core/quality.ts';
 import type { PointClass } from '../core/reading.ts';
 import { pointClasses } from '../core/reading.ts';
@@ -204,9 +204,6 @@ export const triggerForm = z
 
 const commandedForm = z.union([z.number(), z.boolean(), z.string().min(1).max(80)]);
 
-/** Values that may be commanded of one offer; an enumeration of a device has a handful. */
-export const COMMAND_STATES_MAX = 64;
-
 export const commandRangeForm = z.tuple([z.number(), z.number()]);
 export const commandRightForm = z.enum(commandRights);
 export const revertForm = z.strictObject({
@@ -222,7 +219,7 @@ const commandCommon = {
   states: z
     .array(z.union([z.number(), z.boolean()]))
     .min(1)
-    .max(COMMAND_STATES_MAX)
+    .max(OFFER_STATES_MAX)
     .optional()
     .describe('The only values that may be given; default the states of the point'),
   right: commandRightForm.optional().describe('The least right that may give it; default control'),

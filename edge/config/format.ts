@@ -2,16 +2,11 @@
 // says what a file looks like; what a schema cannot say (a link nobody defined, a limit without
 // hysteresis after an override) is in gateway.ts. An error text is a key of the catalogue.
 import { z } from 'zod';
-import { OFFERS_MAX } from '../../core/command.ts';
+import { OFFER_STATES_MAX, OFFERS_MAX } from '../../core/command.ts';
 import { datums } from '../../core/point.ts';
 import { assetForm, bilingualForm, durationForm, idForm, sizeForm } from '../../core/schema.ts';
 import type { MessageKey } from '../../core/text/text.ts';
-import {
-  COMMAND_STATES_MAX,
-  commandRangeForm,
-  commandRightForm,
-  revertForm,
-} from '../../device-profiles/format.ts';
+import { commandRangeForm, commandRightForm, revertForm } from '../../device-profiles/format.ts';
 import { LINE_SETTINGS_PATTERN, lineSettings } from '../../protocols/line-settings.ts';
 import { framings } from '../../protocols/modbus/address.ts';
 import { ENDPOINT_PATTERN, modes, policies } from '../../protocols/opcua/place.ts';
@@ -273,7 +268,7 @@ const interlockForm = z.strictObject({
     values: z
       .array(valueForm)
       .min(1)
-      .max(COMMAND_STATES_MAX)
+      .max(OFFER_STATES_MAX)
       .optional()
       .describe('Only when one of these would be written; default whatever is written'),
   }),
@@ -288,7 +283,7 @@ const interlockForm = z.strictObject({
       is: z
         .array(z.union([z.int(), z.boolean()]))
         .min(1)
-        .max(COMMAND_STATES_MAX)
+        .max(OFFER_STATES_MAX)
         .optional(),
     })
     .describe('It holds then: one of above, below, is. Also while the point is bad or stale'),
