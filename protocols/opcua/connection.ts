@@ -280,7 +280,27 @@ function clientOf(
     transportTimeout: 2 * TRANSPORT_TIMES * longestMs,
     defaultTransactionTimeout: TRANSPORT_TIMES * longestMs,
   });
-  return client as Client;
+  return withStatus(client as Client);
+}
+
+/**
+ * A server may say no with a fault of the service or in the header of its answer; the library keeps
+ * the status of the first only. Both become an error that has it.
+ */
+function withStatus(client: Client): Client {
+  const perform = client.performMessageTransaction.bind(client);
+  client.performMessageTransaction = (request, done) =>
+    perform(request, (error, response) => {
+      const { serviceResult } = (response as Answered | undefined)?.responseHeader ?? {};
+      const isBad = !error && serviceResult !== undefined && !serviceResult.isGoodish();
+      if (isBad) done(Object.assign(new RangeError(serviceResult.name), { response }), response);
+      else done(error, response);
+    });
+  return client;
+}
+
+interface Answered {
+  readonly responseHeader?: { readonly serviceResult?: Status & { isGoodish(): boolean } };
 }
 
 interface Step {
