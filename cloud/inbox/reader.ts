@@ -276,7 +276,8 @@ function decodeReadings(
       values[at] = offset === 0 ? scaled : scaled + offset;
     }
   }
-  return { count, series, monoMs, atMs, quality, values, special, ...(origins && { origins }) };
+  const decoded = { count, series, monoMs, atMs, quality, values, special };
+  return origins ? { ...decoded, origins } : decoded;
 }
 
 function decodeCoverage(

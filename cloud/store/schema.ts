@@ -258,7 +258,11 @@ export async function writeReadings(
   into: 'hot' | 'fills' | 'newest',
 ): Promise<void> {
   const { count, special, origins } = rows;
+  if (count === 0) return;
   const columns = columnsOf(rows);
+  if (into === 'hot' && special.size === 0 && origins === null) {
+    return database.append('hot', count, columns);
+  }
   if (into === 'newest') return database.append('newest', count, [...columns, ...moreOf(rows)]);
   const isFill: Column = {
     type: 'BOOLEAN',
@@ -266,7 +270,6 @@ export async function writeReadings(
   };
   const wide = [...columns, ...moreOf(rows), isFill];
   if (into === 'fills') return database.append('hot_other', count, wide);
-  if (special.size === 0 && origins === null) return database.append('hot', count, columns);
   const isOther = (at: number) => special.has(at) || originAt(origins, at) !== null;
   const { plain = [], other = [] } = Object.groupBy(Array(count).keys(), (at) =>
     isOther(at) ? 'other' : 'plain',

@@ -200,7 +200,8 @@ export function decodeReadings(
   if (!seen.time) monoMs.fill(firstMonoMs);
   fillSpecial(special, numbers, quality);
   const origins = readOrigins(said, monoMs);
-  return { count, alias, monoMs, quality, numbers, special, ...(origins && { origins }) };
+  const columns = { count, alias, monoMs, quality, numbers, special };
+  return origins ? { ...columns, origins } : columns;
 
   function take(column: keyof OriginReaders): void {
     if (said[column]) throw malformed(`two ${column} columns`);
