@@ -311,5 +311,6 @@ test('a page of it shows nodes instead of registers', () => {
   expect(page).toContain('| id | what | node and type |');
   expect(page).toContain('`ps:Station/ps:Pressure float`');
   expect(page).toContain('| 测试 | 节点 | 读数 |');
+  expect(page).toContain('kind: opcua, endpoint: "opc.tcp://192.168.10.7:4840"');
   expect(page).not.toContain('registers');
 });

@@ -48,6 +48,7 @@ cloud: { url: mqtt://127.0.0.1:1883, credentials: "\${secret:cloud}" }
     expect(devices.length, path).toBe(1);
     const uncommented = english
       .replace('# set:', 'set:')
+      .replace('# commands:', 'commands:')
       .replace(/^( {4})# {3}(points\.)/m, '$1  $2');
     expect(() => parseGateway(head + uncommented, 'gateway.yaml', profiles), path).not.toThrow();
   }
