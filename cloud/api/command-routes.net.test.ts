@@ -153,14 +153,24 @@ test('two people: the second has the right of the command, is another, and sees 
 
 test('who asked takes it back, and so does who could release it; nobody else', async () => {
   const li = tokenFor('operate', '', 'li');
-  const start = { ...mode };
-  expect((await call('commands', li, start)).status).toBe(403);
+  expect((await call('commands', li, mode)).status).toBe(403);
   const { body } = await call('commands', tokenFor('control', '', 'zhang'), mode);
   const withdraw = `approvals/${body.approval}/withdraw`;
   expect((await call(withdraw, li, {})).status).toBe(403);
   expect((await call(withdraw, tokenFor('control', '', 'zhang'), {})).status).toBe(200);
   const { body: over } = await call(`commands/${body.id}`, li);
   expect(over).toMatchObject({ state: 'refused', settled: { detail: 'withdrawn', by: 'zhang' } });
+});
+
+test('a reason that only a later version knows is not told as if all were well', async () => {
+  const token = tokenFor('control', '', 'li');
+  const { body: asked } = await call('commands', token, stop);
+  plant.reply(asked.id, { outcome: 'failed', reason: 'none', readBack: null });
+  const { body } = await call(`commands/${asked.id}`, token);
+  expect(body.settled).toMatchObject({
+    outcome: 'failed',
+    text: { en: expect.stringContaining('gave no reason') },
+  });
 });
 
 test('lists are narrowed by gateway, point and state, page by page', async () => {

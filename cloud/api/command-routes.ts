@@ -2,7 +2,7 @@
 // withdrawing what waits for a second person are approvals, as everywhere (act-routes.ts).
 
 import type { Clock } from '../../core/clock.ts';
-import type { CommandReason } from '../../core/command.ts';
+import type { CommandReason, Outcome } from '../../core/command.ts';
 import { Fault } from '../../core/fault.ts';
 import { dashed } from '../../core/text/commands.ts';
 import { bilingual } from '../../core/text/text.ts';
@@ -29,7 +29,12 @@ export interface CommandSources {
 
 const optionalIso = (ms: number | null) => (ms === null ? null : iso(ms));
 
-export function reasonTexts(reason: CommandReason) {
+function reasonTexts({ outcome, reason }: { outcome: Outcome; reason: CommandReason }) {
+  // A later version of the edge has reasons that are not known here.
+  if (reason === 'none' && outcome !== 'done') {
+    const text = bilingual('command-reason-unsaid');
+    return { text, advice: bilingual('command-advice-no-answer') };
+  }
   return {
     text: bilingual(`command-reason-${dashed(reason)}`),
     advice: bilingual(`command-advice-${dashed(reason)}`),
@@ -40,7 +45,7 @@ function settlementObject(settlement: Settlement | null) {
   if (settlement === null) return null;
   const { outcome, reason, detail, readBack, by, atMs, happenedMs } = settlement;
   return {
-    ...{ outcome, reason, ...reasonTexts(reason), detail, read_back: plainValue(readBack), by },
+    ...{ outcome, reason, ...reasonTexts(settlement), detail, read_back: plainValue(readBack), by },
     ...{ at: iso(atMs), happened: optionalIso(happenedMs) },
   };
 }

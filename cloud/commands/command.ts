@@ -10,7 +10,7 @@
 import type { CommandOffer, CommandReason, CommandRight, Outcome } from '../../core/command.ts';
 import { outcomes, unfit } from '../../core/command.ts';
 import type { ValueType } from '../../core/point.ts';
-import type { Value } from '../../core/reading.ts';
+import { TEXT_BYTES_MAX, type Value } from '../../core/reading.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import type { Command, Reply } from '../../protocols/uplink/control.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
@@ -192,7 +192,10 @@ export function valueFor(
 
 function typed(type: ValueType, given: Value): Value | undefined {
   if (given === null) return null;
-  if (type === 'text') return typeof given === 'string' ? given : undefined;
+  if (type === 'text') {
+    const fits = typeof given === 'string' && Buffer.byteLength(given) <= TEXT_BYTES_MAX;
+    return fits ? given : undefined;
+  }
   if (typeof given === 'string') {
     // Whole numbers beyond 2^53 come as text, since JSON has none.
     return type === 'integer' && /^-?\d{1,20}$/.test(given) ? BigInt(given) : undefined;

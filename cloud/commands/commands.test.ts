@@ -377,6 +377,7 @@ test('a value is of the type of its point, whole numbers beyond 2^53 as digits',
   expect(value('boolean', 2)).toBe('value_unfit');
   expect(value('text', 'auto')).toBe('auto');
   expect(value('text', 7)).toBe('value_unfit');
+  expect(value('text', '字'.repeat(86))).toBe('value_unfit'); // 258 bytes.
 });
 
 const ids = Array.from({ length: 6 }, (_, at) => `${at}`.repeat(32));
@@ -431,6 +432,7 @@ test('whatever happens in whatever order, a command has one outcome and the chai
         if (command.point === 'mode' && sent.length > 0) expect(command.second).toBe('zhang');
         const outcome = it.journal(command.id).find(({ kind }) => kind === 'command-outcome');
         expect(outcome?.after).toMatchObject({ outcome: command.state });
+        expect(['gateway gw-1', 'zhang', 'lifeline']).toContain(command.settlement?.by);
       }
       expect(await it.flaws()).toEqual([]);
     }),

@@ -165,6 +165,10 @@ export const commandMessages = {
   ...outcomeMessages,
   ...reasonMessages,
   ...adviceMessages,
+  'command-reason-unsaid': {
+    en: 'its gateway gave no reason that is known here',
+    zh: '网关未给出此处可识别的原因',
+  },
   'command-state-waiting': { en: 'waits for a second person', zh: '等待第二人放行' },
   'command-state-issued': { en: 'sent, no outcome yet', zh: '已下达，尚无结果' },
   'command-no-point': {
