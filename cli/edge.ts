@@ -6,6 +6,7 @@ import { runAgent } from '../edge/agent.ts';
 import { commandLines } from '../edge/config/commands-text.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { browseVerb } from './edge-browse.ts';
 import { commandVerb } from './edge-command.ts';
 import { trustVerb } from './edge-trust.ts';
 import { writableFolder } from './files.ts';
@@ -97,6 +98,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
     run: points,
   },
+  browse: browseVerb,
   trust: trustVerb,
   command: commandVerb,
 };

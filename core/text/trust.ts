@@ -175,6 +175,81 @@ export const trustMessages = {
     en: 'trust {action} GATEWAY_FILE FINGERPRINT',
     zh: 'trust {action} 网关文件 指纹',
   },
+  'browse-no-node': { en: '{path}: no such node ({why})', zh: '{path}：没有该节点（{why}）' },
+  'browse-draft-head': {
+    en: 'Drafted from {endpoint}. What stands as {mark} only a person knows; see docs/opcua.md.',
+    zh: '由 {endpoint} 生成的草稿。标有 {mark} 之处需由人填写，见 docs/opcua.md。',
+  },
+  'browse-draft-source': {
+    en: 'document that describes this server, its issue and page',
+    zh: '说明该服务器的文件、版本和页码',
+  },
+  'browse-draft-unit': {
+    en: 'The server says "{unit}", which is no unit we know: say which it is.',
+    zh: '服务器给出的单位为“{unit}”，无法识别：请填写单位。',
+  },
+  'browse-draft-array': {
+    en: 'An array: say which element, or make a point of each.',
+    zh: '数组：请写明元素，或为每个元素建一个测点。',
+  },
+  'browse-draft-writable': {
+    en: 'The server lets us write it. To offer that: an empty `write` (docs/commands.md).',
+    zh: '服务器允许写入。如需提供：写一个空的 `write`（见 docs/commands.md）。',
+  },
+  'browse-draft-methods': {
+    en: 'Methods; a command that calls one is offered with `commands` of a point:',
+    zh: '方法；如需提供调用，请在测点的 commands 中写明：',
+  },
+  'browse-under-endpoint': { en: '{endpoint}, {count} nodes', zh: '{endpoint}，{count} 个节点' },
+  'browse-connecting': { en: '{endpoint}: connecting', zh: '{endpoint}：正在连接' },
+  'browse-more-depth': {
+    en: 'There may be more below: --depth {depth}, or --under PATH.',
+    zh: '下面可能还有：--depth {depth}，或 --under 路径。',
+  },
+  'browse-more-nodes': {
+    en: 'There is more: --under PATH shows a part, --nodes {count} more of all.',
+    zh: '还有更多：用 --under 路径 查看局部，或 --nodes {count}。',
+  },
+  'browse-more-time': {
+    en: 'The server is slow, and the walk ended where it was: --under PATH shows a part.',
+    zh: '服务器响应慢，浏览提前结束：用 --under 路径 查看局部。',
+  },
+  'browse-writable': { en: 'writable', zh: '可写' },
+  'browse-history': { en: 'history', zh: '有历史' },
+  'browse-method': { en: 'method({inputs})', zh: '方法({inputs})' },
+  'browse-condition': { en: 'condition', zh: '报警条件' },
+  'browse-untrusted': {
+    en: 'This server has not been trusted yet. If the fingerprint is the one it shows: {command}',
+    zh: '该服务器尚未被信任。若指纹与其显示的一致：{command}',
+  },
+  'browse-unencrypted': {
+    en: 'Where a server offers nothing but None, --insecure reads it all the same: nothing is encrypted, nobody is proved to be who they say, and whoever is in between may read and change everything.',
+    zh: '若服务器只提供 None，可用 --insecure 读取：数据不加密、身份不验证，中间的任何人都能读取和篡改。',
+  },
+  'browse-own-first': {
+    en: 'Most likely the server does not trust this side yet: {command}',
+    zh: '多半是服务器尚未信任本方：{command}',
+  },
+  'browse-insecure': {
+    en: 'insecure: nothing of this is encrypted, and the server may be another',
+    zh: '不安全：数据未加密，且无法确认服务器身份',
+  },
+  'browse-endpoint-usage': {
+    en: 'ENDPOINT: opc.tcp://HOST:PORT, not "{found}"',
+    zh: 'ENDPOINT：opc.tcp://主机:端口，而不是“{found}”',
+  },
+  'browse-between': {
+    en: '{option}: a whole number from 1 to {most}',
+    zh: '{option}：1 到 {most} 的整数',
+  },
+  'browse-drafted': {
+    en: 'written: {file}, {points} points, left out: {left}. Fill in what stands as {mark}.',
+    zh: '已写入：{file}，{points} 个测点，未列入：{left}。请填写标有 {mark} 之处。',
+  },
+  'browse-drafted-next': {
+    en: 'next: lifeline profile check {file}',
+    zh: '下一步：lifeline profile check {file}',
+  },
   'certificate-server-days': { en: 'OPC UA server certificate', zh: 'OPC UA 服务器证书剩余天数' },
   'certificate-own-days': { en: 'OPC UA gateway certificate', zh: 'OPC UA 网关证书剩余天数' },
   'certificate-server-ends': {
@@ -309,6 +384,18 @@ export const trustFaults = {
       what: '网关文件旁的证书文件夹无法使用。',
       cause: '它属于其他用户，或磁盘已满或只读。',
       action: '把 pki/ 的所有者改为运行网关的用户，权限设为 0700。',
+    },
+  },
+  opcua_node_not_found: {
+    en: {
+      what: 'The OPC UA server has no node of that path.',
+      cause: 'A name is spelt otherwise, or has another prefix than the one typed.',
+      action: 'Browse without --under and look; names and prefixes count, capitals too.',
+    },
+    zh: {
+      what: 'OPC UA 服务器上没有该路径的节点。',
+      cause: '名称拼写不同，或前缀与所输入的不一致。',
+      action: '不带 --under 浏览并查看；名称、前缀和大小写都要一致。',
     },
   },
   certificate_not_found: {
