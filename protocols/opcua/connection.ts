@@ -289,18 +289,24 @@ function clientOf(
  */
 function withStatus(client: Client): Client {
   const perform = client.performMessageTransaction.bind(client);
-  client.performMessageTransaction = (request, done) =>
-    perform(request, (error, response) => {
+  client.performMessageTransaction = (request, done) => {
+    const told: Done = (error, response) => {
       const { serviceResult } = (response as Answered | undefined)?.responseHeader ?? {};
       const isBad = !error && serviceResult !== undefined && !serviceResult.isGoodish();
       if (isBad) done(Object.assign(new RangeError(serviceResult.name), { response }), response);
       else done(error, response);
-    });
+    };
+    perform(request, told);
+  };
   return client;
 }
 
 interface Answered {
-  readonly responseHeader?: { readonly serviceResult?: Status & { isGoodish(): boolean } };
+  readonly responseHeader?: { readonly serviceResult?: ServiceResult };
+}
+
+interface ServiceResult extends Status {
+  readonly isGoodish: () => boolean;
 }
 
 interface Step {
