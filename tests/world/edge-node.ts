@@ -8,6 +8,7 @@ import type { Log } from '../../core/log.ts';
 import type { Random } from '../../core/random.ts';
 import type { Agent } from '../../edge/agent.ts';
 import { runAgent } from '../../edge/agent.ts';
+import type { CommandLedger } from '../../edge/commands/ledger.ts';
 import type { OutboxPort } from '../../edge/outbox/batch.ts';
 import { OutboxCore, SHARE_BYTES_MIN } from '../../edge/outbox/core.ts';
 import { Outbox } from '../../edge/outbox/outbox.ts';
@@ -15,6 +16,7 @@ import { portOver } from '../../edge/outbox/thread.ts';
 import { RECONNECT } from '../../edge/uplink/mqtt.ts';
 import type { PathTerms } from '../../edge/uplink/paths.ts';
 import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
+import { dyingLedger } from '../dying-ledger.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
 import type { GatewaySetting, PlantDevice } from './plant.ts';
@@ -78,6 +80,7 @@ export class EdgeNode {
   facts: EpochFacts | null = null;
   life: Life;
   #core: OutboxCore | null = null;
+  #ledger: CommandLedger | null = null;
   #links: SimLink[] = [];
   #setting: GatewaySetting;
   /** The disk was full at the end: nothing says that it was an orderly one. */
@@ -145,6 +148,11 @@ export class EdgeNode {
           },
           lastSync: () => (this.syncedMs === null ? null : clock.wallMs() - this.#sinceSync()),
           openStatus: null,
+          openLedger: async (path, epoch) => {
+            const { ledger, port } = dyingLedger({ path, epoch }, life, () => this.disk.isFull);
+            this.#ledger = ledger;
+            return port;
+          },
         },
       });
       if (life.isAlive) this.agent = agent;
@@ -311,6 +319,8 @@ export class EdgeNode {
   }
 
   #abandon(): void {
+    this.#ledger?.close();
+    this.#ledger = null;
     this.#core?.abandon();
     this.#core = null;
   }

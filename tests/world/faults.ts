@@ -286,6 +286,11 @@ const draws: Draws = {
 
 export const faultKinds = Object.keys(draws) as readonly FaultKind[];
 
+/** What a copy of a card did after it was made nobody can know: no twins and no old cards. */
+export const commandFaultKinds = faultKinds.filter(
+  (kind) => kind !== 'twin' && kind !== 'old-card',
+);
+
 /**
  * Times after the start of the world, in order. Troubles of a second path are drawn by themselves,
  * for the gateways that have one: the worlds of the others are as they were.

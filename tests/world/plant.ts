@@ -14,7 +14,7 @@ import { Problems } from '../../core/problems.ts';
 import type { Random } from '../../core/random.ts';
 import { pickInteger } from '../../core/random.ts';
 import type { PointClass } from '../../core/reading.ts';
-import type { ProfilePoint } from '../../device-profiles/profile.ts';
+import type { ProfileCommand, ProfilePoint } from '../../device-profiles/profile.ts';
 import type { DeviceConfig, GatewayConfig } from '../../edge/config/gateway.ts';
 import type { PathTerms } from '../../edge/uplink/paths.ts';
 import type { Link, Protocol } from '../../protocols/driver.ts';
@@ -23,6 +23,7 @@ import { modbus } from '../../protocols/modbus/driver.ts';
 import { Deframer, encodeFrame } from '../../protocols/modbus/tcp-frames.ts';
 import type { RegisterBank } from '../../simulators/modbus-answer.ts';
 import { answerRequest } from '../../simulators/modbus-answer.ts';
+import { WORLD_OFFER } from './command-desk.ts';
 import type { Timeline } from './timeline.ts';
 
 const CODE_UNIT = 2 ** 20;
@@ -54,6 +55,8 @@ export interface PlantPoint {
   readonly offDelayMs: number;
   readonly hasRule: boolean;
   readonly hasNoData: boolean;
+  /** May be commanded: a register of its own beside what it shows. */
+  isCommanded?: boolean;
 }
 
 export function pointKey({ gateway, device, point }: PlantPoint): string {
@@ -154,6 +157,7 @@ export function definitionOf(setting: PointSetting): PointDefinition {
     deadband: 0,
     asset: null,
     rules: rulesOf(setting),
+    ...(point.isCommanded && { commands: [WORLD_OFFER] }),
   };
 }
 
@@ -222,7 +226,9 @@ function deviceConfigs(setting: GatewaySetting): DeviceConfig[] {
       const { device: _device, asset: _asset, ...definition } = definitionOf(it);
       const none = { invalid: new Map(), states: new Map(), norms: {}, caveat: null };
       const address = addresses[at]!;
-      const profile: ProfilePoint = { id: it.point.point, address, definition, ...none };
+      const commands = it.point.isCommanded ? [commandOf(it.point)] : [];
+      const id = it.point.point;
+      const profile: ProfilePoint = { id, address, definition, ...none, commands };
       return { definition: definitionOf(it), profile };
     });
     const groups = devices.get(device) ?? [];
@@ -233,6 +239,16 @@ function deviceConfigs(setting: GatewaySetting): DeviceConfig[] {
   problems.throwIfAny();
   const about = { name: null, asset: null, profile: 'world/plant@1', unit: 1 };
   return [...devices].map(([id, groups]) => ({ id, link: id, options, groups, ...about }));
+}
+
+/** Beyond all that is read. */
+const COMMANDED_FROM = 1_000;
+
+function commandOf({ code }: PlantPoint): ProfileCommand {
+  const raw = { table: 'holding', address: COMMANDED_FROM + code, type: 'uint16' };
+  const address = modbus.parseAddress(raw, [], new Problems('world'))!;
+  const line = { scale: 1, offset: 0, wants: 'integer', words: null, readBack: null } as const;
+  return { offer: WORLD_OFFER, address, ...line };
 }
 
 /** Each point has two registers at a place that never changes. */
@@ -269,8 +285,13 @@ export class PlantDevice implements RegisterBank {
     return registers;
   }
 
-  write(): number {
-    return 2;
+  /** Whoever counts what is commanded. */
+  onWritten: ((value: number) => void) | null = null;
+
+  write(_table: string, address: number, values: Uint16Array): number {
+    if (address < COMMANDED_FROM || !this.onWritten) return 2;
+    this.onWritten(values[0]!);
+    return 0;
   }
 
   /** Every link to it ends. */

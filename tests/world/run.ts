@@ -1,7 +1,8 @@
-// `npm run world -- --seeds 500 [--from 1] | --seed 7 [--verbose] [--faults kill-edge,loss]`
+// `npm run world -- --seeds 500 [--from 1] | --seed 7 [--verbose] [--faults kill-edge,loss]
+// [--commands]`
 
 import { parseArgs } from 'node:util';
-import { type FaultKind, faultKinds } from './faults.ts';
+import { commandFaultKinds, type FaultKind, faultKinds } from './faults.ts';
 import { again, runWorld } from './world.ts';
 
 const { values } = parseArgs({
@@ -11,12 +12,14 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     faults: { type: 'string' },
+    commands: { type: 'boolean', default: false },
   },
 });
 
-const kinds = values.faults
+const named = values.faults
   ?.split(',')
   .filter((it): it is FaultKind => faultKinds.some((k) => k === it));
+const kinds = named ?? (values.commands ? commandFaultKinds : undefined);
 const isVerbose = values.verbose;
 const first = Number(values.seed ?? values.from);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
@@ -26,7 +29,11 @@ let readings = 0;
 let virtualMs = 0;
 const begun = process.cpuUsage();
 for (let seed = first; seed < first + count; seed++) {
-  const result = await runWorld(seed, { isVerbose, ...(kinds && { kinds }) });
+  const result = await runWorld(seed, {
+    isVerbose,
+    ...(kinds && { kinds }),
+    ...(values.commands && { hasCommands: true }),
+  });
   events += result.events;
   readings += result.readings;
   virtualMs += result.virtualMs;
@@ -36,7 +43,7 @@ for (let seed = first; seed < first + count; seed++) {
   console.log(`seed ${seed} fails:`);
   for (const fault of result.faults) console.log(`  ${fault}`);
   for (const problem of result.problems.slice(0, 12)) console.log(`  - ${problem}`);
-  console.log(`  again: ${again(seed, kinds)} --verbose`);
+  console.log(`  again: ${again(seed, named)}${values.commands ? ' --commands' : ''} --verbose`);
 }
 const tookMs = process.cpuUsage(begun).user / 1000 + process.cpuUsage(begun).system / 1000;
 console.log(

@@ -9,8 +9,9 @@ import { calm, SimBroker } from './broker.ts';
 import { checkAfter, checkSettled, checkShown } from './checkers.ts';
 import { buildCity, type CityGateway, SCALES } from './city.ts';
 import { CloudNode } from './cloud-node.ts';
+import { CommandDesk } from './command-desk.ts';
 import { Desk } from './desk.ts';
-import { EdgeNode, secondOf } from './edge-node.ts';
+import { AREA, EdgeNode, secondOf } from './edge-node.ts';
 import {
   type BootClock,
   drawFaults,
@@ -20,6 +21,7 @@ import {
   faultKinds,
 } from './faults.ts';
 import { healthy, type Mutant } from './mutants.ts';
+import type { PlantPoint } from './plant.ts';
 import { PlantDevice, pointKey } from './plant.ts';
 import { Timeline, WORLD_BEGAN_MS } from './timeline.ts';
 import { Witness } from './witness.ts';
@@ -37,6 +39,8 @@ export interface WorldOptions {
   readonly mutant?: Mutant;
   readonly kinds?: readonly FaultKind[];
   readonly isVerbose?: boolean;
+  /** Somebody commands the plant. */
+  readonly hasCommands?: boolean;
 }
 
 export interface WorldResult {
@@ -47,6 +51,8 @@ export interface WorldResult {
   readonly virtualMs: number;
   readonly events: number;
   readonly readings: number;
+  /** Commands by what became of them. */
+  readonly commands: Readonly<Record<string, number>>;
 }
 
 /** In memory where there is such a place: an fsync costs nothing then, and no disk is worn. */
@@ -88,6 +94,7 @@ export class World {
   readonly #options: WorldOptions;
   readonly #restartMs = new Map<string, { readonly downMs: number; readonly boot?: BootClock }>();
   readonly #told: string[] = [];
+  readonly #commandDesk: CommandDesk | null;
   #images = 0;
   #isHealed = false;
 
@@ -111,9 +118,15 @@ export class World {
     const points = new Map(
       this.city.flatMap((gateway) => gateway.points).map((point) => [pointKey(point), point]),
     );
+    this.#commandDesk = options.hasCommands ? this.#makeCommandDesk([...points.values()]) : null;
     this.desk = new Desk(this.timeline, this.witness, points, SCALES);
     this.cloud = this.#makeCloud();
     for (const gateway of this.city) this.#makeEdge(gateway, gateway.id);
+  }
+
+  #makeCommandDesk(points: readonly PlantPoint[]): CommandDesk {
+    for (const point of points) Object.assign(point, { isCommanded: true });
+    return new CommandDesk(this.timeline, this.broker, this.seed, { area: AREA, points });
   }
 
   #drawSeconds(random: Random): ReadonlyMap<string, SecondPath> {
@@ -154,6 +167,10 @@ export class World {
       const points = gateway.points.filter(({ device }) => device === name);
       const device = new PlantDevice(this.timeline, this.#random, name, points);
       this.devices.set(`${box}/${name}`, device);
+      const desk = this.#commandDesk;
+      if (desk) {
+        device.onWritten = (value) => desk.written.push({ value, atMs: this.timeline.nowMs });
+      }
       return device;
     });
     const edge = new EdgeNode(
@@ -228,10 +245,14 @@ export class World {
     for (const edge of [...this.edges.values()]) {
       this.timeline.at(pickInteger(this.#random, 100, 2_000), () => void edge.start());
     }
+    this.#commandDesk?.start(this.activeMs, this.edges);
     await this.timeline.run(this.activeMs);
     this.#heal();
     await this.#settle();
     checkSettled(this);
+    for (const problem of this.#commandDesk?.problems() ?? []) {
+      this.witness.problem('commands', problem);
+    }
     await this.#end();
     await checkAfter(this);
     const { problems, trace, epochs } = this.witness;
@@ -241,7 +262,8 @@ export class World {
     }
     const { nowMs: virtualMs, events } = this.timeline;
     const { seed } = this;
-    return { seed, problems, trace, faults: this.#told, virtualMs, events, readings };
+    const commands = this.#commandDesk?.outcomes ?? {};
+    return { seed, problems, trace, faults: this.#told, virtualMs, events, readings, commands };
   }
 
   #heal(): void {
