@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const text = readFileSync(join(root, 'docs', 'architecture.md'), 'utf8');
-const tour = text.slice(text.indexOf('## One reading'), text.indexOf('## Processes'));
+const [, tour = ''] = /## One reading[^\n]*\n([\s\S]*?)\n## /.exec(text) ?? [];
 const files = [...tour.matchAll(/`([\w/.-]+\.ts)`/g)].map(([, path]) => path!);
 
 // Stations of the path, as the drawing on the same page has them.

@@ -4,9 +4,9 @@
 //
 // - The time counts from the command or from the last word of the cloud, whichever is later; after
 //   a restart from the start, since no clock is known across it.
-// - A later command to the point stands in its place, or ends it (door.ts). - What an interlock
-// forbids, or a device does not answer to, is waited for: it is said once, shown
-//   on the status page, and done as soon as it may be. Site safety goes before.
+// - A later command to the point stands in its place, or ends it (door.ts).
+// - What an interlock forbids, or a device does not answer to, is waited for: it is said once,
+//   shown on the status page, and done as soon as it may be. Site safety goes before.
 // - A reversal that the device refuses, or that does not show, is tried again with a back-off: each
 //   try is a command of its own with its own outcome. One that is uncertain is over: it may have
 //   been done, and is never done twice.
