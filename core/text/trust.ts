@@ -140,8 +140,8 @@ export const trustMessages = {
     zh: '已拒绝：{subject}（{fingerprint}）',
   },
   'trust-refused-next': {
-    en: 'A connection that stands is looked at within the hour; to end it now, restart the gateway.',
-    zh: '已建立的连接会在一小时内复查；如需立即断开，请重启网关。',
+    en: 'It counts from the next attempt to connect; to end a connection that stands, restart the gateway.',
+    zh: '自下次连接起生效；如需断开已建立的连接，请重启网关。',
   },
   'trust-removed': {
     en: 'removed: {subject} ({fingerprint}); it is listed again when its server shows it',
@@ -249,6 +249,10 @@ export const trustMessages = {
   'browse-drafted-next': {
     en: 'next: lifeline profile check {file}',
     zh: '下一步：lifeline profile check {file}',
+  },
+  'insecure-opcua-expired': {
+    en: '{endpoint}: a certificate that has ended is accepted',
+    zh: '{endpoint}：接受已到期的证书',
   },
   'certificate-server-days': { en: 'OPC UA server certificate', zh: 'OPC UA 服务器证书剩余天数' },
   'certificate-own-days': { en: 'OPC UA gateway certificate', zh: 'OPC UA 网关证书剩余天数' },

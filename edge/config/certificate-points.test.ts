@@ -15,8 +15,8 @@ import { ownCertificate, prepareNext, useNext } from '../links/opcua-own.ts';
 import { certificatesOf, withCertificates } from './certificate-points.ts';
 import type { LinkSource } from './format.ts';
 
-const opcua = { protocol: 'opcua', security: {} } as unknown as LinkSource;
-const plain = { protocol: 'opcua', security: { policy: 'None' } } as unknown as LinkSource;
+const opcua = { protocol: 'opcua', kind: 'opcua' } as LinkSource;
+const plain = { ...opcua, security: { policy: 'None' } } as LinkSource;
 const modbus = { protocol: 'modbus', kind: 'tcp', host: 'plc' } as LinkSource;
 const profile = { points: [] } as unknown as Profile;
 

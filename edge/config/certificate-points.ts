@@ -43,8 +43,7 @@ export function certificatesOf(id: string, link: LinkSource, told: Set<string>):
 }
 
 function isSecured(link: LinkSource): boolean {
-  const { security } = link as { readonly security?: { readonly policy?: string } };
-  return link.protocol === 'opcua' && security?.policy !== 'None';
+  return link.kind === 'opcua' && link.security?.policy !== 'None';
 }
 
 /** The points of a profile, and those that the gateway adds. */

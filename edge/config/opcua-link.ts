@@ -54,6 +54,9 @@ export function checkOpcua(link: OpcuaSource, path: Path, problems: Problems): B
     const isSent = identity.kind === 'user' && !isLoopback(hostOf(endpoint));
     if (isSent && link.insecure) insecure.push(bilingual('insecure-opcua-user', { endpoint }));
   }
+  if (security.expired === 'accept') {
+    insecure.push(bilingual('insecure-opcua-expired', { endpoint }));
+  }
   if (identity.kind === 'user' && !SECRET_PATTERN.test(identity.password)) {
     const help = bilingual('help-secret-reference', { reference: '${secret:opcua}' });
     problems.add([...path, 'identity', 'password'], 'secret-inline', {}, { help });

@@ -208,8 +208,8 @@ class Walk {
         parent.properties.set(name, nodeId);
         continue;
       }
-      const isKnown = sameEverywhere.some((id) => isStandard(nodeId, id)) || name === OF_HISTORY;
-      if (isKnown && this.#options.under === null) continue;
+      const isKnown = sameEverywhere.some((id) => isStandard(nodeId, id));
+      if (name === OF_HISTORY || (isKnown && this.#options.under === null)) continue;
       const key = nodeId.toString();
       if (seen.has(key)) continue;
       seen.add(key);
