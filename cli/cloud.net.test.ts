@@ -73,8 +73,9 @@ test.skipIf(!mosquittoPath)(
     ]);
     expect(whole.stdout).toMatch(/^holds +publishes lifeline\/v1\/east\/gw-1\/live$/m);
     // One rule too many, read again by the running broker.
-    const acl = `${readFileSync(join(out, 'acl'), 'utf8')}topic write lifeline/v1/east/gw-1/ack\n`;
-    writeFileSync(join(out, 'acl'), acl);
+    const user = 'user gw-1\n';
+    const more = `${user}topic write lifeline/v1/east/gw-1/ack\n`;
+    writeFileSync(join(out, 'acl'), readFileSync(join(out, 'acl'), 'utf8').replace(user, more));
     broker.reload();
     await expect.poll(() => lifeline(folder, check).status).toBe(1);
     expect(lifeline(folder, `${check} --lang zh`).stdout).toMatch(/^不成立 .*gw-1\/ack$/m);
