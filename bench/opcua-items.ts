@@ -10,6 +10,8 @@ export const itemMix = [
 ] as const;
 export const ITEMS = 10_000;
 export const NAMESPACE = 'urn:lifeline:bench';
+/** As a controller behind a server has them. */
+export const POINTS_A_DEVICE = 100;
 /** Of the subscription, on both sides. */
 export const PUBLISHING_MS = 100;
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Registry } from '../cloud/registry/registry.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
+import { makeFolders, pemBlock, trustedFolder, writeWhole } from '../edge/links/opcua-pki.ts';
 import type { Site } from '../simulators/city.ts';
 import { sites } from '../simulators/city.ts';
 
@@ -15,6 +16,8 @@ export interface DemoPorts {
   readonly uplink?: Readonly<Record<Site, number>>;
   readonly receiver: number;
   readonly devices: Readonly<Record<Site, number>>;
+  /** Of the pump station over OPC UA; absent: the city has none. */
+  readonly station?: number;
   readonly status: Readonly<Record<Site, number>>;
 }
 
@@ -111,6 +114,19 @@ const siteNames: Readonly<Record<Site, { readonly en: string; readonly zh: strin
   bridge: { en: 'Bridge B-17', zh: 'B-17 号桥' },
 };
 
+const STATION_TRUST = 'pki-water';
+
+/** The pump station, which the gateway of the water reaches over OPC UA. */
+const stationDevice = {
+  id: 'pump-station',
+  link: 'station',
+  profile: 'generic/pump-station@1',
+  asset: 'water/DMA-4/station',
+  name: { en: 'Pumping station', zh: '加压泵站' },
+  poll: '1s',
+  commands: { allow: ['*'] },
+};
+
 export function gatewayId(site: Site): string {
   return `gw-${site}`;
 }
@@ -129,6 +145,13 @@ export const watched = [
 
 // JSON is YAML: written so, no value can be read as something else.
 function gatewayFile(site: Site, ports: DemoPorts): string {
+  const station = site === 'water' ? ports.station : undefined;
+  const link = {
+    protocol: 'opcua',
+    kind: 'opcua',
+    endpoint: `opc.tcp://127.0.0.1:${station}`,
+    publishing: '250ms',
+  };
   const file = {
     version: 1,
     gateway: { id: gatewayId(site), area: 'demo', name: siteNames[site] },
@@ -140,17 +163,22 @@ function gatewayFile(site: Site, ports: DemoPorts): string {
     status: { port: ports.status[site] },
     links: {
       bus: { protocol: 'modbus', kind: 'tcp', host: '127.0.0.1', port: ports.devices[site] },
+      ...(station && { station: link }),
     },
-    devices: places[site].map(({ id, unit, profile, asset, en, zh, set }) => ({
-      id,
-      link: 'bus',
-      unit,
-      profile,
-      asset,
-      name: { en, zh },
-      poll: '1s',
-      ...(set && { set }),
-    })),
+    ...(station && { pki: { folder: STATION_TRUST } }),
+    devices: [
+      ...(station ? [stationDevice] : []),
+      ...places[site].map(({ id, unit, profile, asset, en, zh, set }) => ({
+        id,
+        link: 'bus',
+        unit,
+        profile,
+        asset,
+        name: { en, zh },
+        poll: '1s',
+        ...(set && { set }),
+      })),
+    ],
   };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
@@ -178,6 +206,8 @@ export interface DemoFiles {
   readonly cloud: string;
   readonly gateways: Readonly<Record<Site, string>>;
   readonly deskSecret: string;
+  /** Key and certificate of the station's server. */
+  readonly stationPki: string;
   readonly logs: string;
   readonly url: string;
   readonly token: string;
@@ -203,10 +233,21 @@ export function writeDemoFiles(data: string, ports: DemoPorts): DemoFiles {
     cloud,
     gateways,
     deskSecret: join(secrets, 'desk'),
+    stationPki: join(data, 'pump-station'),
     logs: join(data, 'logs'),
     url,
     token,
   };
+}
+
+/**
+ * The gateway of the water believes the station from now on: here the demo is the person who
+ * looks at a certificate and says yes. PEM block of the server's certificate.
+ */
+export function trustStation(data: string, certificate: Uint8Array): void {
+  const folder = join(data, STATION_TRUST);
+  makeFolders(folder);
+  writeWhole(join(trustedFolder(folder), 'pump-station.pem'), pemBlock(certificate));
 }
 
 // The cloud is not running yet, so its registry can be opened here.

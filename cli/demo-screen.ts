@@ -33,6 +33,8 @@ const SHOWN = [
   'gw-water/pressure-harbour/pressure',
   'gw-water/flow-branch/flow',
   'gw-water/pump-power/power',
+  'gw-water/pump-station/discharge-pressure',
+  'gw-water/pump-station/pump-1-running',
   'gw-bridge/bearing-west/angle-x',
   'gw-bridge/bearing-east/angle-x',
 ];
@@ -42,6 +44,7 @@ const eventKeys = {
   burst: 'demo-burst',
   'gas-leak': 'demo-gas-leak',
   settlement: 'demo-settlement',
+  'no-station': 'demo-no-station',
 } as const;
 
 const paint = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, orange: 35 } as const;

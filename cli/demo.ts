@@ -6,12 +6,13 @@ import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import type { Site } from '../simulators/city.ts';
 import { sites } from '../simulators/city.ts';
+import { hasOpcUa } from '../simulators/opcua-library.ts';
 import { stopSignal } from './child.ts';
 import { Client } from './client.ts';
 import type { Account } from './demo-account.ts';
 import { drawUp, isSettled, judge } from './demo-account.ts';
 import type { DemoFiles, DemoPorts } from './demo-files.ts';
-import { gatewayId, watched, writeDemoFiles } from './demo-files.ts';
+import { gatewayId, trustStation, watched, writeDemoFiles } from './demo-files.ts';
 import { Screen } from './demo-screen.ts';
 import { writableFolder } from './files.ts';
 import { freePort } from './ports.ts';
@@ -24,6 +25,7 @@ const API_PORT = 18_470;
 const BROKER_PORT = 18_830;
 const RECEIVER_PORT = 18_480;
 const STATUS_PORTS: Readonly<Record<Site, number>> = { gas: 18_491, water: 18_492, bridge: 18_493 };
+const STATION_PORT = 15_081;
 const DRAIN_MS = 15_000;
 const STOP_GRACE_MS = 8_000;
 const LOOK_EVERY_MS = 1_000;
@@ -43,6 +45,8 @@ export interface Demo {
   readonly parts: readonly Part[];
   /** Wall time at which the run began: alarms before it belong to another. */
   readonly startedMs: number;
+  /** All parts have been up once. */
+  hasStarted: boolean;
 }
 
 async function choosePorts(): Promise<DemoPorts> {
@@ -57,11 +61,12 @@ async function choosePorts(): Promise<DemoPorts> {
     broker: await freePort(BROKER_PORT, taken),
     receiver: await freePort(RECEIVER_PORT, taken),
     devices: await each(sitePorts),
+    ...(hasOpcUa() && { station: await freePort(STATION_PORT, taken) }),
     status: await each(STATUS_PORTS),
   };
 }
 
-function makeDemo(files: DemoFiles, ports: DemoPorts, screen: Screen): Demo {
+function makeDemo(data: string, files: DemoFiles, ports: DemoPorts, screen: Screen): Demo {
   const epochs = new Set<string>();
   const crossings = new Map<string, number>();
   const part = (name: string, args: readonly string[]) =>
@@ -70,13 +75,16 @@ function makeDemo(files: DemoFiles, ports: DemoPorts, screen: Screen): Demo {
         name,
         args,
         onReady: (ready, facts) => {
+          if (name === 'city' && demo.hasStarted) void ready.ask('open-station');
           if (typeof facts['epoch'] === 'string') epochs.add(`${name}:${facts['epoch']}`);
           screen.started(name, ready.pid ?? 0, portsOf(facts));
         },
         onDied: (died, why) => screen.died(died, why),
         onEvent: (event, facts) => {
           if (event === 'crossed') noteCrossing(crossings, facts);
-          else screen.happened(event);
+          else if (event === 'station') {
+            trustStation(data, Buffer.from(String(facts['certificate']), 'base64'));
+          } else screen.happened(event);
         },
       },
       files.logs,
@@ -85,11 +93,13 @@ function makeDemo(files: DemoFiles, ports: DemoPorts, screen: Screen): Demo {
   const edge = (site: Site) => part(gatewayId(site), ['edge', 'run', files.gateways[site]]);
   const devicePorts = sites.flatMap((site) => [`--${site}`, `${devices[site]}`]);
   const deskArgs = ['--port', `${ports.receiver}`, '--secret-file', files.deskSecret];
-  const city = part('city', ['sim', 'city', ...devicePorts]);
+  const station =
+    ports.station === undefined ? [] : ['--station', `${ports.station}`, '--pki', files.stationPki];
+  const city = part('city', ['sim', 'city', ...devicePorts, ...station]);
   const cloud = part('cloud', ['cloud', 'run', files.cloud]);
   const receiver = part('desk', ['sim', 'receiver', ...deskArgs]);
   const edges = { gas: edge('gas'), water: edge('water'), bridge: edge('bridge') };
-  return {
+  const demo: Demo = {
     city,
     cloud,
     receiver,
@@ -99,7 +109,9 @@ function makeDemo(files: DemoFiles, ports: DemoPorts, screen: Screen): Demo {
     epochs,
     crossings,
     startedMs: systemClock.wallMs(),
+    hasStarted: false,
   };
+  return demo;
 }
 
 function portsOf(facts: Readonly<Record<string, unknown>>): string {
@@ -121,6 +133,9 @@ async function start(demo: Demo): Promise<void> {
   await Promise.all([demo.city.start(), demo.receiver.start(), demo.cloud.start()]);
   await demo.city.ask('watch', watched);
   await Promise.all(sites.map((site) => demo.edges[site].start()));
+  // Last, as it takes a core for a second; its gateway tries until it is there.
+  demo.hasStarted = true;
+  await demo.city.ask('open-station');
 }
 
 async function stop({ city, cloud, receiver, edges }: Demo): Promise<void> {
@@ -150,7 +165,8 @@ async function launch(data: string, output: Output): Promise<{ demo: Demo; scree
     const ports = await choosePorts();
     const files = writeDemoFiles(data, ports);
     const screen = new Screen(output, { data, url: files.url, token: files.token });
-    const demo = makeDemo(files, ports, screen);
+    const demo = makeDemo(data, files, ports, screen);
+    if (ports.station === undefined) screen.happened('no-station');
     try {
       await start(demo);
       return { demo, screen };

@@ -13,7 +13,7 @@ import type { ModbusServerOptions } from '../simulators/modbus-server.ts';
 import { ModbusServer } from '../simulators/modbus-server.ts';
 import type { Recording } from '../simulators/recording.ts';
 import { parseRecording, parseRecordingMap } from '../simulators/recording.ts';
-import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
+import { aborted, answerParent, isSupervised, stopSignal, tellParent } from './child.ts';
 import { readText } from './files.ts';
 import { faultsFrom, printFaults } from './sim-faults.ts';
 import { lineVerb } from './sim-line.ts';
@@ -145,6 +145,15 @@ async function runCity(given: Given, output: Output): Promise<number> {
   }
   let watches: readonly Watch[] = [];
   let station: ShownStation | null = null;
+  let opening: Promise<void> | null = null;
+  const openStation = () => {
+    const port = given.number('station');
+    if (port === undefined) return;
+    const place = { host, port, folder: given.text('pki') ?? null };
+    opening ??= stationOf(city, output, place).then((opened) => {
+      station = opened;
+    });
+  };
   answerParent({
     served: () => {
       const served = Object.fromEntries(sites.map((site) => [site, city.served(site)]));
@@ -153,20 +162,14 @@ async function runCity(given: Given, output: Output): Promise<number> {
     watch: (values) => {
       watches = values as readonly Watch[];
     },
+    // Loading it takes a core for a second: whoever starts all of the city says when.
+    'open-station': openStation,
   });
   tellParent({
     kind: 'ready',
     facts: Object.fromEntries([...servers].map(([site, { port }]) => [site, port])),
   });
-  const port = given.number('station');
-  // Beside the rest, which is in service already.
-  const opening =
-    port === undefined
-      ? null
-      : openStation(city, output, { host, port, folder: given.text('pki') ?? null });
-  void opening?.then((opened) => {
-    station = opened;
-  });
+  if (!isSupervised()) openStation();
   const startMs = systemClock.monoMs();
   while (!signal.aborted) {
     const { began } = city.advance(systemClock.monoMs() - startMs, hourNow());
@@ -179,13 +182,14 @@ async function runCity(given: Given, output: Output): Promise<number> {
     await systemClock.sleep(CITY_STEP_MS, signal);
   }
   for (const server of servers.values()) await server.close();
-  await (await opening)?.[Symbol.asyncDispose]();
+  await opening;
+  await (station as ShownStation | null)?.[Symbol.asyncDispose]();
   city.close();
   return exit.done;
 }
 
 // Without the optional package, or on a port that is taken, the city goes on without it.
-async function openStation(
+async function stationOf(
   city: City,
   output: Output,
   options: StationOptions,

@@ -23,6 +23,17 @@ export interface OpcUaLibrary {
   readonly certificates: typeof Certificates;
 }
 
+/** Whether the optional package is installed; loads nothing. */
+export function hasOpcUa(): boolean {
+  try {
+    import.meta.resolve('node-opcua-server');
+    return true;
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return false;
+  }
+}
+
 /** Throws Fault `sim_opcua_missing` when the optional package is not installed. */
 export async function loadOpcUa(): Promise<OpcUaLibrary> {
   try {

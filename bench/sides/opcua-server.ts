@@ -11,6 +11,8 @@ export interface OpcUaServerSettings {
   readonly policy: 'None' | 'Basic256Sha256';
 }
 
+const STEP_MS = 20;
+
 serve(async ({ items, pkiFolder, port, policy }: OpcUaServerSettings) => {
   const paths = Array.from({ length: items }, (_, place) => `b:Bench/b:${itemName(place)}`);
   const server = await openOpcUaServer({
@@ -22,26 +24,30 @@ serve(async ({ items, pkiFolder, port, policy }: OpcUaServerSettings) => {
     nodes: paths.map((path) => ({ path, type: 'double', value: 0 })),
   });
   let changes = 0;
-  const timers = itemGroups(items).map(({ periodMs, from, to }) => {
-    // A group is spread over its period in steps of 20 ms, as devices are that know nothing of
-    // each other.
-    const steps = periodMs / 20;
-    let step = 0;
-    return setInterval(() => {
-      const at = step++ % steps;
-      const value = step / steps;
-      for (let place = from + at; place < to; place += steps) {
-        server.space.set(paths[place]!, value);
-        changes++;
+  const groups = itemGroups(items).map((group) => ({ ...group, step: 0 }));
+  const startMs = performance.now();
+  // A group is spread over its period in steps of STEP_MS, as devices are that know nothing of each
+  // other. Steps that came late are made up for, so that the load is the same on a busy machine.
+  const timer = setInterval(() => {
+    const due = Math.floor((performance.now() - startMs) / STEP_MS);
+    for (const group of groups) {
+      const steps = group.periodMs / STEP_MS;
+      group.step = Math.max(group.step, due - steps); // No item changes twice at once.
+      for (; group.step < due; group.step++) {
+        const value = group.step / steps;
+        for (let place = group.from + (group.step % steps); place < group.to; place += steps) {
+          server.space.set(paths[place]!, value);
+          changes++;
+        }
       }
-    }, 20);
-  });
+    }
+  }, STEP_MS);
   return {
     place: () => ({ endpoint: server.endpoint, port: server.port }),
     changes: () => changes,
     counts: () => ({ ...server.counts }),
     end: async () => {
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(timer);
       await server.close();
     },
   };

@@ -104,6 +104,10 @@ export const cliMessages = {
   'demo-burst': { en: 'a main bursts at the harbour', zh: '港口处供水主管爆裂' },
   'demo-gas-leak': { en: 'gas leaks into the cellar of well 07', zh: '燃气泄漏进入 07 号井' },
   'demo-settlement': { en: 'a bridge bearing settles', zh: '桥梁支座发生沉降' },
+  'demo-no-station': {
+    en: 'the pump station is missing: its OPC UA server is an optional package (`npm ci` without --omit=optional)',
+    zh: '没有泵站：其 OPC UA 服务器是可选软件包（运行 `npm ci`，不要加 --omit=optional）',
+  },
   'demo-raised': {
     en: 'ALARM {level} {title}: {point} {value} (limit {limit})',
     zh: '报警 {level} {title}：{point} {value}（限值 {limit}）',
