@@ -126,7 +126,8 @@ export class World {
 
   #makeCommandDesk(points: readonly PlantPoint[]): CommandDesk {
     for (const point of points) Object.assign(point, { isCommanded: true });
-    return new CommandDesk(this.timeline, this.broker, this.seed, { area: AREA, points });
+    const brokers = [this.broker, this.otherBroker];
+    return new CommandDesk(this.timeline, brokers, this.seed, { area: AREA, points });
   }
 
   #drawSeconds(random: Random): ReadonlyMap<string, SecondPath> {
