@@ -12,6 +12,7 @@ import { edgeSteady } from './edge-steady.ts';
 import { edgeThroughput } from './edge-throughput.ts';
 import { fairBus } from './fair-bus.ts';
 import { modbusRequest } from './modbus-request.ts';
+import { opcuaReconnect, opcuaThroughput } from './opcua.ts';
 import { payload } from './payload.ts';
 import { pollJitter } from './poll-jitter.ts';
 import { rtuLine } from './rtu-line.ts';
@@ -30,6 +31,7 @@ const sets: Readonly<Record<string, readonly Bench[]>> = {
     alarmLatency,
   ],
   alarms: [alarmRules, alarmStorm],
+  opcua: [opcuaThroughput, opcuaReconnect],
   modbus: [rtuLine, modbusRequest, scatteredMaps, fairBus],
 };
 

@@ -197,6 +197,8 @@ export class SimulatedOpcUa {
    * its subscription what it is or that it is what it was.
    */
   served = 0;
+  /** Changes of values in the notifications it sent. */
+  notified = 0;
   /** Answers to publish requests that bring notifications; these are thrown away first. */
   publishesToDrop = 0;
   readonly #server: OpcUaServer;
@@ -348,8 +350,15 @@ export class SimulatedOpcUa {
     send(...given);
   }
 
-  #account({ schema, results, subscriptionId }: TimedAnswer, { request }: Message): void {
+  #account(
+    { schema, results, subscriptionId, notificationMessage }: TimedAnswer,
+    { request }: Message,
+  ): void {
     if (schema.name === 'ReadResponse') this.served += results?.length ?? 0;
+    for (const data of notificationMessage?.notificationData ?? []) {
+      const { monitoredItems } = data as { readonly monitoredItems?: readonly unknown[] | null };
+      this.notified += monitoredItems?.length ?? 0;
+    }
     if (subscriptionId === undefined) return;
     const session = this.#server.getSession(request.requestHeader.authenticationToken);
     this.served += session?.getSubscription(subscriptionId)?.monitoredItemCount ?? 0;

@@ -46,6 +46,7 @@ serve(async ({ items, pkiFolder, port, policy }: OpcUaServerSettings) => {
     place: () => ({ endpoint: server.endpoint, port: server.port }),
     changes: () => changes,
     counts: () => ({ ...server.counts }),
+    notified: () => server.notified,
     end: async () => {
       clearInterval(timer);
       await server.close();
