@@ -137,7 +137,7 @@ export async function openOpcUaServer(options: OpcUaServerOptions): Promise<Simu
   const clock: ShiftedClock = { offMs: options.clockOffMs ?? 0 };
   const space = new OpcUaSpace(library, server, () => Date.now() + clock.offMs, options);
   const simulated = new SimulatedOpcUa(server, space, clock, [manager, users]);
-  await server.start();
+  await simulated.listen();
   return simulated;
 }
 
@@ -204,7 +204,10 @@ export class SimulatedOpcUa {
   readonly #server: OpcUaServer;
   readonly #clock: ShiftedClock;
   readonly #managers: readonly CertificateManager[];
-  readonly #sockets = new Set<Socket>();
+  /** What the answers of the server are made into before they are sent: garbage, promises. */
+  alter: (answer: object) => void = () => {};
+  readonly #open = new Set<Socket>();
+  readonly #paused = new Set<Socket>();
   /** Messages that have their time: the server keeps them to send them again. */
   readonly #stamped = new WeakSet<object>();
   #frozen: Freeze | null = null;
@@ -232,6 +235,15 @@ export class SimulatedOpcUa {
       this.channels++;
       const send = channel.send_response.bind(channel);
       channel.send_response = (...given) => this.#answer(send, given);
+    });
+  }
+
+  /** Once, before anything else. */
+  async listen(): Promise<void> {
+    await this.#server.start();
+    this.#listener().on('connection', (socket: Socket) => {
+      this.#open.add(socket);
+      socket.on('close', () => this.#open.delete(socket));
     });
   }
 
@@ -284,9 +296,9 @@ export class SimulatedOpcUa {
     this.#accept = listener.listeners('connection') as Accept[];
     listener.removeAllListeners('connection');
     listener.on('connection', (socket: Socket) => this.#waiting.push(socket));
-    for (const socket of this.#openSockets()) {
+    for (const socket of this.#open) {
       socket.pause();
-      this.#sockets.add(socket);
+      this.#paused.add(socket);
     }
   }
 
@@ -299,21 +311,21 @@ export class SimulatedOpcUa {
       listener.removeAllListeners('connection');
       for (const accept of this.#accept) listener.on('connection', accept);
       for (const socket of this.#waiting.splice(0)) listener.emit('connection', socket);
-      for (const socket of this.#sockets) socket.resume();
-      this.#sockets.clear();
+      for (const socket of this.#paused) socket.resume();
+      this.#paused.clear();
     }
     for (const go of this.#held.splice(0)) go();
   }
 
   /** Ends every connection without a word; sessions and subscriptions live on. */
   cut(): void {
-    for (const socket of this.#openSockets()) socket.destroy();
+    for (const socket of this.#open) socket.destroy();
   }
 
   async close(): Promise<void> {
     if (this.#frozen) this.#held = [];
     this.#frozen = null;
-    for (const socket of [...this.#waiting, ...this.#sockets]) socket.destroy();
+    for (const socket of [...this.#waiting, ...this.#paused]) socket.destroy();
     await this.#server.shutdown(0);
     for (const manager of this.#managers) await manager.dispose();
   }
@@ -347,6 +359,7 @@ export class SimulatedOpcUa {
     }
     this.#stamp(answer);
     this.#account(answer, given[2]);
+    this.alter(answer);
     send(...given);
   }
 
@@ -381,12 +394,5 @@ export class SimulatedOpcUa {
     const endpoint = this.#server.endpoints[0] as unknown as { readonly _server?: Server };
     assert(endpoint._server, 'a started endpoint listens');
     return endpoint._server;
-  }
-
-  #openSockets(): readonly Socket[] {
-    const channels = this.#server.endpoints[0]!.getChannels() as unknown as readonly {
-      readonly transport?: { readonly _socket?: Socket };
-    }[];
-    return channels.flatMap(({ transport }) => transport?._socket ?? []);
   }
 }

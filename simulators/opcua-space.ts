@@ -192,6 +192,11 @@ export class OpcUaSpace {
     this.set(path, value);
   }
 
+  /** One more node, as after a device was plugged in. */
+  add(node: OpcUaNode): void {
+    this.#addVariable(node);
+  }
+
   /** The node is gone, as after a download of a new program. */
   remove(path: string): void {
     const { node } = this.#variable(path);

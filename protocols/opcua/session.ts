@@ -239,6 +239,8 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       this.#conditions.reset();
       for (const item of this.#items.all) if (item.inbox) this.#pending.add(item);
       if (state) this.onLost(1);
+      // It would go on telling what nobody listens to for as long as the session lives.
+      if (state && this.#connection.isResumed) await Subscription.drop(this.#connection, state);
       await this.#subscribe();
     }
     this.#facts = facts;
@@ -328,7 +330,7 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       return this.#bad(plan, NO_CONNECTION, this.#ended?.why ?? null, this.#ended?.why ? 1 : 0);
     }
     if (!plan.isOwner) return await this.#peek(plan, device, signal);
-    this.#lookAgain(plan);
+    this.#lookAgain();
     const read = await readItems(
       this.#clock,
       this.#connection,
@@ -395,11 +397,12 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
     await Promise.race([this.#setUp, aborted]);
   }
 
-  #lookAgain({ items }: OpcuaPlan): void {
+  /** At what all plans miss: the one that is polled first would keep the others from it. */
+  #lookAgain(): void {
     const now = this.#clock.monoMs();
     if (now < this.#lookedMonoMs + LOOK_AGAIN_MS) return;
     this.#lookedMonoMs = now;
-    for (const item of items) {
+    for (const item of this.#plans.flatMap(({ items }) => items)) {
       // The server's item is of a node that is gone: another may stand in its place.
       const isGone = item.way === 'monitored' && item.quality === CONFIGURATION;
       if (isGone) item.reset();

@@ -28,6 +28,8 @@ const PUBLISH_TIMES = 3;
 const LOOK_AGAIN_MS = 50;
 /** An error to a publish request that is no end of it is not answered with a storm. */
 const RETRY_MS = 250;
+/** Nobody waits longer for a sign of life, whatever the server promises. */
+const KEEP_ALIVE_MS_MAX = 600_000;
 const SEQUENCE_MAX = 0xffff_ffff;
 
 export interface DataItem {
@@ -73,7 +75,7 @@ export interface SubscriptionState {
 interface NotificationMessage {
   readonly sequenceNumber: number;
   readonly publishTime: Date | null;
-  readonly notificationData: readonly object[] | null;
+  readonly notificationData: readonly (object | null)[] | null;
 }
 
 interface PublishAnswer {
@@ -136,7 +138,7 @@ export class Subscription {
     const state: SubscriptionState = {
       id: made.subscriptionId,
       publishingMs: made.revisedPublishingInterval,
-      keepAliveMs: made.revisedPublishingInterval * made.revisedMaxKeepAliveCount,
+      keepAliveMs: promised(made.revisedPublishingInterval * made.revisedMaxKeepAliveCount, place),
       sequence: 0,
       provenMonoMs: clock.monoMs(),
       offsetMs: null,
@@ -162,7 +164,18 @@ export class Subscription {
     }
   }
 
-  /** Begins to ask; `after` is when the session was opened. */
+  /** Of a session that goes on without it. */
+  static async drop(connection: Connection, { id }: SubscriptionState): Promise<void> {
+    const { library, place } = connection;
+    const request = new library.DeleteSubscriptionsRequest({ subscriptionIds: [id] });
+    try {
+      await connection.request(request, place.timeoutMs);
+    } catch (error) {
+      if (!isFault(error) || statusOfFault(error) === null) throw error; // It had it no more.
+    }
+  }
+
+  /** Begins to ask. */
   start(): void {
     this.#watch(this.#clock.monoMs());
     this.#feed();
@@ -311,6 +324,7 @@ export class Subscription {
     this.state.sequence = sequenceNumber;
     this.#acknowledgements.push({ subscriptionId: this.state.id, sequenceNumber });
     for (const notification of notificationData) {
+      if (!notification) continue; // Without content, as the standard lets an object be.
       const { monitoredItems, events, status } = notification as {
         readonly monitoredItems?: readonly DataItem[] | null;
         readonly events?: readonly EventItem[] | null;
@@ -350,6 +364,14 @@ export class Subscription {
     this.end();
     this.#receiver.onDead(why);
   }
+}
+
+/**
+ * What a server says it keeps to, or, where that is no time at all, what it was asked for: 0 as the
+ * count of keep-alives is what some answer who mean that it is theirs to choose.
+ */
+function promised(ms: number, { keepAliveMs }: Connection['place']): number {
+  return ms > 0 ? Math.min(ms, KEEP_ALIVE_MS_MAX) : keepAliveMs;
 }
 
 /** How many messages lie between the last one and this one; below 0 for one that is behind. */

@@ -33,14 +33,33 @@ const ACKNOWLEDGE = 9_111;
 const BUILT_IN_MAX = 25;
 /** A type further than this below a built-in one is none that is written. */
 const SUPERTYPES_MAX = 8;
-/** After these the command may have been done all the same. */
+/**
+ * After these the command may have been done all the same: what the server passes it on to did not
+ * say, or it was given up on the way.
+ */
 const unsure: ReadonlySet<string> = new Set([
   'BadTimeout',
   'BadRequestTimeout',
   'BadConnectionClosed',
+  'BadDisconnect',
   'BadUnexpectedError',
+  'BadInternalError',
   'BadCommunicationError',
+  'BadNoCommunication',
+  'BadDeviceFailure',
+  'BadWaitingForResponse',
+  'BadShutdown',
+  'BadServerHalted',
+  'BadOperationAbandoned',
+  'BadRequestCancelledByClient',
+  'BadRequestCancelledByRequest',
+  'BadUnknownResponse',
 ]);
+
+/** An uncertain status is of something that was done. */
+function isRefusal(status: string): boolean {
+  return status.startsWith('Bad') && !unsure.has(status);
+}
 
 interface Target {
   readonly nodeId: NodeId;
@@ -115,7 +134,7 @@ export class Writer {
     } catch (error) {
       if (!isFault(error)) throw error;
       const status = statusOfFault(error);
-      const isSure = status !== null && !unsure.has(status);
+      const isSure = status !== null && isRefusal(status);
       return { fault: error, lineMs: 0, ...(isSure ? { sure: 'refused' } : {}) };
     }
   }
@@ -375,7 +394,7 @@ function refused(address: OpcuaAddress, status: string): Written {
         ? nodeText(address.node)
         : '';
   const fault = new FaultError('opcua_service', 'never', bilingual('opcua-node', { node, status }));
-  return unsure.has(status) ? { fault, lineMs: 0 } : { fault, lineMs: 0, sure: 'refused' };
+  return { fault, lineMs: 0, ...(isRefusal(status) ? { sure: 'refused' } : {}) };
 }
 
 function unfit(node: string, value: Value, type: string): Fault {
