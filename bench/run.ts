@@ -6,6 +6,7 @@ import { alarmRules, alarmStorm } from './alarms.ts';
 import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
 import { cloudThroughput } from './cloud-throughput.ts';
+import { commandLatency } from './command-latency.ts';
 import { edgeMemory } from './edge-memory.ts';
 import { edgeStart } from './edge-start.ts';
 import { edgeSteady } from './edge-steady.ts';
@@ -31,7 +32,7 @@ const sets: Readonly<Record<string, readonly Bench[]>> = {
     alarmLatency,
   ],
   alarms: [alarmRules, alarmStorm],
-  opcua: [opcuaThroughput, opcuaReconnect],
+  opcua: [opcuaThroughput, opcuaReconnect, commandLatency],
   modbus: [rtuLine, modbusRequest, scatteredMaps, fairBus],
 };
 
