@@ -166,10 +166,21 @@ export function serve<Settings>(start: (settings: Settings) => Promise<Answerers
   });
 }
 
+// Looking at a large memory takes milliseconds: they are what the bench used, not the side.
+let lookingUs = 0;
+
 function ownUsage(): Usage {
-  const { userCPUTime, systemCPUTime } = process.resourceUsage();
+  const wallMs = performance.now();
+  const usedUs = cpuUs();
   const memory = { anonymousBytes: rollup('Anonymous'), residentBytes: rollup('Rss') };
-  return { wallMs: performance.now(), cpuUs: userCPUTime + systemCPUTime, ...memory };
+  const used = { wallMs, cpuUs: usedUs - lookingUs, ...memory };
+  lookingUs += cpuUs() - usedUs;
+  return used;
+}
+
+function cpuUs(): number {
+  const { userCPUTime, systemCPUTime } = process.resourceUsage();
+  return userCPUTime + systemCPUTime;
 }
 
 function rollup(name: string): number {

@@ -15,7 +15,7 @@ import { assert } from '../../core/fault.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { engineering } from '../../core/point.ts';
 import type { QualityCode } from '../../core/quality.ts';
-import { isBad } from '../../core/quality.ts';
+import { GOOD, isBad } from '../../core/quality.ts';
 import type { Origin, Value } from '../../core/reading.ts';
 import { plainOf } from '../../device-profiles/auxiliary.ts';
 import type { ProfilePoint } from '../../device-profiles/profile.ts';
@@ -141,6 +141,7 @@ export class Normaliser {
     let failed = 0;
     let urgent = false;
     for (let at = 0; at < count; at++) {
+      if (this.#isStill(at, answers.values[at]!, answers.qualities[at]!)) continue;
       const { raw: value, quality } = normaliseRaw(
         this.#points[at]!.profile,
         answers.values[at]!,
@@ -193,8 +194,10 @@ export class Normaliser {
     }
     const { values, qualities, atMonoMs, origins } = answers;
     for (let at = 0; at < count; at++) {
+      const value = values[at]!;
+      const quality = qualities[at]!;
+      if (this.#isStill(at, value, quality)) continue;
       const origin = origins?.[at] ?? null;
-      const [value, quality] = [values[at]!, qualities[at]!];
       this.#tell({ at, value, quality, atMonoMs: atMonoMs[at]!, origin }, columns, toMonoMs, null);
     }
     const unchanged = count + more - columns.alias.length;
@@ -206,6 +209,15 @@ export class Normaliser {
       ...(this.#isEvent ? { isEvent: true } : {}),
     };
     return { report, more, squeezed };
+  }
+
+  /**
+   * Good, and the same number that was reported last as good: its profile judged it then. Most
+   * readings are, so that they are found here first.
+   */
+  #isStill(at: number, value: Value, quality: QualityCode): boolean {
+    if (quality !== GOOD || this.#quality[at] !== GOOD || this.#reportAll) return false;
+    return typeof value === 'number' && value === this.#raw[at];
   }
 
   /** Out of the device's memory: judged by the profile, compared with nothing. */

@@ -1,8 +1,5 @@
 // The points that are polled together, and what a poll makes of what has come for them.
 //
-// Time. A server's clock may be wrong, so a value's time is reckoned back from when its message
-// came: as long as its source time lies before its publish time, both of the server's clock. It is
-// never before the last proof that the value had not changed, never after its message, and rises.
 // What became true before the session was opened, but after the session before it had heard
 // nothing more, is not a reading of a poll: those polls have been answered as bad. It fills that
 // time, marked as history.
@@ -10,14 +7,8 @@ import type { QualityCode } from '../../core/quality.ts';
 import { GOOD, isBad, qualityCode } from '../../core/quality.ts';
 import type { Origin, Value } from '../../core/reading.ts';
 import type { Plan, Sample } from '../driver.ts';
-import type { ValueAddress } from './address.ts';
 import type { Item } from './items.ts';
 import { Inbox } from './items.ts';
-import type { DataValue } from './library.ts';
-import { hasOverflown } from './status.ts';
-import type { Message } from './subscription.ts';
-import type { Decoded } from './value.ts';
-import { decode } from './value.ts';
 
 const HISTORY = qualityCode('good', 'history');
 const HISTORY_UNCERTAIN = qualityCode('uncertain', 'history');
@@ -46,7 +37,6 @@ export class OpcuaPlan implements Plan {
   #poll = 0;
   #fill: Sample[] = [];
   #fillTimes = new Set<string>();
-  readonly #decoded: Decoded = { value: null, quality: GOOD };
 
   constructor(items: readonly Item[], before?: OpcuaPlan) {
     this.items = items;
@@ -90,63 +80,41 @@ export class OpcuaPlan implements Plan {
     this.#fillTimes.clear();
   }
 
-  /** Moves its items on by what has come, and returns what came before their newest. */
+  /** Hands out what has come: what came before the newest of an item is returned. */
   drain(openMonoMs: number): Sample[] {
-    const { items, data, messages } = this.inbox.take();
+    const { fresh, earlier } = this.inbox.take();
     const poll = ++this.#poll;
-    const more: Sample[] = [];
-    for (let index = 0; index < items.length; index++) {
-      const item = items[index]!;
-      const { address } = item;
-      if (address.kind !== 'value') continue;
-      const value = data[index]!;
-      const code = value.statusCode.value;
-      if (hasOverflown(code)) this.inbox.lost++;
-      this.#take(item, address, value, messages[index]!, { poll, openMonoMs, more });
+    const more = this.#since(openMonoMs, earlier);
+    for (const item of fresh) {
+      if (item.atMonoMs >= openMonoMs) item.freshIn = poll;
+      else {
+        const { at, value, quality, atMonoMs, origin } = item;
+        this.#fillWith({ at, value, quality, atMonoMs, origin });
+      }
     }
     return more;
   }
 
   /** What events have told; what happened before the session was opened fills that time. */
   takeTold(openMonoMs: number): Sample[] {
-    const { inbox } = this;
-    if (inbox.told.length === 0) return [];
-    const told = inbox.told;
-    inbox.told = [];
-    return told.filter((sample) => {
+    const { told } = this.inbox;
+    if (told.length === 0) return told;
+    this.inbox.told = [];
+    return this.#since(openMonoMs, told);
+  }
+
+  #since(openMonoMs: number, samples: Sample[]): Sample[] {
+    if (samples.every(({ atMonoMs }) => atMonoMs >= openMonoMs)) return samples;
+    return samples.filter((sample) => {
       if (sample.atMonoMs >= openMonoMs) return true;
-      const quality = filledQuality(sample.quality);
-      if (quality !== null) this.fill({ ...sample, quality });
+      this.#fillWith(sample);
       return false;
     });
   }
 
-  #take(
-    item: Item,
-    { type, element }: ValueAddress,
-    data: DataValue,
-    message: Message,
-    { poll, openMonoMs, more }: { poll: number; openMonoMs: number; more: Sample[] },
-  ): void {
-    if (item.freshIn === poll) {
-      const { at, value, quality, atMonoMs, origin } = item;
-      more.push({ at, value, quality, atMonoMs, origin });
-    }
-    const decoded = this.#decoded;
-    decode(data, type, element, decoded);
-    item.value = decoded.value;
-    item.quality = decoded.quality;
-    const { sourceTimestamp, serverTimestamp, statusCode } = data;
-    const sourceMs = sourceTimestamp ? sourceTimestamp.getTime() : null;
-    const serverMs = serverTimestamp ? serverTimestamp.getTime() : null;
-    item.origin = { status: statusCode.value >>> 0, sourceMs, serverMs };
-    item.atMonoMs = timeOf(item, sourceMs ?? serverMs, message);
-    if (item.atMonoMs >= openMonoMs) item.freshIn = poll;
-    else {
-      const { at, value, atMonoMs, origin } = item;
-      const quality = filledQuality(item.quality);
-      if (quality !== null) this.fill({ at, value, quality, atMonoMs, origin });
-    }
+  #fillWith(sample: Sample): void {
+    const quality = filledQuality(sample.quality);
+    if (quality !== null) this.fill({ ...sample, quality });
   }
 
   /** Puts the newest of each item into the lists; what did not change is true until `proven`. */
@@ -165,11 +133,4 @@ export class OpcuaPlan implements Plan {
           : Math.max(item.atMonoMs, sinceMs);
     }
   }
-}
-
-function timeOf(item: Item, sourceMs: number | null, message: Message): number {
-  const { publishedMonoMs, publishedMs, floorMonoMs } = message;
-  const ageMs = sourceMs === null || publishedMs === null ? 0 : Math.max(0, publishedMs - sourceMs);
-  const floorMs = Math.max(floorMonoMs, item.sinceMonoMs, item.atMonoMs);
-  return Math.min(publishedMonoMs, Math.max(floorMs, publishedMonoMs - ageMs));
 }

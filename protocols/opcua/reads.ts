@@ -110,10 +110,12 @@ function fail(item: Item, quality: number, nowMs: number): void {
 export async function promote(
   clock: Clock,
   connection: Connection,
-  { inbox }: OpcuaPlan,
+  { inbox: { opaque } }: OpcuaPlan,
   timeoutMs: number,
 ): Promise<void> {
-  await promoteAll(clock, connection, inbox.items, inbox.data, timeoutMs);
+  const items = opaque.map(({ item }) => item);
+  const values = opaque.map(({ data }) => data);
+  await promoteAll(clock, connection, items, values, timeoutMs);
 }
 
 async function promoteAll(
@@ -124,7 +126,7 @@ async function promoteAll(
   timeoutMs: number,
 ): Promise<void> {
   const opaque = values.filter(
-    (value, at) => value && hasFields(items[at]!) && value.value?.dataType === STRUCTURE,
+    (value, at) => value && items[at]!.hasFields && value.value?.dataType === STRUCTURE,
   );
   if (opaque.length === 0) return;
   const waiting = new AbortController();
@@ -136,7 +138,3 @@ async function promoteAll(
 }
 
 const STRUCTURE = 22;
-
-function hasFields({ address }: Item): boolean {
-  return address.kind === 'value' && address.element.some((step) => typeof step === 'string');
-}

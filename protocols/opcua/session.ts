@@ -340,7 +340,9 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       signal,
     );
     for (const item of plan.items) if (item.way === 'own') this.#own(item);
-    await promote(this.#clock, this.#connection, plan, device.timeoutMs);
+    if (plan.inbox.opaque.length > 0) {
+      await promote(this.#clock, this.#connection, plan, device.timeoutMs);
+    }
     const more = plan.drain(this.#openMonoMs);
     const told = plan.takeTold(this.#openMonoMs);
     const provenMs = this.#subscription?.state.provenMonoMs ?? this.#provenMonoMs;

@@ -160,14 +160,17 @@ export async function monitorItems(
     inBatches(
       some,
       size,
-      (batch) => createItems(connection, subscription, batch, withFilter),
+      (batch) => {
+        // Values may come before the answer is looked at.
+        for (const item of batch) item.sinceMonoMs = clock.monoMs();
+        return createItems(connection, subscription, batch, withFilter);
+      },
       (): Made | null => null,
     );
   const refused: Item[] = [];
   const settle = (item: Item, made: Made | null) => {
     if (made?.statusCode.isGood()) {
       item.way = 'monitored';
-      item.sinceMonoMs = clock.monoMs();
     } else if (made && hopeless.has(made.statusCode.name)) {
       item.wrong(qualityOfStatus(made.statusCode.value));
     } else item.way = 'read';
