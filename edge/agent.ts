@@ -5,11 +5,12 @@
 // what the cloud still takes within the time given, close. What was not sent stays on disk and goes
 // first next time.
 import type { Clock } from '../core/clock.ts';
-import { isFault } from '../core/fault.ts';
+import { assert, isFault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { Link } from '../protocols/driver.ts';
+import type { Trust } from '../protocols/opcua/certificate.ts';
 import type { Identity, OpcuaPlace } from '../protocols/opcua/place.ts';
 import type { Kind } from '../protocols/uplink/topics.ts';
 import type { SyncSource } from './clock-watch.ts';
@@ -25,7 +26,6 @@ import type { GatewayConfig } from './config/gateway.ts';
 import type { LinkConfig, OpcuaLinkConfig } from './config/link.ts';
 import { Links } from './links/links.ts';
 import { placeOf as opcuaPlaceOf } from './links/opcua.ts';
-import { openTrust } from './links/opcua-trust.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { openOutbox } from './outbox/outbox.ts';
 import { RulesInForce } from './rules.ts';
@@ -144,9 +144,11 @@ export async function runAgent(
   const borders = bordersOf(clock, random, log, config, options, links);
   const outbox = await borders.openOutbox();
   const { software, reportAll = false, identities } = options;
-  const trust = openTrust(clock, random, { folder: config.pki.folder, gateway: config.gateway.id });
-  const placeOf = (link: OpcuaLinkConfig) =>
-    opcuaPlaceOf(link, { trust, identity: identities?.get(link.id) });
+  const trust = await trustOf(clock, random, config);
+  const placeOf = (link: OpcuaLinkConfig) => {
+    assert(trust, 'where a link of the kind is, trust is loaded');
+    return opcuaPlaceOf(link, { trust, identity: identities?.get(link.id) });
+  };
   const parts = { config, outbox, borders, links, placeOf, software, reportAll };
   const agent = new Agent(clock, random, log, metrics, parts);
   try {
@@ -156,6 +158,17 @@ export async function runAgent(
     throw error;
   }
   return agent;
+}
+
+/** Null, and nothing loaded, in a gateway without OPC UA. */
+async function trustOf(
+  clock: Clock,
+  random: Random,
+  { links, pki, gateway }: GatewayConfig,
+): Promise<Trust | null> {
+  if (links.every(({ kind }) => kind !== 'opcua')) return null;
+  const { openTrust } = await import('./links/opcua-trust.ts');
+  return openTrust(clock, random, { folder: pki.folder, gateway: gateway.id });
 }
 
 function bordersOf(
