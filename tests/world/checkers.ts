@@ -202,10 +202,10 @@ function toldOf({ epochs }: Witness, { epoch }: EpochFacts, which: 'sealed' | 's
 
 function checkOrder({ witness }: World, { sealed, gateway, epoch }: EpochFacts): void {
   const newest = new Map<number, number>();
-  for (const { readings, isState } of [...sealed.values()].sort(
+  for (const { readings, isState, isFill } of [...sealed.values()].sort(
     (a, b) => a.sequence - b.sequence,
   )) {
-    if (isState) continue;
+    if (isState || isFill) continue;
     for (const { setting, monoMs } of readings) {
       const { code } = setting.point;
       const before = newest.get(code) ?? -1;
@@ -232,7 +232,9 @@ async function checkAccount(world: World, facts: EpochFacts, all: readonly Store
   const problem = (what: string) =>
     witness.problem('taken, to the last reading', `${name}: ${what}`);
   const expected = { stored: 0, unchanged: sum(inStore, ({ unchanged }) => unchanged) };
-  expected.stored = sum(inStore, (record) => (record.isState ? 0 : record.readings.length));
+  expected.stored = sum(inStore, ({ isState, isFill, readings }) =>
+    isState || isFill ? 0 : readings.length,
+  );
   if (account.stored !== expected.stored || account.unchanged !== expected.unchanged) {
     const found = `${account.stored} stored and ${account.unchanged} unchanged`;
     problem(`${found}, ${expected.stored} and ${expected.unchanged} in the records taken in`);

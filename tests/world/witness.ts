@@ -36,6 +36,8 @@ export interface WitnessedRecord {
     readonly toMs: number;
   }[];
   readonly isState: boolean;
+  /** What a device remembered: stored, and outside order and account as state is. */
+  readonly isFill: boolean;
   /** It brings a part of a dictionary. */
   readonly isPart: boolean;
   /** What its clock said when it was sealed. */
@@ -181,6 +183,7 @@ export class Witness {
       clock,
       clockSteps,
       isState,
+      isFill = false,
       gaps,
       coverage,
       readings: columns,
@@ -207,7 +210,8 @@ export class Witness {
     const learnedMonoMs = clockSteps
       .filter(({ state }) => state !== 'unknown')
       .map(({ monoMs }) => monoMs);
-    const told = { readings, gaps, failures, isState, isPart, clock: stamp, learnedMonoMs };
+    const kind = { isState, isFill, isPart };
+    const told = { readings, gaps, failures, ...kind, clock: stamp, learnedMonoMs };
     const record = { ...counts, ...told };
     facts.sealed.set(sequence, record);
     return record;

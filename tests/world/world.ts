@@ -259,7 +259,9 @@ export class World {
     const { problems, trace, epochs } = this.witness;
     let readings = 0;
     for (const { sealed } of epochs.values()) {
-      for (const record of sealed.values()) readings += record.isState ? 0 : record.readings.length;
+      for (const record of sealed.values()) {
+        if (!record.isState && !record.isFill) readings += record.readings.length;
+      }
     }
     const { nowMs: virtualMs, events } = this.timeline;
     const { seed } = this;
