@@ -426,6 +426,10 @@ export const configMessages = {
     en: '{found} is no endpoint; write opc.tcp://host:4840/path',
     zh: '{found} 不是端点；请写 opc.tcp://主机:4840/路径',
   },
+  'unit-on-opcua': {
+    en: 'device {device} has a unit, but devices behind link {link} have none: an OPC UA server is asked for names',
+    zh: '设备 {device} 写有 unit，但链路 {link} 后的设备没有从站号：OPC UA 服务器按名称访问；请删去该行',
+  },
   'opcua-policy-mode': {
     en: 'policy {policy} and mode {mode} do not go together: None only with None',
     zh: '策略 {policy} 与模式 {mode} 不能同时使用：None 只能与 None 搭配',

@@ -431,3 +431,27 @@ test('devices of one server are told apart by their nodes: the same ones twice a
   expect(findings(plant(ps('ps-1') + ps('ps-2', other))).codes).toEqual([]);
   expect(findings(plant(ps('ps-1') + ps('ps-2'))).codes).toEqual(['same-nodes devices.1.profile']);
 });
+
+test('a gateway tells of the certificate of each server once and of its own once', () => {
+  const parts = `  spare: { protocol: opcua, kind: opcua, endpoint: "opc.tcp://10.0.0.2:4840" }
+  open: { protocol: opcua, kind: opcua, endpoint: "opc.tcp://10.0.0.3:4840", insecure: true,
+    security: { policy: None } }
+devices:
+`;
+  const all = `${ps('ps-1')}${ps('ps-2')}  - { id: ps-3, link: spare, profile: acme/ps@1 }
+  - { id: ps-4, link: open, profile: acme/ps@1 }
+`;
+  const { points, insecure } = parse(plant(all).replace('devices:\n', parts));
+  const told = points.filter(({ point }) => point.startsWith('certificate-'));
+  expect(told.map(({ device, point }) => `${device} ${point}`)).toEqual([
+    'ps-1 certificate-server-days',
+    'ps-1 certificate-own-days',
+    'ps-3 certificate-server-days',
+  ]);
+  for (const { rules } of told) expect(rules).toHaveLength(3);
+  expect(insecure.map(({ en }) => en)).toContainEqual(expect.stringContaining('10.0.0.3'));
+});
+
+test('a unit on a device of OPC UA is wrong where it stands: there is none to ask', () => {
+  expect(findings(plant(ps('ps-1', ', unit: 3'))).codes).toEqual(['unit-on-opcua devices.0.unit']);
+});

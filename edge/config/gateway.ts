@@ -253,6 +253,9 @@ function readDevices(
       const values = { device: device.id, other, unit, link: device.link };
       problems.add([...path, device.unit === undefined ? 'id' : 'unit'], 'same-address', values);
     } else addresses.set(address, device.id);
+    if (device.unit !== undefined && link.kind === 'opcua') {
+      problems.add([...path, 'unit'], 'unit-on-opcua', { device: device.id, link: device.link });
+    }
     if (unit === 0 && framingOf(link) !== 'tcp') {
       problems.add([...path, 'unit'], 'broadcast-unit', { device: device.id, link: device.link });
     }
