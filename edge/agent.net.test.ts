@@ -1,10 +1,12 @@
 // The whole edge on real parts: simulated devices over sockets, the outbox on disk, the embedded broker. Of
 // the cloud only what an edge sees of it is here: a client that reads the records and acknowledges them.
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import type { Broker } from '../cloud/broker/broker.ts';
 import { openBroker } from '../cloud/broker/broker.ts';
@@ -21,11 +23,13 @@ import { openRecord } from '../protocols/uplink/envelope.ts';
 import { kinds, parseTopic, topicOf, upFilters } from '../protocols/uplink/topics.ts';
 import { SimulatedDevice } from '../simulators/device.ts';
 import { ModbusServer } from '../simulators/modbus-server.ts';
+import { OpcUaDevice } from '../simulators/opcua-device.ts';
+import { openOpcUaServer } from '../simulators/opcua-server.ts';
 import type { Agent, Health } from './agent.ts';
 import { runAgent } from './agent.ts';
 import type { GatewayConfig } from './config/gateway.ts';
 import { parseGateway } from './config/gateway.ts';
-import { packagedProfiles } from './config/loader.ts';
+import { loadGateway, packagedProfiles } from './config/loader.ts';
 import { mqttLink } from './uplink/mqtt.ts';
 
 // Others share the machine: what comes, comes within this time.
@@ -261,3 +265,61 @@ test('what leaves the machine unprotected is said at every start', async () => {
   await start({ ...config, insecure: [{ en: 'in the clear', zh: '未加密' }] }, log);
   expect(said).toEqual([{ what: 'in the clear' }]);
 });
+
+/** What `lifeline edge trust list --json` says. */
+interface Listed {
+  readonly certificates: readonly { readonly state: string; readonly fingerprint: string }[];
+}
+
+async function lifeline(...words: string[]): Promise<string> {
+  const args = [join(import.meta.dirname, '../cli/main.ts'), ...words];
+  return (await promisify(execFile)(process.execPath, args)).stdout;
+}
+
+test('an OPC UA server that nobody has looked at is told in the health; once a person trusts it readings flow without a restart', async () => {
+  const folder = makeFolder();
+  const days = 100;
+  const station = new OpcUaDevice(loadProfile('generic/pump-station'));
+  const server = await openOpcUaServer({
+    ...{ host: '127.0.0.1', port: 0, pkiFolder: join(folder, 'server') },
+    ...{ certificate: { days }, ...station.space() },
+  });
+  closers.push(() => server.close());
+  station.show(server.space);
+  station.set('pump-1-power', 42);
+  const broker = await startBroker(0);
+  const file = join(folder, 'gateway.yaml');
+  mkdirSync(join(folder, 'secrets'));
+  writeFileSync(join(folder, 'secrets', 'cloud'), 'g', { mode: 0o600 });
+  const text = `version: 1
+gateway: { id: gw-1, area: east, name: { en: One, zh: 一号 } }
+cloud: { url: mqtt://127.0.0.1:${broker.port}, credentials: "\${secret:cloud}" }
+outbox: { folder: ${join(folder, 'outbox')}, size: 64MiB }
+status: { port: 0 }
+links: { plc: { protocol: opcua, kind: opcua, endpoint: "${server.endpoint}" } }
+devices: [{ id: ps-1, link: plc, profile: generic/pump-station@1 }]
+`;
+  writeFileSync(file, text);
+  const { config } = loadGateway(file, { environment: {} });
+  const cloud = new ReadingCloud(broker.port, config.points);
+  const agent = await start(config);
+  const link = async () => {
+    const response = await fetch(`http://127.0.0.1:${agent.statusPort}/health`);
+    return ((await response.json()) as Health).links[0];
+  };
+  await soon(link).toMatchObject({ id: 'plc', fault: 'opcua_untrusted' });
+  expect(cloud.values.get('ps-1/pump-1-power')).not.toBe(42_000);
+
+  const listed = JSON.parse(await lifeline('edge', 'trust', 'list', file, '--json')) as Listed;
+  expect(listed.certificates).toMatchObject([{ state: 'unknown' }]);
+  await lifeline('edge', 'trust', 'accept', file, listed.certificates[0]!.fingerprint);
+  await expect
+    .poll(() => cloud.values.get('ps-1/pump-1-power'), { timeout: 2 * WAIT_MS })
+    .toBe(42_000);
+  expect(await link()).toMatchObject({ state: 'open', fault: null });
+  await expect
+    .poll(() => cloud.values.get('ps-1/certificate-server-days'), { timeout: 2 * WAIT_MS })
+    .toBeGreaterThan(days - 2);
+  expect(cloud.values.get('ps-1/certificate-server-days')).toBeLessThanOrEqual(days);
+  expect(cloud.values.get('ps-1/certificate-own-days')).toBeGreaterThan(1_800);
+}, 120_000);

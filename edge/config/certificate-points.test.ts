@@ -38,7 +38,7 @@ test('where nothing is protected there is no certificate to end', () => {
 
 test('the rules are right for their points, in both languages, with what to do', () => {
   for (const { definition } of added('server', 'own')) {
-    expect(definition).toMatchObject({ unit: 'd', class: 'compliance', periodMs: 3_600_000 });
+    expect(definition).toMatchObject({ unit: 'd', class: 'compliance', periodMs: 30_000 });
     expect(definition.rules.map(({ id, level }) => [id, level])).toEqual([
       ['certificate-90', 4],
       ['certificate-30', 3],
