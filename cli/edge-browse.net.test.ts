@@ -1,7 +1,7 @@
 // Browsing as a person does it: refused, trusted, shown, drafted. The real program in a process of
 // its own, against a server that listens.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -70,4 +70,66 @@ test('a server that does not offer None is not read without protection', async (
   const { status, stderr } = await edge('browse', server.endpoint, '--insecure');
   expect(status).not.toBe(exit.done);
   expect(stderr).toContain('insecure:');
+}, 60_000);
+
+const gatewayFile = (link: string) => `version: 1
+gateway: { id: gw-7, area: east, name: { en: Seven, zh: 七号 } }
+cloud: { url: mqtt://127.0.0.1:1, credentials: "\${secret:cloud}" }
+outbox: { folder: outbox, size: 64MiB }
+links: { plc: { protocol: opcua, kind: opcua, ${link} } }
+devices:
+  - { id: station, link: plc, profile: generic/pump-station@1 }
+`;
+
+test('with a gateway file a server is met as its link meets it: same user, same protection', async () => {
+  const locked = await openOpcUaServer({
+    ...{ host: '127.0.0.1', port: 0, pkiFolder: join(folder, 'locked') },
+    ...{ namespaces: { ps: 'urn:example:pump-station' }, users: { gateway: 'over the hill' } },
+    nodes: [{ path: 'ps:Station/ps:Level', type: 'double', value: 1.5 }],
+  });
+  try {
+    const identity = 'identity: { user: gateway, password: "${secret:plc}" }';
+    const security = 'security: { policy: Aes256_Sha256_RsaPss }';
+    const link = `endpoint: "${locked.endpoint}", ${identity}, ${security}`;
+    writeFileSync(join(folder, 'gateway.yaml'), gatewayFile(link));
+    const browse = (...more: string[]) =>
+      edge('browse', locked.endpoint, '--gateway', 'gateway.yaml', ...more);
+    const missing = await browse();
+    expect(missing.status).toBe(exit.invalid);
+    expect(missing.stderr).toContain('secrets/plc');
+    mkdirSync(join(folder, 'secrets'), { recursive: true });
+    writeFileSync(join(folder, 'secrets', 'plc'), 'over the hill\n', { mode: 0o600 });
+    const [, command = ''] =
+      /lifeline edge (trust accept .*)$/m.exec((await browse()).stderr) ?? [];
+    expect((await edge(...command.split(' '))).status).toBe(exit.done);
+    const shown = await browse();
+    expect(shown.status).toBe(exit.done);
+    expect(shown.stderr).toContain('link plc');
+    expect(shown.stderr).toContain('Aes256_Sha256_RsaPss, SignAndEncrypt, with user and password');
+    expect(shown.stdout).toContain('Level');
+    writeFileSync(join(folder, 'wrong'), 'under the hill', { mode: 0o600 });
+    const wrong = await browse('--user', 'gateway', '--password-file', 'wrong');
+    expect(wrong.status).not.toBe(exit.done);
+  } finally {
+    await locked.close();
+  }
+}, 60_000);
+
+test('a server that offers None only is read with --insecure, and with nothing else', async () => {
+  const open = await openOpcUaServer({
+    ...{ host: '127.0.0.1', port: 0, pkiFolder: join(folder, 'open') },
+    ...{ namespaces: { ps: 'urn:example:pump-station' }, securityPolicies: ['None'] },
+    nodes: [{ path: 'ps:Station/ps:Level', type: 'double', value: 1.5 }],
+  });
+  try {
+    const refused = await edge('browse', open.endpoint);
+    expect(refused.status).not.toBe(exit.done);
+    expect(refused.stderr).toContain('--insecure');
+    const shown = await edge('browse', open.endpoint, '--insecure');
+    expect(shown.status).toBe(exit.done);
+    expect(shown.stderr).toContain('insecure:');
+    expect(shown.stdout).toContain('Level');
+  } finally {
+    await open.close();
+  }
 }, 60_000);

@@ -11,6 +11,8 @@ import { bilingual } from '../core/text/text.ts';
 import { profileIdOf } from '../device-profiles/draft.ts';
 import { PLACEHOLDER } from '../device-profiles/format.ts';
 import { draftOfBrowsed } from '../device-profiles/opcua-draft.ts';
+import type { OpcuaLink } from '../edge/config/loader.ts';
+import { loadOpcuaLink } from '../edge/config/loader.ts';
 import { listTrust, openTrust } from '../edge/links/opcua-trust.ts';
 import type { Browsed, BrowsedNode } from '../protocols/opcua/browse.ts';
 import {
@@ -27,7 +29,7 @@ import { ENDPOINT_PATTERN, modes, placeDefaults, policies } from '../protocols/o
 import { stopSignal } from './child.ts';
 import { pad } from './columns.ts';
 import type { Pki } from './edge-trust.ts';
-import { BROWSER, pkiOf, showKnown, trustCommand } from './edge-trust.ts';
+import { BROWSER, isFolder, pkiOf, showKnown, trustCommand } from './edge-trust.ts';
 import { readText, writeNew } from './files.ts';
 import type { Given, Output, Verb } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
@@ -48,7 +50,17 @@ async function run(given: Given, output: Output): Promise<number> {
     nodesMax: between(given, 'nodes', NODES_DEFAULT, BROWSE_NODES_MAX),
   };
   const pki = pkiFor(given);
-  const place = placeOf(given, endpoint, pki);
+  const link = linkFor(given, endpoint);
+  const place = placeOf(given, endpoint, pki, link);
+  if (link) {
+    const { security, identity } = place;
+    const who = output.say(`browse-as-${identity.kind}`, {});
+    const { policy, mode } = security;
+    output.note(output.say('browse-as-link', { link: link.id, policy, mode, who }));
+    for (const what of link.insecure) {
+      output.note(output.say('cli-insecure-said', { what: what[output.language] }));
+    }
+  }
   if (place.security.policy === 'None') output.note(output.say('browse-insecure', {}));
   const signal = stopSignal();
   let browsed: Browsed;
@@ -88,8 +100,19 @@ function pkiFor(given: Given): Pki {
   return { folder, gateway: BROWSER, named: folder };
 }
 
-function placeOf(given: Given, endpoint: string, pki: Pki): OpcuaPlace {
-  const isInsecure = given.flag('insecure');
+/** What a gateway file says of this server, where it does. */
+function linkFor(given: Given, endpoint: string): OpcuaLink | undefined {
+  const gateway = given.text('gateway');
+  const isFile = gateway !== undefined && !isFolder(gateway);
+  return isFile ? loadOpcuaLink(gateway, endpoint, process.env) : undefined;
+}
+
+/** What is typed goes before what the link says. */
+function placeOf(given: Given, endpoint: string, pki: Pki, link?: OpcuaLink): OpcuaPlace {
+  const of = link?.parts;
+  const isTyped = given.text('policy') !== undefined || given.text('mode') !== undefined;
+  const isInsecure = given.flag('insecure') || (of?.security.policy === 'None' && !isTyped);
+  const protecting = policies.slice(0, 3);
   const user = given.text('user');
   const passwordFile = given.text('password-file');
   if ((user === undefined) !== (passwordFile === undefined)) {
@@ -99,25 +122,31 @@ function placeOf(given: Given, endpoint: string, pki: Pki): OpcuaPlace {
     ...placeDefaults,
     endpoint,
     security: {
-      policy: isInsecure ? 'None' : oneOf(given, 'policy', policies.slice(0, 3)),
-      mode: isInsecure ? 'None' : oneOf(given, 'mode', modes.slice(0, 2)),
-      host: given.text('host') ?? null,
-      expired: 'refuse',
+      policy: isInsecure ? 'None' : oneOf(given, 'policy', protecting, of?.security.policy),
+      mode: isInsecure ? 'None' : oneOf(given, 'mode', modes.slice(0, 2), of?.security.mode),
+      host: given.text('host') ?? of?.security.host ?? null,
+      expired: of?.security.expired ?? 'refuse',
     },
     identity:
       user === undefined
-        ? { kind: 'anonymous' }
+        ? (link?.identity ?? { kind: 'anonymous' })
         : { kind: 'user', user, password: readText(passwordFile!).trimEnd() },
     trust: openTrust(systemClock, systemRandom, pki),
-    timeoutMs: TIMEOUT_MS,
-    limits: {},
+    timeoutMs: Math.max(TIMEOUT_MS, of?.timeoutMs ?? 0),
+    limits: of?.limits ?? {},
   };
 }
 
-/** The first where nothing is said. */
-function oneOf<Word extends string>(given: Given, name: string, words: readonly Word[]): Word {
+/** Where nothing is typed what the link says, else the first. */
+function oneOf<Word extends string>(
+  given: Given,
+  name: string,
+  words: readonly Word[],
+  said: Word | undefined,
+): Word {
   const typed = given.text(name);
-  const found = typed === undefined ? words[0] : words.find((word) => word === typed);
+  const standard = said !== undefined && words.includes(said) ? said : words[0];
+  const found = typed === undefined ? standard : words.find((word) => word === typed);
   if (found === undefined) throw new UsageError(`--${name} ${words.join('|')}`);
   return found;
 }

@@ -53,9 +53,13 @@ export interface Pki {
 /** Who a laptop is that browses for no gateway. */
 export const BROWSER = 'browse';
 
+export const isFolder = (named: string) =>
+  statSync(named, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
 export function pkiOf(named: string): Pki {
-  const isFolder = statSync(named, { throwIfNoEntry: false })?.isDirectory();
-  return isFolder ? { folder: named, gateway: BROWSER, named } : { ...loadPki(named), named };
+  return isFolder(named)
+    ? { folder: named, gateway: BROWSER, named }
+    : { ...loadPki(named), named };
 }
 
 /** A command to type next. */

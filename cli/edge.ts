@@ -27,7 +27,7 @@ async function run(given: Given, output: Output): Promise<number> {
   writableFolder(config.outbox.folder);
   const signal = stopSignal();
   for (const what of config.insecure) {
-    output.note(output.say('cli-insecure', { what: what[output.language] }));
+    output.note(output.say('cli-insecure-said', { what: what[output.language] }));
   }
   const log = makeLog(config.gateway.id);
   const options = { secret, secondSecret, identities, software: versionText() };
@@ -55,7 +55,7 @@ async function check(given: Given, output: Output): Promise<number> {
     const { config } = loadGateway(file, { environment: process.env });
     commands = commandLines(config, output.language);
     for (const what of config.insecure) {
-      output.note(output.say('cli-insecure', { what: what[output.language] }));
+      output.note(output.say('cli-insecure-said', { what: what[output.language] }));
     }
     return { findings: config.warnings, beyond: config.warningsBeyond };
   });

@@ -66,6 +66,7 @@ export const cliMessages = {
   },
   'cli-listening': { en: '{name} listens on {address}', zh: '{name} 监听于 {address}' },
   'cli-stopping': { en: 'stopping: {name}', zh: '正在停止：{name}' },
+  'cli-insecure-said': { en: 'INSECURE: {what}', zh: '不安全：{what}' },
   'cli-insecure': {
     en: 'INSECURE: {what} is reachable beyond this machine without TLS',
     zh: '不安全：{what} 可从本机以外访问且未启用 TLS',

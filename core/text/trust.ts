@@ -234,6 +234,13 @@ export const trustMessages = {
     en: 'insecure: nothing of this is encrypted, and the server may be another',
     zh: '不安全：数据未加密，且无法确认服务器身份',
   },
+  'browse-as-link': {
+    en: 'as link {link} of the gateway file: {policy}, {mode}, {who}',
+    zh: '按网关文件中的链路 {link}：{policy}，{mode}，{who}',
+  },
+  'browse-as-anonymous': { en: 'anonymous', zh: '匿名' },
+  'browse-as-user': { en: 'with user and password', zh: '使用用户名和密码' },
+  'browse-as-certificate': { en: 'with a user certificate', zh: '使用用户证书' },
   'browse-endpoint-usage': {
     en: 'ENDPOINT: opc.tcp://HOST:PORT, not "{found}"',
     zh: 'ENDPOINT：opc.tcp://主机:端口，而不是“{found}”',

@@ -7,6 +7,7 @@ import { readDocument } from '../../core/document.ts';
 import { readFault } from '../../core/fault.ts';
 import type { Finding, Problems } from '../../core/problems.ts';
 import { InvalidInput } from '../../core/problems.ts';
+import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import {
   listProfiles,
@@ -16,13 +17,14 @@ import {
 } from '../../device-profiles/loader.ts';
 import type { Profile } from '../../device-profiles/profile.ts';
 import type { Identity } from '../../protocols/opcua/place.ts';
+import { isSameEndpoint } from '../../protocols/opcua/place.ts';
 import type { Profiles } from './device.ts';
 import type { GatewaySource } from './format.ts';
 import { gatewayForm } from './format.ts';
 import type { GatewayConfig, SecretReference } from './gateway.ts';
 import { parseGateway, pkiFolderOf, secretReference } from './gateway.ts';
-import type { IdentitySource } from './opcua-link.ts';
-import { readOpcua } from './opcua-link.ts';
+import type { IdentitySource, OpcuaLinkParts } from './opcua-link.ts';
+import { checkOpcua, readOpcua } from './opcua-link.ts';
 
 /** A secret is 256 random bits as text, about 64 characters; what is longer is another file. */
 const SECRET_BYTES_MAX = 4096;
@@ -102,6 +104,38 @@ export function loadPki(path: string): GatewayPki {
   const { problems, value } = readDocument(readGatewayFile(path), path, gatewayForm);
   if (!value) throw new InvalidInput(problems.findings, problems.beyond);
   return { folder: pkiFolderOf(value, path), gateway: value.gateway.id };
+}
+
+/** One OPC UA link of a gateway file, and as whom the gateway comes there. */
+export interface OpcuaLink {
+  readonly id: string;
+  readonly parts: OpcuaLinkParts;
+  readonly identity: Identity;
+  /** What it does without protection, or in spite of what it was shown. */
+  readonly insecure: readonly Bilingual[];
+}
+
+/**
+ * The link that leads to this endpoint; undefined where there is none. Reads no other secret than
+ * its own and no profile: a server is browsed before there is one. InvalidInput carries what is
+ * wrong with the file or with that link.
+ */
+export function loadOpcuaLink(
+  path: string,
+  endpoint: string,
+  environment: LoadOptions['environment'],
+): OpcuaLink | undefined {
+  const { problems, value } = readDocument(readGatewayFile(path), path, gatewayForm);
+  if (!value) throw new InvalidInput(problems.findings, problems.beyond);
+  for (const [id, link] of Object.entries(value.links)) {
+    if (link.kind !== 'opcua' || !isSameEndpoint(link.endpoint, endpoint)) continue;
+    const insecure = checkOpcua(link, ['links', id], problems);
+    const parts = readOpcua(link);
+    const identity = readIdentity(id, parts.identity, dirname(path), environment, problems);
+    problems.throwIfAny();
+    return { id, parts, identity: identity ?? { kind: 'anonymous' }, insecure };
+  }
+  return undefined;
 }
 
 function parsed(

@@ -82,3 +82,15 @@ export function hostOf(endpoint: string): string {
   const [, host = ''] = ENDPOINT_PATTERN.exec(endpoint) ?? [];
   return host.replace(/^\[|\]$/g, '');
 }
+
+const PORT_DEFAULT = ':4840';
+
+/** Whether both lead to one server: the host in any case, 4840 where no port is named. */
+export function isSameEndpoint(one: string, other: string): boolean {
+  return plainEndpoint(one) === plainEndpoint(other);
+}
+
+function plainEndpoint(endpoint: string): string {
+  const [, host = '', port = PORT_DEFAULT, path = '/'] = ENDPOINT_PATTERN.exec(endpoint) ?? [];
+  return host.toLowerCase() + port + path;
+}
