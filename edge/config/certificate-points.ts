@@ -22,8 +22,8 @@ export const certificatePointIds = {
 
 const HOUR_MS = 3_600_000;
 /**
- * Looking asks the server nothing, and a poll that finds no connection is bad until the next one: so
- * an end is known half a minute after a link stands, not an hour.
+ * Looking asks the server nothing, and a poll that finds no connection is bad until the next one:
+ * so an end is known half a minute after a link stands, not an hour.
  */
 const PERIOD_MS = 30_000;
 /** Half a day: once told, a certificate has to be renewed to be well again. */
