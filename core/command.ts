@@ -61,7 +61,7 @@ export const commandReasons = [
   'replayed', // The id was used before for another command.
   'other_epoch', // The gateway was restarted since the issuer last heard of it.
   'too_late', // The time to live was over before anything was sent.
-  'full', // Too many commands wait; nothing of this one was sent.
+  'full', // Too many commands wait, or the disk is full; nothing of this one was sent.
   'no_connection', // There was no connection to the device; nothing was sent.
   'device_refused', // The device answered that it will not.
   'no_answer', // Sent, and the device did not say what became of it.

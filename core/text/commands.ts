@@ -60,8 +60,8 @@ const reasonMessages = {
     zh: '在发送给设备之前已超过有效时间',
   },
   'command-reason-full': {
-    en: 'too many commands wait at the gateway; nothing of this one was sent',
-    zh: '网关上等待的命令过多，未向设备发送',
+    en: 'too many commands wait at the gateway, or its disk is full; nothing of this one was sent',
+    zh: '网关上等待的命令过多或磁盘已满，未向设备发送',
   },
   'command-reason-no-connection': {
     en: 'there was no connection to the device; nothing was sent',
@@ -132,8 +132,8 @@ const adviceMessages = {
     zh: '查看测点后重新下达；线路较慢时延长有效时间',
   },
   'command-advice-full': {
-    en: 'see what floods the gateway with commands, then ask again',
-    zh: '查明是谁在大量下达命令，然后重试',
+    en: 'see what floods the gateway with commands or fills its disk, then ask again',
+    zh: '查明是谁在大量下达命令或占满网关磁盘，然后重试',
   },
   'command-advice-no-connection': {
     en: 'see why the device does not answer, then ask again',
@@ -276,6 +276,10 @@ export const commandMessages = {
   'command-cli-issued': {
     en: '{id}  sent {at}, epoch {epoch}, sequence {sequence}, time to live {ttl}',
     zh: '{id}  下达于 {at}，纪元 {epoch}，序号 {sequence}，有效时间 {ttl}',
+  },
+  'command-cli-unheard': {
+    en: 'it may have been taken: lifeline cloud command show {id}; or the same call with --id {id}',
+    zh: '命令可能已被受理：lifeline cloud command show {id}；或以 --id {id} 重发同一命令',
   },
   'command-cli-id': {
     en: '--id {found} is not 32 lower-case hexadecimal digits',
