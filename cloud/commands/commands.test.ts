@@ -104,7 +104,7 @@ test('what cannot be commanded is refused before anything is on disk, each with 
   expect(refused({ point: 'hours' })).toMatch(/^command_not_offered: nothing may be commanded/);
   expect(refused(speed)).toMatch(/^command_value_unfit: set needs a value: 0 to 100 %/);
   expect(refused({ ...speed, value: 101 })).toMatch(/^command_out_of_range: 101 .* 0 to 100 %/);
-  expect(refused({ ...speed, value: 'fast' })).toMatch(/^command_value_unfit/);
+  expect(refused({ ...speed, value: 'fast' })).toMatch(/^command_value_unfit: fast is not allowed/);
   expect(refused({ ...speed, value: Number.NaN })).toMatch(/^command_value_unfit/);
   expect(refused({ value: 3 })).toMatch(/^command_value_unfit: stop writes false/);
   expect(refused({ timeToLiveMs: 999 })).toMatch(/^command_time_to_live: .*1 s to 600 s/);

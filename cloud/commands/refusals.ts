@@ -50,9 +50,9 @@ export function unfitFault(
     en: bilingual(key, { command, value, wanted: wanted.en.trim() }).en,
     zh: bilingual(key, { command, value, wanted: wanted.zh.trim() }).zh,
   });
-  return why === 'out_of_range'
-    ? new Fault('command_out_of_range', 'never', detail('command-value-outside'))
-    : new Fault('command_value_unfit', 'never', detail('command-value-wanted'));
+  const code = why === 'out_of_range' ? 'command_out_of_range' : 'command_value_unfit';
+  const key = given === null ? 'command-value-wanted' : 'command-value-outside';
+  return new Fault(code, 'never', detail(key));
 }
 
 const SHOWN_SIGNS = 60;
