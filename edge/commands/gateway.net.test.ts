@@ -237,6 +237,10 @@ test('at the gateway itself: with the token of the run, from this machine, told 
   const start_ = { point: 'fan-1/run', command: 'start', why: 'test', by: 'li' };
   const [waits, waiting] = await call('/commands', start_);
   expect([waits, waiting, fan.written]).toMatchObject([202, { waits: true }, [33]]);
+  expect(await call('/commands', { ...start_, value: false })).toMatchObject([
+    200,
+    { outcome: 'refused', reason: 'value_unfit' },
+  ]);
   const { id } = waiting as { readonly id: string };
   expect((await call(`/commands/${id}/release`, { by: 'li' }))[0]).toBe(403);
   expect(await call(`/commands/${id}/release`, { by: 'wang' })).toMatchObject([
@@ -245,7 +249,10 @@ test('at the gateway itself: with the token of the run, from this machine, told 
   ]);
   expect((await call(`/commands/${id}/release`, { by: 'wang' }))[0]).toBe(404);
   const [, listed] = await call('/commands');
-  expect(listed).toMatchObject({ waiting: [], recent: [{ value: 33 }, { command: 'start' }] });
+  expect(listed).toMatchObject({
+    waiting: [],
+    recent: [{ value: 33 }, { outcome: 'refused' }, {}],
+  });
   expect((listed as { offers: unknown[] }).offers.length).toBe(3);
 });
 

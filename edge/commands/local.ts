@@ -12,6 +12,7 @@
 // WAITING_MAX for RELEASE_MS: a restart ends it, and nothing was done.
 import type { Clock } from '../../core/clock.ts';
 import type { CommandOffer } from '../../core/command.ts';
+import { unfit } from '../../core/command.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import type { Value } from '../../core/reading.ts';
 import { TEXT_BYTES_MAX } from '../../core/reading.ts';
@@ -92,7 +93,10 @@ export class LocalDesk {
     const { device, point, command } = asked;
     const found = this.#parts.points.find((one) => one.device === device && one.point === point);
     const offer = found && offerOf(found, command);
-    if (!offer?.twoPeople) return done(await this.#parts.give(asked));
+    // What will be refused whoever releases it is refused now.
+    if (!offer?.twoPeople || unfit(offer, asked.value) !== null) {
+      return done(await this.#parts.give(asked));
+    }
     if (this.#waiting.length >= WAITING_MAX) return refusal(429, 'waiting');
     const id = `w-${this.#next++}`;
     this.#waiting.push({ id, asked, untilMonoMs: this.#clock.monoMs() + RELEASE_MS });
