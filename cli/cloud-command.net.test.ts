@@ -83,7 +83,11 @@ async function run(who: string, words: readonly string[], language: Language = '
     const code = await verb.run(parse(verb, [...rest, ...at]), output);
     return `${code}\n${lines.join('\n')}`;
   } catch (error) {
-    if (isFault(error)) return `${exitOf(error.code)} ${error.code}: ${error.detail[language]}`;
+    if (isFault(error)) {
+      return [`${exitOf(error.code)} ${error.code}: ${error.detail[language]}`, ...lines].join(
+        '\n',
+      );
+    }
     if (error instanceof UsageError) return `usage: ${error.detail[language]}`;
     throw error;
   }
@@ -164,6 +168,26 @@ test('under an id of its own the same words are one command, which is shown by h
   const shown = await run('li', ['show', 'abab']);
   expect(shown).toMatch(new RegExp(`${id} {2}sent .*, sequence 1, time to live 30 s`));
   expect(plant.commands.tables.list({})).toHaveLength(1);
+});
+
+test('whoever hears nothing is told the id under which it may have been taken', async () => {
+  const id = 'cd'.repeat(16);
+  const at = ['--id', id, '--no-wait'];
+  await api.close();
+  const unheard = await run('li', [...stop, ...at]);
+  expect(unheard).toMatch(new RegExp(`^9 cli_unreachable: .*\\n\\(.*command show ${id}`));
+});
+
+test('a command given at a gateway is told apart from the others by the id that is shown', async () => {
+  const id = `local-${'0123456789abcdef'.repeat(2)}`;
+  const place = { epoch: '1-00c0ffee00c0ffee', sequence: 1, timeToLiveMs: 30_000 };
+  const issued = {
+    ...{ id, ...place, issuer: 'gateway:li', device: 'fan-2', point: 'run', command: 'stop' },
+    ...{ value: null, second: '', why: 'alone' },
+  };
+  plant.reply(id, { issued });
+  expect(await run('li', ['list'])).toMatch(/^0\nlocal-01234567 /);
+  expect(await run('li', ['show', 'local-01234567'])).toContain(id);
 });
 
 test('a value is typed as a number, true or false, or text', () => {

@@ -74,6 +74,7 @@ const SEND_USAGE = 'command send GATEWAY/DEVICE/POINT [COMMAND] --why TEXT';
 const PAGE = 1_000;
 /** As many as no two of a day share by chance. */
 const ID_SIGNS_MIN = 4;
+const ID_SIGNS_SHOWN = 8;
 /** What the edge and the way back take beyond the time to live. */
 const GRACE_MS = 30_000;
 const LOOK_MS = 300;
@@ -154,15 +155,22 @@ async function send(given: Given, output: Output): Promise<number> {
     ...(timeToLiveMs !== undefined && { time_to_live_ms: timeToLiveMs }),
   };
   const client = Client.from(given, output);
-  const asked = await post(client, body);
-  if (asked.approval !== null) {
-    const values = { id: asked.approval, until: localTime(asked.lapses ?? asked.asked) };
-    output.note(output.say('command-cli-waits', values));
+  try {
+    const asked = await post(client, body);
+    if (asked.approval !== null) {
+      const values = { id: asked.approval, until: localTime(asked.lapses ?? asked.asked) };
+      output.note(output.say('command-cli-waits', values));
+    }
+    const isOver = given.flag('no-wait') || asked.settled !== null;
+    const found = isOver ? asked : await outcome(client, asked, stopSignal());
+    print(found, output);
+    return exitOf(found, given.flag('no-wait'));
+  } catch (error) {
+    // Only a refusal says that it was not taken; only here is the id known.
+    const isRefused = isFault(error) && error.code !== 'cli_unreachable';
+    if (!isRefused) output.note(output.say('command-cli-unheard', { id }));
+    throw error;
   }
-  const isOver = given.flag('no-wait') || asked.settled !== null;
-  const found = isOver ? asked : await outcome(client, asked, stopSignal());
-  print(found, output);
-  return exitOf(found, given.flag('no-wait'));
 }
 
 // The cloud may have taken it although nobody heard so: under its id it is the same command.
@@ -216,6 +224,9 @@ function exitOf({ state }: Command, isOnlyAsked: boolean): number {
   }
 }
 
+// What was commanded at a gateway is named `local-…` and `revert-…`.
+const shortId = (id: string) => id.slice(0, id.indexOf('-') + 1 + ID_SIGNS_SHOWN);
+
 function line(it: Command, { language, say }: Output): string {
   const { state, by, second, why, settled, value } = it;
   const word =
@@ -226,7 +237,7 @@ function line(it: Command, { language, say }: Output): string {
   const who = second ? `${by} + ${second}` : by;
   const isPlain = !settled || (settled.outcome === 'done' && settled.reason === 'none');
   const result = isPlain ? [] : [settled.text[language], quoted(settled.detail)];
-  return [it.id.slice(0, 8), localTime(it.asked), word, what, who, quoted(why), ...result]
+  return [shortId(it.id), localTime(it.asked), word, what, who, quoted(why), ...result]
     .filter(Boolean)
     .join('  ');
 }
@@ -280,7 +291,7 @@ async function find(client: Client, typed: string): Promise<Command> {
   if (matches.length === 1) return matches[0]!;
   // An older one, or one that a gateway named.
   if (matches.length === 0) return client.get(`/v1/commands/${encodeURIComponent(typed)}`);
-  const ids = matches.slice(0, 5).map(({ id }) => id.slice(0, 12));
+  const ids = matches.slice(0, 5).map(({ id }) => id.slice(0, 16));
   throw new UsageError(bilingual('cli-id-many', { typed, ids: ids.join(' ') }));
 }
 

@@ -140,7 +140,7 @@ function line(settled: Settled, { say }: Output): string {
   const what = `${point} ${command}${value === null ? '' : ` = ${value}`}`;
   const why = reason === 'none' ? '' : say(`command-reason-${dashed(reason)}`, {});
   const who = second ? `${by} + ${second}` : by;
-  return [id.slice(0, 14), say(`command-outcome-${outcome}`, {}), what, who, why, quoted(detail)]
+  return [id.slice(0, 15), say(`command-outcome-${outcome}`, {}), what, who, why, quoted(detail)]
     .filter(Boolean)
     .join('  ');
 }
