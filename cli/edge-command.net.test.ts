@@ -177,6 +177,9 @@ test(
     const asked = await command(['relays-1.relay-2', 'true', '--why', 'flood', '--json']);
     const { id, waits } = JSON.parse(asked.stdout) as { id: string; waits: boolean };
     expect([asked.status, waits, relays.written]).toEqual([exit.done, true, []]);
+    // Whoever releases it sees what it is.
+    const listed = (await command([], 'wang')).stdout;
+    expect(listed).toContain('relays-1/relay-2 set = true  gateway:li  flood');
     const own = await command(['release', id]);
     expect(own.status).toBe(exit.notAllowed);
     expect(own.stderr).toContain('edge_command_refused');

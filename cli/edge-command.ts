@@ -21,6 +21,7 @@ interface Asked {
   readonly point: string;
   readonly command: string;
   readonly value: Plain;
+  readonly why: string;
   readonly by: string;
 }
 
@@ -135,9 +136,13 @@ function tell(settled: Settled, output: Output): number {
   return outcome === 'uncertain' ? exit.partly : exit.found;
 }
 
+function whatOf({ point, command, value }: Asked): string {
+  return `${point} ${command}${value === null ? '' : ` = ${value}`}`;
+}
+
 function line(settled: Settled, { say }: Output): string {
-  const { id, point, command, value, by, second, outcome, reason, detail } = settled;
-  const what = `${point} ${command}${value === null ? '' : ` = ${value}`}`;
+  const { id, by, second, outcome, reason, detail } = settled;
+  const what = whatOf(settled);
   const why = reason === 'none' ? '' : say(`command-reason-${dashed(reason)}`, {});
   const who = second ? `${by} + ${second}` : by;
   return [id.slice(0, 15), say(`command-outcome-${outcome}`, {}), what, who, why, quoted(detail)]
@@ -162,8 +167,9 @@ async function list(door: Door, output: Output): Promise<number> {
     const name = `${point.replace('/', '.')}.${command}`;
     output.print([name, title[language], `${wanted}`, two].filter(Boolean).join('  '));
   }
-  for (const { id, point, command, by } of listed.waiting) {
-    output.print([id, say('command-state-waiting', {}), `${point} ${command}`, by].join('  '));
+  for (const it of listed.waiting) {
+    const { id, by, why } = it;
+    output.print([id, say('command-state-waiting', {}), whatOf(it), by, quoted(why)].join('  '));
   }
   for (const { point, value, inMs, heldBy } of listed.state.reversals) {
     const values = { point, value: `${value}`, seconds: Math.ceil(inMs / 1000) };

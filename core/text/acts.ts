@@ -103,12 +103,12 @@ export const actFaults = {
   approval_unknown: {
     en: {
       what: 'Nothing of this number waits for a second person.',
-      cause: 'It was approved or withdrawn, or has lapsed after eight hours.',
+      cause: 'It was approved or withdrawn, or has lapsed.',
       action: 'List the approvals that wait; ask again where it has lapsed.',
     },
     zh: {
       what: '没有这个编号的待批准请求。',
-      cause: '已被批准或撤回，或已超过八小时失效。',
+      cause: '已被批准或撤回，或已失效。',
       action: '列出待批准的请求；已失效的请重新提出。',
     },
   },
