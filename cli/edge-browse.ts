@@ -31,14 +31,14 @@ import { pad } from './columns.ts';
 import type { Pki } from './edge-trust.ts';
 import { BROWSER, isFolder, pkiOf, showKnown, trustCommand } from './edge-trust.ts';
 import { readText, writeNew } from './files.ts';
-import type { Given, Output, Verb } from './verb.ts';
+import type { Given, Output } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
 const NODES_DEFAULT = 2_000;
 /** A person waits; servers on slow machines take seconds for a handshake. */
 const TIMEOUT_MS = 15_000;
 
-async function run(given: Given, output: Output): Promise<number> {
+export async function run(given: Given, output: Output): Promise<number> {
   const [endpoint = ''] = given.words;
   if (!ENDPOINT_PATTERN.test(endpoint)) {
     throw new UsageError(bilingual('browse-endpoint-usage', { found: endpoint }));
@@ -245,17 +245,3 @@ function writeDraft(file: string, browsed: Browsed, endpoint: string, output: Ou
   output.note(output.say('browse-drafted', { file, points, left, mark: PLACEHOLDER }));
   output.note(output.say('browse-drafted-next', { file }));
 }
-
-export const browseVerb: Verb = {
-  usage: 'browse ENDPOINT',
-  summary: {
-    en: 'what an OPC UA server has, as a tree; --profile OUT.yaml drafts a profile of it',
-    zh: '以树形列出 OPC UA 服务器的内容；--profile OUT.yaml 生成型号文件草稿',
-  },
-  options: {
-    ...{ under: 'text', search: 'text', depth: 'number', nodes: 'number' },
-    ...{ user: 'text', 'password-file': 'text', gateway: 'text', host: 'text' },
-    ...{ policy: 'text', mode: 'text', insecure: 'flag', profile: 'text' },
-  },
-  run,
-};

@@ -11,7 +11,7 @@ import { loadGateway } from '../edge/config/loader.ts';
 import { TOKEN_FILE } from '../edge/status.ts';
 import { typedValue } from './cloud-command.ts';
 import { readText } from './files.ts';
-import type { Given, Output, Verb } from './verb.ts';
+import type { Given, Output } from './verb.ts';
 import { exit, needed, UsageError } from './verb.ts';
 
 type Plain = number | boolean | string | null;
@@ -98,7 +98,7 @@ function whoAsks(): string {
   return name.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
 }
 
-async function run(given: Given, output: Output): Promise<number> {
+export async function run(given: Given, output: Output): Promise<number> {
   const [file = '', target, word] = given.words;
   if (target === undefined) return list(doorOf(file), output);
   if (target === 'release') {
@@ -179,13 +179,3 @@ async function list(door: Door, output: Output): Promise<number> {
   for (const settled of listed.recent) output.print(line(settled, output));
   return exit.done;
 }
-
-export const commandVerb: Verb = {
-  usage: USAGE,
-  summary: {
-    en: 'command a device at the gateway itself, or list what may be commanded',
-    zh: '在网关本地向设备下达命令，或列出可用命令',
-  },
-  options: { why: 'text' },
-  run,
-};

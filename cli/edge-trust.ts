@@ -39,7 +39,7 @@ import { hostOf } from '../protocols/opcua/place.ts';
 import { pad } from './columns.ts';
 import { readBytes, writeNew } from './files.ts';
 import { localTime } from './time.ts';
-import type { Given, Output, Verb } from './verb.ts';
+import type { Given, Output } from './verb.ts';
 import { exit, UsageError } from './verb.ts';
 
 /** The pki folder of what was named, and for whom. */
@@ -98,7 +98,7 @@ const actions: Readonly<Record<string, Action>> = {
   renew,
 };
 
-function run(given: Given, output: Output): Promise<number> {
+export function run(given: Given, output: Output): Promise<number> {
   const [action = '', named] = given.words;
   const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (!act) {
@@ -387,13 +387,3 @@ function writeOut(given: Given, { certificate }: Own): string | undefined {
   writeNew(out, isPem ? pemBlock(certificate) : certificate);
   return out;
 }
-
-export const trustVerb: Verb = {
-  usage: 'trust ACTION GATEWAY_FILE [FINGERPRINT]',
-  summary: {
-    en: 'OPC UA servers this gateway believes: list, show, accept, reject, remove; its own certificate: own, renew',
-    zh: '网关信任的 OPC UA 服务器：list、show、accept、reject、remove；网关自己的证书：own、renew',
-  },
-  options: { file: 'text', out: 'text', 'new-key': 'flag', use: 'flag' },
-  run,
-};

@@ -6,9 +6,6 @@ import { runAgent } from '../edge/agent.ts';
 import { commandLines } from '../edge/config/commands-text.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
-import { browseVerb } from './edge-browse.ts';
-import { commandVerb } from './edge-command.ts';
-import { trustVerb } from './edge-trust.ts';
 import { writableFolder } from './files.ts';
 import { checkFile } from './findings.ts';
 import { makeLog } from './log.ts';
@@ -98,7 +95,36 @@ export const verbs: Readonly<Record<string, Verb>> = {
     },
     run: points,
   },
-  browse: browseVerb,
-  trust: trustVerb,
-  command: commandVerb,
+  // Loaded when they are used: what they need is a good part of what a gateway would start with.
+  browse: {
+    usage: 'browse ENDPOINT',
+    summary: {
+      en: 'what an OPC UA server has, as a tree; --profile OUT.yaml drafts a profile of it',
+      zh: '以树形列出 OPC UA 服务器的内容；--profile OUT.yaml 生成型号文件草稿',
+    },
+    options: {
+      ...{ under: 'text', search: 'text', depth: 'number', nodes: 'number' },
+      ...{ user: 'text', 'password-file': 'text', gateway: 'text', host: 'text' },
+      ...{ policy: 'text', mode: 'text', insecure: 'flag', profile: 'text' },
+    },
+    run: async (given, output) => (await import('./edge-browse.ts')).run(given, output),
+  },
+  trust: {
+    usage: 'trust ACTION GATEWAY_FILE [FINGERPRINT]',
+    summary: {
+      en: 'OPC UA servers this gateway believes: list, show, accept, reject, remove; its own certificate: own, renew',
+      zh: '网关信任的 OPC UA 服务器：list、show、accept、reject、remove；网关自己的证书：own、renew',
+    },
+    options: { file: 'text', out: 'text', 'new-key': 'flag', use: 'flag' },
+    run: async (given, output) => (await import('./edge-trust.ts')).run(given, output),
+  },
+  command: {
+    usage: 'command FILE [DEVICE.POINT[.COMMAND]|release] [VALUE|ID]',
+    summary: {
+      en: 'command a device at the gateway itself, or list what may be commanded',
+      zh: '在网关本地向设备下达命令，或列出可用命令',
+    },
+    options: { why: 'text' },
+    run: async (given, output) => (await import('./edge-command.ts')).run(given, output),
+  },
 };
