@@ -186,3 +186,32 @@ async function ended(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM');
   await once(child, 'exit');
 }
+
+test('the gateways of a running cloud are listed with their paths, in both languages', async () => {
+  const folder = newFolder();
+  const [api, broker] = [await freePort(), await freePort()];
+  cloudFile(folder, `{ embedded: { port: ${broker} } }`, `  api: { port: ${api} }\n`);
+  expect(lifeline(folder, enrol).status).toBe(0);
+  const issue = 'cloud token anna --config cloud.yaml --right read --secret-file token';
+  expect(lifeline(folder, issue).status).toBe(0);
+  const cloud = spawn(process.execPath, [entry, 'cloud', 'run', 'cloud.yaml'], {
+    cwd: folder,
+    env,
+  });
+  closers.push(async () => {
+    cloud.kill();
+    await once(cloud, 'exit');
+  });
+  const at = `--at http://127.0.0.1:${api} --token-file token`;
+  await vi.waitFor(
+    () =>
+      expect(lifeline(folder, `cloud gateway list ${at}`).stdout).toMatch(/^east\/gw-1 +silent/),
+    { timeout: 60_000 },
+  );
+  const zh = lifeline(folder, `cloud gateway show gw-1 ${at} --lang zh`);
+  expect(zh.stdout).toContain('离线');
+  const shown = JSON.parse(lifeline(folder, `cloud gateway show gw-1 ${at} --json`).stdout);
+  expect(shown).toMatchObject({ id: 'gw-1', online: false, newest: null });
+  expect(lifeline(folder, `cloud gateway show gw-9 ${at}`).status).toBe(4);
+  expect(lifeline(folder, `cloud gateway remove gw-1 ${at}`).status).toBe(2);
+});

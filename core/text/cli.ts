@@ -66,6 +66,18 @@ export const cliMessages = {
   },
   'cli-listening': { en: '{name} listens on {address}', zh: '{name} 监听于 {address}' },
   'cli-stopping': { en: 'stopping: {name}', zh: '正在停止：{name}' },
+  'gateway-cli-none': { en: 'no gateway that you may see', zh: '没有您可查看的网关' },
+  'gateway-cli-online': { en: 'online', zh: '在线' },
+  'gateway-cli-silent': { en: 'silent', zh: '离线' },
+  'gateway-cli-up': { en: 'up', zh: '连通' },
+  'gateway-cli-down': { en: 'down', zh: '中断' },
+  'gateway-cli-unknown': { en: 'unknown', zh: '未知' },
+  'gateway-cli-heard': { en: 'heard {heard}', zh: '最近收到 {heard}' },
+  'gateway-cli-path': {
+    en: 'path {number}: {state} since {since}, last status {heard}',
+    zh: '通道 {number}：{state}，自 {since}，最近状态 {heard}',
+  },
+  'gateway-cli-newest': { en: 'newest reading: {newest}', zh: '最新数据：{newest}' },
   'cli-insecure-said': { en: 'INSECURE: {what}', zh: '不安全：{what}' },
   'cli-insecure': {
     en: 'INSECURE: {what} is reachable beyond this machine without TLS',
