@@ -224,6 +224,7 @@ const exits: Partial<Record<FaultCode, number>> = {
   profile_unknown: exit.notFound,
   profile_unreadable: exit.invalid,
   registry_bad_id: exit.usage,
+  registry_bad_name: exit.usage,
   registry_full: exit.conflict,
   replay_busy: exit.conflict,
   rule_baseline_short: exit.found,

@@ -36,6 +36,7 @@ export const statusOf: Partial<Record<FaultCode, number>> = {
   api_too_large: 413,
   api_not_json: 415,
   registry_bad_id: 400,
+  registry_bad_name: 400,
   registry_full: 409,
   command_point_unknown: 404,
   command_not_offered: 404,

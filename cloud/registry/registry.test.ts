@@ -51,6 +51,14 @@ test('a registry of before Mosquitto passwords opens, and its gateways have none
   expect(registry.credentials()).toHaveLength(1);
 });
 
+test('nobody is named like a gateway: what is done at gateways is recorded so', () => {
+  const issue = (name: string) => registry.issueToken({ name, right: 'control', scope: '' }, 0);
+  for (const name of ['gateway:chen', 'gateway gw-1', 'Gateway']) {
+    expect(() => issue(name)).toThrow(expect.objectContaining({ code: 'registry_bad_name' }));
+  }
+  expect(issue('gateways-desk')).not.toBe('');
+});
+
 test('the file is readable by its owner only', () => {
   expect(statSync(join(folder, 'registry.sqlite')).mode & 0o777).toBe(0o600);
 });

@@ -193,6 +193,11 @@ export class Registry {
 
   /** Makes a bearer token, or a new one for a principal that exists. Returned once and not kept. */
   issueToken(principal: Principal, nowMs: number, actor: Actor = machine): string {
+    // Or what it did would read as done at a gateway.
+    if (/^gateway\b/i.test(principal.name)) {
+      const detail = bilingual('registry-name-taken', { name: principal.name });
+      throw new Fault('registry_bad_name', 'never', detail);
+    }
     this.#bound('principals', PRINCIPALS_MAX);
     const token = makeSecret(this.#random);
     const { name, right, scope, acts: own } = principal;

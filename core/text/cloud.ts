@@ -14,6 +14,10 @@ export const cloudMessages = {
     en: '"{id}" is not a valid area and gateway id',
     zh: '“{id}”不是有效的 区域/网关 编号',
   },
+  'registry-name-taken': {
+    en: '"{name}": names that begin with "gateway" are those of gateways',
+    zh: '“{name}”：以“gateway”开头的名称保留给网关',
+  },
   'registry-beyond': { en: 'more than {max} {table}', zh: '{table} 超过上限 {max}' },
 } as const satisfies Record<string, Bilingual>;
 
@@ -28,6 +32,18 @@ export const cloudFaults = {
       what: '区域或网关编号无效。',
       cause: '编号由 1 至 64 个小写字母、数字和“-”组成；“cloud”保留给云端自身。',
       action: '改用 gw-hf-0231 之类的编号后重新登记。',
+    },
+  },
+  registry_bad_name: {
+    en: {
+      what: 'A token cannot have this name.',
+      cause: 'What a gateway did, or a person at a gateway, is recorded under such a name.',
+      action: 'Choose the name of a person or a desk.',
+    },
+    zh: {
+      what: '令牌不能使用该名称。',
+      cause: '此类名称用于记录网关自身或现场人员的操作。',
+      action: '请改用人员或值班席位的名称。',
     },
   },
   registry_full: {
