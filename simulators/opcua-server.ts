@@ -67,10 +67,11 @@ export interface OpcUaServerOptions extends OpcUaSpaceOptions {
 
 /**
  * What a frozen server still does. `publish`: it answers everything and publishes nothing, no
- * keep-alive either. `requests`: connections open, no request is answered. `all`: its sockets are
+ * keep-alive either. `sessions`: nobody who asks for a new session is answered. `requests`:
+ * connections open, no request is answered. `all`: its sockets are
  * accepted by the operating system and nothing more happens, as when its process hangs.
  */
-export type Freeze = 'publish' | 'requests' | 'all';
+export type Freeze = 'publish' | 'sessions' | 'requests' | 'all';
 
 /** Held while frozen; more is dropped, as a buffer of the system that is full. */
 const HELD_MAX = 10_000;
@@ -338,6 +339,7 @@ export class SimulatedOpcUa {
 
   #holdsRequest({ request }: Message): boolean {
     if (this.#frozen === 'publish') return request.schema.name === 'PublishRequest';
+    if (this.#frozen === 'sessions') return request.schema.name === 'CreateSessionRequest';
     return this.#frozen !== null;
   }
 
@@ -348,7 +350,8 @@ export class SimulatedOpcUa {
   #answer(send: Respond, given: Parameters<Respond>): void {
     const answer = given[1] as unknown as TimedAnswer;
     const isPublish = answer.schema.name === 'PublishResponse';
-    if (this.#frozen && (this.#frozen !== 'publish' || isPublish)) {
+    const isHeld = this.#frozen === 'publish' ? isPublish : this.#frozen !== 'sessions';
+    if (this.#frozen && isHeld) {
       this.#hold(() => this.#answer(send, given));
       return;
     }

@@ -55,6 +55,12 @@ export interface Told {
   readonly squeezed: number;
 }
 
+/**
+ * Of what a device tells of a point: what it is now, what it was before that, or something that
+ * happened, which is reported, equal to the one before or not.
+ */
+type Which = 'newest' | 'earlier' | 'happened';
+
 /** One group: points of one device with one period. */
 export class Normaliser {
   readonly #firstAlias: number;
@@ -104,6 +110,11 @@ export class Normaliser {
     this.#quality.fill(NEVER_REPORTED);
   }
 
+  /** A point has one lane: that nothing can be heard of what happens is told in it, too. */
+  get #kind(): Pick<PollReport, 'isEvent'> {
+    return this.#isEvent ? { isEvent: true } : {};
+  }
+
   /** One value of the point at this place, by its profile alone. */
   worth(at: number, value: Value, quality: QualityCode): { raw: Value; quality: QualityCode } {
     return normaliseRaw(this.#points[at]!.profile, value, quality);
@@ -128,6 +139,7 @@ export class Normaliser {
       unchanged: 0,
       failed: bad ? 1 : 0,
       urgent: true,
+      ...this.#kind,
     } satisfies PollReport;
   }
 
@@ -172,6 +184,7 @@ export class Normaliser {
       unchanged: count - alias.length,
       failed,
       urgent,
+      ...this.#kind,
     };
   }
 
@@ -188,7 +201,8 @@ export class Normaliser {
     let squeezed = 0;
     for (const sample of answers.more ?? []) {
       if (sample.at >= count) continue; // Of what was read beside the points.
-      const isTaken = this.#tell(sample, columns, toMonoMs, this.#isEvent);
+      const which = this.#isEvent ? 'happened' : 'earlier';
+      const isTaken = this.#tell(sample, columns, toMonoMs, which);
       if (isTaken) more++;
       else squeezed++;
     }
@@ -198,7 +212,8 @@ export class Normaliser {
       const quality = qualities[at]!;
       if (this.#isStill(at, value, quality)) continue;
       const origin = origins?.[at] ?? null;
-      this.#tell({ at, value, quality, atMonoMs: atMonoMs[at]!, origin }, columns, toMonoMs, null);
+      const newest = { at, value, quality, atMonoMs: atMonoMs[at]!, origin };
+      this.#tell(newest, columns, toMonoMs, 'newest');
     }
     const unchanged = count + more - columns.alias.length;
     const { firstAlias, alias, failed, urgent } = columns;
@@ -206,7 +221,7 @@ export class Normaliser {
     const { monoMs, values: told, qualities: worth, origins: said } = columns;
     const report = {
       ...{ ...common, monoMs, values: told, qualities: worth, origins: said, failed, urgent },
-      ...(this.#isEvent ? { isEvent: true } : {}),
+      ...this.#kind,
     };
     return { report, more, squeezed };
   }
@@ -234,20 +249,19 @@ export class Normaliser {
     };
   }
 
-  /** False where it cannot be told apart from a later one. `always` null: the newest of its point. */
-  #tell(sample: Sample, columns: Columns, toMonoMs: number, always: boolean | null): boolean {
+  /** False where it cannot be told apart from a later one. */
+  #tell(sample: Sample, columns: Columns, toMonoMs: number, which: Which): boolean {
     const { at, origin } = sample;
     const reported = this.#reportedMs!;
     const atMonoMs = Math.max(sample.atMonoMs, Math.floor(reported[at]!) + 1);
-    const isNewest = always === null;
-    if (atMonoMs > toMonoMs && !isNewest) return false;
+    if (atMonoMs > toMonoMs && which !== 'newest') return false;
     const { raw, quality } = this.worth(at, sample.value, sample.quality);
     const bad = isBad(quality);
     if (bad) columns.failed++;
     const same = quality === this.#quality[at];
-    const mayStay = same && !this.#reportAll && always !== true;
-    if (mayStay && (bad || raw === this.#raw[at])) return true;
-    const verdictChanged = this.#take(at, raw, quality, same && always !== true);
+    const mayStay = same && which !== 'happened';
+    if (mayStay && !this.#reportAll && (bad || raw === this.#raw[at])) return true;
+    const verdictChanged = this.#take(at, raw, quality, mayStay);
     if (verdictChanged === undefined) return true;
     if (verdictChanged || this.#lifeSafety[at] === 1) columns.urgent = true;
     reported[at] = atMonoMs;

@@ -41,7 +41,7 @@ export interface ValueAddress {
   readonly element: readonly (number | string)[];
   /** Subscribed unless the server cannot, or read with each poll. */
   readonly mode: 'subscribe' | 'read';
-  /** Null: a tenth of the period at which the point is polled, within 50 ms and 10 s. */
+  /** Null: the publishing interval of the link, which is how often news come. */
   readonly samplingMs: number | null;
   /** Values the server keeps between two publishes; null: what fits its sampling. */
   readonly queue: number | null;

@@ -216,6 +216,35 @@ test('a write that the server calls uncertain, or answers too late, is not known
   expect(await write(null, aborting)).toEqual(['no_connection', undefined]);
 });
 
+test('a deadband that the server refuses is gone without, and every change comes', async () => {
+  const server = await opened(); // No EURange, so no percent of it.
+  const place = ground.place(server.endpoint);
+  const device = new Polled(await ground.connect(place), [{ ...FLOAT, deadband: { percent: 50 } }]);
+  await device.until([2.5]);
+  server.space.set(P, 2.6);
+  await device.until([expect.closeTo(2.6)]);
+  expect(server.counts['createMonitoredItems']).toBe(2);
+  expect(server.counts['read']).toBe(1); // Monitored, not read.
+});
+
+test('a user may be a certificate: let in once the server trusts it, refused before', async () => {
+  const securityPolicies = ['Basic256Sha256'] as const;
+  const server = await opened({ securityPolicies, users: {} });
+  const { own } = ground.place('').trust;
+  const { certificate, privateKey } = await own();
+  const security = { policy: 'Basic256Sha256', mode: 'SignAndEncrypt' } as const;
+  const place = ground.place(server.endpoint, {
+    identity: { kind: 'certificate', certificate, key: privateKey },
+    security: { ...security, host: null, expired: 'refuse' },
+    trust: { own, refusal: () => null },
+  });
+  const refused: unknown = await ground.connect(place).catch((why: unknown) => why);
+  expect(refused).toMatchObject({ code: 'opcua_bad_credentials' });
+  await server.trust('user', Buffer.from(certificate));
+  const device = new Polled(await ground.connect(place), [FLOAT]);
+  await device.until([2.5]);
+});
+
 function shiftable(): Clock & { shiftMs: number } {
   return {
     ...systemClock,

@@ -180,6 +180,8 @@ function elementOf({ dataType, value }: Shown, element: readonly (number | strin
     if (inner === null || inner === undefined || typeof inner !== 'object') return NOTHING;
     if (typeof step === 'number') {
       inner = (inner as Readonly<Record<number, unknown>>)[step];
+    } else if (isOpaque(inner)) {
+      return { dataType: builtIn.bytestring, value: inner.buffer };
     } else {
       inner = fieldOf(inner as Readonly<Record<string, unknown>>, step);
       type = UNKNOWN;
@@ -189,6 +191,11 @@ function elementOf({ dataType, value }: Shown, element: readonly (number | strin
 }
 
 const NOTHING: Shown = { dataType: builtIn.null, value: null };
+
+/** A structure whose shape the server did not tell: its bytes, and of which type. */
+function isOpaque(value: object): value is { readonly buffer: Uint8Array } {
+  return 'nodeId' in value && 'buffer' in value && value.buffer instanceof Uint8Array;
+}
 
 /** The library begins the names of fields with a small letter. */
 function fieldOf(structure: Readonly<Record<string, unknown>>, name: string): unknown {
