@@ -302,9 +302,14 @@ function checkCrash(
   const isFollowed = [...witness.epochs.values()].some(
     (it) => it.box === box && it.openedMs > endMs! && it.end === 'clean',
   );
-  // Of an epoch that never was on the card, whose disk was full all the while, the card tells
-  // nothing.
-  if (!isFollowed || facts.committed.size === 0) return;
+  // Of an epoch of which the card has nothing that was taken, because it was full all the while or
+  // from before the first reading on, the next one can tell nothing: what was sent live is in the
+  // cloud, and for the rest the card has neither points nor a rate.
+  const takenOnCard = sum(
+    [...facts.committed].flatMap((it) => facts.sealed.get(it) ?? []),
+    ({ taken }) => taken,
+  );
+  if (!isFollowed || takenOnCard === 0) return;
   if (kept === 0 || !edges.has(box) || witness.wipes > 0) return;
   if (crashes.length === 0) problem(`killed, ${lost} readings lost, and no gap says so`);
   const told = sum(crashes, ({ readings }) => readings);
