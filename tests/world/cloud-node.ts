@@ -1,4 +1,4 @@
-// The cloud of the world: the real ingest, inbox, feed, alarms and notify, wired as cloud.ts wires
+// The cloud of the world: the real ingest, inbox, feed, alarms, notify and commands, wired as cloud.ts wires
 // them, with their threads as places on one simulated clock. Its folder and its store outlive it; the
 // rest dies with the process. Kills fall between commit and ack, inside and behind a transaction,
 // between evaluation, journal and delivery.
@@ -7,10 +7,14 @@ import { join } from 'node:path';
 import { AlarmConsumer } from '../../cloud/alarms/consumer.ts';
 import type { AlarmEvent } from '../../cloud/alarms/occurrences.ts';
 import { EventStream } from '../../cloud/api/stream.ts';
+import type { CommandWish } from '../../cloud/commands/command.ts';
+import type { Commands } from '../../cloud/commands/commands.ts';
+import { Dispatch } from '../../cloud/commands/dispatch.ts';
 import { Current } from '../../cloud/current.ts';
 import { Follower } from '../../cloud/follow.ts';
 import { type ArrivedRecord, InboxCore, type PutResult } from '../../cloud/inbox/core.ts';
 import type { DecodedRecord, SeriesEntry } from '../../cloud/inbox/decoded.ts';
+import { isFull } from '../../cloud/inbox/file.ts';
 import { InboxReader } from '../../cloud/inbox/reader.ts';
 import { IngestCore, type Outgoing } from '../../cloud/ingest/core.ts';
 import { Ledger } from '../../cloud/notify/ledger.ts';
@@ -25,11 +29,17 @@ import { Fault, isFault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
-import { decodeCloudStatus, encodeCloudStatus } from '../../protocols/uplink/control.ts';
+import {
+  decodeCloudStatus,
+  decodeCommand,
+  encodeCloudStatus,
+  encodeCommand,
+} from '../../protocols/uplink/control.ts';
 import { CLOUD_STATUS_TOPIC, KEEPALIVE_SECONDS, upFilters } from '../../protocols/uplink/topics.ts';
 import { Aftermath } from './aftermath.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
+import type { CommandDesk } from './command-desk.ts';
 import type { Desk } from './desk.ts';
 import { receivers } from './desk.ts';
 import { brief } from './edge-node.ts';
@@ -45,6 +55,15 @@ const TICK_MS = 1_000;
 const GROUP_WAIT_MS = 1_000;
 const STORE_RETRY_MS = 2_000;
 
+/** Between any two steps of a command at the cloud. */
+export const COMMAND_PLACES = [
+  'cloud before book',
+  'cloud in book',
+  'cloud after book',
+  'cloud before command',
+  'cloud after command',
+] as const;
+
 export interface CloudOptions {
   readonly timeline: Timeline;
   /** One it always has, and perhaps another one. */
@@ -54,6 +73,8 @@ export interface CloudOptions {
   readonly folder: string;
   readonly gateways: readonly string[];
   readonly desk: Desk;
+  /** Null where nobody commands anything. */
+  readonly commandDesk: CommandDesk | null;
   readonly mutant: Mutant;
   readonly onDeath: (place: string) => void;
   /** After each batch that the alarms took, when it is shown. */
@@ -138,6 +159,17 @@ class WorldAlarms extends AlarmConsumer {
     return this.#told(super.presence(...heard));
   }
 
+  /** What people do and gateways answer: commands. */
+  override together(work: () => void): AlarmEvent[] {
+    this.life.pass('cloud before book');
+    const events = super.together(() => {
+      work();
+      this.life.pass('cloud in book');
+    });
+    this.life.pass('cloud after book');
+    return events;
+  }
+
   #told(events: AlarmEvent[]): AlarmEvent[] {
     this.onEvents(events);
     this.life.pass('cloud after journal commit');
@@ -207,6 +239,15 @@ export class CloudNode {
     this.life.end('between events');
   }
 
+  /** Null: nobody heard an answer, whatever was done. */
+  ask(wish: CommandWish): 'asked' | 'refused' | null {
+    let answer: 'asked' | 'refused' | null = null;
+    this.life.run(() => {
+      answer = this.parts.ask(wish);
+    });
+    return answer;
+  }
+
   /** The folder and the store are lost; only while it is off. */
   wipe(): void {
     this.#closeFiles();
@@ -245,6 +286,7 @@ export class Parts {
   readonly ledger: Ledger;
   readonly pipeline: Pipeline;
   readonly links: readonly SimLink[];
+  readonly #dispatch: Dispatch | null;
   readonly #cloud: CloudNode;
   readonly #life: Life;
   readonly #clock: Clock;
@@ -286,6 +328,7 @@ export class Parts {
       for (const record of records) this.#say(`evaluates ${summary(record)}`);
       desk.noteRecords(records, this.series);
     };
+    this.#dispatch = this.#openDispatch();
     this.#follower = this.#openFollower();
     this.#feed = this.#openFeed();
     this.links = brokers.map((broker, at) => this.#openLink(random, broker, at));
@@ -302,6 +345,7 @@ export class Parts {
     link.onUp = () => {
       this.#ingest.broker(at, 'up');
       says(true);
+      this.#dispatch?.brokerUp();
     };
     link.onDown = () => this.#ingest.broker(at, 'down');
     link.onMessage = (message) => {
@@ -347,8 +391,10 @@ export class Parts {
       onCommitted: (lastRow) => this.#committed(lastRow),
       onPresence: (changes) => {
         const nowMs = this.#clock.wallMs();
-        for (const { gateway, online, paths } of changes) {
+        for (const change of changes) {
+          const { gateway, online, paths } = change;
           this.#follower.presence(gateway, online, nowMs, paths);
+          this.#dispatch?.presence(change);
         }
       },
       onClone: ({ gateway, kind }) => {
@@ -357,9 +403,10 @@ export class Parts {
       },
       onRefused: ({ reason, epoch, sequence }) =>
         this.#say(`refused ${reason} ${epoch}/${sequence}`),
-      onAnswer: ({ kind, gateway, payload }) => {
-        if (kind !== 'reported') return;
-        this.#follower.reported(gateway, payload, this.#clock.wallMs());
+      onAnswer: (answer) => {
+        const { kind, gateway, payload } = answer;
+        if (kind === 'reply') this.#dispatch?.answer(answer);
+        else this.#follower.reported(gateway, payload, this.#clock.wallMs());
       },
     });
   }
@@ -405,7 +452,46 @@ export class Parts {
       },
       onAlarms: () => this.#notify(),
       onDesired: () => {},
+      onTold: () => this.#dispatch?.told(),
     });
+  }
+
+  get commands(): Commands | null {
+    return this.#dispatch?.commands ?? null;
+  }
+
+  #openDispatch(): Dispatch | null {
+    const { commandDesk: desk, mutant } = this.#cloud.options;
+    if (!desk) return null;
+    const life = this.#life;
+    return new Dispatch(this.#clock, desk.random, this.#log(), new Metrics(), {
+      ...{ alarms: this.alarms, registry: this.#registry, stream: new EventStream('commands') },
+      pointsOf: (gateway) => this.reader.points(gateway, this.alarms.dictionaryOf(gateway)),
+      ingest: {
+        publish: (topic, payload, how) => {
+          life.pass('cloud before command');
+          const bytes = encodeCommand(mutant.sent(decodeCommand(payload)));
+          desk.sent(topic, bytes);
+          for (const link of this.links) link.publish(topic, bytes, how);
+          life.pass('cloud after command');
+          return Promise.resolve(true);
+        },
+      },
+    });
+  }
+
+  /** As the API takes it. Null: the disk is full, and the caller is told to come again. */
+  ask(wish: CommandWish): 'asked' | 'refused' | null {
+    const caller = { name: 'desk', right: 'control', scope: '' } as const;
+    try {
+      this.commands?.ask(wish, caller, 'desk', this.#clock.wallMs());
+    } catch (error) {
+      if (isFull(error)) return null;
+      if (!isFault(error)) throw error;
+      return 'refused';
+    }
+    this.#follower.tell([]);
+    return 'asked';
   }
 
   #openFeed(): Feed {

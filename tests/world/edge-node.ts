@@ -19,6 +19,7 @@ import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import { dyingLedger } from '../dying-ledger.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
+import type { Mutant } from './mutants.ts';
 import type { GatewaySetting, PlantDevice } from './plant.ts';
 import { gatewayConfig } from './plant.ts';
 import type { Timeline, WallClock } from './timeline.ts';
@@ -37,6 +38,7 @@ export interface EdgeOptions {
   readonly random: Random;
   /** Of epochs: a mutant gives the same each time. */
   readonly entropy: Random;
+  readonly mutant: Mutant;
   readonly gateway: string;
   /** Tells this machine from another one of the same name. */
   readonly box: string;
@@ -151,7 +153,7 @@ export class EdgeNode {
           openLedger: async (path, epoch) => {
             const { ledger, port } = dyingLedger({ path, epoch }, life, () => this.disk.isFull);
             this.#ledger = ledger;
-            return port;
+            return this.options.mutant.ledger(port);
           },
         },
       });

@@ -8,6 +8,8 @@ import type { Store } from '../../cloud/store/store.ts';
 import type { Clock } from '../../core/clock.ts';
 import { engineering } from '../../core/point.ts';
 import type { Random } from '../../core/random.ts';
+import type { Ledger } from '../../edge/commands/thread.ts';
+import type { Command } from '../../protocols/uplink/control.ts';
 import { openRecord } from '../../protocols/uplink/envelope.ts';
 import type { Life } from './timeline.ts';
 
@@ -21,6 +23,10 @@ export interface Mutant {
   reader(reader: InboxReader): InboxReader;
   alarms(alarms: AlarmConsumer): AlarmConsumer;
   store(store: FeedStore, life: Life): FeedStore;
+  /** A command as the cloud sends it, each time. */
+  sent(command: Command): Command;
+  /** The edge's, of one run. */
+  ledger(ledger: Ledger): Ledger;
 }
 
 export const healthy: Mutant = {
@@ -30,6 +36,8 @@ export const healthy: Mutant = {
   reader: (reader) => reader,
   alarms: (alarms) => alarms,
   store: (store) => store,
+  sent: (command) => command,
+  ledger: (ledger) => ledger,
 };
 
 const COMMIT_LATE_MS = 400;
@@ -217,4 +225,54 @@ export const mutants: readonly (() => Mutant)[] = [
   laneTrusted,
   pageWithheld,
   labelOfFirstEpoch,
+];
+
+/** What has no outcome yet is asked for anew: a lost reply is a second deed. */
+const repeatUnderNewId = (): Mutant => {
+  const times = new Map<string, number>();
+  return {
+    ...healthy,
+    name: 'a repeat under a new id',
+    sent: (command) => {
+      const time = (times.get(command.id) ?? 0) + 1;
+      times.set(command.id, time);
+      return time === 1 ? command : { ...command, id: `${time}${command.id.slice(1)}` };
+    },
+  };
+};
+
+/** Time starts anew with each repeat. */
+const repeatInNewTime = (): Mutant => ({
+  ...healthy,
+  name: 'a time to live that does not end',
+  sent: (command) => ({ ...command, timeToLiveMs: 20 * command.timeToLiveMs }),
+});
+
+/** That it begins is on disk only with the outcome. */
+const begunInMemory = (): Mutant => ({
+  ...healthy,
+  name: 'a beginning that is not on disk',
+  ledger: (ledger) => ({
+    ...ledger,
+    put: (row, standing) =>
+      row.state === 'started' ? Promise.resolve() : ledger.put(row, standing),
+  }),
+});
+
+/** What came is not looked up: each copy is a command. */
+const forgetful = (): Mutant => ({
+  ...healthy,
+  name: 'a ledger in which nothing is found',
+  ledger: (ledger) => ({
+    ...ledger,
+    find: async (id) => ({ ...(await ledger.find(id)), row: null }),
+  }),
+});
+
+/** Of worlds with commands. */
+export const commandMutants: readonly (() => Mutant)[] = [
+  repeatUnderNewId,
+  repeatInNewTime,
+  begunInMemory,
+  forgetful,
 ];

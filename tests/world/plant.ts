@@ -285,12 +285,13 @@ export class PlantDevice implements RegisterBank {
     return registers;
   }
 
-  /** Whoever counts what is commanded. */
-  onWritten: ((value: number) => void) | null = null;
+  /** Whoever counts what is commanded, and when it was told to. */
+  onWritten: ((value: number, toldMs: number) => void) | null = null;
+  #toldMs = 0;
 
   write(_table: string, address: number, values: Uint16Array): number {
     if (address < COMMANDED_FROM || !this.onWritten) return 2;
-    this.onWritten(values[0]!);
+    this.onWritten(values[0]!, this.#toldMs);
     return 0;
   }
 
@@ -315,10 +316,12 @@ export class PlantDevice implements RegisterBank {
     const { trouble } = this;
     if (trouble === 'silent') return;
     const isLate = trouble === 'late';
+    const toldMs = this.#timeline.nowMs;
     const delayMs = isLate
       ? pickInteger(this.#random, 300, 1_500)
       : pickInteger(this.#random, 3, 9);
     this.#timeline.after(delayMs / 2, () => {
+      this.#toldMs = toldMs;
       const answer =
         trouble === 'exceptions'
           ? encodeException(pdu[0]!, 6)

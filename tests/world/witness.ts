@@ -25,6 +25,8 @@ export interface WitnessedReading {
 
 export interface WitnessedRecord {
   readonly sequence: number;
+  /** True time at which it was first seen at a border, no earlier than it was sealed. */
+  readonly seenMs: number;
   readonly taken: number;
   readonly unchanged: number;
   readonly readings: readonly WitnessedReading[];
@@ -212,7 +214,7 @@ export class Witness {
       .map(({ monoMs }) => monoMs);
     const kind = { isState, isFill, isPart };
     const told = { readings, gaps, failures, ...kind, clock: stamp, learnedMonoMs };
-    const record = { ...counts, ...told };
+    const record = { ...counts, seenMs: this.#nowMs(), ...told };
     facts.sealed.set(sequence, record);
     return record;
   }

@@ -127,7 +127,7 @@ export class World {
   #makeCommandDesk(points: readonly PlantPoint[]): CommandDesk {
     for (const point of points) Object.assign(point, { isCommanded: true });
     const brokers = [this.broker, this.otherBroker];
-    return new CommandDesk(this.timeline, brokers, this.seed, { area: AREA, points });
+    return new CommandDesk(this.timeline, brokers, this.witness, this.seed, { area: AREA, points });
   }
 
   #drawSeconds(random: Random): ReadonlyMap<string, SecondPath> {
@@ -156,6 +156,7 @@ export class World {
       folder: join(this.folder, 'cloud'),
       gateways: this.city.map(({ id }) => id),
       desk: this.desk,
+      commandDesk: this.#commandDesk,
       mutant: this.#options.mutant ?? healthy,
       onDeath: () => this.#reviveCloud(),
       onShown: (records) => checkShown(this, records),
@@ -170,7 +171,7 @@ export class World {
       this.devices.set(`${box}/${name}`, device);
       const desk = this.#commandDesk;
       if (desk) {
-        device.onWritten = (value) => desk.written.push({ value, atMs: this.timeline.nowMs });
+        device.onWritten = (value, atMs) => desk.written.push({ value, atMs });
       }
       return device;
     });
@@ -182,6 +183,7 @@ export class World {
         witness: this.witness,
         random: this.#random,
         entropy: (this.#options.mutant ?? healthy).entropy(this.#random),
+        mutant: this.#options.mutant ?? healthy,
         gateway: gateway.id,
         box,
         folder: join(this.folder, box),
@@ -246,13 +248,15 @@ export class World {
     for (const edge of [...this.edges.values()]) {
       this.timeline.at(pickInteger(this.#random, 100, 2_000), () => void edge.start());
     }
-    this.#commandDesk?.start(this.activeMs, this.edges);
+    this.#commandDesk?.start(this.activeMs, this.cloud, this.edges);
     await this.timeline.run(this.activeMs);
     this.#heal();
     await this.#settle();
     checkSettled(this);
-    for (const problem of this.#commandDesk?.problems() ?? []) {
-      this.witness.problem('commands', problem);
+    if (this.cloud.isRunning) {
+      for (const problem of this.#commandDesk?.problems() ?? []) {
+        this.witness.problem('commands', problem);
+      }
     }
     await this.#end();
     await checkAfter(this);
@@ -305,7 +309,10 @@ export class World {
   }
 
   #isCalm(): boolean {
-    return this.cloud.isRunning && [...this.edges.values()].every((edge) => isIdle(edge));
+    const isAnswered = this.#commandDesk?.isCalm ?? true;
+    return (
+      this.cloud.isRunning && isAnswered && [...this.edges.values()].every((edge) => isIdle(edge))
+    );
   }
 
   #whoIsNotCalm(): string {
@@ -314,7 +321,7 @@ export class World {
       const { pendingRecords } = edge.agent?.counters() ?? { pendingRecords: -1 };
       return `${edge.name} has ${pendingRecords} records open`;
     });
-    return `${SETTLE_MAX_MS / 1000} s after the faults: ${told.join(', ') || 'the cloud is away'}`;
+    return `${SETTLE_MAX_MS / 1000} s after the faults: ${told.join(', ') || (this.cloud.isRunning ? 'commands are open' : 'the cloud is away')}`;
   }
 
   /** Collecting ends in order; what is left goes out; the cloud works through it. */
