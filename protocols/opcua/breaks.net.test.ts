@@ -164,7 +164,7 @@ describe('a server in a process of its own', () => {
     expect(device!.lost).toBeGreaterThan(0); // Nobody knows what the first one had to say.
     const { createSession } = await second.ask('counts');
     expect(createSession).toBe(1);
-  }, 20_000);
+  }, 60_000);
 });
 
 test('a server that hangs when a session is asked for gets one question a step of the back-off', async () => {
@@ -180,7 +180,7 @@ test('a server that hangs when a session is asked for gets one question a step o
     expect(at - lineOpens[index]!).toBeGreaterThanOrEqual(leastMs);
   });
   await line.close();
-}, 20_000);
+}, 60_000);
 
 test('a session that may still live is asked for again, and no new one beside it', async () => {
   const server = await opened();
@@ -191,7 +191,7 @@ test('a session that may still live is asked for again, and no new one beside it
   await expect.poll(() => lineOpens.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
   expect(server.counts['createSession']).toBe(1);
   await line.close();
-}, 20_000);
+}, 60_000);
 
 test('something that accepts and says nothing is given up in time, with nothing left open', async () => {
   let open = 0;
