@@ -492,6 +492,19 @@ export const protocolFaults = {
       action: '无需处理，会建立新会话；频繁出现时调大链路的 `session_timeout`。',
     },
   },
+  opcua_messages_lost: {
+    en: {
+      what: 'Notifications of the OPC UA server were lost for good.',
+      cause: 'They did not arrive, and the server no longer has them to send again.',
+      action:
+        'Nothing; everything is asked anew and the gap is counted. If it comes often, look at the network.',
+    },
+    zh: {
+      what: 'OPC UA 服务器的部分通知已永久丢失。',
+      cause: '通知未送达，服务器也不再保留可供重发的副本。',
+      action: '无需处理，会重新查询全部数据并记录缺口；频繁出现时检查网络。',
+    },
+  },
   opcua_no_publish: {
     en: {
       what: 'The OPC UA server is connected and publishes nothing.',

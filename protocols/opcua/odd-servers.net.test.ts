@@ -34,6 +34,8 @@ const closed = (session: OpcuaSessionOnTest) =>
   });
 
 /** What the test looks at of an answer, whatever it is. */
+type StatusOf = new (status: object) => unknown;
+
 interface Answer {
   readonly schema: { readonly name: string };
   readonly responseHeader: { serviceResult: unknown };
@@ -101,6 +103,29 @@ test('values without a value, and notifications without content, harm nobody', a
   server.space.set(P, 5);
   server.space.set('ps:S/ps:Q', 2);
   await device.until([5, 2]);
+});
+
+test('what is lost for good is a gap, and what it may have changed is asked for anew', async () => {
+  const server = await opened();
+  const place = ground.place(server.endpoint);
+  const session = await ground.connect(place);
+  const device = new Polled(session, [FLOAT]);
+  await device.until([2.5]);
+  const ended = closed(session);
+  altering(server, 'RepublishResponse', ({ responseHeader }) => {
+    const name = 'BadMessageNotAvailable';
+    const status = { name, value: 0x807b_0000, description: '' };
+    const { constructor: Status } = responseHeader.serviceResult as { constructor: StatusOf };
+    responseHeader.serviceResult = new Status(status);
+  });
+  server.publishesToDrop = 1;
+  server.space.set(P, 5); // And stands still: nothing would tell it again.
+  expect(await ended).toBe('opcua_messages_lost');
+  device.on(await ground.connect(place, session));
+  await device.until([5]);
+  expect(device.lost).toBe(1);
+  const { createSession, createSubscription, deleteSubscriptions } = server.counts;
+  expect([createSession, createSubscription, deleteSubscriptions]).toEqual([1, 2, 1]);
 });
 
 test('a server that promises no time at all between keep-alives is given what was asked', async () => {

@@ -61,6 +61,8 @@ export interface Kept {
   readonly session: ClientSession | null;
   readonly subscription: SubscriptionState | null;
   readonly facts: Facts | null;
+  /** Notifications that are gone: what the subscription shows may be over. */
+  readonly missing: number;
   /** Until when the polls had what was true. */
   readonly provenMonoMs: number | null;
 }
@@ -80,6 +82,7 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
   #nodes: Nodes | null = null;
   #subscription: Subscription | null = null;
   #isWithout = false;
+  #missing = 0;
   #pending = new Set<Item>();
   #setUp: Promise<void> = Promise.resolve();
   #isSettingUp = false;
@@ -133,6 +136,7 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       session,
       subscription: this.#isInOrder ? null : (this.#subscription?.state ?? null),
       facts: this.#facts,
+      missing: this.#missing,
       provenMonoMs: this.#subscription?.state.provenMonoMs ?? this.#before?.provenMonoMs ?? null,
     };
   }
@@ -203,14 +207,8 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       const told = items.filter(
         ({ address }) => address.kind === 'event' || address.kind === 'condition',
       );
-      await this.#conditions.setUp(
-        this.#clock,
-        this.#connection,
-        nodes,
-        state.id,
-        told,
-        this.#sizes,
-      );
+      const { id } = state;
+      await this.#conditions.setUp(this.#clock, this.#connection, nodes, id, told, this.#sizes);
     } else {
       for (const item of items) {
         if (item.address.kind === 'event' || item.address.kind === 'condition') {
@@ -229,7 +227,7 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
     const isSame = before?.facts ? sameServer(before.facts, facts) : false;
     const { subscription: state } = before ?? {};
     const goesOn =
-      isSame && state
+      isSame && state && before?.missing === 0
         ? this.#connection.isResumed || (await Subscription.transfer(this.#connection, state))
         : false;
     if (state && goesOn) {
@@ -238,7 +236,7 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
       this.#items.reset();
       this.#conditions.reset();
       for (const item of this.#items.all) if (item.inbox) this.#pending.add(item);
-      if (state) this.onLost(1);
+      if (state) this.#owe(before?.missing || 1);
       // It would go on telling what nobody listens to for as long as the session lives.
       if (state && this.#connection.isResumed) await Subscription.drop(this.#connection, state);
       await this.#subscribe();
@@ -295,7 +293,16 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
     this.#conditions.take(events, message);
   }
 
+  /**
+   * What changed in them and stands still since would be shown as it was before for ever: the next
+   * session asks for everything anew.
+   */
   onLost(messages: number): void {
+    this.#missing += messages;
+    this.#end(new Fault('opcua_messages_lost', 'later', `${messages}`));
+  }
+
+  #owe(messages: number): void {
     this.counts['lost_messages']! += messages;
     for (const { inbox } of this.#plans) inbox.lost += messages;
   }
@@ -331,14 +338,8 @@ export class OpcuaSession implements OwnSession<OpcuaAddress, OpcuaDevice> {
     }
     if (!plan.isOwner) return await this.#peek(plan, device, signal);
     this.#lookAgain();
-    const read = await readItems(
-      this.#clock,
-      this.#connection,
-      plan,
-      device,
-      this.#sizes.read,
-      signal,
-    );
+    const { read: most } = this.#sizes;
+    const read = await readItems(this.#clock, this.#connection, plan, device, most, signal);
     for (const item of plan.items) if (item.way === 'own') this.#own(item);
     if (plan.inbox.opaque.length > 0) {
       await promote(this.#clock, this.#connection, plan, device.timeoutMs);
