@@ -188,7 +188,7 @@ async function runCity(given: Given, output: Output): Promise<number> {
   return exit.done;
 }
 
-// Without the optional package, or on a port that is taken, the city goes on without it.
+// Without the package, or on a port that is taken, the city goes on without it.
 async function stationOf(
   city: City,
   output: Output,

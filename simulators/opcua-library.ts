@@ -1,5 +1,5 @@
 // The one place in simulators/ that knows the packages of node-opcua: their types, and loading them
-// when a server is asked for. The server is an optional package: a gateway does not need it.
+// when a server is asked for. The server is a development package: a gateway does not need it.
 import type * as Certificates from 'node-opcua-certificate-manager';
 import type * as Client from 'node-opcua-client';
 import type * as Server from 'node-opcua-server';
@@ -23,7 +23,7 @@ export interface OpcUaLibrary {
   readonly certificates: typeof Certificates;
 }
 
-/** Whether the optional package is installed; loads nothing. */
+/** Whether the package is installed; loads nothing. */
 export function hasOpcUa(): boolean {
   try {
     import.meta.resolve('node-opcua-server');
@@ -34,7 +34,7 @@ export function hasOpcUa(): boolean {
   }
 }
 
-/** Throws Fault `sim_opcua_missing` when the optional package is not installed. */
+/** Throws Fault `sim_opcua_missing` when the package is not installed. */
 export async function loadOpcUa(): Promise<OpcUaLibrary> {
   try {
     const [client, server, certificates] = await Promise.all([

@@ -118,8 +118,8 @@ export const cliMessages = {
   'demo-gas-leak': { en: 'gas leaks into the cellar of well 07', zh: '燃气泄漏进入 07 号井' },
   'demo-settlement': { en: 'a bridge bearing settles', zh: '桥梁支座发生沉降' },
   'demo-no-station': {
-    en: 'the pump station is missing: its OPC UA server is an optional package (`npm ci` without --omit=optional)',
-    zh: '没有泵站：其 OPC UA 服务器是可选软件包（运行 `npm ci`，不要加 --omit=optional）',
+    en: 'the pump station is missing: its OPC UA server is a development package (`npm ci` without --omit=dev)',
+    zh: '没有泵站：其 OPC UA 服务器是开发用软件包（运行 `npm ci`，不要加 --omit=dev）',
   },
   'demo-raised': {
     en: 'ALARM {level} {title}: {point} {value} (limit {limit})',

@@ -274,13 +274,13 @@ export const simulatorFaults = {
   sim_opcua_missing: {
     en: {
       what: 'The simulated OPC UA server cannot start.',
-      cause: 'The optional package node-opcua-server is not installed.',
-      action: 'Install with optional packages: `npm ci` without `--omit=optional`.',
+      cause: 'The development package node-opcua-server is not installed.',
+      action: 'Install with development packages: `npm ci` without `--omit=dev`.',
     },
     zh: {
       what: '模拟 OPC UA 服务器无法启动。',
-      cause: '没有安装可选软件包 node-opcua-server。',
-      action: '请连同可选软件包一起安装：运行 `npm ci`，不要加 `--omit=optional`。',
+      cause: '没有安装开发用软件包 node-opcua-server。',
+      action: '请连同开发用软件包一起安装：运行 `npm ci`，不要加 `--omit=dev`。',
     },
   },
   sim_opcua_failed: {
