@@ -14,15 +14,33 @@ import type { Answers, DeviceHandle, OwnSession, Plan } from '../protocols/drive
 import type { OpcuaAddress, OpcuaDevice } from '../protocols/opcua/address.ts';
 import { opcua } from '../protocols/opcua/driver.ts';
 import type { OpcuaPlace } from '../protocols/opcua/place.ts';
-import type { OpcUaServerOptions } from '../simulators/opcua-server.ts';
+import type { OpcUaServerOptions, SimulatedOpcUa } from '../simulators/opcua-server.ts';
+import { openOpcUaServer } from '../simulators/opcua-server.ts';
 
 export const NAMESPACES = { ps: 'urn:station' } as const;
+
+/** The point of the plain server. */
+export const P = 'ps:S/ps:P';
+export const FLOAT = { path: P, type: 'float' } as const;
 
 export type OpcuaSessionOnTest = OwnSession<OpcuaAddress, OpcuaDevice>;
 
 export class OpcuaGround {
   readonly folder = mkdtempSync(join(tmpdir(), 'opcua-'));
   readonly #closing: (() => unknown)[] = [];
+
+  /** Loads the library and makes the keys of both sides: no test waits for them. */
+  async warm(): Promise<void> {
+    await this.place('').trust.own();
+    await (await openOpcUaServer(this.options())).close();
+  }
+
+  /** Closed at the end of the test. */
+  async opened(more: Partial<OpcUaServerOptions> = {}): Promise<SimulatedOpcUa> {
+    const server = await openOpcUaServer(this.options(more));
+    this.atEnd(() => server.close());
+    return server;
+  }
 
   /** A server of the plain kind, without protection. */
   options(more: Partial<OpcUaServerOptions> = {}): OpcUaServerOptions {
@@ -32,7 +50,7 @@ export class OpcuaGround {
       pkiFolder: join(this.folder, 'server'),
       securityPolicies: ['None'],
       namespaces: NAMESPACES,
-      nodes: [{ path: 'ps:S/ps:P', type: 'float', value: 2.5 }],
+      nodes: [{ path: P, type: 'float', value: 2.5 }],
       ...more,
     };
   }
@@ -73,6 +91,12 @@ export class OpcuaGround {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** The fault a session ends with; null after its own close. */
+export const closed = (session: OpcuaSessionOnTest): Promise<string | null> =>
+  new Promise((resolve) => {
+    session.onClose = (why) => resolve(why?.code ?? null);
+  });
 
 export function deviceOptions(raw: object = {}): OpcuaDevice {
   const problems = new Problems('test');

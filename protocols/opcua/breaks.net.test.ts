@@ -6,39 +6,22 @@ import { Metrics } from '../../core/metrics.ts';
 import { seededRandom } from '../../core/random.ts';
 import { LINK_BACKOFF, Line } from '../../edge/collect/line.ts';
 import { OpcUaProcess } from '../../simulators/opcua-process.ts';
-import type { OpcUaServerOptions, SimulatedOpcUa } from '../../simulators/opcua-server.ts';
-import { openOpcUaServer } from '../../simulators/opcua-server.ts';
+import type { OpcUaServerOptions } from '../../simulators/opcua-server.ts';
 import type { OpcuaSessionOnTest } from '../../tests/opcua-ground.ts';
-import { deviceOptions, OpcuaGround, Polled } from '../../tests/opcua-ground.ts';
+import { closed, deviceOptions, FLOAT, OpcuaGround, P, Polled } from '../../tests/opcua-ground.ts';
 import { opcua } from './driver.ts';
 import type { OpcuaPlace } from './place.ts';
 
 const ground = new OpcuaGround();
 afterEach(() => ground.end());
 afterAll(() => ground.remove());
-beforeAll(async () => {
-  await ground.place('').trust.own();
-  await (await openOpcUaServer(ground.options())).close();
-}, 30_000);
+beforeAll(() => ground.warm(), 30_000);
 
-const P = 'ps:S/ps:P';
-const FLOAT = { path: P, type: 'float' };
 const quick = { timeoutMs: 500, keepAliveMs: 200 } as const;
-
-async function opened(more: Partial<OpcUaServerOptions> = {}): Promise<SimulatedOpcUa> {
-  const server = await openOpcUaServer(ground.options(more));
-  ground.atEnd(() => server.close());
-  return server;
-}
-
-const closed = (session: OpcuaSessionOnTest) =>
-  new Promise<string | null>((resolve) => {
-    session.onClose = (why) => resolve(why?.code ?? null);
-  });
 
 describe('a break', () => {
   test('a server that accepts and never publishes is found out, and the session goes on', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const place = ground.place(server.endpoint, quick);
     const session = await ground.connect(place);
     const device = new Polled(session, [FLOAT]);
@@ -58,7 +41,7 @@ describe('a break', () => {
   });
 
   test('what changed while nobody heard it comes late and marked, nothing is missing', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const place = ground.place(server.endpoint, quick);
     const session = await ground.connect(place);
     const device = new Polled(session, [{ ...FLOAT, sampling: '10ms', queue: 50 }]);
@@ -83,7 +66,7 @@ describe('a break', () => {
   });
 
   test('notifications that were lost on the way are asked for again', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const session = await ground.connect(ground.place(server.endpoint));
     const device = new Polled(session, [{ ...FLOAT, sampling: '10ms', queue: 50 }]);
     await device.until([2.5]);
@@ -98,7 +81,7 @@ describe('a break', () => {
 
   test('with history, the outage is filled from the memory of the server', async () => {
     const nodes = [{ path: P, type: 'float' as const, value: 2.5, historizing: true }];
-    const server = await opened({ nodes });
+    const server = await ground.opened({ nodes });
     const place = ground.place(server.endpoint, quick);
     const session = await ground.connect(place);
     const device = new Polled(session, [{ ...FLOAT, history: true }]);
@@ -168,7 +151,7 @@ describe('a server in a process of its own', () => {
 });
 
 test('a server that hangs when a session is asked for gets one question a step of the back-off', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   server.freeze('sessions');
   const line = lineTo(ground.place(server.endpoint, { timeoutMs: 200 }), () => {});
   const asked = () => server.counts['createSession'] ?? 0;
@@ -183,7 +166,7 @@ test('a server that hangs when a session is asked for gets one question a step o
 }, 60_000);
 
 test('a session that may still live is asked for again, and no new one beside it', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   const place = ground.place(server.endpoint, quick);
   const line = lineTo(place, () => {});
   await expect.poll(() => line.state, { timeout: 5_000 }).toBe('open');

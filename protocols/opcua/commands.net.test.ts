@@ -1,39 +1,31 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Value } from '../../core/reading.ts';
-import { openOpcUaServer } from '../../simulators/opcua-server.ts';
-import { addressOf, OpcuaGround, Polled } from '../../tests/opcua-ground.ts';
+import { addressOf, OpcuaGround, P, Polled } from '../../tests/opcua-ground.ts';
 
 const ground = new OpcuaGround();
 afterEach(() => ground.end());
 afterAll(() => ground.remove());
-beforeAll(async () => {
-  await ground.place('').trust.own();
-  await (await openOpcUaServer(ground.options())).close();
-}, 30_000);
+beforeAll(() => ground.warm(), 30_000);
 
-const P = 'ps:S/ps:P';
 const SPEED = 'ps:S/ps:Speed';
 
 async function opened(points: readonly object[]) {
-  const server = await openOpcUaServer(
-    ground.options({
-      nodes: [
-        { path: P, type: 'double', value: 2.5 },
-        { path: SPEED, type: 'int16', value: 0, writable: true },
-        { path: 'ps:S/ps:List', type: 'int16', value: [1, 2, 3], writable: true },
-      ],
-      methods: [
-        {
-          path: 'ps:S/ps:Start',
-          inputs: [{ name: 'speed', type: 'int16' }],
-          sets: { [SPEED]: { input: 0 } },
-        },
-        { path: 'ps:S/ps:Broken', status: 'BadInvalidState' },
-      ],
-      alarms: [{ path: 'ps:S/ps:Alarm', source: P, high: 5, severity: 700 }],
-    }),
-  );
-  ground.atEnd(() => server.close());
+  const server = await ground.opened({
+    nodes: [
+      { path: P, type: 'double', value: 2.5 },
+      { path: SPEED, type: 'int16', value: 0, writable: true },
+      { path: 'ps:S/ps:List', type: 'int16', value: [1, 2, 3], writable: true },
+    ],
+    methods: [
+      {
+        path: 'ps:S/ps:Start',
+        inputs: [{ name: 'speed', type: 'int16' }],
+        sets: { [SPEED]: { input: 0 } },
+      },
+      { path: 'ps:S/ps:Broken', status: 'BadInvalidState' },
+    ],
+    alarms: [{ path: 'ps:S/ps:Alarm', source: P, high: 5, severity: 700 }],
+  });
   const device = new Polled(await ground.connect(ground.place(server.endpoint)), points);
   const { signal } = new AbortController();
   const write = async (raw: object, value: Value, mayGo?: () => boolean) => {

@@ -3,35 +3,17 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Clock } from '../../core/clock.ts';
 import { systemClock } from '../../core/clock.ts';
 import { seededRandom } from '../../core/random.ts';
-import type { OpcUaServerOptions, SimulatedOpcUa } from '../../simulators/opcua-server.ts';
-import { openOpcUaServer } from '../../simulators/opcua-server.ts';
-import type { OpcuaSessionOnTest } from '../../tests/opcua-ground.ts';
-import { OpcuaGround, Polled } from '../../tests/opcua-ground.ts';
+import type { SimulatedOpcUa } from '../../simulators/opcua-server.ts';
+import { closed, FLOAT, OpcuaGround, P, Polled } from '../../tests/opcua-ground.ts';
 import { opcua } from './driver.ts';
 import { LOOK_AGAIN_MS } from './session.ts';
 
 const ground = new OpcuaGround();
 afterEach(() => ground.end());
 afterAll(() => ground.remove());
-beforeAll(async () => {
-  await ground.place('').trust.own();
-  await (await openOpcUaServer(ground.options())).close();
-}, 30_000);
+beforeAll(() => ground.warm(), 30_000);
 
-const P = 'ps:S/ps:P';
-const FLOAT = { path: P, type: 'float' };
 const quick = { timeoutMs: 500, keepAliveMs: 200 } as const;
-
-async function opened(more: Partial<OpcUaServerOptions> = {}): Promise<SimulatedOpcUa> {
-  const server = await openOpcUaServer(ground.options(more));
-  ground.atEnd(() => server.close());
-  return server;
-}
-
-const closed = (session: OpcuaSessionOnTest) =>
-  new Promise<string | null>((resolve) => {
-    session.onClose = (why) => resolve(why?.code ?? null);
-  });
 
 /** What the test looks at of an answer, whatever it is. */
 type StatusOf = new (status: object) => unknown;
@@ -56,7 +38,7 @@ function altering(server: SimulatedOpcUa, name: string, change: (answer: Answer)
 }
 
 test('a socket that breaks is no connection, at once, and the session lives on', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   const place = ground.place(server.endpoint, { keepAliveMs: 5_000 });
   const session = await ground.connect(place);
   const device = new Polled(session, [FLOAT]);
@@ -77,7 +59,7 @@ test('values without a value, and notifications without content, harm nobody', a
     ...ground.options().nodes,
     { path: 'ps:S/ps:Q', type: 'int32' as const, value: 1 },
   ];
-  const server = await opened({ nodes });
+  const server = await ground.opened({ nodes });
   const place = ground.place(server.endpoint, quick);
   const device = new Polled(await ground.connect(place), [
     FLOAT,
@@ -106,7 +88,7 @@ test('values without a value, and notifications without content, harm nobody', a
 });
 
 test('what is lost for good is a gap, and what it may have changed is asked for anew', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   const place = ground.place(server.endpoint);
   const session = await ground.connect(place);
   const device = new Polled(session, [FLOAT]);
@@ -129,7 +111,7 @@ test('what is lost for good is a gap, and what it may have changed is asked for 
 });
 
 test('a server that promises no time at all between keep-alives is given what was asked', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   altering(server, 'CreateSubscriptionResponse', (answer) => {
     answer.revisedMaxKeepAliveCount = 0;
   });
@@ -146,7 +128,7 @@ test('a server that promises no time at all between keep-alives is given what wa
 
 test('nodes that come later are found for every plan, not only for the one polled first', async () => {
   const clock = shiftable();
-  const server = await opened({ nodes: [] });
+  const server = await ground.opened({ nodes: [] });
   const place = ground.place(server.endpoint, quick);
   const { signal } = new AbortController();
   const session = await opcua.connect!(clock, seededRandom(1), place, signal);
@@ -162,7 +144,7 @@ test('nodes that come later are found for every plan, not only for the one polle
 });
 
 test('a subscription of a server that renumbered its namespaces does not go on beside the new one', async () => {
-  const server = await opened({ namespaces: { ps: 'urn:station', more: 'urn:more' } });
+  const server = await ground.opened({ namespaces: { ps: 'urn:station', more: 'urn:more' } });
   const place = ground.place(server.endpoint, quick);
   const session = await ground.connect(place);
   const device = new Polled(session, [FLOAT]);
@@ -184,7 +166,7 @@ test('a subscription of a server that renumbered its namespaces does not go on b
 test('a subscription is taken along into a new session, and what it kept comes late', async () => {
   // Of a user on a protected channel: nobody else may take one along (Part 4, 5.14.7).
   const securityPolicies = ['Basic256Sha256'] as const;
-  const server = await opened({ securityPolicies, users: { ann: 'right' } });
+  const server = await ground.opened({ securityPolicies, users: { ann: 'right' } });
   const security = { policy: 'Basic256Sha256', mode: 'SignAndEncrypt' } as const;
   const place = ground.place(server.endpoint, {
     ...quick,
@@ -217,7 +199,7 @@ test('a subscription is taken along into a new session, and what it kept comes l
 
 test('a write that the server calls uncertain, or answers too late, is not known to be undone', async () => {
   const nodes = [{ path: P, type: 'float' as const, value: 0, writable: true }];
-  const server = await opened({ nodes });
+  const server = await ground.opened({ nodes });
   const place = ground.place(server.endpoint, { ...quick, timeoutMs: 5_000 });
   const device = new Polled(await ground.connect(place), [FLOAT]);
   await device.until([0]);
@@ -242,7 +224,7 @@ test('a write that the server calls uncertain, or answers too late, is not known
 });
 
 test('a deadband that the server refuses is gone without, and every change comes', async () => {
-  const server = await opened(); // No EURange, so no percent of it.
+  const server = await ground.opened(); // No EURange, so no percent of it.
   const place = ground.place(server.endpoint);
   const device = new Polled(await ground.connect(place), [{ ...FLOAT, deadband: { percent: 50 } }]);
   await device.until([2.5]);
@@ -254,7 +236,7 @@ test('a deadband that the server refuses is gone without, and every change comes
 
 test('a user may be a certificate: let in once the server trusts it, refused before', async () => {
   const securityPolicies = ['Basic256Sha256'] as const;
-  const server = await opened({ securityPolicies, users: {} });
+  const server = await ground.opened({ securityPolicies, users: {} });
   const { own } = ground.place('').trust;
   const { certificate, privateKey } = await own();
   const security = { policy: 'Basic256Sha256', mode: 'SignAndEncrypt' } as const;

@@ -1,26 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { OpcUaServerOptions, SimulatedOpcUa } from '../../simulators/opcua-server.ts';
-import { openOpcUaServer } from '../../simulators/opcua-server.ts';
-import { addressOf, deviceOptions, OpcuaGround, Polled } from '../../tests/opcua-ground.ts';
+import type { SimulatedOpcUa } from '../../simulators/opcua-server.ts';
+import {
+  addressOf,
+  deviceOptions,
+  FLOAT,
+  OpcuaGround,
+  P,
+  Polled,
+} from '../../tests/opcua-ground.ts';
 import type { OpcuaPlace } from './place.ts';
 
 const ground = new OpcuaGround();
 afterEach(() => ground.end());
 afterAll(() => ground.remove());
-// The library, and the keys of both sides.
-beforeAll(async () => {
-  await ground.place('').trust.own();
-  await (await openOpcUaServer(ground.options())).close();
-}, 30_000);
-
-const P = 'ps:S/ps:P';
-const FLOAT = { path: P, type: 'float' };
-
-async function opened(more: Partial<OpcUaServerOptions> = {}): Promise<SimulatedOpcUa> {
-  const server = await openOpcUaServer(ground.options(more));
-  ground.atEnd(() => server.close());
-  return server;
-}
+beforeAll(() => ground.warm(), 30_000);
 
 async function polled(
   server: SimulatedOpcUa,
@@ -40,7 +33,7 @@ async function written(server: SimulatedOpcUa, values: readonly number[]): Promi
 
 describe('values', () => {
   test('of every kind are read as what they are: whole beyond 2^53, times, texts, elements', async () => {
-    const server = await opened({
+    const server = await ground.opened({
       nodes: [
         { path: P, type: 'float', value: 2.5 },
         { path: 'ps:S/ps:Big', type: 'uint64', value: 2n ** 60n },
@@ -77,7 +70,7 @@ describe('values', () => {
   });
 
   test('a bad status never brings one, an uncertain one does, and each keeps its status', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const device = await polled(server, [FLOAT]);
     await device.until([2.5]);
     server.space.set(P, 3, { status: 'BadSensorFailure' });
@@ -91,7 +84,7 @@ describe('values', () => {
   });
 
   test('another type in flight is bad for as long as it lasts, and the others do not notice', async () => {
-    const server = await opened({
+    const server = await ground.opened({
       nodes: [...ground.options().nodes, { path: 'ps:S/ps:Q', type: 'int32', value: 1 }],
     });
     const device = await polled(server, [FLOAT, { path: 'ps:S/ps:Q', type: 'int32' }]);
@@ -103,7 +96,7 @@ describe('values', () => {
   });
 
   test('what came before the newest is not lost, in the order in which it came', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const often = { ...FLOAT, sampling: '10ms', queue: 20 };
     const device = await polled(server, [often], { publishingMs: 800, keepAliveMs: 800 });
     await device.until([2.5]);
@@ -114,7 +107,7 @@ describe('values', () => {
   });
 
   test('a queue that overflows at the server is a gap, counted', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const device = await polled(server, [{ ...FLOAT, sampling: '10ms', queue: 2 }], {
       ...{ publishingMs: 800, keepAliveMs: 800 },
     });
@@ -125,7 +118,7 @@ describe('values', () => {
   });
 
   test('times go by the clock of the gateway, however wrong that of the server is', async () => {
-    const server = await opened({ clockOffMs: -86_400_000 });
+    const server = await ground.opened({ clockOffMs: -86_400_000 });
     const device = await polled(server, [{ ...FLOAT, sampling: '10ms', queue: 20 }]);
     await device.until([2.5]);
     const beforeMs = performance.now();
@@ -138,7 +131,7 @@ describe('values', () => {
   });
 
   test('a value that stands still stays true for as long as the subscription says so', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const device = await polled(server, [FLOAT]);
     await device.until([2.5]);
     const before = (await device.poll()).atMonoMs[0]!;
@@ -151,7 +144,7 @@ describe('values', () => {
 
 describe('names', () => {
   test('that lead nowhere are bad alone: a node, a path, a URI, an unknown prefix', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const device = new Polled(
       await ground.connect(ground.place(server.endpoint)),
       [
@@ -169,7 +162,7 @@ describe('names', () => {
   });
 
   test('hold when the server has its namespaces in another order after a restart', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const { port, endpoint } = server;
     const session = await ground.connect(ground.place(endpoint));
     const device = new Polled(session, [FLOAT]);
@@ -179,7 +172,7 @@ describe('names', () => {
     });
     await server.close();
     await closed;
-    await opened({ port, namespaces: { other: 'urn:other', ps: 'urn:station' } });
+    await ground.opened({ port, namespaces: { other: 'urn:other', ps: 'urn:station' } });
     device.on(await ground.connect(ground.place(endpoint), session));
     await device.until([2.5]);
   });
@@ -190,7 +183,7 @@ describe('limits', () => {
   const nodes = many.map((path, at) => ({ path, type: 'float' as const, value: at }));
 
   test('that the server states are kept to: seven a call, whatever the call', async () => {
-    const server = await opened({
+    const server = await ground.opened({
       nodes,
       limits: {
         maxMonitoredItemsPerCall: 7,
@@ -232,7 +225,7 @@ describe('limits', () => {
   });
 
   test('of monitored items: what the server will not monitor is read', async () => {
-    const server = await opened({ nodes, maxMonitoredItems: 10 });
+    const server = await ground.opened({ nodes, maxMonitoredItems: 10 });
     const device = await polled(
       server,
       many.map((path) => ({ path, type: 'float' })),
@@ -246,7 +239,7 @@ describe('limits', () => {
 const TOO_LARGE = 'BadEncodingLimitsExceeded';
 
 test('a point that is looked at out of turn is asked for, and takes nothing from its plan', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   const device = await polled(server, [FLOAT], { publishingMs: 1_000, keepAliveMs: 1_000 });
   await device.until([2.5]);
   server.space.set(P, 6);
@@ -257,7 +250,7 @@ test('a point that is looked at out of turn is asked for, and takes nothing from
 });
 
 test('closing in order leaves no session at the server', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   const session = await ground.connect(ground.place(server.endpoint));
   const device = new Polled(session, [FLOAT]);
   await device.until([2.5]);
@@ -279,7 +272,7 @@ describe('who may not come in', () => {
 
   test('a wrong password, a kind of user the server does not take, a full server', async () => {
     const securityPolicies = ['Basic256Sha256'] as const;
-    const server = await opened({ securityPolicies, users: { ann: 'right' } });
+    const server = await ground.opened({ securityPolicies, users: { ann: 'right' } });
     const security = { policy: 'Basic256Sha256', mode: 'SignAndEncrypt' } as const;
     const as = (identity: OpcuaPlace['identity']) =>
       ground.place(server.endpoint, {
@@ -299,7 +292,7 @@ describe('who may not come in', () => {
   });
 
   test('a security nobody offers, nobody there', async () => {
-    const server = await opened();
+    const server = await ground.opened();
     const security = { policy: 'Basic256Sha256', mode: 'Sign', host: null, expired: 'refuse' };
     const place = ground.place(server.endpoint, { security: security as OpcuaPlace['security'] });
     expect(await refused(place)).toBe('opcua_security_unsupported');
@@ -308,7 +301,7 @@ describe('who may not come in', () => {
 });
 
 test('a poll that is aborted ends at once, and the next is well', async () => {
-  const server = await opened();
+  const server = await ground.opened();
   const device = await polled(server, [FLOAT]);
   const { qualities, requests } = await device.handle.poll(device.plan, AbortSignal.abort());
   expect([qualities[0]! >> 6, requests]).toEqual([2, 0]);
