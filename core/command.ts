@@ -93,6 +93,14 @@ export interface Interlock {
   readonly staleMs: number;
 }
 
+/** A coil that is true and a state that is 1 are the same. */
+export function isSameValue(one: Value, other: Value): boolean {
+  if (one === other) return true;
+  if (one === null || other === null) return false;
+  if (typeof one === 'string' || typeof other === 'string') return false;
+  return Number(one) === Number(other);
+}
+
 /** Null when the value may be commanded, else why not. Engineering value; null for none given. */
 export function unfit(offer: CommandOffer, value: Value): CommandReason | null {
   const { fixed, range, states } = offer;

@@ -6,7 +6,7 @@
 // Values are engineering values of the point, also where something else is written: a control word
 // stands in `words`, beside the value that the point shows when it was obeyed.
 import type { CommandOffer } from '../core/command.ts';
-import { OFFER_STATES_MAX, OFFERS_MAX, SET_COMMAND, unfit } from '../core/command.ts';
+import { isSameValue, OFFER_STATES_MAX, OFFERS_MAX, SET_COMMAND, unfit } from '../core/command.ts';
 import type { DocumentText } from '../core/document.ts';
 import { durationMs } from '../core/duration.ts';
 import type { ValueType } from '../core/point.ts';
@@ -81,17 +81,12 @@ function wordFor(
   words: ReadonlyMap<number | boolean, number | boolean>,
   value: Given,
 ): number | boolean | undefined {
-  for (const [shown, word] of words) if (isSame(shown, value)) return word;
+  for (const [shown, word] of words) if (isSameValue(shown, value)) return word;
   return undefined;
 }
 
 function isBit(value: Given): boolean {
   return typeof value === 'boolean' || value === 0 || value === 1;
-}
-
-function isSame(one: Given, other: Given): boolean {
-  if (typeof one === 'string' || typeof other === 'string') return one === other;
-  return Number(one) === Number(other);
 }
 
 /** What the point offers; undefined where it offers nothing. What is wrong is left out. */
@@ -308,7 +303,7 @@ function checkOffer(command: ProfileCommand, draft: Draft, target: Target): void
   }
   const at = [...path, 'revert', 'value'];
   const isAllowed =
-    offer.fixed === null ? unfit(offer, value) === null : !isSame(value, offer.fixed);
+    offer.fixed === null ? unfit(offer, value) === null : !isSameValue(value, offer.fixed);
   if (isAllowed) check(value, at);
   else problems.add(at, 'command-revert-unfit', { value: `${value}` });
 }

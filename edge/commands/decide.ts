@@ -8,7 +8,7 @@
 // A reversal is a command of the gateway itself. It has no issuer who could wait, repeat or ask a
 // second person: it is held up by interlocks and by the state of the device alone.
 import type { CommandOffer, CommandReason, Interlock, Outcome } from '../../core/command.ts';
-import { unfit } from '../../core/command.ts';
+import { isSameValue, unfit } from '../../core/command.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { GOOD, type QualityCode } from '../../core/quality.ts';
 import type { Value } from '../../core/reading.ts';
@@ -113,7 +113,7 @@ function guards(
   if (device !== command.device || point !== command.point) return false;
   // A reversal writes another value than its offer: what it is called says nothing of it.
   if (!isReversal && commands && !commands.includes(command.command)) return false;
-  return values === null || values.some((value) => isSame(value, written));
+  return values === null || values.some((value) => isSameValue(value, written));
 }
 
 /**
@@ -127,18 +127,10 @@ export function holds(
   const reading = newest(watch);
   if (!reading || reading.quality !== GOOD || reading.value === null) return true;
   if (nowMonoMs - reading.atMonoMs > staleMs) return true;
-  if (when.kind === 'is') return when.states.some((state) => isSame(state, reading.value));
+  if (when.kind === 'is') return when.states.some((state) => isSameValue(state, reading.value));
   const number = Number(reading.value);
   if (Number.isNaN(number) || typeof reading.value === 'string') return true;
   return when.kind === 'above' ? number > when.limit : number < when.limit;
-}
-
-/** A coil that is true and a state that is 1 are the same. */
-export function isSame(one: Value, other: Value): boolean {
-  if (one === other) return true;
-  if (one === null || other === null) return false;
-  if (typeof one === 'string' || typeof other === 'string') return false;
-  return Number(one) === Number(other);
 }
 
 function refused(reason: CommandReason): Refusal {
@@ -161,7 +153,7 @@ function isOfType(value: Value, { type }: PointDefinition): boolean {
 
 /** Whether the point shows what was commanded, both engineering. */
 export function shows(shown: Value, wanted: Value, tolerance: number): boolean {
-  if (isSame(shown, wanted)) return true;
+  if (isSameValue(shown, wanted)) return true;
   if (shown === null || wanted === null) return false;
   if (typeof shown === 'string' || typeof wanted === 'string') return false;
   const apart = Math.abs(Number(shown) - Number(wanted));

@@ -16,6 +16,7 @@
 // `full`; where the disk is full, too, before anything is sent. A refusal that cannot be recorded
 // is remembered (UNRECORDED_MAX) until no copy of its command can be in time any more; when there
 // are more of them, commands are dropped until then: one id never gets two outcomes.
+import { equalBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { CommandReason, Interlock, Outcome } from '../../core/command.ts';
 import { isFault } from '../../core/fault.ts';
@@ -40,7 +41,7 @@ import { decide, decideAgain, offerOf } from './decide.ts';
 import type { CommandedDevice, Deed } from './deed.ts';
 import { carryOut } from './deed.ts';
 import type { Opened, Place, Row, Standing, StandingChange } from './ledger.ts';
-import { isUpTo } from './ledger.ts';
+import { isUpTo, keyOf } from './ledger.ts';
 import { CommandRecord } from './record.ts';
 import type { Ledger } from './thread.ts';
 
@@ -233,20 +234,20 @@ export class Door {
     const open = this.#open.get(id);
     if (open) {
       // It will be answered when it is settled.
-      if (!isEqual(open.bytes, asked.bytes)) this.#refuseReplay(asked);
+      if (!equalBytes(open.bytes, asked.bytes)) this.#refuseReplay(asked);
       return;
     }
     this.#forgetUnrecorded();
     const unrecorded = this.#unrecorded.get(id);
     if (unrecorded) {
-      if (isEqual(unrecorded.asked.bytes, asked.bytes)) this.#tell(asked, unrecorded.reply);
+      if (equalBytes(unrecorded.asked.bytes, asked.bytes)) this.#tell(asked, unrecorded.reply);
       else this.#refuseReplay(asked);
       return;
     }
     const found = await this.#record.find(id);
     if (found?.row) {
       const { command, reply } = found.row;
-      if (isEqual(command, asked.bytes)) this.#tell(asked, decodeReply(reply!));
+      if (equalBytes(command, asked.bytes)) this.#tell(asked, decodeReply(reply!));
       else this.#refuseReplay(asked);
       return;
     }
@@ -478,12 +479,4 @@ function standingAfter(
 
 function refusedAs(reason: CommandReason): Refusal {
   return { outcome: 'refused', reason, detail: '' };
-}
-
-function keyOf({ device, point }: PointName): string {
-  return `${device}/${point}`;
-}
-
-function isEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }

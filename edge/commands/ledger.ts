@@ -29,6 +29,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { CommandReason, Outcome } from '../../core/command.ts';
 import { Fault, isFault } from '../../core/fault.ts';
+import type { Command } from '../../protocols/uplink/control.ts';
 import { decodeCommand, encodeReply } from '../../protocols/uplink/control.ts';
 import type { Epoch } from '../../protocols/uplink/record.ts';
 import { fileFault } from '../outbox/file.ts';
@@ -436,7 +437,8 @@ function endOfBefore(epoch: Epoch): Place {
   return { opening: openingOf(epoch) - 1, sequence: Number.MAX_SAFE_INTEGER };
 }
 
-function keyOf({ device, point }: { readonly device: string; readonly point: string }): string {
+/** As points are named within a gateway: `device/point`. */
+export function keyOf({ device, point }: Pick<Command, 'device' | 'point'>): string {
   return `${device}/${point}`;
 }
 

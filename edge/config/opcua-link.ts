@@ -7,7 +7,7 @@ import type { Path, Problems } from '../../core/problems.ts';
 import { SECRET_PATTERN } from '../../core/schema.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
-import type { Limits, Mode, Policy } from '../../protocols/opcua/place.ts';
+import type { Limits, OpcuaPlace } from '../../protocols/opcua/place.ts';
 import { hostOf, placeDefaults } from '../../protocols/opcua/place.ts';
 import type { LinkSource } from './format.ts';
 
@@ -19,21 +19,10 @@ export type IdentitySource =
   | { readonly kind: 'user'; readonly user: string; readonly password: string }
   | { readonly kind: 'certificate'; readonly certificate: string; readonly key: string };
 
-export interface OpcuaLinkParts {
+/** The place as the file says it: secrets and files are not read yet. */
+export interface OpcuaLinkParts extends Omit<OpcuaPlace, 'identity' | 'trust'> {
   readonly kind: 'opcua';
-  readonly endpoint: string;
-  readonly security: {
-    readonly policy: Policy;
-    readonly mode: Mode;
-    readonly host: string | null;
-    readonly expired: 'refuse' | 'accept';
-  };
   readonly identity: IdentitySource;
-  readonly timeoutMs: number;
-  readonly sessionTimeoutMs: number;
-  readonly publishingMs: number;
-  readonly keepAliveMs: number;
-  readonly limits: Partial<Limits>;
 }
 
 /** Fewer and a server may end the session before a keep-alive is even due. */
