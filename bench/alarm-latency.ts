@@ -40,7 +40,7 @@ async function run(bed: Bed): Promise<void> {
   const url = await desk.ask<string>('url');
   const stand = await standCloud(bed, OTHER_GATEWAYS + 1, {
     receivers: [{ id: 'desk', kind: 'webhook', url, secret }],
-    routes: [{ levels: [], asset: '', to: ['desk'] }],
+    routes: [{ id: 'all', match: {}, chain: ['desk'] }],
   });
   const own = stand.gateways.at(-1)!;
   const devices = await startEdge(bed, stand, own);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { FILES_BYTES_DEFAULT } from '../cloud/cases/attachments.ts';
 import { defaultLimits } from '../cloud/cases/case.ts';
 import type { CloudConfig } from '../cloud/config.ts';
+import { NOTHING_TOLD, type NotifySettings } from '../cloud/notify/settings.ts';
 import type { Principal } from '../cloud/registry/registry.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from '../cloud/registry/registry.ts';
 import { systemRandom } from '../core/random.ts';
@@ -33,7 +34,7 @@ export interface CloudStand {
 export async function standCloud(
   bed: Bed,
   gatewayCount: number,
-  notify: Pick<CloudConfig, 'receivers' | 'routes'> = { receivers: [], routes: [] },
+  notify: Partial<NotifySettings> = {},
 ): Promise<CloudStand> {
   const folder = mkdtempSync(join(bed.folder, 'cloud-')); // Each stand begins with nothing.
   const registry = new Registry(systemRandom, join(folder, 'registry'));
@@ -60,10 +61,9 @@ export async function standCloud(
     otherBrokers: [],
     inboxBytesMax: INBOX_BYTES,
     api: { host: '127.0.0.1', port: 0, names: [] },
-    confirmWithinMs: 60_000,
     utcOffsetMs: 0,
     cases: { limits: defaultLimits, departments: [], filesBytesMax: FILES_BYTES_DEFAULT },
-    ...notify,
+    notify: { ...NOTHING_TOLD, ...notify },
   };
   const cloud = await bed.side('cloud', config);
   const apiUrl = `http://127.0.0.1:${await cloud.ask<number>('apiPort')}`;

@@ -27,8 +27,8 @@ test('a small file is enough: everything listens on loopback', () => {
   expect(config.folder).toBe('/srv/lifeline/data');
   expect(config.broker).toMatchObject({ kind: 'embedded', host: '127.0.0.1' });
   expect(config.api.host).toBe('127.0.0.1');
-  expect(config.receivers[0]?.secret).toBe(secrets['desk']);
-  expect(config.confirmWithinMs).toBe(30_000);
+  expect(config.notify.receivers[0]?.['secret']).toBe(secrets['desk']);
+  expect(config.notify.confirmWithinMs).toBe(30_000);
 });
 
 function findings(text: string): string[] {

@@ -14,26 +14,19 @@ import type { Problems } from '../core/problems.ts';
 import {
   alarmLevelForm,
   durationForm,
-  idForm,
   SECRET_PATTERN,
   secretForm,
   sizeForm,
 } from '../core/schema.ts';
 import { FILE_BYTES_MAX, FILES_BYTES_DEFAULT } from './cases/attachments.ts';
 import { defaultLimits, type Limits, type OpenState, openStates } from './cases/case.ts';
+import { NOTHING_TOLD, type NotifySettings, notifyForm, readNotify } from './notify/settings.ts';
 
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1).max(253);
 
 /** One for each network operator of a city; each is a connection, and every ack goes to all. */
 export const OTHER_BROKERS_MAX = 3;
-
-const receiverForm = z.strictObject({
-  id: idForm,
-  kind: z.enum(['webhook', 'log']),
-  url: z.string().max(2_000).optional(),
-  secret: secretForm.optional(),
-});
 
 const caseLimitsForm = z
   .strictObject({
@@ -93,45 +86,10 @@ export const cloudForm = z
         .optional()
         .describe('where a day of figures begins: local time less UTC; default "+08:00"'),
       cases: casesForm.optional(),
-      notify: z
-        .strictObject({
-          receivers: z.array(receiverForm).max(100),
-          routes: z
-            .array(
-              z.strictObject({
-                levels: z.array(alarmLevelForm).max(4).optional(),
-                asset: z.string().max(600).optional().describe('asset path prefix'),
-                to: z
-                  .array(idForm)
-                  .min(1)
-                  .max(20)
-                  .describe('receivers, in the order of escalation'),
-              }),
-            )
-            .max(1_000),
-          confirm_within: durationForm
-            .optional()
-            .describe('then it counts as undelivered and the next is told; default 60s'),
-        })
-        .optional(),
+      notify: notifyForm.optional(),
     }),
   })
   .describe('Configuration of a Lifeline cloud');
-
-export interface ReceiverConfig {
-  readonly id: string;
-  readonly kind: 'webhook' | 'log';
-  readonly url: string | null;
-  readonly secret: string | null;
-}
-
-export interface RouteConfig {
-  /** Empty: all levels. */
-  readonly levels: readonly (1 | 2 | 3 | 4)[];
-  /** Asset path prefix; '' is everything. */
-  readonly asset: string;
-  readonly to: readonly string[];
-}
 
 export interface OtherBroker {
   readonly url: string;
@@ -148,9 +106,7 @@ export interface CloudConfig {
   readonly otherBrokers: readonly OtherBroker[];
   readonly inboxBytesMax: number;
   readonly api: { readonly host: string; readonly port: number; readonly names: readonly string[] };
-  readonly receivers: readonly ReceiverConfig[];
-  readonly routes: readonly RouteConfig[];
-  readonly confirmWithinMs: number;
+  readonly notify: NotifySettings;
   /** Local time less UTC: when a day begins. */
   readonly utcOffsetMs: number;
   readonly cases: {
@@ -162,7 +118,6 @@ export interface CloudConfig {
 
 /** One day of 200 gateways at 20,000 readings a second and 3 bytes a reading is 5 GB. */
 const INBOX_BYTES_DEFAULT = 4 * 1024 ** 3;
-const CONFIRM_WITHIN_DEFAULT = '60s';
 
 /** How a secret that is referred to is read: the text, or undefined when there is none. */
 export type SecretReader = (kind: 'secret' | 'env', name: string) => string | undefined;
@@ -204,18 +159,14 @@ export function parseCloud(
       port: cloud.api?.port ?? 18_470,
       names: cloud.api?.names ?? [],
     },
-    receivers: (cloud.notify?.receivers ?? []).map((receiver, at) => ({
-      id: receiver.id,
-      kind: receiver.kind,
-      url: receiver.url ?? null,
-      secret: secret(['cloud', 'notify', 'receivers', at, 'secret'], receiver.secret),
-    })),
-    routes: (cloud.notify?.routes ?? []).map(({ levels, asset, to }) => ({
-      levels: levels ?? [],
-      asset: asset ?? '',
-      to,
-    })),
-    confirmWithinMs: durationMs(cloud.notify?.confirm_within ?? CONFIRM_WITHIN_DEFAULT),
+    notify: cloud.notify
+      ? readNotify(
+          cloud.notify,
+          ['cloud', 'notify'],
+          problems,
+          (path, reference) => secret(path, reference) ?? '',
+        )
+      : NOTHING_TOLD,
     utcOffsetMs: offsetMinutes(cloud.utc_offset) * 60_000,
     cases: {
       limits: limitsOf(cloud.cases?.limits ?? [], problems),
@@ -301,7 +252,7 @@ function resolveSecret(
 }
 
 function crossCheck(config: CloudConfig, problems: Problems): void {
-  const { broker, api, receivers, routes, insecure } = config;
+  const { broker, api, insecure } = config;
   const open: [readonly (string | number)[], string][] = [];
   if (broker.kind === 'embedded' && !isLoopback(broker.host)) {
     open.push([['cloud', 'broker', 'embedded', 'host'], broker.host]);
@@ -323,25 +274,6 @@ function crossCheck(config: CloudConfig, problems: Problems): void {
   if (!isLoopback(api.host)) open.push([['cloud', 'api', 'host'], api.host]);
   if (!insecure)
     for (const [path, found] of open) problems.add(path, 'open-without-tls', { found });
-  const ids = new Set<string>();
-  receivers.forEach(({ id, kind, url, secret }, at) => {
-    const path = ['cloud', 'notify', 'receivers', at];
-    if (ids.has(id)) problems.add([...path, 'id'], 'duplicate-id', { id });
-    ids.add(id);
-    if (kind !== 'webhook') return;
-    if (url === null || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      problems.add([...path, 'url'], 'not-a-webhook-url', { found: url ?? '' });
-    }
-    if (secret !== null && !/^whsec_[A-Za-z0-9+/=]{32,}$/.test(secret)) {
-      problems.add([...path, 'secret'], 'not-a-webhook-secret', {});
-    }
-  });
-  routes.forEach(({ to }, at) => {
-    to.forEach((id, place) => {
-      const path = ['cloud', 'notify', 'routes', at, 'to', place];
-      if (!ids.has(id)) problems.add(path, 'unknown-receiver', { id });
-    });
-  });
 }
 
 /**

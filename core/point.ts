@@ -26,6 +26,16 @@ export interface Position {
 export const valueTypes = ['number', 'integer', 'boolean', 'text'] as const;
 export type ValueType = (typeof valueTypes)[number];
 
+/**
+ * A device of each gateway that is the gateway: points that rise by themselves or by command, to
+ * show that the way to a person is whole. No gateway file may use the name.
+ */
+export const SELF_DEVICE = 'self';
+/** Rises at a set interval; nobody is called, receivers that confirm by themselves answer. */
+export const PATH_TEST_POINT = 'path-test';
+/** `drill-1` to `drill-4`, a level each: true by command, and people are called, marked. */
+export const DRILL_POINT = 'drill-';
+
 export interface PointDefinition {
   readonly device: string;
   readonly point: string;

@@ -15,15 +15,15 @@ import type { Identity, OpcuaPlace } from '../protocols/opcua/place.ts';
 import type { Kind } from '../protocols/uplink/topics.ts';
 import type { SyncSource } from './clock-watch.ts';
 import { ClockWatch } from './clock-watch.ts';
-import type { Totals } from './collect/device.ts';
-import type { CollectedLink, DeviceReport, LinkReport } from './collect/loop.ts';
+import type { CollectedLink } from './collect/loop.ts';
 import { Collector } from './collect/loop.ts';
-import type { CommandsHealth } from './commands/commands.ts';
 import { Commands } from './commands/commands.ts';
 import { LocalDesk } from './commands/local.ts';
 import type { Ledger } from './commands/thread.ts';
 import type { GatewayConfig } from './config/gateway.ts';
 import type { LinkConfig, OpcuaLinkConfig } from './config/link.ts';
+import type { Counters, Health } from './health.ts';
+import { pathHealth } from './health.ts';
 import { Links } from './links/links.ts';
 import { placeOf as opcuaPlaceOf } from './links/opcua.ts';
 import type { Outbox } from './outbox/outbox.ts';
@@ -75,58 +75,6 @@ export interface AgentOptions {
   /** Report by exception off: every reading is reported. */
   readonly reportAll?: boolean;
   readonly borders?: Partial<Borders>;
-}
-
-/** The account of promise 1, in readings: due = taken + missed; taken = reported + unchanged. */
-export interface Counters extends Readonly<Totals> {
-  readonly givenUp: number;
-  readonly epoch: string;
-  readonly points: number;
-  /** Records the cloud has not acknowledged. */
-  readonly pendingRecords: number;
-}
-
-export interface PathHealth {
-  /** `away`: connected to a broker at which the cloud is not. */
-  readonly state: 'up' | 'away' | 'down';
-  /** Something was sent and nothing answered for a while; another path is taken. */
-  readonly silent: boolean;
-  /** Rises by one a connect. */
-  readonly connection: number;
-  /** Payloads and topics since the start, without the frames of MQTT, TLS and IP. */
-  readonly sentBytes: number;
-}
-
-export interface Health {
-  readonly ok: boolean;
-  readonly gateway: string;
-  readonly area: string;
-  readonly software: string;
-  readonly configuration: string;
-  readonly collecting: boolean;
-  readonly counters: Counters;
-  readonly clock: { readonly state: string; readonly errorMs: number };
-  readonly outbox: {
-    readonly disk: string;
-    readonly bytes: number;
-    readonly bytesMax: number;
-    readonly unwrittenBytes: number;
-    readonly accepts: boolean;
-  };
-  readonly uplink: {
-    readonly up: boolean;
-    /** Each by itself, the first one first. */
-    readonly paths: readonly PathHealth[];
-    readonly inFlightBytes: number;
-    readonly creditBytes: number;
-    readonly refused: number;
-    /** Since the last ack; null before the first. */
-    readonly ackAgeMs: number | null;
-  };
-  /** Of a link with two ways, which one is in use. */
-  readonly links: readonly (LinkReport & { readonly way?: 'first' | 'backup' })[];
-  readonly devices: readonly DeviceReport[];
-  readonly commands: CommandsHealth;
 }
 
 /** Rejects with a fault when outbox or status page cannot be opened; nothing is left open then. */
@@ -466,10 +414,4 @@ export class Agent implements AsyncDisposable {
     gauge('uplink_path_connections', 'Connects, over all starts', ({ connection }) => connection);
     gauge('uplink_path_sent_bytes', 'Payloads and topics', ({ sentBytes }) => sentBytes);
   }
-}
-
-function pathHealth(path: UplinkCounts['paths'][0]): PathHealth {
-  const { isUp, isConnected, isSilent, connection, sentBytes } = path;
-  const state = isUp ? 'up' : isConnected ? 'away' : 'down';
-  return { state, silent: isSilent, connection, sentBytes };
 }

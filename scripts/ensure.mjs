@@ -34,6 +34,8 @@ const programs = {
   socat: 'socat',
   mbpoll: 'mbpoll',
   gcc: 'gcc',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
+  xmllint: 'libxml2-utils',
 };
 const files = {
   '/usr/include/stdio.h': 'libc6-dev',

@@ -2,10 +2,17 @@
 import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
 import type { Letter, Removal, Shelf } from '../../core/alarm/state.ts';
 import { letterOf, NORMAL } from '../../core/alarm/state.ts';
+import { PATH_TEST_POINT, SELF_DEVICE } from '../../core/point.ts';
 import type { Bilingual } from '../../core/text/text.ts';
+
+/** Why there is an alarm: something is wrong, people are drilled, or the path is looked after. */
+export const purposes = ['alarm', 'drill', 'path-test'] as const;
+export type Purpose = (typeof purposes)[number];
 
 export interface Alarm {
   readonly occurrence: string;
+  /** Of all but `alarm`: no case, no incident, no figure. */
+  readonly purpose: Purpose;
   /** Rises by one an alarm: the cursor of lists. */
   readonly number: number;
   /** Null for an alarm of a gateway itself. */
@@ -19,6 +26,8 @@ export interface Alarm {
   readonly name: Bilingual;
   readonly unit: string;
   readonly rule: string;
+  /** Of the rule: `limit`, `no-data`, ...; `gateway` for an alarm of a gateway itself. */
+  readonly kind: Rule['kind'] | 'gateway';
   readonly version: number;
   readonly level: AlarmLevel;
   readonly title: Bilingual;
@@ -83,6 +92,8 @@ export interface TestMode {
 
 /** What is false, null or nothing where an older version wrote the document. */
 export const UNMARKED = {
+  purpose: 'alarm',
+  kind: 'gateway',
   latched: false,
   shelf: null,
   suppressedBy: null,
@@ -99,9 +110,17 @@ export type NewAlarm = Omit<Alarm, 'number' | 'state' | 'revision'>;
 /** From a row of the table, whichever version wrote it. */
 export function alarmOf(row: Record<string, unknown>): Alarm {
   const document = JSON.parse(String(row['document'])) as Alarm;
-  if (document.revision !== undefined) return { ...document, sheet: document.sheet ?? null };
+  const { purpose = 'alarm', sheet = null } = document;
+  const kind = document.kind ?? (document.series === null ? 'gateway' : 'limit');
+  if (document.revision !== undefined) return { ...document, purpose, kind, sheet };
   const annunciations = document.isHistorical ? 0 : 1;
-  return { ...document, ...UNMARKED, annunciations, revision: 1 };
+  return { ...document, ...UNMARKED, kind, annunciations, revision: 1 };
+}
+
+/** What the gateway itself makes (core/point.ts, SELF_DEVICE) is never a real alarm. */
+export function purposeOf(device: string, point: string): Purpose {
+  if (device !== SELF_DEVICE) return 'alarm';
+  return point === PATH_TEST_POINT ? 'path-test' : 'drill';
 }
 
 export function stateOf(alarm: NewAlarm): Letter {

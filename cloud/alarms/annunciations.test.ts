@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { isFault } from '../../core/fault.ts';
-import { sampleAlarm } from '../notify/notifier.contract.ts';
+import { sampleAlarm } from '../notify/channels/channel.contract.ts';
 import type { Alarm } from './alarm.ts';
 import { Annunciations, DETAIL_DAYS } from './annunciations.ts';
 import type { AlarmEvent } from './occurrences.ts';

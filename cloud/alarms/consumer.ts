@@ -358,7 +358,9 @@ export class AlarmConsumer {
       this.tables.transact(() => {
         work();
         events = this.#occurrences.drain();
-        if (events.length > 0) for (const it of this.#followers) it.take(events, events[0]!.atMs);
+        // Of a drill, or of the path's own test, no case, no incident and no figure is made.
+        const real = events.filter(({ alarm }) => alarm.purpose === 'alarm');
+        if (real.length > 0) for (const it of this.#followers) it.take(real, real[0]!.atMs);
         this.#marks.flush(this.tables);
         this.#history.flush();
         for (const gateway of this.#touched) this.tables.putGateway(gateway.gateway, gateway);

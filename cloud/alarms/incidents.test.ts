@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import { sampleAlarm } from '../notify/notifier.contract.ts';
+import { sampleAlarm } from '../notify/channels/channel.contract.ts';
 import type { Alarm } from './alarm.ts';
 import { SIBLINGS_MAX, WINDOW_MS } from './grouping.ts';
 import { Incidents, QUIET_MS } from './incidents.ts';

@@ -16,7 +16,7 @@ import type {
 } from '../../core/alarm/state.ts';
 import { change, isHidden } from '../../core/alarm/state.ts';
 import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
-import { sheetOf, UNMARKED } from './alarm.ts';
+import { purposeOf, sheetOf, UNMARKED } from './alarm.ts';
 import { FROM_CLOUD, type Journal } from './journal.ts';
 import type { AlarmTables } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
@@ -437,6 +437,8 @@ function alarmRow(
     isHistorical: !source.isLive,
     supersededBy: null,
     ...UNMARKED,
+    purpose: purposeOf(watched.row.device, watched.row.point),
+    kind: rule.kind,
     sheet: sheetOf(rule),
   };
 }

@@ -8,7 +8,7 @@ import { Metrics } from '../../core/metrics.ts';
 import { systemRandom } from '../../core/random.ts';
 import { AlarmConsumer } from '../alarms/consumer.ts';
 import type { KeptLetter } from '../inbox/reader.ts';
-import { sampleAlarm } from '../notify/notifier.contract.ts';
+import { sampleAlarm } from '../notify/channels/channel.contract.ts';
 import { headsFor } from '../registry/journal-heads.ts';
 import { Registry, type Right } from '../registry/registry.ts';
 import { alarmFinder } from './alarm-routes.ts';

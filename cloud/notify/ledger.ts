@@ -5,7 +5,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
-import type { Alarm } from '../alarms/alarm.ts';
+import { alarmOf } from '../alarms/alarm.ts';
 import type { NewEntry } from '../alarms/journal.ts';
 import type { Actor } from '../alarms/occurrences.ts';
 import { Statements } from '../statements.ts';
@@ -167,8 +167,9 @@ export class Ledger {
   #entries(sql: string, ...values: SQLInputValue[]): Entry[] {
     return this.#statements.all(sql, ...values).map((row) => ({
       delivery: {
+        ...UNTOLD,
         ...(JSON.parse(String(row['document'])) as Omit<Delivery, 'alarm'>),
-        alarm: JSON.parse(String(row['alarm'])) as Alarm,
+        alarm: alarmOf({ document: row['alarm'] }),
       },
       isOpen: Number(row['is_open']) === 1,
       nextMs: row['next_ms'] === null ? null : Number(row['next_ms']),
@@ -182,6 +183,9 @@ function columns({ delivery, isOpen, nextMs, confirmByMs }: Entry): SQLInputValu
   const whole = (ms: number | null) => (ms === null ? null : Math.round(ms));
   return [isOpen ? 1 : 0, whole(nextMs), whole(confirmByMs), JSON.stringify(document)];
 }
+
+/** What is not there where an older version wrote the document. */
+const UNTOLD = { person: null, deliveredMs: null, seenMs: null, actedMs: null } as const;
 
 export type Confirmed = 'confirmed' | 'already' | 'unknown';
 

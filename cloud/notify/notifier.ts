@@ -1,5 +1,6 @@
-// What a channel is to the pipeline: it sends one delivery once and says what came of it. When to
-// try again, how often, whom to tell instead, and what goes into the ledger is the pipeline's.
+// What a channel is to the pipeline: it sends one notice once and says what came of it. When to try
+// again, how often, what goes together, whom to tell instead, and what goes into the ledger is the
+// pipeline's.
 import type { Alarm } from '../alarms/alarm.ts';
 import type { Escalation, Notified } from '../alarms/tables.ts';
 
@@ -8,7 +9,10 @@ export const deliveryStates = [
   'queued',
   'sent',
   'accepted',
-  'confirmed',
+  'delivered', // The provider says that it reached the phone.
+  'seen', // Somebody opened it.
+  'confirmed', // Somebody has it.
+  'acted', // Somebody is on the way, or the site has acted itself.
   'undelivered', // Not confirmed in time: shown, escalated, and still tried.
   'failed', // Given up, with why.
   'silenced', // Not sent on purpose, with why.
@@ -24,6 +28,8 @@ export interface Delivery {
   /** Rises by one a delivery: the cursor of lists. */
   readonly number: number;
   readonly receiver: string;
+  /** Whom it is addressed to; null where a receiver is nobody's own: a desk, a robot. */
+  readonly person: string | null;
   readonly route: string;
   /** Place in the route's chain; 0 is told at once. */
   readonly step: number;
@@ -38,21 +44,60 @@ export interface Delivery {
   readonly queuedMs: number;
   readonly sentMs: number | null;
   readonly acceptedMs: number | null;
+  readonly deliveredMs: number | null;
+  readonly seenMs: number | null;
   readonly confirmedMs: number | null;
   readonly confirmedBy: string | null;
+  readonly actedMs: number | null;
   readonly undeliveredMs: number | null;
   readonly why: string | null;
 }
 
+/** What is sent at once: to one receiver, and equal on every try. */
+export interface Notice {
+  /** Several, the worst first, only of a notifier that takes so many. */
+  readonly deliveries: readonly [Delivery, ...Delivery[]];
+  /** By place, where a person confirms without an account; null where there is no such address. */
+  readonly links: readonly (string | null)[];
+}
+
 export type Outcome =
-  | { readonly kind: 'sent'; readonly confirmedBy: string | null }
-  /** `afterMs`: what the other side asked for, or null. */
-  | { readonly kind: 'retry'; readonly why: string; readonly afterMs: number | null }
+  | {
+      readonly kind: 'sent';
+      readonly confirmedBy: string | null;
+      /** What the provider calls it: its receipts name it. */
+      readonly reference?: string;
+    }
+  /**
+   * `afterMs`: what the other side asked for, or null. `isReceiverBusy`: until then it takes
+   * nothing at all, as a robot does that was asked too often.
+   */
+  | {
+      readonly kind: 'retry';
+      readonly why: string;
+      readonly afterMs: number | null;
+      readonly isReceiverBusy?: boolean;
+    }
   | { readonly kind: 'give-up'; readonly why: string; readonly isReceiverGone: boolean };
 
+/** Sent to every receiver that can take it, so that its absence is noticed there. */
+export interface Heartbeat {
+  readonly id: string;
+  readonly atMs: number;
+  /** The next one comes within this time. */
+  readonly everyMs: number;
+}
+
 export interface Notifier {
+  /** Deliveries in one notice at most; absent where each goes by itself. */
+  readonly digestMax?: number;
   /** Settles soon after `signal` is aborted; what goes wrong is an outcome, not an exception. */
-  send(delivery: Delivery, signal: AbortSignal): Promise<Outcome>;
+  send(notice: Notice, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * Shows without troubling a person that the channel lives: null, or why it does not. Absent where
+   * nothing can show it. As `send`, it settles and does not throw.
+   */
+  beat?(heartbeat: Heartbeat, signal: AbortSignal): Promise<string | null>;
 }
 
 /** What can be told more than once is numbered: each is a notification of its own. */
@@ -89,6 +134,7 @@ export function eventOf({ transition, alarm, escalation }: Delivery) {
       ...{ id: occurrence, level, state, area, gateway, point: key, asset, name, unit },
       ...{ rule, version, title, action, value, limit },
       test: alarm.test !== null,
+      purpose: alarm.purpose,
       began: time(alarm.beganMs),
       raised: time(alarm.raisedMs),
       received: time(alarm.raisedReceivedMs),

@@ -11,11 +11,11 @@ import { systemRandom } from '../../core/random.ts';
 import type { Behaviour, Receiver } from '../../simulators/receiver.ts';
 import { startReceiver } from '../../simulators/receiver.ts';
 import { AlarmTables } from '../alarms/tables.ts';
+import { sampleAlarm } from './channels/channel.contract.ts';
+import { webhook } from './channels/webhook.ts';
 import { Ledger } from './ledger.ts';
-import { sampleAlarm } from './notifier.contract.ts';
 import type { Delivery, Notifier } from './notifier.ts';
 import { Pipeline } from './pipeline.ts';
-import { webhook } from './webhook.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 3).toString('base64')}`;
 const ends: (() => unknown)[] = [];

@@ -7,10 +7,10 @@ import { Metrics } from '../../core/metrics.ts';
 import { seededRandom } from '../../core/random.ts';
 import type { Alarm } from '../alarms/alarm.ts';
 import { AlarmTables } from '../alarms/tables.ts';
+import { notifierContract, sampleAlarm } from './channels/channel.contract.ts';
+import { logNotifier } from './channels/log.ts';
 import { Ledger } from './ledger.ts';
-import { logNotifier } from './log.ts';
-import { notifierContract, sampleAlarm } from './notifier.contract.ts';
-import { type Delivery, eventOf, type Notifier, type Outcome } from './notifier.ts';
+import { type Delivery, eventOf, type Notice, type Notifier, type Outcome } from './notifier.ts';
 import { Pipeline, REPEATS_MAX, RETRY_FOR_MS } from './pipeline.ts';
 import type { Route } from './route.ts';
 
@@ -39,7 +39,7 @@ class Desk implements Notifier {
     this.answer = typeof answer === 'function' ? answer : () => answer;
   }
 
-  async send(delivery: Delivery): Promise<Outcome> {
+  async send({ deliveries: [delivery] }: Notice): Promise<Outcome> {
     this.sent.push(delivery.id);
     return this.answer(delivery);
   }

@@ -24,7 +24,7 @@ import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
 import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
 import { confirmation, isStorage, receiverSaid } from './ledger.ts';
-import type { Delivery, Notifier, Outcome } from './notifier.ts';
+import type { Delivery, Notice, Notifier, Outcome } from './notifier.ts';
 import { deliveryId, isCall } from './notifier.ts';
 import { firstOf, fits, NOBODY, type Planned, type Route, toTester } from './route.ts';
 
@@ -197,7 +197,8 @@ export class Pipeline {
     const cancel = this.#clock.after(SEND_MAX_MS, () => guard.abort());
     let outcome: Outcome;
     try {
-      outcome = await notifier.send(open.entry.delivery, AbortSignal.any([signal, guard.signal]));
+      const notice: Notice = { deliveries: [open.entry.delivery], links: [null] };
+      outcome = await notifier.send(notice, AbortSignal.any([signal, guard.signal]));
     } catch (error) {
       // A notifier's mistake must not end the path of all alarms: it is told, and tried again.
       const why = error instanceof Error ? error.message : String(error);
@@ -295,16 +296,15 @@ export class Pipeline {
     const closed = receiver === NOBODY || isGone ? 'failed' : 'silenced';
     const delivery: Omit<Delivery, 'number'> = {
       id: deliveryId(alarm, transition, escalation),
-      ...{ receiver, route, step, transition, alarm },
+      ...{ receiver, person: null, route, step, transition, alarm },
       ...(escalation && { escalation }),
       state: isOpen ? 'queued' : closed,
       attempts: 0,
       repeats: 0,
       queuedMs,
       sentMs: null,
-      acceptedMs: null,
-      confirmedMs: null,
-      confirmedBy: null,
+      ...{ acceptedMs: null, deliveredMs: null, seenMs: null },
+      ...{ confirmedMs: null, confirmedBy: null, actedMs: null },
       undeliveredMs: null,
       why: reason,
     };

@@ -114,7 +114,7 @@ export function receivers(
       );
     });
   const notifier = (receiver: string): Notifier => ({
-    send: async (delivery, signal) => {
+    send: async ({ deliveries: [delivery] }, signal) => {
       if (!life.survives('cloud before delivery')) return new Promise(() => {});
       const mood = desk.moodOf(receiver);
       if (mood === 'away') {

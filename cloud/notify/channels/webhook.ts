@@ -7,10 +7,13 @@
 //   3xx        given up: whoever controls a redirect would control where alarms go;
 //   all else   to be tried again: a person may yet mend it, and an alarm is worth days of trying.
 import { createHmac } from 'node:crypto';
-import type { Clock } from '../../core/clock.ts';
-import { Fault } from '../../core/fault.ts';
-import type { Delivery, Notifier, Outcome } from './notifier.ts';
-import { eventOf } from './notifier.ts';
+import { z } from 'zod';
+import type { Clock } from '../../../core/clock.ts';
+import { Fault } from '../../../core/fault.ts';
+import { secretForm } from '../../../core/schema.ts';
+import type { Delivery, Notifier, Outcome } from '../notifier.ts';
+import { eventOf } from '../notifier.ts';
+import { channelKind, receiverCommon } from './channel.ts';
 
 export const WEBHOOK_TIMEOUT_MS = 10_000;
 /** What a receiver may ask us to wait; beyond, the pipeline's own limit holds. */
@@ -18,6 +21,25 @@ export const RETRY_AFTER_MAX_MS = 3_600_000;
 /** An answer says `confirmed` and little else; more is not read. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
 const NAME_LENGTH_MAX = 200;
+
+export const webhookKind = channelKind({
+  form: z.strictObject({
+    ...receiverCommon,
+    kind: z.literal('webhook'),
+    url: z.string().max(2_000),
+    secret: secretForm.describe('whsec_ and the base64 of 24 to 64 random bytes'),
+  }),
+  check: ({ url, secret }, path, problems) => {
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+      problems.add([...path, 'url'], 'not-a-webhook-url', { found: url });
+    }
+    if (secret !== '' && !/^whsec_[A-Za-z0-9+/=]{32,}$/.test(secret)) {
+      problems.add([...path, 'secret'], 'not-a-webhook-secret', {});
+    }
+  },
+  open: ({ fetcher, clock }, { id, url, secret }) =>
+    webhook(fetcher, clock, { receiver: id, url, secret, timeoutMs: WEBHOOK_TIMEOUT_MS }),
+});
 
 export interface WebhookOptions {
   readonly receiver: string;
@@ -51,7 +73,7 @@ export function webhook(fetcher: typeof fetch, clock: Clock, options: WebhookOpt
     throw new Fault('notify_url', 'never', receiver);
   }
   return {
-    send: async (delivery, signal) => {
+    send: async ({ deliveries: [delivery] }, signal) => {
       const timeout = new AbortController();
       const cancel = clock.after(timeoutMs, () => timeout.abort());
       const either = AbortSignal.any([signal, timeout.signal]);

@@ -1,8 +1,8 @@
 // What every channel is held to, against a real local receiver of its kind.
 import { expect, test } from 'vitest';
-import type { Alarm } from '../alarms/alarm.ts';
-import { UNMARKED } from '../alarms/alarm.ts';
-import type { Delivery, Notifier } from './notifier.ts';
+import type { Alarm } from '../../alarms/alarm.ts';
+import { UNMARKED } from '../../alarms/alarm.ts';
+import type { Delivery, Notice, Notifier } from '../notifier.ts';
 
 export const sampleAlarm: Alarm = {
   occurrence: '0123456789abcdef0123456789abcdef',
@@ -41,6 +41,7 @@ export function sampleDelivery(changes: Partial<Delivery> = {}): Delivery {
     id: `${sampleAlarm.occurrence}.raised`,
     number: 1,
     receiver: 'desk',
+    person: null,
     route: 'all',
     step: 0,
     transition: 'raised',
@@ -50,13 +51,17 @@ export function sampleDelivery(changes: Partial<Delivery> = {}): Delivery {
     repeats: 0,
     queuedMs: 1_795_334_400_600,
     sentMs: null,
-    acceptedMs: null,
-    confirmedMs: null,
-    confirmedBy: null,
+    ...{ acceptedMs: null, deliveredMs: null, seenMs: null },
+    ...{ confirmedMs: null, confirmedBy: null, actedMs: null },
     undeliveredMs: null,
     why: null,
     ...changes,
   };
+}
+
+/** One notice of one delivery. */
+export function sampleNotice(changes: Partial<Delivery> = {}): Notice {
+  return { deliveries: [sampleDelivery(changes)], links: [null] };
 }
 
 export interface Bench {
@@ -80,7 +85,7 @@ export function notifierContract(
 
   test(`${name}: what is sent arrives, once, under its id`, async () => {
     const { notifier, received } = await open();
-    const outcome = await notifier.send(sampleDelivery(), quiet());
+    const outcome = await notifier.send(sampleNotice(), quiet());
     expect(outcome.kind).toBe('sent');
     expect(await received()).toEqual([sampleDelivery().id]);
   });
@@ -89,7 +94,7 @@ export function notifierContract(
     const { notifier, received } = await open();
     const ids = ['a.raised', 'b.raised'];
     const outcomes = await Promise.all(
-      ids.map((id) => notifier.send(sampleDelivery({ id }), quiet())),
+      ids.map((id) => notifier.send(sampleNotice({ id }), quiet())),
     );
     expect(outcomes.map(({ kind }) => kind)).toEqual(['sent', 'sent']);
     expect([...(await received())].sort()).toEqual(ids);
@@ -97,14 +102,14 @@ export function notifierContract(
 
   test(`${name}: an aborted send settles, and is no success`, async () => {
     const { notifier, received } = await open();
-    const outcome = await notifier.send(sampleDelivery(), AbortSignal.abort());
+    const outcome = await notifier.send(sampleNotice(), AbortSignal.abort());
     expect(outcome.kind).toBe('retry');
     expect(await received()).toEqual([]);
   });
 
   if (broken) {
     test(`${name}: a receiver that is not there is an outcome to try again, not an exception`, async () => {
-      const outcome = await broken().send(sampleDelivery(), quiet());
+      const outcome = await broken().send(sampleNotice(), quiet());
       expect(outcome.kind).toBe('retry');
     });
   }

@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest';
-import { systemClock } from '../../core/clock.ts';
-import { Fault } from '../../core/fault.ts';
-import type { Behaviour, Receiver } from '../../simulators/receiver.ts';
-import { startReceiver } from '../../simulators/receiver.ts';
-import { notifierContract, sampleDelivery } from './notifier.contract.ts';
+import { systemClock } from '../../../core/clock.ts';
+import { Fault } from '../../../core/fault.ts';
+import type { Behaviour, Receiver } from '../../../simulators/receiver.ts';
+import { startReceiver } from '../../../simulators/receiver.ts';
+import { notifierContract, sampleDelivery, sampleNotice } from './channel.contract.ts';
 import { ANSWER_BYTES_MAX, keyOf, sign, webhook } from './webhook.ts';
 
 const secret = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
@@ -51,7 +51,7 @@ test('the signature is that of Standard Webhooks 1.0', () => {
 
 test('a desk that answers with the id has confirmed, and says who', async () => {
   const { receiver, notifier } = await desk();
-  expect(await notifier.send(sampleDelivery(), quiet())).toEqual({
+  expect(await notifier.send(sampleNotice(), quiet())).toEqual({
     kind: 'sent',
     confirmedBy: 'demo desk',
   });
@@ -65,7 +65,7 @@ test('a desk that answers with the id has confirmed, and says who', async () => 
 test('200 without the id, and 200 with an answer cut off, are accepted and not confirmed', async () => {
   for (const kind of ['accept', 'garbage'] as const) {
     const { notifier } = await desk({ kind });
-    expect(await notifier.send(sampleDelivery(), quiet())).toEqual({
+    expect(await notifier.send(sampleNotice(), quiet())).toEqual({
       kind: 'sent',
       confirmedBy: null,
     });
@@ -82,7 +82,7 @@ test('the confirmation of another id, and an endless answer, confirm nothing', a
   for (const answer of answers) {
     const options = { receiver: 'desk', url: 'http://desk/', secret, timeoutMs: 1_000 };
     const notifier = webhook(async () => new Response(answer), systemClock, options);
-    expect(await notifier.send(sampleDelivery(), quiet())).toMatchObject({ confirmedBy: null });
+    expect(await notifier.send(sampleNotice(), quiet())).toMatchObject({ confirmedBy: null });
   }
 });
 
@@ -94,7 +94,7 @@ test('500 is to be tried again, 503 when the desk says, 410 never', async () => 
     { kind: 'status', status: 410 },
   ] as const) {
     const { notifier } = await desk(how);
-    outcomes.push(await notifier.send(sampleDelivery(), quiet()));
+    outcomes.push(await notifier.send(sampleNotice(), quiet()));
   }
   expect(outcomes).toEqual([
     { kind: 'retry', why: 'http 500', afterMs: null },
@@ -107,13 +107,13 @@ test('a redirect is refused and not followed', async () => {
   const other = await desk();
   const headers = { location: other.receiver.url };
   const { notifier } = await desk({ kind: 'status', status: 307, headers });
-  expect(await notifier.send(sampleDelivery(), quiet())).toMatchObject({ kind: 'give-up' });
+  expect(await notifier.send(sampleNotice(), quiet())).toMatchObject({ kind: 'give-up' });
   expect(ids(other.receiver)).toEqual([]);
 });
 
 test('a desk that hangs is a time-out, to be tried again', async () => {
   const { notifier } = await desk({ kind: 'hang' }, 50);
-  expect(await notifier.send(sampleDelivery(), quiet())).toEqual({
+  expect(await notifier.send(sampleNotice(), quiet())).toEqual({
     kind: 'retry',
     why: 'timeout',
     afterMs: null,
@@ -125,13 +125,13 @@ test('the desk refuses another key and an old time, and needs each id once', asy
   const other = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
   const options = { receiver: 'desk', url: receiver.url, secret: other, timeoutMs: 5_000 };
   const forged = webhook(fetch, systemClock, options);
-  expect(await forged.send(sampleDelivery(), quiet())).toMatchObject({ why: 'http 401' });
+  expect(await forged.send(sampleNotice(), quiet())).toMatchObject({ why: 'http 401' });
   const slow = { ...systemClock, wallMs: () => Date.now() - 301_000 };
   const old = webhook(fetch, slow, { ...options, secret });
-  expect(await old.send(sampleDelivery(), quiet())).toMatchObject({ why: 'http 401' });
+  expect(await old.send(sampleNotice(), quiet())).toMatchObject({ why: 'http 401' });
   expect(receiver.refused()).toEqual({ 'signature wrong': 1, 'timestamp too far': 1 });
-  await notifier.send(sampleDelivery(), quiet());
-  await notifier.send(sampleDelivery(), quiet());
+  await notifier.send(sampleNotice(), quiet());
+  await notifier.send(sampleNotice(), quiet());
   expect(receiver.received()).toMatchObject([{ id: sampleDelivery().id, times: 2 }]);
 });
 

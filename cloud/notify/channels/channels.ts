@@ -1,0 +1,20 @@
+// The kinds of channels there are.
+import type { Notifier } from '../notifier.ts';
+import type { ChannelGround, ChannelKind, ReceiverSettings } from './channel.ts';
+import { logKind } from './log.ts';
+import { webhookKind } from './webhook.ts';
+
+export const channelKinds: readonly [ChannelKind, ...ChannelKind[]] = [webhookKind, logKind];
+
+export function kindOf(settings: ReceiverSettings): ChannelKind {
+  return channelKinds.find(({ kind }) => kind === settings.kind)!;
+}
+
+export function openReceivers(
+  ground: ChannelGround,
+  receivers: readonly ReceiverSettings[],
+): ReadonlyMap<string, Notifier> {
+  return new Map(
+    receivers.map((settings) => [settings.id, kindOf(settings).open(ground, settings)]),
+  );
+}
