@@ -27,10 +27,10 @@ import { OpcUaDevice } from '../simulators/opcua-device.ts';
 import { openOpcUaServer } from '../simulators/opcua-server.ts';
 import type { Agent } from './agent.ts';
 import { runAgent } from './agent.ts';
-import type { Health } from './health.ts';
 import type { GatewayConfig } from './config/gateway.ts';
 import { parseGateway } from './config/gateway.ts';
 import { loadGateway, packagedProfiles } from './config/loader.ts';
+import type { Health } from './health.ts';
 import { mqttLink } from './uplink/mqtt.ts';
 
 // Others share the machine: what comes, comes within this time.
