@@ -1,7 +1,7 @@
 // `npm run bench -- SET [BENCH…] [--quick] [--profile FOLDER] [--recording FILE.csv]`: runs the
 // benches of a set one after another and prints one JSON line a figure on stdout.
 import { parseArgs } from 'node:util';
-import { alarmLatency } from './alarm-latency.ts';
+import { alarmLatency, deliveryLatency } from './alarm-latency.ts';
 import { alarmRules, alarmStorm } from './alarms.ts';
 import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
@@ -32,6 +32,7 @@ const sets: Readonly<Record<string, readonly Bench[]>> = {
     alarmLatency,
   ],
   alarms: [alarmRules, alarmStorm],
+  delivery: [deliveryLatency],
   opcua: [opcuaThroughput, opcuaReconnect, commandLatency],
   modbus: [rtuLine, modbusRequest, scatteredMaps, fairBus],
 };

@@ -18,7 +18,10 @@ import type { Random } from '../core/random.ts';
 
 /** What Linux holds in a socket by default, about. */
 export const QUEUE_BYTES_MAX = 256 * 1024;
-/** First wait for a lost packet to be sent again (RFC 6298 bounds it below by 1 s, Linux by 200 ms); then doubled. */
+/**
+ * First wait for a lost packet to be sent again, on top of the round trip (RFC 6298, 2.3: SRTT + 4
+ * RTTVAR, of which Linux takes no less than 200 ms); then doubled.
+ */
 export const RETRANSMIT_MS = 200;
 const RETRANSMITS_MAX = 6;
 
@@ -253,11 +256,11 @@ class Way {
   }
 
   #stallMs(): number {
-    const { lossPerChunk } = this.#proxy.settings;
+    const { lossPerChunk, delayMs } = this.#proxy.settings;
     let stallMs = 0;
     for (let tries = 0; tries < RETRANSMITS_MAX; tries++) {
       if (this.#proxy.random.next() >= lossPerChunk) break;
-      stallMs += RETRANSMIT_MS * 2 ** tries;
+      stallMs += (2 * delayMs + RETRANSMIT_MS) * 2 ** tries;
     }
     return stallMs;
   }
