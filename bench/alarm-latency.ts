@@ -14,7 +14,7 @@ import { systemRandom } from '../core/random.ts';
 import type { Bed, Bench } from './bench.ts';
 import { sleep } from './bench.ts';
 import type { CloudStand } from './cloud-stand.ts';
-import { AREA, standCloud } from './cloud-stand.ts';
+import { AREA, allPages, standCloud } from './cloud-stand.ts';
 import { benchFolder, codeToRun, unitFlags } from './emitted.ts';
 import { quantile } from './figure.ts';
 import type { Side } from './side.ts';
@@ -164,31 +164,14 @@ async function change(
   return changes;
 }
 
-interface Page<Item> {
-  readonly items: readonly Item[];
-  readonly next: string | null;
-}
-
-async function all<Item>({ apiUrl, token }: CloudStand, path: string): Promise<Item[]> {
-  const items: Item[] = [];
-  const headers = { authorization: `Bearer ${token}` };
-  for (let after = ''; ; ) {
-    const response = await fetch(`${apiUrl}${path}&limit=200${after}`, { headers });
-    const page = (await response.json()) as Page<Item>;
-    items.push(...page.items);
-    if (page.next === null) return items;
-    after = `&after=${encodeURIComponent(page.next)}`;
-  }
-}
-
 async function report(
   bed: Bed,
   stand: CloudStand,
   changes: readonly Change[],
   { when, targetMs }: Condition,
 ): Promise<void> {
-  const alarms = await all<{ id: string; point: string }>(stand, '/v1/alarms?state=all');
-  const deliveries = await all<{ alarm: string; confirmed: string | null }>(
+  const alarms = await allPages<{ id: string; point: string }>(stand, '/v1/alarms?state=all');
+  const deliveries = await allPages<{ alarm: string; confirmed: string | null }>(
     stand,
     '/v1/deliveries?',
   );

@@ -27,8 +27,31 @@ export interface CloudStand {
   /** Sees WATCHED_ASSET only. */
   readonly scopedToken: string;
   readonly gateways: readonly { readonly id: string; readonly secret: string }[];
+  /** To start it again over what is on disk. */
+  readonly config: CloudConfig;
   /** Readings a query to the store finds. */
   stored(): Promise<number>;
+}
+
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next: string | null;
+}
+
+/** All of a list of the API. */
+export async function allPages<Item>(
+  { apiUrl, token }: Pick<CloudStand, 'apiUrl' | 'token'>,
+  path: string,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  const headers = { authorization: `Bearer ${token}` };
+  for (let after = ''; ; ) {
+    const response = await fetch(`${apiUrl}${path}&limit=1000${after}`, { headers });
+    const page = (await response.json()) as Page<Item>;
+    items.push(...page.items);
+    if (page.next === null) return items;
+    after = `&after=${encodeURIComponent(page.next)}`;
+  }
 }
 
 export async function standCloud(
@@ -74,5 +97,5 @@ export async function standCloud(
     if (answer.stored === undefined) throw new Error(`no account: ${JSON.stringify(answer)}`);
     return answer.stored;
   };
-  return { broker, cloud, brokerUrl, apiUrl, token, scopedToken, gateways, stored };
+  return { broker, cloud, brokerUrl, apiUrl, token, scopedToken, gateways, config, stored };
 }

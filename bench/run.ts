@@ -7,6 +7,7 @@ import type { Bench } from './bench.ts';
 import { Bed } from './bench.ts';
 import { cloudThroughput } from './cloud-throughput.ts';
 import { commandLatency } from './command-latency.ts';
+import { deliveryFlood, deliveryRestart } from './delivery.ts';
 import { edgeMemory } from './edge-memory.ts';
 import { edgeStart } from './edge-start.ts';
 import { edgeSteady } from './edge-steady.ts';
@@ -32,7 +33,7 @@ const sets: Readonly<Record<string, readonly Bench[]>> = {
     alarmLatency,
   ],
   alarms: [alarmRules, alarmStorm],
-  delivery: [deliveryLatency],
+  delivery: [deliveryLatency, deliveryFlood, deliveryRestart],
   opcua: [opcuaThroughput, opcuaReconnect, commandLatency],
   modbus: [rtuLine, modbusRequest, scatteredMaps, fairBus],
 };

@@ -7,6 +7,7 @@ import type { RuleProposal } from '../../core/alarm/rule.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { systemRandom } from '../../core/random.ts';
+import type { Lane } from '../../core/reading.ts';
 import { decodeAck } from '../../protocols/uplink/control.ts';
 import { buildDictionary } from '../../protocols/uplink/dictionary.ts';
 import { makeEpoch, seal } from '../../protocols/uplink/envelope.ts';
@@ -34,6 +35,17 @@ export interface PublisherSettings {
   readonly periodMs: number;
   /** Live: times go on from now, as `pace` sends them. Else they end about now. */
   readonly isPaced: boolean;
+  /** Sent behind what is live, at this pace a gateway, as an edge sends what it kept. */
+  readonly backlogBytesPerSecond?: number;
+  /** From this poll on so many further points of each gateway are beyond their limit. */
+  readonly storm?: Storm;
+}
+
+export interface Storm {
+  readonly fromPoll: number;
+  readonly pointsAPoll: number;
+  /** Every so many points, its rule is of level I; the others' is of level III. */
+  readonly firstLevelEvery: number;
 }
 
 /**
@@ -42,8 +54,12 @@ export interface PublisherSettings {
  */
 const WINDOW_BYTES_MAX = 128 * 1024;
 
+export const STORM_RULE = 'high';
+/** Raw, and a tenth of it is beyond the limit. */
+const BEYOND = 65_000;
+
 const limit: RuleProposal = {
-  id: 'high',
+  id: STORM_RULE,
   kind: 'limit',
   side: 'high',
   limit: 6_000,
@@ -65,13 +81,18 @@ const nothing: Omit<Body, 'clock'> = {
 };
 
 function definitions(gateway: string, settings: PublisherSettings): PointDefinition[] {
-  const { area, devices, points, periodMs } = settings;
+  const { area, devices, points, periodMs, storm } = settings;
+  const ruleOf = (at: number): RuleProposal => {
+    if (!storm) return limit;
+    const level = at % storm.firstLevelEvery === 0 ? 1 : 3;
+    return { ...limit, level, onDelayMs: 0 };
+  };
   return Array.from({ length: devices * points }, (_, at) => ({
     device: `device-${Math.floor(at / points)}`,
     point: `point-${at % points}`,
     name: { en: `Point ${at}`, zh: `测点 ${at}` },
     ...{ unit: 'kPa', type: 'number', scale: 0.1, offset: 0, range: [0, 6_553.5] },
-    ...{ class: 'trend', periodMs, deadband: 0, rules: [limit] },
+    ...{ class: 'trend', periodMs, deadband: 0, rules: [ruleOf(at)] },
     asset: `${area}/${gateway}/device-${Math.floor(at / points)}`,
   }));
 }
@@ -83,7 +104,7 @@ class Gateway {
   readonly #epoch: Epoch;
   readonly #dictionary: ReturnType<typeof buildDictionary>;
   readonly #values: Uint16Array;
-  readonly #wallOffsetMs: number;
+  readonly wallOffsetMs: number;
   readonly up = Promise.withResolvers<void>();
   readonly #walk = new Walk(1);
   #queue: SealedRecord[] = [];
@@ -93,6 +114,8 @@ class Gateway {
   #creditBytes = MESSAGE_BYTES_MAX;
   #inFlight: { readonly sequence: number; readonly bytes: number }[] = [];
   #inFlightBytes = 0;
+  #sentBytes = 0;
+  #beganMs: number | null = null;
   onIdle: () => void = () => {};
 
   constructor({ id, secret }: { id: string; secret: string }, settings: PublisherSettings) {
@@ -102,7 +125,7 @@ class Gateway {
     this.#epoch = makeEpoch(1, systemRandom);
     this.#dictionary = buildDictionary(definitions(id, settings));
     this.#values = Uint16Array.from({ length: devices * points }, (_, at) => levelOf(at));
-    this.#wallOffsetMs = systemClock.wallMs() - (isPaced ? 0 : polls * periodMs);
+    this.wallOffsetMs = systemClock.wallMs() - (isPaced ? 0 : polls * periodMs);
     this.#link = new MqttLink(systemClock, systemRandom, {
       ...{ url: broker, clientId: id, username: id, password: secret },
       keepaliveSeconds: KEEPALIVE_SECONDS,
@@ -137,7 +160,7 @@ class Gateway {
     for (let poll = 0; poll < polls; poll++) {
       if (poll % 10 === 0) await sleep(0); // Keepalives go on meanwhile.
       for (let device = 0; device < devices; device += devicesARecord) {
-        const record = this.#pollRecord(device, (poll + device / devices) * periodMs);
+        const record = this.#pollRecord(poll, device, (poll + device / devices) * periodMs);
         readings += record.readings;
         this.#queue.push(record);
       }
@@ -153,7 +176,9 @@ class Gateway {
       if (record.lastMonoMs > untilMonoMs) return;
       const windowBytes = Math.min(this.#creditBytes, WINDOW_BYTES_MAX);
       if (this.#inFlightBytes + record.bytes.length > windowBytes) return;
-      const topic = topicOf(area, this.id, record.lane === 'event' ? 'event' : 'live');
+      if (this.#sentBytes > this.#backlogBytes()) return;
+      this.#sentBytes += record.bytes.length;
+      const topic = topicOf(area, this.id, record.lane);
       const qos = record.lane === 'event' ? 1 : 0;
       if (!this.#link.publish(topic, record.bytes, { qos, retain: false })) return;
       this.#inFlight.push({ sequence: record.sequence, bytes: record.bytes.length });
@@ -161,18 +186,28 @@ class Gateway {
     }
   }
 
+  #backlogBytes(): number {
+    const { backlogBytesPerSecond: pace } = this.#settings;
+    if (pace === undefined) return Number.POSITIVE_INFINITY;
+    this.#beganMs ??= systemClock.monoMs();
+    return ((systemClock.monoMs() - this.#beganMs) * pace) / 1_000;
+  }
+
   close(): Promise<void> {
     this.#isClosing = true;
     return this.#link.close(1_000);
   }
 
-  #pollRecord(firstDevice: number, atMs: number): SealedRecord {
-    const { points, devicesARecord, devices } = this.#settings;
+  #pollRecord(poll: number, firstDevice: number, atMs: number): SealedRecord {
+    const { points, devicesARecord, devices, storm, backlogBytesPerSecond } = this.#settings;
     const count = points * Math.min(devicesARecord, devices - firstDevice);
     const firstAlias = firstDevice * points;
     const monoMs = Math.round(atMs);
     for (let alias = firstAlias; alias < firstAlias + count; alias++) {
       this.#values[alias]! += this.#walk.next();
+      if (storm && alias < (poll - storm.fromPoll + 1) * storm.pointsAPoll) {
+        this.#values[alias] = BEYOND;
+      }
     }
     const readings = {
       count,
@@ -186,11 +221,12 @@ class Gateway {
       ...{ firstAlias: firstAlias + at * points, points, fromMonoMs: monoMs, toMonoMs: monoMs },
       ...{ taken: points, unchanged: 0, failed: 0 },
     }));
-    return this.#seal('live', this.#dictionary.manifest, { readings, coverage }, count);
+    const lane = backlogBytesPerSecond === undefined ? 'live' : 'backfill';
+    return this.#seal(lane, this.#dictionary.manifest, { readings, coverage }, count);
   }
 
-  #seal(lane: 'live' | 'event', manifest: string, body: Partial<Body>, taken: number) {
-    const clock = { wallOffsetMs: this.#wallOffsetMs, state: 'synchronised', errorMs: 5 } as const;
+  #seal(lane: Lane, manifest: string, body: Partial<Body>, taken: number) {
+    const clock = { wallOffsetMs: this.wallOffsetMs, state: 'synchronised', errorMs: 5 } as const;
     const key = { lane, epoch: this.#epoch, sequence: ++this.#sequence, manifest };
     return seal({ ...key, taken, unchanged: 0, givenUp: 0 }, { ...nothing, ...body, clock });
   }
@@ -215,6 +251,7 @@ serve(async (settings: PublisherSettings) => {
   await Promise.all(gateways.map(({ up }) => up.promise));
   const { isPaced } = settings;
   let beganMs = 0;
+  let beganWallMs = 0;
   const until = () => (isPaced ? systemClock.monoMs() - beganMs : Number.POSITIVE_INFINITY);
   const sent = () =>
     new Promise<void>((resolve) => {
@@ -243,9 +280,12 @@ serve(async (settings: PublisherSettings) => {
     /** Resolves when everything is acked. */
     send: async () => {
       beganMs = systemClock.monoMs();
+      beganWallMs = systemClock.wallMs();
       await sent().finally(() => stop());
     },
     stop: () => stop(),
+    /** How far the labels of what is sent at a pace are behind the clock on the wall. */
+    labelsBehindMs: () => beganWallMs - gateways[0]!.wallOffsetMs,
     end: () => Promise.all(gateways.map((gateway) => gateway.close())),
   };
 });
