@@ -154,11 +154,10 @@ interface Parts {
 
 function collected(link: LinkConfig, { borders, placeOf }: Parts): CollectedLink {
   const { id, protocol, line, answerMs } = link;
-  const way =
-    link.kind === 'opcua'
-      ? { place: placeOf(link) }
-      : { open: (signal: AbortSignal) => borders.openLink(link, signal) };
-  return { id, protocol, line, answerMs, ...way };
+  const common = { id, protocol, line, answerMs };
+  if (link.kind === 'opcua') return { ...common, place: placeOf(link) };
+  if (link.kind === 'self') return { ...common, place: { everyMs: link.everyMs } };
+  return { ...common, open: (signal: AbortSignal) => borders.openLink(link, signal) };
 }
 
 export class Agent implements AsyncDisposable {

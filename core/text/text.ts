@@ -19,6 +19,7 @@ import { profileFaults, profileMessages } from './profiles.ts';
 import { protocolFaults, protocolMessages } from './protocols.ts';
 import { ruleFaults, ruleMessages } from './rules.ts';
 import { simulatorFaults, simulatorMessages } from './simulators.ts';
+import { supervisionFaults, supervisionMessages } from './supervision.ts';
 import { systemFaults, systemMessages } from './system.ts';
 import { tableFaults, tableMessages } from './tables.ts';
 import { trustFaults, trustMessages } from './trust.ts';
@@ -57,6 +58,7 @@ export const messages = {
   ...protocolMessages,
   ...ruleMessages,
   ...simulatorMessages,
+  ...supervisionMessages,
   ...systemMessages,
   ...tableMessages,
   ...trustMessages,
@@ -81,6 +83,7 @@ export const faults = {
   ...protocolFaults,
   ...ruleFaults,
   ...simulatorFaults,
+  ...supervisionFaults,
   ...systemFaults,
   ...tableFaults,
   ...trustFaults,

@@ -367,6 +367,10 @@ export const gatewayForm = z.strictObject({
     .record(idForm, linkForm)
     .refine((map) => Object.keys(map).length <= LINKS_MAX, key('too-many-links')),
   devices: z.array(deviceForm).max(DEVICES_MAX),
+  path_test: z
+    .strictObject({ every: durationForm.describe('30s to 1d; 15m suits most') })
+    .optional()
+    .describe('A test alarm of the gateway itself goes the whole way to the receivers, so often'),
   interlocks: z
     .array(interlockForm)
     .max(INTERLOCKS_MAX)

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import type { Interlock } from '../../core/command.ts';
 import { readDocument } from '../../core/document.ts';
-import { sizeBytes } from '../../core/duration.ts';
+import { durationMs, sizeBytes } from '../../core/duration.ts';
 import { isLoopback } from '../../core/host.ts';
 import type { PointDefinition, Position } from '../../core/point.ts';
 import type { Finding, Problems } from '../../core/problems.ts';
@@ -15,6 +15,7 @@ import { SECRET_PATTERN } from '../../core/schema.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { CollectedDevice } from '../collect/device.ts';
+import { checkSelf, selfDevice, selfLink } from '../self/device.ts';
 import type { PathTerms } from '../uplink/paths.ts';
 import { checkLineTime } from './arithmetic.ts';
 import { certificatesOf } from './certificate-points.ts';
@@ -101,16 +102,19 @@ export function parseGateway(
   const { value, problems } = readDocument(text, file, gatewayForm);
   if (!value) throw new InvalidInput(problems.findings, problems.beyond);
   const listening = checkLinks(value, problems);
+  checkSelf(value, problems);
   const insecure = [...checkProtection(value, problems), ...distinct(listening)];
   const outboxBytes = sizeBytes(value.outbox?.size ?? OUTBOX_SIZE_DEFAULT);
   if (outboxBytes < OUTBOX_BYTES_MIN) {
     problems.add(['outbox', 'size'], 'outbox-too-small', { minimum: '16MiB' });
   }
-  const devices = readDevices(value, problems, profiles);
-  const interlocks = readInterlocks(value, devices, problems);
+  const named = readDevices(value, problems, profiles);
+  const interlocks = readInterlocks(value, named, problems);
   const findings = [...problems.findings].sort(byPlace);
   if (problems.failed) throw new InvalidInput(findings, problems.beyond);
   const { gateway, cloud, outbox = {}, status = {}, links } = value;
+  const testMs = value.path_test ? durationMs(value.path_test.every) : null;
+  const devices = testMs === null ? named : [...named, selfDevice(testMs, aliasesOf(named))];
   return deepFreeze<GatewayConfig>({
     gateway: { ...gateway, position: gateway.position ?? null, labels: gateway.labels ?? {} },
     cloud: {
@@ -128,7 +132,10 @@ export function parseGateway(
       host: status.host ?? STATUS_HOST_DEFAULT,
       port: status.port ?? STATUS_PORT_DEFAULT,
     },
-    links: Object.entries(links).map(([id, link]) => readLink(id, link, value)),
+    links: [
+      ...Object.entries(links).map(([id, link]) => readLink(id, link, value)),
+      ...(testMs === null ? [] : [selfLink(testMs)]),
+    ],
     devices,
     points: devices.flatMap(({ groups }) =>
       groups.flatMap(({ points }) => points.map(({ definition }) => definition)),
@@ -139,6 +146,11 @@ export function parseGateway(
     warnings: findings,
     warningsBeyond: problems.beyond,
   });
+}
+
+function aliasesOf(devices: readonly DeviceConfig[]): number {
+  const groups = devices.flatMap((device) => device.groups);
+  return groups.reduce((sum, { points }) => sum + points.length, 0);
 }
 
 /** Of the gateway file at this path. */

@@ -65,12 +65,20 @@ export interface SimLinkConfig extends EveryLink {
 
 export interface OpcuaLinkConfig extends EveryLink, OpcuaLinkParts {}
 
+/** To the gateway itself; in no file, see edge/self. */
+export interface SelfLinkConfig extends EveryLink {
+  readonly kind: 'self';
+  /** Of path tests. */
+  readonly everyMs: number;
+}
+
 export type LinkConfig =
   | TcpLinkConfig
   | SerialLinkConfig
   | TcpServerLinkConfig
   | SimLinkConfig
-  | OpcuaLinkConfig;
+  | OpcuaLinkConfig
+  | SelfLinkConfig;
 
 const TCP_PORT_DEFAULT = 502;
 const CONNECT_TIMEOUT_DEFAULT = '3s';

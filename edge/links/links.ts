@@ -61,6 +61,7 @@ export class Links {
         return openSimLink(this.#clock, { place, settings, onErrors }, signal);
       }
       case 'opcua':
+      case 'self':
         return unreachable(config.kind as never); // Its protocol connects by itself.
     }
   }
