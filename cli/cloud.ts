@@ -5,7 +5,7 @@ import type { Actor } from '../cloud/alarms/occurrences.ts';
 import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
 import { runCloud } from '../cloud/cloud.ts';
-import { type CloudConfig, loadCloud, type OtherBroker } from '../cloud/config.ts';
+import { type CloudConfig, isReadable, loadCloud, type OtherBroker } from '../cloud/config.ts';
 import {
   type Act,
   acts,
@@ -56,13 +56,20 @@ async function run(given: Given, output: Output): Promise<number> {
 }
 
 // What is reachable beyond this machine although nothing encrypts it.
-function openTo({ insecure, api, broker, otherBrokers }: ReturnType<typeof loadCloud>): string[] {
+function openTo({
+  insecure,
+  api,
+  broker,
+  otherBrokers,
+  notify,
+}: ReturnType<typeof loadCloud>): string[] {
   if (!insecure) return [];
   return [
     ...(isLoopback(api.host) ? [] : [`api ${api.host}`]),
     ...(broker.kind === 'embedded' && !isLoopback(broker.host) ? [`broker ${broker.host}`] : []),
     ...(broker.kind === 'url' && broker.url.startsWith('mqtt:') ? [broker.url] : []),
     ...otherBrokers.map(({ url }) => url).filter((url) => url.startsWith('mqtt:')),
+    ...(isReadable(notify.publicUrl) ? [notify.publicUrl ?? ''] : []),
   ];
 }
 

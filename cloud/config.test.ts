@@ -50,6 +50,24 @@ test('beyond loopback without TLS is refused unless the file says insecure', () 
   expect(findings(away.replace('mqtt:', 'mqtts:'))).toEqual([]);
 });
 
+test('the public address of links is https, or on this machine, or asked for as insecure', () => {
+  const linked = (url: string) => good.replace('confirm_within: 30s', `public_url: "${url}"`);
+  expect(parse(good).notify).toMatchObject({ publicUrl: null, linkValidMs: 7_200_000 });
+  expect(parse(linked('https://alarm.example/a/')).notify.publicUrl).toBe(
+    'https://alarm.example/a',
+  );
+  expect(findings(linked('http://127.0.0.1:18470'))).toEqual([]);
+  const away = linked('http://alarm.example');
+  expect(findings(away)).toEqual(['11:17 open-without-tls']);
+  expect(findings(away.replace('folder:', 'insecure: true\n  folder:'))).toEqual([]);
+  for (const url of ['ftp://a', 'https://u:p@a', 'https://a/?b', 'https://a/#b', 'https://']) {
+    expect(findings(linked(url)), url).toEqual(['11:17 not-a-public-url']);
+  }
+  const valid = (text: string) => good.replace('confirm_within: 30s', `link_valid: ${text}`);
+  expect(findings(valid('30s'))).toEqual(['11:17 link-valid-range']);
+  expect(parse(valid('15m')).notify.linkValidMs).toBe(900_000);
+});
+
 test('further brokers are checked as the first, and none is named twice', () => {
   const others = (list: string) => good.replace('broker: {}', `broker: { others: [${list}] }`);
   const second = '{ url: "mqtts://b.example:8883", credentials: "${secret:desk}" }';

@@ -251,8 +251,14 @@ function resolveSecret(
   return found;
 }
 
+/** Whether who listens on the way reads the links, with which anybody confirms. */
+export function isReadable(publicUrl: string | null): boolean {
+  if (!publicUrl?.startsWith('http:') || !URL.canParse(publicUrl)) return false;
+  return !isLoopback(new URL(publicUrl).hostname);
+}
+
 function crossCheck(config: CloudConfig, problems: Problems): void {
-  const { broker, api, insecure } = config;
+  const { broker, api, notify, insecure } = config;
   const open: [readonly (string | number)[], string][] = [];
   if (broker.kind === 'embedded' && !isLoopback(broker.host)) {
     open.push([['cloud', 'broker', 'embedded', 'host'], broker.host]);
@@ -272,6 +278,9 @@ function crossCheck(config: CloudConfig, problems: Problems): void {
     checkBroker(url, ['cloud', 'broker', 'others', at, 'url']);
   });
   if (!isLoopback(api.host)) open.push([['cloud', 'api', 'host'], api.host]);
+  if (isReadable(notify.publicUrl)) {
+    open.push([['cloud', 'notify', 'public_url'], notify.publicUrl ?? '']);
+  }
   if (!insecure)
     for (const [path, found] of open) problems.add(path, 'open-without-tls', { found });
 }

@@ -109,6 +109,11 @@ export class Ledger {
     return this.#entries('SELECT * FROM notify_deliveries WHERE is_open = 1 ORDER BY number');
   }
 
+  delivery(number: number): Delivery | null {
+    const [entry] = this.#entries('SELECT * FROM notify_deliveries WHERE number = ?', number);
+    return entry?.delivery ?? null;
+  }
+
   /** All receivers of one notification. */
   of(id: string): Entry[] {
     return this.#entries('SELECT * FROM notify_deliveries WHERE id = ? ORDER BY number', id);

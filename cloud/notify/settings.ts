@@ -7,6 +7,7 @@ import { alarmLevelForm, durationForm, idForm, SECRET_PATTERN } from '../../core
 import type { ReceiverSettings } from './channels/channel.ts';
 import { type MessageLanguage, messageLanguages } from './channels/channel.ts';
 import { channelKinds, kindOf } from './channels/channels.ts';
+import { LINK_VALID_MAX_MS, LINK_VALID_MIN_MS, type LinkSettings } from './confirmations.ts';
 import type { Route } from './route.ts';
 
 const [firstKind, ...otherKinds] = channelKinds;
@@ -30,9 +31,17 @@ export const notifyForm = z.strictObject({
   confirm_within: durationForm
     .optional()
     .describe('then it counts as undelivered and the next is told; default 60s'),
+  public_url: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('https:// address by which phones reach this server: for links in messages'),
+  link_valid: durationForm
+    .optional()
+    .describe('how long the link of a message is good, 1m to 1d; default 2h'),
 });
 
-export interface NotifySettings {
+export interface NotifySettings extends LinkSettings {
   readonly language: MessageLanguage;
   readonly receivers: readonly ReceiverSettings[];
   readonly routes: readonly Route[];
@@ -40,12 +49,15 @@ export interface NotifySettings {
 }
 
 const CONFIRM_WITHIN_DEFAULT = '60s';
+const LINK_VALID_DEFAULT = '2h';
 
 export const NOTHING_TOLD: NotifySettings = {
   language: 'both',
   receivers: [],
   routes: [],
   confirmWithinMs: durationMs(CONFIRM_WITHIN_DEFAULT),
+  publicUrl: null,
+  linkValidMs: durationMs(LINK_VALID_DEFAULT),
 };
 
 /** Reads a secret that is referred to; '' where there is none, which it has told. */
@@ -81,7 +93,25 @@ export function readNotify(
     return { id: `route-${at + 1}`, chain: to, match };
   });
   const { language = 'both', confirm_within: within = CONFIRM_WITHIN_DEFAULT } = source;
-  return { language, receivers, routes, confirmWithinMs: durationMs(within) };
+  const links = readLinks(source, path, problems);
+  return { language, receivers, routes, confirmWithinMs: durationMs(within), ...links };
+}
+
+function readLinks(
+  { public_url: url, link_valid: valid = LINK_VALID_DEFAULT }: z.output<typeof notifyForm>,
+  path: Path,
+  problems: Problems,
+): LinkSettings {
+  const publicUrl = url === undefined ? null : url.replace(/\/+$/, '');
+  // What stands behind `?` or `#` would swallow the token; a password would be read by everybody.
+  if (publicUrl !== null && !/^https?:\/\/[^/?#@\s]+(\/[\w.~/-]*)?$/.test(publicUrl)) {
+    problems.add([...path, 'public_url'], 'not-a-public-url', { found: url ?? '' });
+  }
+  const linkValidMs = durationMs(valid);
+  if (linkValidMs < LINK_VALID_MIN_MS || linkValidMs > LINK_VALID_MAX_MS) {
+    problems.add([...path, 'link_valid'], 'link-valid-range', { found: valid });
+  }
+  return { publicUrl, linkValidMs };
 }
 
 // A receiver's forms take references for secrets; whatever is one is read.

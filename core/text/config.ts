@@ -67,6 +67,14 @@ export const configMessages = {
     en: '"{found}" is not an http:// or https:// address',
     zh: '“{found}”不是 http:// 或 https:// 地址',
   },
+  'not-a-public-url': {
+    en: '"{found}" is not an address such as https://alarm.example, without a user name, "?" or "#"',
+    zh: '“{found}”不是形如 https://alarm.example 的地址（不得含用户名、“?”或“#”）',
+  },
+  'link-valid-range': {
+    en: '{found} is outside 1m to 1d',
+    zh: '{found} 超出范围，应为 1m 至 1d',
+  },
   'not-a-webhook-secret': {
     en: 'a webhook secret is whsec_ and at least 24 bytes in base64 (Standard Webhooks 1.0)',
     zh: 'Webhook 密钥应为 whsec_ 加至少 24 字节的 base64（Standard Webhooks 1.0）',
