@@ -247,11 +247,13 @@ function openNotify(
   const { receivers, routes, confirmWithinMs, language } = config.notify;
   const publish = ingest.publish.bind(ingest);
   const ground = { clock, random, log, fetcher: fetch, publish, language };
+  const opened = openReceivers(ground, receivers);
+  const machines = [...opened].flatMap(([id, { confirms }]) => (confirms ? [id] : []));
   return new Pipeline(clock, log, metrics, random, {
     tables: alarms.tables,
     ledger: new Ledger(registry.database),
-    receivers: openReceivers(ground, receivers),
-    ...{ routes, confirmWithinMs },
+    receivers: opened,
+    ...{ routes, confirmWithinMs, machines },
     onChange: () => {},
   });
 }

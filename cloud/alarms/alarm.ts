@@ -123,6 +123,11 @@ export function purposeOf(device: string, point: string): Purpose {
   return point === PATH_TEST_POINT ? 'path-test' : 'drill';
 }
 
+/** Made each few minutes: not journalled, not kept, and no person hears of it. */
+export function isPathTest({ purpose }: Pick<Alarm, 'purpose'>): boolean {
+  return purpose === 'path-test';
+}
+
 export function stateOf(alarm: NewAlarm): Letter {
   const { isHistorical, supersededBy, acknowledgedMs, clearedMs } = alarm;
   const { latched, shelf, suppressedBy, removal, isSettled } = alarm;

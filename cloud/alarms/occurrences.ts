@@ -16,7 +16,7 @@ import type {
 } from '../../core/alarm/state.ts';
 import { change, isHidden } from '../../core/alarm/state.ts';
 import type { Alarm, NewAlarm, TestMode } from './alarm.ts';
-import { purposeOf, sheetOf, UNMARKED } from './alarm.ts';
+import { isPathTest, purposeOf, sheetOf, UNMARKED } from './alarm.ts';
 import { FROM_CLOUD, type Journal } from './journal.ts';
 import type { AlarmTables } from './tables.ts';
 import type { Watch, WatchedSeries } from './watched.ts';
@@ -373,14 +373,8 @@ export class Occurrences {
     after: Alarm,
     source: Source,
   ): void {
-    this.journal(
-      entry,
-      machine,
-      after.occurrence,
-      before && brief(before),
-      brief(after),
-      source.nowMs,
-    );
+    const states = [before && brief(before), brief(after)] as const;
+    if (!isPathTest(after)) this.journal(entry, machine, after.occurrence, ...states, source.nowMs);
     this.#events.push({ kind, alarm: after, by: machine, atMs: source.nowMs });
   }
 }

@@ -91,6 +91,8 @@ export interface Heartbeat {
 export interface Notifier {
   /** Deliveries in one notice at most; absent where each goes by itself. */
   readonly digestMax?: number;
+  /** A machine there confirms by itself: tests of the path are sent to it. Absent: none does. */
+  readonly confirms?: boolean;
   /** Settles soon after `signal` is aborted; what goes wrong is an outcome, not an exception. */
   send(notice: Notice, signal: AbortSignal): Promise<Outcome>;
   /**

@@ -66,6 +66,7 @@ function open(
   desks: Readonly<Record<string, Notifier>>,
   routes: readonly Route[] = [all],
   before?: Pick<Setup, 'clock' | 'database'>,
+  machines: readonly string[] = [],
 ): Setup {
   const clock = before?.clock ?? new SimClock();
   const database = before?.database ?? new DatabaseSync(':memory:');
@@ -76,7 +77,7 @@ function open(
     tables,
     ledger: new Ledger(database),
     receivers: new Map(Object.entries(desks)),
-    routes,
+    ...{ routes, machines },
     confirmWithinMs: 60_000,
     onChange: ({ receiver, transition, state }) =>
       states.push(`${receiver} ${transition} ${state}`),
@@ -101,6 +102,52 @@ const ledger = ({ pipeline }: Setup) =>
     .deliveries()
     .map(({ id, receiver, state }) => `${id} ${receiver} ${state}`)
     .reverse();
+
+test('a test of the path goes to machines alone, once, past routes and silences, and no person hears of it', async () => {
+  const machine = new Desk(confirmed);
+  const [first, second] = [new Desk(accepted), new Desk(accepted)];
+  const setup = open({ machine, first, second }, [all], undefined, ['machine']);
+  const { clock, tables, pipeline } = setup;
+  const until = clock.wallMs() + 60_000;
+  pipeline.silence({ match: {}, untilMs: until, who: 'zhang', reason: 'works' });
+  const test: Alarm = { ...sampleAlarm, purpose: 'path-test' };
+  const entries = () => tables.journal.list({}, { order: 'oldest', after: 0, limit: 100 }).entries.length;
+  const before = entries();
+  tables.queue('raised', test, clock.wallMs());
+  tables.queue('cleared', test, clock.wallMs());
+  await Promise.all(pipeline.round(new AbortController().signal));
+  await clock.advance(3_600_000);
+  await Promise.all(pipeline.round(new AbortController().signal));
+  expect([machine.sent.length, first.sent.length, second.sent.length]).toEqual([1, 0, 0]);
+  expect(pipeline.deliveries().map(({ state, route }) => [state, route])).toEqual([
+    ['confirmed', 'path-test'],
+  ]);
+  expect(entries()).toBe(before);
+});
+
+test('a test of the path that is taken and not confirmed escalates to nobody, and one that cannot go is given up', async () => {
+  const machine = new Desk(accepted);
+  const first = new Desk(accepted);
+  const { clock, tables, pipeline } = open({ machine, first, second: first }, [all], undefined, [
+    'machine',
+  ]);
+  const signal = new AbortController().signal;
+  const test: Alarm = { ...sampleAlarm, purpose: 'path-test' };
+  tables.queue('raised', test, clock.wallMs());
+  for (let second = 0; second < 300; second++) {
+    await Promise.all(pipeline.round(signal));
+    await clock.advance(1_000);
+  }
+  expect([machine.sent.length, first.sent.length]).toEqual([1, 0]);
+  machine.answer = () => retry;
+  tables.queue('raised', { ...test, occurrence: 'f'.repeat(32) }, clock.wallMs());
+  for (let second = 0; second < 300; second++) {
+    await Promise.all(pipeline.round(signal));
+    await clock.advance(1_000);
+  }
+  expect(pipeline.deliveries().map(({ state }) => state)).toEqual(['failed', 'accepted']);
+  expect(first.sent).toEqual([]);
+});
 
 test('queued, sent, accepted and confirmed are four things with four times', async () => {
   const first = new Desk(accepted);

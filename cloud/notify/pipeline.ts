@@ -20,13 +20,14 @@ import type { Log } from '../../core/log.ts';
 import { foreign } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
+import { isPathTest } from '../alarms/alarm.ts';
 import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
 import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
 import { confirmation, isStorage, receiverSaid } from './ledger.ts';
 import type { Delivery, Notice, Notifier, Outcome } from './notifier.ts';
 import { deliveryId, isCall } from './notifier.ts';
-import { firstOf, fits, NOBODY, type Planned, type Route, toTester } from './route.ts';
+import { firstOf, fits, NOBODY, type Planned, type Route, toMachines, toTester } from './route.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
@@ -35,6 +36,8 @@ export const CONFIRM_WITHIN_MS = 60_000;
 export const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 3_600_000, jitter: 0.2 };
 export const RETRY_FOR_MS = 3 * 24 * 3_600_000;
 export const REPEATS_MAX = 5;
+/** A test of the path that has not gone by then says what it was made for; the next one comes. */
+export const TEST_RETRY_FOR_MS = 60_000;
 /** A notifier has its own, shorter limit; this one guards the lane against one that forgot it. */
 export const SEND_MAX_MS = 60_000;
 const IDLE_MS = 1_000;
@@ -45,6 +48,8 @@ export interface PipelineOptions {
   readonly receivers: ReadonlyMap<string, Notifier>;
   readonly routes: readonly Route[];
   readonly confirmWithinMs: number;
+  /** Receivers that confirm by machine: those, and nobody else, get tests of the path. */
+  readonly machines?: readonly string[];
   /** Each change of a delivery, after it is in the ledger. */
   readonly onChange: (delivery: Delivery) => void;
 }
@@ -81,18 +86,11 @@ export class Pipeline {
     const counter = (state: string) =>
       metrics.counter('notify_deliveries_total', 'Deliveries by what became of them', { state });
     this.#counters = {
-      sent: counter('sent'),
-      accepted: counter('accepted'),
-      confirmed: counter('confirmed'),
-      undelivered: counter('undelivered'),
-      failed: counter('failed'),
+      ...{ sent: counter('sent'), accepted: counter('accepted'), failed: counter('failed') },
+      ...{ confirmed: counter('confirmed'), undelivered: counter('undelivered') },
     };
-    metrics.observe(
-      'notify_deliveries_open',
-      'Deliveries not done with',
-      {},
-      () => this.#open.size,
-    );
+    const help = 'Deliveries not done with';
+    metrics.observe('notify_deliveries_open', help, {}, () => this.#open.size);
     this.#gone = new Set(options.ledger.gone());
     for (const entry of options.ledger.open()) this.#watch(entry);
   }
@@ -227,7 +225,8 @@ export class Pipeline {
     if (sent.length === 0) return 'unknown';
     if (sent.every(({ delivery }) => delivery.state === 'confirmed')) return 'already';
     this.#transact(() => {
-      this.#options.tables.journal.write(confirmation(id, by, atMs, actor));
+      if (!isPathTest(sent[0]!.delivery.alarm))
+        this.#options.tables.journal.write(confirmation(id, by, atMs, actor));
       for (const entry of entries) {
         if (entry.delivery.state === 'confirmed') continue;
         if (entry.delivery.sentMs !== null) this.#close(this.#confirmed(entry.delivery, by, atMs));
@@ -264,6 +263,7 @@ export class Pipeline {
   // Who is told. The end of an alarm is told to those who were told of its beginning.
   #route({ transition, alarm, escalation }: Outgoing): Planned[] {
     const { ledger, routes, receivers } = this.#options;
+    if (isPathTest(alarm)) return isCall(transition) ? toMachines(this.#options.machines) : [];
     if (alarm.test) return toTester(alarm.test.by, receivers.has(alarm.test.by));
     // An overdue step is told to the next in line, whoever has confirmed before.
     if (isCall(transition)) return firstOf(routes, alarm, escalation?.step ?? 0);
@@ -275,7 +275,7 @@ export class Pipeline {
   }
 
   #silence({ alarm, transition }: Outgoing, planned: readonly Planned[]): readonly Planned[] {
-    if (!isCall(transition)) return planned;
+    if (!isCall(transition) || isPathTest(alarm)) return planned;
     const silences = this.#options.ledger.silences(this.#clock.wallMs());
     const silence = silences.find(({ match }) => fits(match, alarm));
     if (!silence) return planned;
@@ -309,8 +309,8 @@ export class Pipeline {
       why: reason,
     };
     const nowMs = this.#clock.wallMs();
-    // An escalation is not: the case escalates again.
-    const isWatched = isOpen && isCall(transition) && !escalation;
+    // An escalation is not: the case escalates again. Of a test no person is told, ever.
+    const isWatched = isOpen && isCall(transition) && !escalation && !isPathTest(alarm);
     const confirmByMs = isWatched ? nowMs + this.#options.confirmWithinMs : null;
     const nextMs = isOpen ? nowMs : null;
     const entry = this.#options.ledger.add({ delivery, isOpen, nextMs, confirmByMs });
@@ -351,7 +351,8 @@ export class Pipeline {
         const { confirmedBy } = outcome;
         if (confirmedBy !== null) {
           this.#transact(() => {
-            this.#options.tables.journal.write(receiverSaid(delivery, confirmedBy, nowMs));
+            if (!isPathTest(delivery.alarm))
+              this.#options.tables.journal.write(receiverSaid(delivery, confirmedBy, nowMs));
             this.#close(this.#confirmed(accepted, confirmedBy, nowMs));
           });
           return;
@@ -363,7 +364,8 @@ export class Pipeline {
       }
       case 'retry': {
         const waitMs = outcome.afterMs ?? backoffMs(this.#random, delivery.attempts, RETRY);
-        if (nowMs + waitMs - delivery.queuedMs > RETRY_FOR_MS) this.#fail(open, outcome.why);
+        const forMs = isPathTest(delivery.alarm) ? TEST_RETRY_FOR_MS : RETRY_FOR_MS;
+        if (nowMs + waitMs - delivery.queuedMs > forMs) this.#fail(open, outcome.why);
         else this.#set(open, { ...delivery, why: outcome.why }, nowMs + waitMs);
         return;
       }

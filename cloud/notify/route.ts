@@ -61,3 +61,8 @@ export function toTester(tester: string, isReceiver: boolean): Planned[] {
   const receiver = isReceiver ? tester : NOBODY;
   return [{ receiver, route: '', step: 0, why: isReceiver ? null : `test by ${tester}` }];
 }
+
+/** A test of the path goes to every receiver that confirms by itself, past all routes. */
+export function toMachines(receivers: readonly string[] = []): Planned[] {
+  return receivers.map((receiver) => ({ receiver, route: 'path-test', step: 0, why: null }));
+}

@@ -73,6 +73,7 @@ export function webhook(fetcher: typeof fetch, clock: Clock, options: WebhookOpt
     throw new Fault('notify_url', 'never', receiver);
   }
   return {
+    confirms: true,
     send: async ({ deliveries: [delivery] }, signal) => {
       const timeout = new AbortController();
       const cancel = clock.after(timeoutMs, () => timeout.abort());
