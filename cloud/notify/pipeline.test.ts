@@ -111,7 +111,8 @@ test('a test of the path goes to machines alone, once, past routes and silences,
   const until = clock.wallMs() + 60_000;
   pipeline.silence({ match: {}, untilMs: until, who: 'zhang', reason: 'works' });
   const test: Alarm = { ...sampleAlarm, purpose: 'path-test' };
-  const entries = () => tables.journal.list({}, { order: 'oldest', after: 0, limit: 100 }).entries.length;
+  const entries = () =>
+    tables.journal.list({}, { order: 'oldest', after: 0, limit: 100 }).entries.length;
   const before = entries();
   tables.queue('raised', test, clock.wallMs());
   tables.queue('cleared', test, clock.wallMs());
