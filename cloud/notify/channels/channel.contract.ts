@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Alarm } from '../../alarms/alarm.ts';
 import { UNMARKED } from '../../alarms/alarm.ts';
-import type { Delivery, Notice, Notifier } from '../notifier.ts';
+import type { Delivery, Notice, Notifier, Outcome } from '../notifier.ts';
 
 export const sampleAlarm: Alarm = {
   occurrence: '0123456789abcdef0123456789abcdef',
@@ -59,35 +59,72 @@ export function sampleDelivery(changes: Partial<Delivery> = {}): Delivery {
   };
 }
 
+/** Where a person confirms; a message that names it says which delivery it is. */
+export function sampleLink(id: string): string {
+  return `https://desk.example/c/${id}`;
+}
+
+/** Ids that a text names by their links, in its order. */
+export function idsIn(text: string): string[] {
+  return [...text.matchAll(/https:\/\/desk\.example\/c\/([\w.-]*\w)/g)].map(([, id]) => id!);
+}
+
 /** One notice of one delivery. */
 export function sampleNotice(changes: Partial<Delivery> = {}): Notice {
-  return { deliveries: [sampleDelivery(changes)], links: [null] };
+  const delivery = sampleDelivery(changes);
+  return { deliveries: [delivery], links: [sampleLink(delivery.id)] };
+}
+
+/** One notice of several deliveries of level II. */
+export function sampleDigest(ids: readonly [string, ...string[]]): Notice {
+  const [first, ...others] = ids.map((id, at) =>
+    sampleDelivery({ id, alarm: { ...sampleAlarm, level: 2, occurrence: id.padEnd(32, `${at}`) } }),
+  );
+  return { deliveries: [first!, ...others], links: ids.map(sampleLink) };
 }
 
 export interface Bench {
   readonly notifier: Notifier;
   /** Ids in the order in which the receiving side took them. */
   readonly received: () => Promise<readonly string[]>;
+  /** How many messages they came in, of a notifier that takes several in one. */
+  readonly messages?: () => Promise<number>;
+  /** All that was logged. */
+  readonly logged?: () => string;
 }
 
-/**
- * `open` starts the receiving side; `broken` gives a notifier whose receiver is not there, if that
- * can be.
- */
+/** How a receiving side goes wrong; `late` answers when nobody waits any more. */
+export type Trouble = 'garbage' | 'hang' | 'late' | 'error in 200';
+
+interface Subject {
+  /** Starts the receiving side. */
+  readonly open: () => Promise<Bench>;
+  /** A notifier whose receiver is not there, if that can be. */
+  readonly broken: (() => Notifier) | null;
+  /** The same with a receiving side that goes wrong, and a short patience; by what there is. */
+  readonly faulty?: Partial<Record<Trouble, () => Promise<Bench>>>;
+  /** What may stand in no outcome and in no log. */
+  readonly secrets?: readonly string[];
+}
+
 export function notifierContract(
   name: string,
-  {
-    open,
-    broken,
-  }: { readonly open: () => Promise<Bench>; readonly broken: (() => Notifier) | null },
+  { open, broken, faulty = {}, secrets = [] }: Subject,
 ): void {
   const quiet = () => new AbortController().signal;
+  const expectNoSecret = (outcome: Outcome, { logged = () => '' }: Partial<Bench> = {}) => {
+    for (const secret of secrets) {
+      expect(JSON.stringify(outcome)).not.toContain(secret);
+      expect(logged()).not.toContain(secret);
+    }
+  };
 
   test(`${name}: what is sent arrives, once, under its id`, async () => {
-    const { notifier, received } = await open();
-    const outcome = await notifier.send(sampleNotice(), quiet());
+    const bench = await open();
+    const outcome = await bench.notifier.send(sampleNotice(), quiet());
     expect(outcome.kind).toBe('sent');
-    expect(await received()).toEqual([sampleDelivery().id]);
+    expect(await bench.received()).toEqual([sampleDelivery().id]);
+    expectNoSecret(outcome, bench);
   });
 
   test(`${name}: two deliveries at once do not mix`, async () => {
@@ -97,6 +134,15 @@ export function notifierContract(
       ids.map((id) => notifier.send(sampleNotice({ id }), quiet())),
     );
     expect(outcomes.map(({ kind }) => kind)).toEqual(['sent', 'sent']);
+    expect([...(await received())].sort()).toEqual(ids);
+  });
+
+  test(`${name}: several deliveries in one notice are one message, where it takes so many`, async () => {
+    const { notifier, received, messages = async () => 0 } = await open();
+    if ((notifier.digestMax ?? 1) < 3) return;
+    const ids = ['a.raised', 'b.raised', 'c.raised'] as const;
+    expect((await notifier.send(sampleDigest(ids), quiet())).kind).toBe('sent');
+    expect(await messages()).toBe(1);
     expect([...(await received())].sort()).toEqual(ids);
   });
 
@@ -111,6 +157,45 @@ export function notifierContract(
     test(`${name}: a receiver that is not there is an outcome to try again, not an exception`, async () => {
       const outcome = await broken().send(sampleNotice(), quiet());
       expect(outcome.kind).toBe('retry');
+      expectNoSecret(outcome);
+    });
+  }
+
+  const { garbage, hang, late, 'error in 200': refusal } = faulty;
+  if (garbage) {
+    test(`${name}: an answer that nobody can read confirms nothing`, async () => {
+      const bench = await garbage();
+      const outcome = await bench.notifier.send(sampleNotice(), quiet());
+      if (outcome.kind === 'sent') expect(outcome.confirmedBy).toBeNull();
+      else expect(outcome.kind).toBe('retry');
+      expectNoSecret(outcome, bench);
+    });
+  }
+  for (const [word, slow] of Object.entries({ hangs: hang, 'answers too late': late })) {
+    if (!slow) continue;
+    test(`${name}: a receiver that ${word} is a time-out, to be tried again`, async () => {
+      const bench = await slow();
+      const outcome = await bench.notifier.send(sampleNotice(), quiet());
+      expect(outcome).toMatchObject({ kind: 'retry', why: 'timeout' });
+      expectNoSecret(outcome, bench);
+    });
+  }
+  if (hang) {
+    test(`${name}: a send under way settles when it is aborted`, async () => {
+      const { notifier } = await hang();
+      const abort = new AbortController();
+      const sending = notifier.send(sampleNotice(), abort.signal);
+      abort.abort();
+      expect((await sending).kind).toBe('retry');
+    });
+  }
+  if (refusal) {
+    test(`${name}: 200 with an error in it is no success, and says why`, async () => {
+      const bench = await refusal();
+      const outcome = await bench.notifier.send(sampleNotice(), quiet());
+      expect(outcome.kind).not.toBe('sent');
+      expect(outcome).toMatchObject({ why: expect.stringMatching(/./) });
+      expectNoSecret(outcome, bench);
     });
   }
 }

@@ -4,7 +4,8 @@ import { Fault } from '../../../core/fault.ts';
 import type { Behaviour, Receiver } from '../../../simulators/receiver.ts';
 import { startReceiver } from '../../../simulators/receiver.ts';
 import { notifierContract, sampleDelivery, sampleNotice } from './channel.contract.ts';
-import { ANSWER_BYTES_MAX, keyOf, sign, webhook } from './webhook.ts';
+import { ANSWER_BYTES_MAX } from './exchange.ts';
+import { keyOf, sign, webhook } from './webhook.ts';
 
 const secret = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 const opened: Receiver[] = [];
@@ -25,12 +26,13 @@ async function desk(behaviour: Behaviour = { kind: 'confirm' }, timeoutMs = 5_00
 }
 const quiet = () => new AbortController().signal;
 const ids = (receiver: Receiver) => receiver.received().map(({ id }) => id);
+async function benchOf(behaviour: Behaviour, timeoutMs?: number) {
+  const { receiver, notifier } = await desk(behaviour, timeoutMs);
+  return { notifier, received: async () => ids(receiver) };
+}
 
 notifierContract('webhook', {
-  open: async () => {
-    const { receiver, notifier } = await desk();
-    return { notifier, received: async () => ids(receiver) };
-  },
+  open: () => benchOf({ kind: 'confirm' }),
   broken: () =>
     webhook(fetch, systemClock, {
       receiver: 'desk',
@@ -38,6 +40,12 @@ notifierContract('webhook', {
       secret,
       timeoutMs: 5_000,
     }),
+  faulty: {
+    garbage: () => benchOf({ kind: 'garbage' }),
+    hang: () => benchOf({ kind: 'hang' }, 50),
+    late: () => benchOf({ kind: 'delay', delayMs: 150 }, 50),
+  },
+  secrets: [secret],
 });
 
 // A vector computed apart from this code, with another implementation of HMAC.
@@ -109,15 +117,6 @@ test('a redirect is refused and not followed', async () => {
   const { notifier } = await desk({ kind: 'status', status: 307, headers });
   expect(await notifier.send(sampleNotice(), quiet())).toMatchObject({ kind: 'give-up' });
   expect(ids(other.receiver)).toEqual([]);
-});
-
-test('a desk that hangs is a time-out, to be tried again', async () => {
-  const { notifier } = await desk({ kind: 'hang' }, 50);
-  expect(await notifier.send(sampleNotice(), quiet())).toEqual({
-    kind: 'retry',
-    why: 'timeout',
-    afterMs: null,
-  });
 });
 
 test('the desk refuses another key and an old time, and needs each id once', async () => {

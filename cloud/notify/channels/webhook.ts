@@ -14,12 +14,9 @@ import { secretForm } from '../../../core/schema.ts';
 import type { Delivery, Notifier, Outcome } from '../notifier.ts';
 import { eventOf } from '../notifier.ts';
 import { channelKind, receiverCommon } from './channel.ts';
+import type { Answer, Request } from './exchange.ts';
+import { EXCHANGE_TIMEOUT_MS, exchange, jsonOf, outcomeOfStatus } from './exchange.ts';
 
-export const WEBHOOK_TIMEOUT_MS = 10_000;
-/** What a receiver may ask us to wait; beyond, the pipeline's own limit holds. */
-export const RETRY_AFTER_MAX_MS = 3_600_000;
-/** An answer says `confirmed` and little else; more is not read. */
-export const ANSWER_BYTES_MAX = 64 * 1024;
 const NAME_LENGTH_MAX = 200;
 
 export const webhookKind = channelKind({
@@ -38,7 +35,7 @@ export const webhookKind = channelKind({
     }
   },
   open: ({ fetcher, clock }, { id, url, secret }) =>
-    webhook(fetcher, clock, { receiver: id, url, secret, timeoutMs: WEBHOOK_TIMEOUT_MS }),
+    webhook(fetcher, clock, { receiver: id, url, secret, timeoutMs: EXCHANGE_TIMEOUT_MS }),
 });
 
 export interface WebhookOptions {
@@ -72,27 +69,18 @@ export function webhook(fetcher: typeof fetch, clock: Clock, options: WebhookOpt
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
     throw new Fault('notify_url', 'never', receiver);
   }
+  const wire = { clock, fetcher, timeoutMs };
   return {
     confirms: true,
     send: async ({ deliveries: [delivery] }, signal) => {
-      const timeout = new AbortController();
-      const cancel = clock.after(timeoutMs, () => timeout.abort());
-      const either = AbortSignal.any([signal, timeout.signal]);
-      try {
-        const response = await fetcher(url, request(clock, key, delivery, either));
-        return await outcomeOf(response, delivery, receiver);
-      } catch (error) {
-        const why = timeout.signal.aborted ? 'timeout' : reasonOf(error);
-        return { kind: 'retry', why, afterMs: null };
-      } finally {
-        cancel();
-        timeout.abort(); // Ends a body that nobody read to its end.
-      }
+      const answer = await exchange(wire, request(clock, key, url, delivery), signal);
+      if (typeof answer === 'string') return { kind: 'retry', why: answer, afterMs: null };
+      return outcomeOf(answer, delivery, receiver);
     },
   };
 }
 
-function request(clock: Clock, key: Uint8Array, delivery: Delivery, signal: AbortSignal) {
+function request(clock: Clock, key: Uint8Array, url: URL, delivery: Delivery): Request {
   const body = JSON.stringify(eventOf(delivery));
   const timestampS = Math.floor(clock.wallMs() / 1000);
   const headers = {
@@ -102,71 +90,21 @@ function request(clock: Clock, key: Uint8Array, delivery: Delivery, signal: Abor
     'webhook-timestamp': String(timestampS),
     'webhook-signature': sign(key, delivery.id, timestampS, body),
   };
-  return { method: 'POST', headers, body, redirect: 'manual', signal } as const;
+  return { url, method: 'POST', headers, body };
 }
 
-async function outcomeOf(
-  response: Response,
-  delivery: Delivery,
-  receiver: string,
-): Promise<Outcome> {
-  const { status } = response;
-  if (status >= 200 && status < 300) {
-    return { kind: 'sent', confirmedBy: await confirmation(response, delivery.id, receiver) };
-  }
-  if (status === 410) return { kind: 'give-up', why: 'http 410', isReceiverGone: true };
-  if (status >= 300 && status < 400) {
-    return { kind: 'give-up', why: `redirect refused (http ${status})`, isReceiverGone: false };
-  }
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  const isAsked = Number.isFinite(seconds) && seconds >= 0;
-  const afterMs = isAsked ? Math.min(seconds * 1000, RETRY_AFTER_MAX_MS) : null;
-  return { kind: 'retry', why: `http ${status}`, afterMs };
+function outcomeOf(answer: Answer, delivery: Delivery, receiver: string): Outcome {
+  if (answer.status === 410) return { kind: 'give-up', why: 'http 410', isReceiverGone: true };
+  const confirmedBy = () => confirmation(answer.text, delivery.id, receiver);
+  return outcomeOfStatus(answer) ?? { kind: 'sent', confirmedBy: confirmedBy() };
 }
 
 // Who confirmed, or null: only this id counts, and an answer that is no JSON or ends early is no
 // confirmation.
-async function confirmation(
-  response: Response,
-  id: string,
-  receiver: string,
-): Promise<string | null> {
-  const text = await boundedText(response);
-  if (text === null) return null;
-  let answer: unknown;
-  try {
-    answer = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+function confirmation(text: string | null, id: string, receiver: string): string | null {
+  const answer = jsonOf(text);
   if (typeof answer !== 'object' || answer === null) return null;
   const { confirmed, by } = answer as Readonly<Record<string, unknown>>;
   if (confirmed !== id) return null;
   return typeof by === 'string' && by !== '' ? by.slice(0, NAME_LENGTH_MAX) : receiver;
-}
-
-async function boundedText(response: Response): Promise<string | null> {
-  if (!response.body) return null;
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const part of response.body) {
-      bytes += part.length;
-      if (bytes > ANSWER_BYTES_MAX) return null;
-      parts.push(part);
-    }
-  } catch (error) {
-    // The 2xx has come: it is accepted. What was to follow is not known, so it is not confirmed.
-    if (error instanceof Error) return null;
-    throw error;
-  }
-  return Buffer.concat(parts).toString('utf8');
-}
-
-// The reason in a word: the code of the socket's error where there is one (ECONNREFUSED ...).
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const cause = error.cause as { readonly code?: unknown } | undefined;
-  return typeof cause?.code === 'string' ? cause.code : error.name;
 }
