@@ -23,6 +23,7 @@ import { systemRandom } from '../core/random.ts';
 import { bilingual, fillBilingual } from '../core/text/text.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { commandVerb } from './cloud-command.ts';
+import { drillVerb } from './cloud-drill.ts';
 import { gatewayVerb } from './cloud-gateway.ts';
 import { deadLettersVerb } from './dead-letters.ts';
 import { readText, writableFolder } from './files.ts';
@@ -344,6 +345,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     run: enrol,
   },
   command: commandVerb,
+  drill: drillVerb,
   gateway: gatewayVerb,
   'dead-letters': deadLettersVerb,
   token: {

@@ -19,6 +19,7 @@ import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
 import { caseObject, caseRoutes } from './api/case-routes.ts';
 import { commandRoutes } from './api/command-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
+import { drillRoutes } from './api/drill-routes.ts';
 import { explainRoutes } from './api/explain-routes.ts';
 import { incidentRoutes } from './api/incident-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
@@ -35,6 +36,7 @@ import { Cases } from './cases/cases.ts';
 import { Dispatch } from './commands/dispatch.ts';
 import type { CloudConfig } from './config.ts';
 import { Current } from './current.ts';
+import { Drills } from './drills/drills.ts';
 import { Follower } from './follow.ts';
 import { InboxReader } from './inbox/reader.ts';
 import type { Ingest } from './ingest/ingest.ts';
@@ -100,6 +102,10 @@ export async function runCloud(
     ...{ alarms, registry, ingest, stream },
     pointsOf: (gateway) => reader.points(gateway, alarms.dictionaryOf(gateway)),
   });
+  const drills = new Drills(random, registry.database, {
+    ...{ tables: alarms.tables, commands: dispatch.commands },
+    deliveries: (occurrence) => notify.deliveries({ occurrence }).reverse(),
+  });
   const follower = new Follower(clock, metrics, {
     reader,
     alarms,
@@ -126,7 +132,7 @@ export async function runCloud(
   follower.restore(storeRow);
   ingest.passed('alarms', alarms.cursor);
   const watch = new Watch(ground, {
-    ...{ registry, broker, ingest, store, alarms, follower, stream, storms, dispatch },
+    ...{ registry, broker, ingest, store, alarms, follower, stream, storms, dispatch, drills },
   });
   follower.committed(reader.newestRow);
   const { host, port, names: hostNames } = config.api;
@@ -147,6 +153,7 @@ export async function runCloud(
       alarmOf: (occurrence) => alarms.get(occurrence),
     }),
     ...commandRoutes(clock, { commands: dispatch.commands, alarms, onEvents }),
+    ...drillRoutes(clock, { drills, onEvents }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,

@@ -13,7 +13,9 @@ import type { EventStream } from './api/stream.ts';
 import type { Broker, ServerStats } from './broker/broker.ts';
 import type { Dispatch } from './commands/dispatch.ts';
 import type { CloudConfig } from './config.ts';
+import type { Drills } from './drills/drills.ts';
 import type { Follower, FollowState } from './follow.ts';
+import { isFull } from './inbox/file.ts';
 import type { GatewayPresence, Ingest, IngestStats } from './ingest/ingest.ts';
 import type { Registry } from './registry/registry.ts';
 import type { StoreThread } from './store/thread.ts';
@@ -68,6 +70,7 @@ export interface Watched {
   readonly stream: EventStream;
   readonly storms: Storms;
   readonly dispatch: Dispatch;
+  readonly drills: Drills;
 }
 
 /**
@@ -116,6 +119,7 @@ export class Watch {
     const { registry, follower, storms } = this.#parts;
     while (!signal.aborted) {
       if (registry.changedElsewhere()) this.gateways();
+      this.#drill();
       follower.tick(clock.wallMs());
       storms.tell();
       noteHead(this.#ground, registry, 'due');
@@ -170,6 +174,17 @@ export class Watch {
     metrics
       .gauge('inbox_dead_letters', 'Records kept that nobody could read')
       .set(stats.deadLetters);
+  }
+
+  // Without room on the disk it waits: nobody is in danger of a drill that begins late.
+  #drill(): void {
+    const { clock, log } = this.#ground;
+    try {
+      this.#parts.drills.tick(clock.wallMs());
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      log.warn('drill_waits', { why: foreign(String(error)) });
+    }
   }
 
   #listen(): void {

@@ -83,7 +83,7 @@ function sheetObject(sheet: Alarm['sheet']) {
 
 const optionalIso = (ms: number | null) => (ms === null ? null : iso(ms));
 
-function deliveryObject(delivery: Delivery) {
+export function deliveryObject(delivery: Delivery) {
   return {
     id: delivery.id,
     number: delivery.number,

@@ -9,6 +9,7 @@ import { cloudFaults, cloudMessages } from './cloud.ts';
 import { commandFaults, commandMessages } from './commands.ts';
 import { configFaults, configMessages } from './config.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
+import { drillFaults, drillMessages } from './drills.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
 import { explainFaults, explainMessages } from './explain.ts';
 import { figureFaults, figureMessages } from './figures.ts';
@@ -48,6 +49,7 @@ export const messages = {
   ...commandMessages,
   ...configMessages,
   ...deployMessages,
+  ...drillMessages,
   ...edgeMessages,
   ...explainMessages,
   ...figureMessages,
@@ -74,6 +76,7 @@ export const faults = {
   ...commandFaults,
   ...configFaults,
   ...deployFaults,
+  ...drillFaults,
   ...edgeFaults,
   ...explainFaults,
   ...figureFaults,
