@@ -29,10 +29,18 @@ import type { PointDefinition } from '../core/point.ts';
 import { isBad, type QualityCode, qualityCode } from '../core/quality.ts';
 import { buildDictionary, type Dictionary } from '../protocols/uplink/dictionary.ts';
 import { seal } from '../protocols/uplink/envelope.ts';
-import type { Body, Gap, Hash, SealedRecord } from '../protocols/uplink/record.ts';
+import type {
+  Body,
+  Coverage,
+  Gap,
+  Hash,
+  ReadingColumns,
+  SealedRecord,
+} from '../protocols/uplink/record.ts';
 import type { Group } from './attention.ts';
 import { attend, endsDelay, expectEnds, groupFrom } from './attention.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import { keepOf, type Lot, lotClasses, newLot } from './lot.ts';
 import { Newest } from './newest.ts';
 import type { Entry, Urgency } from './outbox/batch.ts';
 import type { KeepClass } from './outbox/file.ts';
@@ -66,6 +74,15 @@ export interface SealerOptions {
   readonly points: readonly PointDefinition[];
   /** Everything sealed but the records that tell of debts; called after the outbox has it. */
   readonly onRecord: (record: SealedRecord, urgency: Urgency, keep: KeepClass | 'part') => void;
+  /**
+   * What is about to be sealed of what was polled, good until it returns: before the outbox has it,
+   * so that what is kept of it can be in the same commit.
+   */
+  readonly onSealing?: (
+    readings: ReadingColumns | null,
+    coverage: readonly Coverage[],
+    wallOffsetMs: number,
+  ) => void;
 }
 
 export interface SealerCounts {
@@ -78,21 +95,7 @@ export interface SealerCounts {
   readonly bytes: number;
 }
 
-/** In the order in which they are sealed where all are. */
-const lotClasses = ['event', 'life-safety', 'compliance', 'trend'] as const;
 const HISTORY = qualityCode('good', 'history');
-
-interface Lot {
-  /** `event` for what happened. */
-  readonly keep: KeepClass;
-  readonly batch: ReadingBatch;
-  /** Readings it is sealed at. */
-  target: number;
-  firstMonoMs: number;
-  /** When it is sealed at the latest; infinite while it is empty. */
-  dueMonoMs: number;
-  isUrgent: boolean;
-}
 
 interface Missed {
   readonly firstAlias: number;
@@ -121,6 +124,7 @@ export class Sealer implements Sink {
   readonly #outbox: SealedOutbox;
   readonly #watch: ClockWatch;
   readonly #onRecord: SealerOptions['onRecord'];
+  readonly #onSealing: SealerOptions['onSealing'];
   readonly #lots: readonly Lot[];
   readonly #groups = new Map<number, Group>();
   readonly #missed = new Map<number, Missed>();
@@ -145,6 +149,7 @@ export class Sealer implements Sink {
     this.#outbox = outbox;
     this.#watch = watch;
     this.#onRecord = options.onRecord;
+    this.#onSealing = options.onSealing;
     this.#parts = new Set(outbox.parts);
     this.#inForce = outbox.word('manifest');
     this.#lots = lotClasses.map((keep) => newLot(keep));
@@ -405,7 +410,9 @@ export class Sealer implements Sink {
     const keep = keepOf(lot);
     const counts = { taken: count + unchanged, unchanged, givenUp: 0 };
     const about = { manifest: this.manifest, ...batch.span };
-    this.#seal(keep, urgency, { readings: batch.columns, coverage }, counts, about);
+    const { columns: readings } = batch;
+    this.#onSealing?.(readings, coverage, this.#watch.stamp.wallOffsetMs);
+    this.#seal(keep, urgency, { readings, coverage }, counts, about);
     this.#counts.taken += count + unchanged;
     this.#counts.readings += count;
     this.#counts.unchanged += unchanged;
@@ -474,23 +481,6 @@ export class Sealer implements Sink {
 }
 
 const noCounts = { taken: 0, unchanged: 0, givenUp: 0 };
-
-function newLot(keep: KeepClass): Lot {
-  return {
-    keep,
-    batch: new ReadingBatch(),
-    target: BATCH_READINGS,
-    firstMonoMs: 0,
-    dueMonoMs: Number.POSITIVE_INFINITY,
-    isUrgent: false,
-  };
-}
-
-// Coverage of events alone is no event: it is what any poll tells.
-function keepOf({ keep, batch, isUrgent }: Lot): KeepClass {
-  if (keep === 'event') return batch.count > 0 ? 'event' : 'trend';
-  return isUrgent ? 'life-safety' : keep;
-}
 
 // How far it may be believed stays; why it is here at all is told instead of why not further.
 function asHistory(quality: QualityCode): QualityCode {
