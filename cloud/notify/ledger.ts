@@ -109,9 +109,9 @@ export class Ledger {
     return this.#entries('SELECT * FROM notify_deliveries WHERE is_open = 1 ORDER BY number');
   }
 
-  delivery(number: number): Delivery | null {
+  entry(number: number): Entry | null {
     const [entry] = this.#entries('SELECT * FROM notify_deliveries WHERE number = ?', number);
-    return entry?.delivery ?? null;
+    return entry ?? null;
   }
 
   /** All receivers of one notification. */
@@ -194,16 +194,23 @@ const UNTOLD = { person: null, deliveredMs: null, seenMs: null, actedMs: null } 
 
 export type Confirmed = 'confirmed' | 'already' | 'unknown';
 
+const kinds = {
+  confirmed: 'delivery-confirmed',
+  on_my_way: 'delivery-acted',
+  not_mine: 'delivery-declined',
+} as const;
+
 /** For the journal. Who said so is a token or a receiver; who saw it is what they said. */
 export function confirmation(
   id: string,
   by: string,
   atMs: number,
   { name: who, from }: Actor,
+  word: 'confirmed' | 'on_my_way' | 'not_mine' = 'confirmed',
 ): NewEntry {
   const what = occurrenceOf(id);
   const after = { delivery: id, by };
-  return { atMs, kind: 'delivery-confirmed', who, from, what, before: null, after };
+  return { atMs, kind: kinds[word], who, from, what, before: null, after };
 }
 
 /** The same, where the answer to a delivery said it. */

@@ -49,6 +49,8 @@ export interface Delivery {
   readonly confirmedMs: number | null;
   readonly confirmedBy: string | null;
   readonly actedMs: number | null;
+  /** "Not mine": the next was told instead. */
+  readonly declined?: { readonly by: string; readonly atMs: number };
   readonly undeliveredMs: number | null;
   readonly why: string | null;
 }

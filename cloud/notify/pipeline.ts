@@ -23,8 +23,9 @@ import type { Random } from '../../core/random.ts';
 import { isPathTest } from '../alarms/alarm.ts';
 import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
+import { Answers, type Handled } from './answers.ts';
 import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
-import { confirmation, isStorage, receiverSaid } from './ledger.ts';
+import { isStorage, receiverSaid } from './ledger.ts';
 import type { Delivery, Notice, Notifier, Outcome } from './notifier.ts';
 import { deliveryId, isCall } from './notifier.ts';
 import { firstOf, fits, NOBODY, type Planned, type Route, toMachines, toTester } from './route.ts';
@@ -50,6 +51,10 @@ export interface PipelineOptions {
   readonly confirmWithinMs: number;
   /** Receivers that confirm by machine: those, and nobody else, get tests of the path. */
   readonly machines?: readonly string[];
+  /** Where a receiver answers without an account; null where there is no such address. */
+  readonly linkOf?: (delivery: Delivery, nowMs: number) => string | null;
+  /** Somebody has an alarm; in the transaction that records it. */
+  readonly onHandled?: (handled: Handled) => void;
   /** Each change of a delivery, after it is in the ledger. */
   readonly onChange: (delivery: Delivery) => void;
 }
@@ -67,6 +72,7 @@ export class Pipeline {
   readonly #log: Log;
   readonly #random: Random;
   readonly #options: PipelineOptions;
+  readonly answers: Answers;
   readonly #open = new Map<number, Open>();
   readonly #gone: Set<string>;
   readonly #counters: Record<'sent' | 'accepted' | 'confirmed' | 'undelivered' | 'failed', Counter>;
@@ -78,6 +84,7 @@ export class Pipeline {
     this.#log = log;
     this.#random = random;
     this.#options = options;
+    this.answers = this.#openAnswers();
     for (const receiver of options.routes.flatMap(({ chain }) => chain)) {
       if (!options.receivers.has(receiver)) {
         throw new Fault('notify_receiver_unknown', 'never', receiver);
@@ -195,7 +202,8 @@ export class Pipeline {
     const cancel = this.#clock.after(SEND_MAX_MS, () => guard.abort());
     let outcome: Outcome;
     try {
-      const notice: Notice = { deliveries: [open.entry.delivery], links: [null] };
+      const link = this.#options.linkOf?.(open.entry.delivery, sentMs) ?? null;
+      const notice: Notice = { deliveries: [open.entry.delivery], links: [link] };
       outcome = await notifier.send(notice, AbortSignal.any([signal, guard.signal]));
     } catch (error) {
       // A notifier's mistake must not end the path of all alarms: it is told, and tried again.
@@ -220,36 +228,12 @@ export class Pipeline {
 
   /** The receiving side's own word, posted later. `unknown`: nothing of this id was sent. */
   confirm(id: string, by: string, atMs: number, actor: Actor = machine): Confirmed {
-    const entries = this.#options.ledger.of(id);
-    const sent = entries.filter(({ delivery }) => delivery.sentMs !== null);
-    if (sent.length === 0) return 'unknown';
-    if (sent.every(({ delivery }) => delivery.state === 'confirmed')) return 'already';
-    this.#transact(() => {
-      if (!isPathTest(sent[0]!.delivery.alarm))
-        this.#options.tables.journal.write(confirmation(id, by, atMs, actor));
-      for (const entry of entries) {
-        if (entry.delivery.state === 'confirmed') continue;
-        if (entry.delivery.sentMs !== null) this.#close(this.#confirmed(entry.delivery, by, atMs));
-        else if (entry.isOpen) {
-          this.#close({ ...entry.delivery, state: 'silenced', why: `confirmed by ${by}` });
-        }
-      }
-    });
-    return 'confirmed';
+    return this.answers.confirm(id, by, atMs, actor);
   }
 
   /** Somebody has it (acknowledged at the desk): nobody further is told that it was raised. */
   handled(occurrence: string, by: string): void {
-    const why = `acknowledged by ${by}`;
-    this.#transact(() => {
-      for (const { delivery, isOpen } of this.#options.ledger.calls(occurrence)) {
-        const open = this.#open.get(delivery.number);
-        if (!isOpen || !open) continue;
-        if (open.isSending) this.#set(open, delivery, open.entry.nextMs, null);
-        else if (delivery.sentMs === null) this.#close({ ...delivery, state: 'silenced', why });
-        else this.#close({ ...delivery, why });
-      }
-    });
+    this.answers.handled(occurrence, by, this.#clock.wallMs());
   }
 
   silence(silence: SilenceRow): void {
@@ -327,6 +311,22 @@ export class Pipeline {
     return this.#add(delivery, plan, this.#clock.wallMs());
   }
 
+  #openAnswers(): Answers {
+    const { ledger, tables, onHandled = () => {} } = this.#options;
+    return new Answers({
+      ...{ ledger, journal: tables.journal, onHandled },
+      transact: (work) => this.#transact(work),
+      isSending: (number) => this.#open.get(number)?.isSending ?? false,
+      write: (entry) => this.#write(entry, this.#open.get(entry.delivery.number)),
+      passOn: (delivery) => {
+        const told = this.#passOn(delivery);
+        this.#following?.push(() => this.#admit(told));
+        return told.length;
+      },
+      onConfirmed: () => this.#counters.confirmed.add(),
+    });
+  }
+
   #chainOf(route: string): readonly string[] {
     return this.#options.routes.find(({ id }) => id === route)?.chain ?? [];
   }
@@ -353,11 +353,11 @@ export class Pipeline {
           this.#transact(() => {
             if (!isPathTest(delivery.alarm))
               this.#options.tables.journal.write(receiverSaid(delivery, confirmedBy, nowMs));
-            this.#close(this.#confirmed(accepted, confirmedBy, nowMs));
+            this.answers.said(accepted, confirmedBy, nowMs);
           });
           return;
         }
-        const state = delivery.state === 'undelivered' ? 'undelivered' : 'accepted';
+        const state = delivery.state === 'sent' ? 'accepted' : delivery.state;
         if (!isCall(delivery.transition)) this.#close({ ...accepted, state });
         else this.#set(open, { ...accepted, state }, null);
         return;
@@ -424,11 +424,6 @@ export class Pipeline {
     this.#log.error('notify_ledger_failed', { receiver, why: foreign(error.message) });
     const open = this.#open.get(number);
     if (open) open.nextMonoMs = this.#clock.monoMs() + RETRY.firstMs;
-  }
-
-  #confirmed(delivery: Delivery, by: string, atMs: number): Delivery {
-    this.#counters.confirmed.add();
-    return { ...delivery, state: 'confirmed', confirmedMs: atMs, confirmedBy: by, why: null };
   }
 
   #set(
