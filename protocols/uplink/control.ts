@@ -9,6 +9,7 @@ import { isId } from '../../core/point.ts';
 import type { Range } from '../../core/ranges.ts';
 import type { Value } from '../../core/reading.ts';
 import { clockStateOf } from './body.ts';
+import { type LocalFallback, readFallback, writeFallback } from './fallback-wire.ts';
 import { malformed, ProtoReader, ProtoWriter } from './proto.ts';
 import {
   type Ack,
@@ -296,6 +297,8 @@ export interface Command {
   readonly second: string;
   /** Why, in the issuer's words; for the record. */
   readonly why: string;
+  /** Set where the gateway issued it for an alarm by itself. */
+  readonly fallback?: LocalFallback;
 }
 
 export function encodeCommand(command: Command): Uint8Array {
@@ -311,6 +314,7 @@ export function encodeCommand(command: Command): Uint8Array {
   writer.text(9, sentence(command.why));
   if (command.command !== SET_COMMAND) writer.text(10, word(command.command));
   writer.text(11, word(command.second));
+  if (command.fallback) writeFallback(writer, 12, command.fallback);
   return writer.finish();
 }
 
@@ -321,6 +325,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
   const numbers = { sequence: 0, timeToLiveMs: 0 };
   let epoch: Epoch | undefined;
   let value: Value = null;
+  let fallback: LocalFallback | undefined;
   while (reader.next()) {
     if (reader.field === 1) words.id = reader.text(WORD_BYTES_MAX);
     else if (reader.field === 2) words.issuer = reader.text(WORD_BYTES_MAX);
@@ -333,6 +338,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
     else if (reader.field === 9) words.why = reader.text(SENTENCE_BYTES_MAX);
     else if (reader.field === 10) command = reader.text(WORD_BYTES_MAX);
     else if (reader.field === 11) words.second = reader.text(WORD_BYTES_MAX);
+    else if (reader.field === 12) fallback = readFallback(reader.message());
     else reader.skip();
   }
   if (words.id === '' || words.issuer === '' || epoch === undefined) {
@@ -340,7 +346,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
   }
   if (!isId(words.device) || !isId(words.point)) throw malformed('a command names no point');
   if (!isId(command)) throw malformed('a command has no name');
-  return { ...words, ...numbers, epoch, command, value };
+  return { ...words, ...numbers, epoch, command, value, ...(fallback && { fallback }) };
 }
 
 /** The recorded outcome of a command; a repeat of the command gets the same. */

@@ -20,6 +20,7 @@ import { decodeBody, encodeBody } from './body.ts';
 import * as control from './control.ts';
 import { decodePart, encodePart } from './dictionary.ts';
 import { openRecord, readEnvelope, type SealFields, seal } from './envelope.ts';
+import { FALLBACK_ALARMS_MAX } from './fallback-wire.ts';
 import { originTime } from './origins.ts';
 import {
   type Body,
@@ -378,7 +379,15 @@ function codec<Message>(
 
 const filledWords = words.map((text) => text || 'x');
 
-const commands = fc.record({
+const fallbacks = fc.record({
+  id: ids,
+  act: fc.constantFrom('fire' as const, 'release' as const),
+  alarms: fc.array(fc.record({ occurrence: filledWords, device: ids, point: ids, rule: ids }), {
+    minLength: 1,
+    maxLength: FALLBACK_ALARMS_MAX,
+  }),
+});
+const givenCommands = fc.record({
   id: filledWords,
   issuer: filledWords,
   epoch: epochs,
@@ -391,6 +400,9 @@ const commands = fc.record({
   second: words,
   why: words,
 });
+const commands: fc.Arbitrary<control.Command> = fc
+  .tuple(givenCommands, fc.option(fallbacks))
+  .map(([command, fallback]) => (fallback ? { ...command, fallback } : command));
 export const controls = {
   ack: codec(
     fc.record({

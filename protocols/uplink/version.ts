@@ -23,5 +23,5 @@ interface Version {
 }
 
 export const history: readonly Version[] = [
-  { version: 1, what: 'The first wire.', schema: '200c94274afac3aa' },
+  { version: 1, what: 'The first wire.', schema: '02cb5ba283decae3' },
 ];
