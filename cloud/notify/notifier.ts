@@ -90,6 +90,23 @@ export interface Heartbeat {
   readonly everyMs: number;
 }
 
+/** What a provider posts of what it did with messages, as it came. */
+export interface Posted {
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of the address it was posted to. */
+  readonly token: string | null;
+  readonly body: string;
+}
+
+/** What a provider says of a message later, by the reference of its answer. */
+export interface Receipt {
+  readonly reference: string;
+  readonly state: 'delivered' | 'confirmed' | 'failed';
+  /** Of `failed` alone. */
+  readonly why: string | null;
+}
+
 export interface Notifier {
   /** Deliveries in one notice at most; absent where each goes by itself. */
   readonly digestMax?: number;
@@ -102,6 +119,8 @@ export interface Notifier {
    * nothing can show it. As `send`, it settles and does not throw.
    */
   beat?(heartbeat: Heartbeat, signal: AbortSignal): Promise<string | null>;
+  /** Reads what its provider posted; null where nobody of the provider's did. Changes nothing. */
+  receipts?(posted: Posted): readonly Receipt[] | null;
 }
 
 /** What can be told more than once is numbered: each is a notification of its own. */

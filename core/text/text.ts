@@ -4,6 +4,7 @@ import { actFaults, actMessages } from './acts.ts';
 import { alarmFaults, alarmMessages } from './alarm.ts';
 import { apiFaults, apiMessages } from './api.ts';
 import { caseFaults, caseMessages } from './cases.ts';
+import { channelMessages } from './channels.ts';
 import { cliFaults, cliMessages } from './cli.ts';
 import { cloudFaults, cloudMessages } from './cloud.ts';
 import { commandFaults, commandMessages } from './commands.ts';
@@ -44,6 +45,7 @@ export const messages = {
   ...alarmMessages,
   ...apiMessages,
   ...caseMessages,
+  ...channelMessages,
   ...cliMessages,
   ...cloudMessages,
   ...commandMessages,

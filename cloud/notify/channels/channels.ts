@@ -1,10 +1,22 @@
 // The kinds of channels there are.
 import type { Notifier } from '../notifier.ts';
 import type { ChannelGround, ChannelKind, ReceiverSettings } from './channel.ts';
+import { dingtalkKind } from './dingtalk.ts';
+import { feishuKind } from './feishu.ts';
 import { logKind } from './log.ts';
+import { smsKind, voiceKind } from './phone.ts';
 import { webhookKind } from './webhook.ts';
+import { wecomKind } from './wecom.ts';
 
-export const channelKinds: readonly [ChannelKind, ...ChannelKind[]] = [webhookKind, logKind];
+export const channelKinds: readonly [ChannelKind, ...ChannelKind[]] = [
+  webhookKind,
+  dingtalkKind,
+  wecomKind,
+  feishuKind,
+  smsKind,
+  voiceKind,
+  logKind,
+];
 
 export function kindOf(settings: ReceiverSettings): ChannelKind {
   return channelKinds.find(({ kind }) => kind === settings.kind)!;

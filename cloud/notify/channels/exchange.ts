@@ -11,6 +11,9 @@ export const ANSWER_BYTES_MAX = 64 * 1024;
 /** Of what a provider says in words so much goes into the ledger. */
 const SAID_SIGNS_MAX = 120;
 
+/** What comes of a message that was not taken. */
+export type NotSent = Exclude<Outcome, { readonly kind: 'sent' }>;
+
 export interface Request {
   readonly url: URL;
   readonly method: string;
@@ -101,7 +104,7 @@ export function jsonOf(text: string | null): unknown {
  * What comes of a status that says nothing of the message itself: throttled, moved, broken. Null
  * for 2xx, where the answer decides.
  */
-export function outcomeOfStatus({ status, retryAfterMs }: Answer): Outcome | null {
+export function outcomeOfStatus({ status, retryAfterMs }: Answer): NotSent | null {
   if (status >= 200 && status < 300) return null;
   if (status === 429) {
     return { kind: 'retry', why: 'http 429', afterMs: retryAfterMs, isReceiverBusy: true };
