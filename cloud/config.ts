@@ -160,12 +160,10 @@ export function parseCloud(
       names: cloud.api?.names ?? [],
     },
     notify: cloud.notify
-      ? readNotify(
-          cloud.notify,
-          ['cloud', 'notify'],
-          problems,
-          (path, reference) => secret(path, reference) ?? '',
-        )
+      ? readNotify(cloud.notify, ['cloud', 'notify'], problems, {
+          readSecret: (path, reference) => secret(path, reference) ?? '',
+          utcOffsetMs: offsetMinutes(cloud.utc_offset) * 60_000,
+        })
       : NOTHING_TOLD,
     utcOffsetMs: offsetMinutes(cloud.utc_offset) * 60_000,
     cases: {

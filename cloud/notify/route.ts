@@ -1,4 +1,4 @@
-// Who is told of what.
+// Who is told of what, and in which order.
 import type { Alarm } from '../alarms/alarm.ts';
 
 /** Every part that is given must fit; an empty match fits all. */
@@ -8,21 +8,42 @@ export interface Match {
   /** Asset path prefixes, whole segments. */
   readonly assets?: readonly string[];
   readonly levels?: readonly number[];
+  /** Kinds of rules, or `gateway`. */
+  readonly kinds?: readonly string[];
   readonly rules?: readonly string[];
+}
+
+/** Told together; the next step follows when nobody has confirmed in time. */
+export interface Step {
+  /** Ids of receivers, people and rosters (roster.ts). */
+  readonly targets: readonly string[];
+  /** Of a person the receiver of this kind, where they have one; else, and by null, the first. */
+  readonly by: string | null;
+  readonly waitMs: number;
 }
 
 export interface Route {
   readonly id: string;
   readonly match: Match;
-  /** Receivers: the first is told at once, each further one when nobody has confirmed in time. */
-  readonly chain: readonly string[];
+  /** At least one; the first is told at once. */
+  readonly chain: readonly Step[];
+  /** The last step is told again so often until somebody has it; null: a few times (REPEATS_MAX). */
+  readonly repeatMs: number | null;
+}
+
+/** A chain in which each is told alone. */
+export function chainOf(targets: readonly string[], waitMs: number): Step[] {
+  return targets.map((target) => ({ targets: [target], by: null, waitMs }));
 }
 
 /** In the ledger where no route matched: nobody was told, and it shows. */
 export const NOBODY = 'nobody';
 
-export function fits(match: Match, alarm: Alarm): boolean {
-  const { areas, gateways, assets, levels, rules } = match;
+/** What a route is chosen by. */
+export type Routed = Pick<Alarm, 'area' | 'gateway' | 'asset' | 'level' | 'kind' | 'rule'>;
+
+export function fits(match: Match, alarm: Routed): boolean {
+  const { areas, gateways, assets, levels, kinds, rules } = match;
   const isUnder = (prefix: string) =>
     alarm.asset === prefix || (alarm.asset?.startsWith(`${prefix}/`) ?? false);
   return (
@@ -30,39 +51,7 @@ export function fits(match: Match, alarm: Alarm): boolean {
     (gateways === undefined || gateways.includes(alarm.gateway)) &&
     (assets === undefined || assets.some(isUnder)) &&
     (levels === undefined || levels.includes(alarm.level)) &&
+    (kinds === undefined || kinds.includes(alarm.kind)) &&
     (rules === undefined || rules.includes(alarm.rule))
   );
-}
-
-/** Somebody who is to be told: the place in the route's chain, and why not when they are not. */
-export interface Planned {
-  readonly receiver: string;
-  readonly route: string;
-  readonly step: number;
-  readonly why: string | null;
-}
-
-/**
- * Of each route that fits the first of its chain, or the one so far down it, at most its last;
- * nobody when none does.
- */
-export function firstOf(routes: readonly Route[], alarm: Alarm, down = 0): Planned[] {
-  const planned = routes
-    .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
-    .map(({ id, chain }) => {
-      const step = Math.min(down, chain.length - 1);
-      return { receiver: chain[step]!, route: id, step, why: null };
-    });
-  return planned.length > 0 ? planned : [{ receiver: NOBODY, route: '', step: 0, why: 'no route' }];
-}
-
-/** A test is told to the one who makes it, where that name is a receiver, and to nobody else. */
-export function toTester(tester: string, isReceiver: boolean): Planned[] {
-  const receiver = isReceiver ? tester : NOBODY;
-  return [{ receiver, route: '', step: 0, why: isReceiver ? null : `test by ${tester}` }];
-}
-
-/** A test of the path goes to every receiver that confirms by itself, past all routes. */
-export function toMachines(receivers: readonly string[] = []): Planned[] {
-  return receivers.map((receiver) => ({ receiver, route: 'path-test', step: 0, why: null }));
 }

@@ -80,8 +80,8 @@ export const configMessages = {
     zh: 'Webhook 密钥应为 whsec_ 加至少 24 字节的 base64（Standard Webhooks 1.0）',
   },
   'unknown-receiver': {
-    en: 'there is no receiver {id} under receivers',
-    zh: 'receivers 下没有接收方 {id}',
+    en: 'there is no receiver, person or roster {id}',
+    zh: '没有名为 {id} 的接收方、人员或值班表',
   },
   'not-a-secret-reference': {
     en: 'a secret is not written here; refer to a file (secret:NAME) or a variable (env:NAME)',

@@ -1,6 +1,59 @@
 import type { Bilingual, FaultText } from './text.ts';
 
-export const notifyMessages = {} as const satisfies Record<string, Bilingual>;
+export const notifyMessages = {
+  'person-receiver': {
+    en: 'there is no receiver {id} under receivers',
+    zh: 'receivers 下没有接收方 {id}',
+  },
+  'unknown-person': {
+    en: 'there is nobody {id} under people',
+    zh: 'people 下没有人员 {id}',
+  },
+  'not-a-time-of-day': {
+    en: '{found} is not a time of day such as "08:00"',
+    zh: '{found} 不是一天中的时刻，应如 "08:00"',
+  },
+  'not-a-local-time': {
+    en: '{found} is not a date such as 2026-12-01 or a time such as 2026-12-01T08:00',
+    zh: '{found} 不是日期（如 2026-12-01）或时间（如 2026-12-01T08:00）',
+  },
+  'shift-days-and-cycle': {
+    en: 'a shift has days of the week or a cycle of its own, not both',
+    zh: '班次只能写星期几或自己的周期，不能同时写',
+  },
+  'shift-beyond-cycle': {
+    en: 'day {day} is beyond a cycle of {days} days',
+    zh: '第 {day} 天超出了 {days} 天的周期',
+  },
+  'absence-order': {
+    en: 'the absence ends ({to}) before it begins ({from})',
+    zh: '缺勤的结束（{to}）早于开始（{from}）',
+  },
+  'substitute-self': {
+    en: '{id} cannot stand in for themselves',
+    zh: '{id} 不能替自己的班',
+  },
+  'roster-gap': {
+    en: 'nobody of {id} is on duty from {from} to {to} (local time)',
+    zh: '{id} 在 {from} 至 {to}（当地时间）无人值班',
+  },
+  'roster-overlap': {
+    en: 'it meets shift {one} from {from} to {to} (local time): both people are told',
+    zh: '与第 {one} 个班次在 {from} 至 {to}（当地时间）重叠：两人都会收到通知',
+  },
+  'by-no-receiver': {
+    en: '{person} has no receiver of the kind {kind}',
+    zh: '{person} 没有 {kind} 类接收方',
+  },
+  'by-without-person': {
+    en: '{id} is a receiver: "by" chooses among the receivers of a person',
+    zh: '{id} 是接收方：“by” 用于在人员的接收方中选择',
+  },
+  'wait-range': {
+    en: '{found} is not within {least} and {most}',
+    zh: '{found} 不在 {least} 到 {most} 之间',
+  },
+} as const satisfies Record<string, Bilingual>;
 
 export const notifyFaults = {
   notify_url: {
