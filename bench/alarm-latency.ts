@@ -10,6 +10,8 @@
 // and 200 ms, and holds up what is behind it. Connections stand or are made at once.
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { CONFIRM_WITHIN_MS } from '../cloud/notify/pipeline.ts';
+import { chainOf } from '../cloud/notify/route.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Bed, Bench } from './bench.ts';
 import { sleep } from './bench.ts';
@@ -90,7 +92,7 @@ async function measure(bed: Bed, condition: Condition): Promise<void> {
   const url = await through(await desk.ask<string>('url'));
   const stand = await standCloud(bed, OTHER_GATEWAYS + 1, {
     receivers: [{ id: 'desk', kind: 'webhook', url, secret }],
-    routes: [{ id: 'all', match: {}, chain: ['desk'] }],
+    routes: [{ id: 'all', match: {}, chain: chainOf(['desk'], CONFIRM_WITHIN_MS) }],
   });
   const own = stand.gateways.at(-1)!;
   const brokerUrl = await through(stand.brokerUrl);

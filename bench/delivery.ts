@@ -8,6 +8,8 @@
 // Restart: alarms of level I are told to a desk that hangs; the cloud is killed and started again
 // over the same folder, and the desk, well again, says how long after the start of the process it
 // heard of the first that was pending, and which it had heard of before.
+import { CONFIRM_WITHIN_MS } from '../cloud/notify/pipeline.ts';
+import { chainOf } from '../cloud/notify/route.ts';
 import type { NotifySettings } from '../cloud/notify/settings.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Bed, Bench } from './bench.ts';
@@ -60,8 +62,8 @@ async function runFlood(bed: Bed): Promise<void> {
       { ...webhook, id: 'hall', url: await hall.ask<string>('url') },
     ],
     routes: [
-      { id: 'first', match: { levels: [1] }, chain: ['desk'] },
-      { id: 'all', match: {}, chain: ['hall'] },
+      { id: 'first', match: { levels: [1] }, chain: chainOf(['desk'], CONFIRM_WITHIN_MS) },
+      { id: 'all', match: {}, chain: chainOf(['hall'], CONFIRM_WITHIN_MS) },
     ],
   });
   const late = await publisher(bed, stand, stand.gateways.slice(GATEWAYS), {
@@ -160,7 +162,7 @@ async function runRestart(bed: Bed): Promise<void> {
   const url = await desk.ask<string>('url');
   const notify: Partial<NotifySettings> = {
     receivers: [{ id: 'desk', kind: 'webhook', url, secret }],
-    routes: [{ id: 'all', match: {}, chain: ['desk'] }],
+    routes: [{ id: 'all', match: {}, chain: chainOf(['desk'], CONFIRM_WITHIN_MS) }],
   };
   const stand = await standCloud(bed, 1, notify);
   const storm: Storm = { fromPoll: 5, pointsAPoll: PENDING, firstLevelEvery: 1 };

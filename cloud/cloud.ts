@@ -44,6 +44,7 @@ import { openIngest } from './ingest/ingest.ts';
 import { openReceivers } from './notify/channels/channels.ts';
 import { Ledger } from './notify/ledger.ts';
 import { Pipeline } from './notify/pipeline.ts';
+import { directoryOf } from './notify/settings.ts';
 import { headsFor } from './registry/journal-heads.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from './registry/registry.ts';
 import { openStore } from './store/thread.ts';
@@ -251,7 +252,7 @@ function openNotify(
   { clock, log, metrics, random, config }: Ground,
   { alarms, registry, ingest }: Pick<Watched, 'alarms' | 'registry' | 'ingest'>,
 ): Pipeline {
-  const { receivers, routes, confirmWithinMs, language } = config.notify;
+  const { receivers, routes, language } = config.notify;
   const publish = ingest.publish.bind(ingest);
   const ground = { clock, random, log, fetcher: fetch, publish, language };
   const opened = openReceivers(ground, receivers);
@@ -260,7 +261,8 @@ function openNotify(
     tables: alarms.tables,
     ledger: new Ledger(registry.database),
     receivers: opened,
-    ...{ routes, confirmWithinMs, machines },
+    directory: directoryOf(config.notify),
+    ...{ routes, machines },
     onChange: () => {},
   });
 }

@@ -12,6 +12,7 @@ import type { KeptLetter } from '../inbox/reader.ts';
 import { sampleAlarm } from '../notify/channels/channel.contract.ts';
 import { Ledger } from '../notify/ledger.ts';
 import { Pipeline } from '../notify/pipeline.ts';
+import { chainOf } from '../notify/route.ts';
 import { Registry, type Right } from '../registry/registry.ts';
 import { alarmRoutes } from './alarm-routes.ts';
 import { deadLetterRoutes, type LetterSource } from './dead-letter-routes.ts';
@@ -40,8 +41,7 @@ beforeEach(async () => {
     tables: alarms.tables,
     ledger: new Ledger(database),
     receivers: new Map([['desk', { send: async () => ({ kind: 'sent', confirmedBy: null }) }]]),
-    routes: [{ id: 'all', match: {}, chain: ['desk'] }],
-    confirmWithinMs: 60_000,
+    routes: [{ id: 'all', match: {}, chain: chainOf(['desk'], 60_000) }],
     onChange: () => {},
   });
   alarms.tables.transact(() => {

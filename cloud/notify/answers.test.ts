@@ -11,7 +11,7 @@ import { sampleAlarm } from './channels/channel.contract.ts';
 import { Ledger } from './ledger.ts';
 import type { Notifier, Outcome } from './notifier.ts';
 import { Pipeline } from './pipeline.ts';
-import type { Route } from './route.ts';
+import { chainOf, type Route } from './route.ts';
 
 const databases: DatabaseSync[] = [];
 const stops: AbortController[] = [];
@@ -22,7 +22,9 @@ afterEach(() => {
 
 const names = ['zhang', 'li', 'wang', 'chen'] as const;
 const chains = (...list: readonly (readonly string[])[]): Route[] =>
-  list.map((chain, at) => ({ id: `route-${at + 1}`, match: {}, chain }));
+  list.map((each, at) => ({
+    ...{ id: `route-${at + 1}`, match: {}, chain: chainOf(each, 60_000) },
+  }));
 
 function open(routes: readonly Route[], answer: Outcome = { kind: 'sent', confirmedBy: null }) {
   const clock = new SimClock();
@@ -39,7 +41,7 @@ function open(routes: readonly Route[], answer: Outcome = { kind: 'sent', confir
     },
   });
   const pipeline = new Pipeline(clock, silentLog, new Metrics(), seededRandom(1), {
-    ...{ tables, ledger: new Ledger(database), routes, confirmWithinMs: 60_000 },
+    ...{ tables, ledger: new Ledger(database), routes },
     receivers: new Map(names.map((name) => [name, notifier(name)])),
     onHandled: (each) => {
       expect(tables.isTransacting).toBe(true);

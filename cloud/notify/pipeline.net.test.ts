@@ -16,6 +16,7 @@ import { webhook } from './channels/webhook.ts';
 import { Ledger } from './ledger.ts';
 import type { Delivery, Notifier } from './notifier.ts';
 import { Pipeline } from './pipeline.ts';
+import { chainOf } from './route.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 3).toString('base64')}`;
 const ends: (() => unknown)[] = [];
@@ -46,8 +47,7 @@ function life(path: string, receiver: Receiver, wrap = (notifier: Notifier) => n
     tables,
     ledger: new Ledger(database),
     receivers: new Map([['desk', wrap(webhook(fetch, systemClock, options))]]),
-    routes: [{ id: 'all', match: {}, chain: ['desk'] }],
-    confirmWithinMs: 60_000,
+    routes: [{ id: 'all', match: {}, chain: chainOf(['desk'], 60_000) }],
     onChange: (delivery) => changes.push(delivery),
   });
   return { database, tables, pipeline, changes };

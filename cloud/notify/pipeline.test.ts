@@ -12,7 +12,7 @@ import { logNotifier } from './channels/log.ts';
 import { Ledger } from './ledger.ts';
 import { type Delivery, eventOf, type Notice, type Notifier, type Outcome } from './notifier.ts';
 import { Pipeline, REPEATS_MAX, RETRY_FOR_MS } from './pipeline.ts';
-import type { Route } from './route.ts';
+import { chainOf, type Route } from './route.ts';
 
 notifierContract('log', {
   open: async () => {
@@ -60,7 +60,11 @@ interface Setup {
   readonly states: string[];
 }
 
-const all: Route = { id: 'all', match: {}, chain: ['first', 'second'] };
+const all: Route = {
+  id: 'all',
+  match: {},
+  chain: chainOf(['first', 'second'], 60_000),
+};
 
 function open(
   desks: Readonly<Record<string, Notifier>>,
@@ -78,7 +82,6 @@ function open(
     ledger: new Ledger(database),
     receivers: new Map(Object.entries(desks)),
     ...{ routes, machines },
-    confirmWithinMs: 60_000,
     onChange: ({ receiver, transition, state }) =>
       states.push(`${receiver} ${transition} ${state}`),
   });
@@ -245,7 +248,7 @@ test('an overdue step of a case is told down the chain, each time under an id of
 
 test('the last of a chain is told again, a bounded number of times', async () => {
   const first = new Desk(accepted);
-  const setup = open({ first }, [{ ...all, chain: ['first'] }]);
+  const setup = open({ first }, [{ ...all, chain: chainOf(['first'], 60_000) }]);
   start(setup);
   setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
   await setup.clock.advance(3_600_000);
@@ -257,7 +260,7 @@ test('the last of a chain is told again, a bounded number of times', async () =>
 
 test('a receiver that fails is tried again for days, with growing pauses, and then given up', async () => {
   const first = new Desk(retry);
-  const setup = open({ first }, [{ ...all, chain: ['first'] }]);
+  const setup = open({ first }, [{ ...all, chain: chainOf(['first'], 60_000) }]);
   start(setup);
   setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
   await setup.clock.advance(10_000);
@@ -310,7 +313,7 @@ test('the end is told after the beginning, and only to those who were told of it
 
 test('level 1 goes before what was queued earlier', async () => {
   const first = new Desk(confirmed);
-  const setup = open({ first }, [{ ...all, chain: ['first'] }]);
+  const setup = open({ first }, [{ ...all, chain: chainOf(['first'], 60_000) }]);
   for (const [name, level] of [
     ['a', 4],
     ['b', 3],
@@ -329,7 +332,7 @@ test('a receiver that hangs, or whose notifier breaks, holds back nobody else', 
   const routes = ['first', 'broken', 'other'].map((name) => ({
     id: name,
     match: {},
-    chain: [name],
+    chain: chainOf([name], 60_000),
   }));
   const setup = open({ first, broken, other }, routes);
   start(setup);
@@ -348,11 +351,15 @@ test('routes choose by area, gateway, asset, level and rule; what fits no route 
   const gas = new Desk(confirmed);
   const high = new Desk(confirmed);
   const setup = open({ gas, high }, [
-    { id: 'gas', match: { areas: ['gas'], assets: ['gas/MP-1193'] }, chain: ['gas'] },
+    {
+      id: 'gas',
+      match: { areas: ['gas'], assets: ['gas/MP-1193'] },
+      chain: chainOf(['gas'], 60_000),
+    },
     {
       id: 'high',
       match: { levels: [1], gateways: ['gas-1'], rules: ['high-high'] },
-      chain: ['high'],
+      chain: chainOf(['high'], 60_000),
     },
   ]);
   start(setup);

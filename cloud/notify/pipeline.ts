@@ -15,7 +15,6 @@
 import type { BackoffOptions } from '../../core/backoff.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
-import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { foreign } from '../../core/log.ts';
 import type { Counter, Metrics } from '../../core/metrics.ts';
@@ -24,15 +23,18 @@ import { isPathTest } from '../alarms/alarm.ts';
 import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
 import { Answers, type Handled } from './answers.ts';
+import { dueOf, type Open } from './lanes.ts';
 import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
 import { isStorage, receiverSaid } from './ledger.ts';
 import type { Delivery, Notice, Notifier, Outcome } from './notifier.ts';
 import { deliveryId, isCall } from './notifier.ts';
-import { firstOf, fits, NOBODY, type Planned, type Route, toMachines, toTester } from './route.ts';
+import type { Directory } from './roster.ts';
+import { plainDirectory } from './roster.ts';
+import type { Planned, Route } from './route.ts';
+import { checkTargets, firstOf, fits, NOBODY, toldBy, toMachines, toTester } from './route.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
-export const SENDS_PER_RECEIVER_MAX = 8;
 export const CONFIRM_WITHIN_MS = 60_000;
 export const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 3_600_000, jitter: 0.2 };
 export const RETRY_FOR_MS = 3 * 24 * 3_600_000;
@@ -47,8 +49,9 @@ export interface PipelineOptions {
   readonly tables: AlarmTables;
   readonly ledger: Ledger;
   readonly receivers: ReadonlyMap<string, Notifier>;
+  /** Left out where there are receivers alone. */
+  readonly directory?: Directory;
   readonly routes: readonly Route[];
-  readonly confirmWithinMs: number;
   /** Receivers that confirm by machine: those, and nobody else, get tests of the path. */
   readonly machines?: readonly string[];
   /** Where a receiver answers without an account; null where there is no such address. */
@@ -59,19 +62,12 @@ export interface PipelineOptions {
   readonly onChange: (delivery: Delivery) => void;
 }
 
-interface Open {
-  entry: Entry;
-  /** On the monotonic clock, as the entry's wall times. */
-  nextMonoMs: number | null;
-  confirmByMonoMs: number | null;
-  isSending: boolean;
-}
-
 export class Pipeline {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #random: Random;
   readonly #options: PipelineOptions;
+  readonly #directory: Directory;
   readonly answers: Answers;
   readonly #open = new Map<number, Open>();
   readonly #gone: Set<string>;
@@ -85,11 +81,8 @@ export class Pipeline {
     this.#random = random;
     this.#options = options;
     this.answers = this.#openAnswers();
-    for (const receiver of options.routes.flatMap(({ chain }) => chain)) {
-      if (!options.receivers.has(receiver)) {
-        throw new Fault('notify_receiver_unknown', 'never', receiver);
-      }
-    }
+    this.#directory = options.directory ?? plainDirectory(options.receivers.keys());
+    checkTargets(options.routes, this.#directory);
     const counter = (state: string) =>
       metrics.counter('notify_deliveries_total', 'Deliveries by what became of them', { state });
     this.#counters = {
@@ -156,30 +149,7 @@ export class Pipeline {
 
   /** What is to be sent now, level 1 first; at most SENDS_PER_RECEIVER_MAX under way a receiver. */
   due(): Delivery[] {
-    const nowMs = this.#clock.monoMs();
-    const lanes = new Map<string, number>();
-    const untold = new Set<string>();
-    for (const { entry, isSending } of this.#open.values()) {
-      const { alarm, receiver, transition, acceptedMs } = entry.delivery;
-      if (isSending) lanes.set(receiver, (lanes.get(receiver) ?? 0) + 1);
-      const isUntold = isCall(transition) && acceptedMs === null;
-      if (isUntold) untold.add(`${alarm.occurrence} ${receiver}`);
-    }
-    // An occurrence is the group: what is told of it to one receiver goes one after another.
-    const isEarly = ({ transition, alarm, receiver }: Delivery) =>
-      !isCall(transition) && untold.has(`${alarm.occurrence} ${receiver}`);
-    return [...this.#open.values()]
-      .filter(
-        ({ nextMonoMs, isSending }) => !isSending && nextMonoMs !== null && nextMonoMs <= nowMs,
-      )
-      .map(({ entry }) => entry.delivery)
-      .filter((delivery) => !isEarly(delivery))
-      .sort((a, b) => a.alarm.level - b.alarm.level || a.number - b.number)
-      .filter(({ receiver }) => {
-        const busy = lanes.get(receiver) ?? 0;
-        lanes.set(receiver, busy + 1);
-        return busy < SENDS_PER_RECEIVER_MAX;
-      });
+    return dueOf([...this.#open.values()], this.#clock.monoMs());
   }
 
   /** One try: recorded, made, and recorded again with what came of it. */
@@ -246,15 +216,19 @@ export class Pipeline {
 
   // Who is told. The end of an alarm is told to those who were told of its beginning.
   #route({ transition, alarm, escalation }: Outgoing): Planned[] {
-    const { ledger, routes, receivers } = this.#options;
+    const { ledger, routes } = this.#options;
+    const atMs = this.#clock.wallMs();
     if (isPathTest(alarm)) return isCall(transition) ? toMachines(this.#options.machines) : [];
-    if (alarm.test) return toTester(alarm.test.by, receivers.has(alarm.test.by));
+    if (alarm.test) return toTester(this.#directory, alarm.test.by, atMs);
     // An overdue step is told to the next in line, whoever has confirmed before.
-    if (isCall(transition)) return firstOf(routes, alarm, escalation?.step ?? 0);
+    const down = escalation?.step ?? 0;
+    if (isCall(transition)) return firstOf(routes, this.#directory, alarm, { down, atMs });
     const told = ledger
       .calls(alarm.occurrence)
       .filter(({ delivery: { receiver, state } }) => receiver !== NOBODY && state !== 'silenced')
-      .map(({ delivery: { receiver, route, step } }) => ({ receiver, route, step, why: null }));
+      .map(({ delivery: { receiver, person, route, step } }) => ({
+        ...{ receiver, person, route, step, why: null },
+      }));
     return [...new Map(told.map((plan) => [plan.receiver, plan])).values()];
   }
 
@@ -271,16 +245,17 @@ export class Pipeline {
   // fails at once, and the next in the chain is told instead.
   #add(
     { transition, alarm, escalation }: Pick<Delivery, 'transition' | 'alarm' | 'escalation'>,
-    { receiver, route, step, why }: Planned,
+    { receiver, person, route, step, why }: Planned,
     queuedMs: number,
   ): Entry[] {
     const isGone = this.#gone.has(receiver);
     const reason = why ?? (isGone ? 'receiver is gone (http 410)' : null);
     const isOpen = reason === null;
-    const closed = receiver === NOBODY || isGone ? 'failed' : 'silenced';
+    const isUntold = !this.#options.receivers.has(receiver);
+    const closed = isUntold || isGone ? 'failed' : 'silenced';
     const delivery: Omit<Delivery, 'number'> = {
       id: deliveryId(alarm, transition, escalation),
-      ...{ receiver, person: null, route, step, transition, alarm },
+      ...{ receiver, person, route, step, transition, alarm },
       ...(escalation && { escalation }),
       state: isOpen ? 'queued' : closed,
       attempts: 0,
@@ -295,20 +270,24 @@ export class Pipeline {
     const nowMs = this.#clock.wallMs();
     // An escalation is not: the case escalates again. Of a test no person is told, ever.
     const isWatched = isOpen && isCall(transition) && !escalation && !isPathTest(alarm);
-    const confirmByMs = isWatched ? nowMs + this.#options.confirmWithinMs : null;
+    const confirmByMs = isWatched ? nowMs + this.#waitMs({ route, step }) : null;
     const nextMs = isOpen ? nowMs : null;
     const entry = this.#options.ledger.add({ delivery, isOpen, nextMs, confirmByMs });
     if (!entry) return [];
-    return isGone && why === null ? [entry, ...this.#passOn(entry.delivery)] : [entry];
+    return isUntold || (isGone && why === null)
+      ? [entry, ...this.#passOn(entry.delivery)]
+      : [entry];
   }
 
   // The next of the chain, if there is one; only a beginning is passed on.
   #passOn(delivery: Delivery): Entry[] {
     const { route, step, transition } = delivery;
-    const next = this.#chainOf(route)[step + 1];
-    if (next === undefined || !isCall(transition)) return [];
-    const plan = { receiver: next, route, step: step + 1, why: null };
-    return this.#add(delivery, plan, this.#clock.wallMs());
+    const known = this.#routeOf(route);
+    if (!known?.chain[step + 1] || !isCall(transition)) return [];
+    const atMs = this.#clock.wallMs();
+    return toldBy(this.#directory, known, step + 1, atMs).flatMap((plan) =>
+      this.#add(delivery, plan, atMs),
+    );
   }
 
   #openAnswers(): Answers {
@@ -327,8 +306,12 @@ export class Pipeline {
     });
   }
 
-  #chainOf(route: string): readonly string[] {
-    return this.#options.routes.find(({ id }) => id === route)?.chain ?? [];
+  #routeOf(route: string): Route | undefined {
+    return this.#options.routes.find(({ id }) => id === route);
+  }
+
+  #waitMs({ route, step }: Pick<Delivery, 'route' | 'step'>): number {
+    return this.#routeOf(route)?.chain[step]?.waitMs ?? CONFIRM_WITHIN_MS;
   }
 
   #admit(entries: readonly Entry[]): void {
@@ -382,11 +365,15 @@ export class Pipeline {
   // Nobody has said that it was seen: it shows, and the next is told; the last is told again.
   #escalate(open: Open): void {
     const { delivery } = open.entry;
-    const next = this.#chainOf(delivery.route)[delivery.step + 1];
+    const next = this.#routeOf(delivery.route)?.chain[delivery.step + 1];
     if (delivery.undeliveredMs === null) {
       this.#counters.undelivered.add();
       const { id, receiver } = delivery;
-      this.#log.warn('notify_undelivered', { id, receiver, next: next ?? 'again' });
+      this.#log.warn('notify_undelivered', {
+        id,
+        receiver,
+        next: next?.targets.join(' ') ?? 'again',
+      });
     }
     const nowMs = this.#clock.wallMs();
     const isRepeated = next === undefined && delivery.repeats < REPEATS_MAX;
@@ -397,7 +384,7 @@ export class Pipeline {
       repeats: delivery.repeats + (isRepeated ? 1 : 0),
     };
     const nextMs = open.entry.nextMs ?? (isRepeated ? nowMs : null);
-    const confirmByMs = isRepeated ? nowMs + this.#options.confirmWithinMs : null;
+    const confirmByMs = isRepeated ? nowMs + this.#waitMs(delivery) : null;
     const told = this.#transact(() => {
       this.#set(open, undelivered, nextMs, confirmByMs);
       return this.#passOn(delivery);
@@ -476,7 +463,7 @@ export class Pipeline {
     const confirmByMonoMs =
       known && known.entry.confirmByMs === entry.confirmByMs
         ? known.confirmByMonoMs
-        : toMono(entry.confirmByMs, this.#options.confirmWithinMs);
+        : toMono(entry.confirmByMs, this.#waitMs(entry.delivery));
     const open = known ?? { entry, nextMonoMs, confirmByMonoMs, isSending: false };
     Object.assign(open, { entry, nextMonoMs, confirmByMonoMs });
     this.#open.set(entry.delivery.number, open);

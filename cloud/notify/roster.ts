@@ -171,6 +171,12 @@ export interface Directory {
   readonly rosters: ReadonlyMap<string, Roster>;
 }
 
+/** Receivers alone, of no kind that a step could ask for. */
+export function plainDirectory(receivers: Iterable<string>): Directory {
+  const kinds = new Map([...receivers].map((id) => [id, '']));
+  return { kinds, people: new Map(), rosters: new Map() };
+}
+
 /** One receiver that a target stands for at the moment, or why it stands for none. */
 export interface Reached {
   /** The roster's id where nobody is on duty. */

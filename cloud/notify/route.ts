@@ -1,5 +1,8 @@
 // Who is told of what, and in which order.
+import { Fault } from '../../core/fault.ts';
 import type { Alarm } from '../alarms/alarm.ts';
+import type { Directory, Reached } from './roster.ts';
+import { reach } from './roster.ts';
 
 /** Every part that is given must fit; an empty match fits all. */
 export interface Match {
@@ -27,13 +30,22 @@ export interface Route {
   readonly match: Match;
   /** At least one; the first is told at once. */
   readonly chain: readonly Step[];
-  /** The last step is told again so often until somebody has it; null: a few times (REPEATS_MAX). */
-  readonly repeatMs: number | null;
+  /** The last step is told again so often until somebody has it; absent: a few times. */
+  readonly repeatMs?: number;
 }
 
 /** A chain in which each is told alone. */
 export function chainOf(targets: readonly string[], waitMs: number): Step[] {
   return targets.map((target) => ({ targets: [target], by: null, waitMs }));
+}
+
+/** Throws `notify_receiver_unknown` for a step that names what is not there. */
+export function checkTargets(routes: readonly Route[], directory: Directory): void {
+  const { kinds, people, rosters } = directory;
+  for (const id of routes.flatMap(({ chain }) => chain.flatMap(({ targets }) => targets))) {
+    if (kinds.has(id) || people.has(id) || rosters.has(id)) continue;
+    throw new Fault('notify_receiver_unknown', 'never', id);
+  }
 }
 
 /** In the ledger where no route matched: nobody was told, and it shows. */
@@ -54,4 +66,54 @@ export function fits(match: Match, alarm: Routed): boolean {
     (kinds === undefined || kinds.includes(alarm.kind)) &&
     (rules === undefined || rules.includes(alarm.rule))
   );
+}
+
+/** Somebody who is to be told: the place in the route's chain, and why not when they are not. */
+export interface Planned extends Reached {
+  readonly route: string;
+  readonly step: number;
+}
+
+/** Whoever a step of a route stands for at the moment. */
+export function toldBy(
+  directory: Directory,
+  { id, chain }: Route,
+  step: number,
+  atMs: number,
+): Planned[] {
+  return reach(directory, chain[step]!, atMs).map((each) => ({ ...each, route: id, step }));
+}
+
+const noBody = { receiver: NOBODY, person: null, route: '', step: 0 } as const;
+
+/**
+ * Of each route that fits the first of its chain, or the one so far down it, at most its last;
+ * nobody when none does.
+ */
+export function firstOf(
+  routes: readonly Route[],
+  directory: Directory,
+  alarm: Routed,
+  { down, atMs }: { readonly down: number; readonly atMs: number },
+): Planned[] {
+  const planned = routes
+    .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
+    .flatMap((route) => toldBy(directory, route, Math.min(down, route.chain.length - 1), atMs));
+  return planned.length > 0 ? planned : [{ ...noBody, why: 'no route' }];
+}
+
+/** A test is told to the one who makes it, where that name can be told, and to nobody else. */
+export function toTester(directory: Directory, tester: string, atMs: number): Planned[] {
+  const { kinds, people } = directory;
+  if (!kinds.has(tester) && !people.has(tester)) return [{ ...noBody, why: `test by ${tester}` }];
+  const step = { targets: [tester], by: null };
+  return reach(directory, step, atMs).map((each) => ({ ...each, route: '', step: 0 }));
+}
+
+/** A test of the path goes to every receiver that confirms by itself, past all routes. */
+export function toMachines(receivers: readonly string[] = []): Planned[] {
+  return receivers.map((receiver) => ({
+    ...{ receiver, person: null, why: null },
+    ...{ route: 'path-test', step: 0 },
+  }));
 }

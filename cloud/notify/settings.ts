@@ -196,7 +196,7 @@ function routeOf(
     ...(kinds && { kinds }),
     ...(rules && { rules }),
   };
-  return { id, match, chain, repeatMs: every ?? null };
+  return { id, match, chain, ...(every !== undefined && { repeatMs: every }) };
 }
 
 function stepOf(
@@ -244,6 +244,8 @@ function inRange(text: string, path: Path, problems: Problems): number {
     problems.add(path, 'wait-range', { found: text, least, most });
   }
   return ms;
+}
+
 function readLinks(
   { public_url: url, link_valid: valid = LINK_VALID_DEFAULT }: z.output<typeof notifyForm>,
   path: Path,

@@ -20,6 +20,7 @@ import { IngestCore, type Outgoing } from '../../cloud/ingest/core.ts';
 import { Ledger } from '../../cloud/notify/ledger.ts';
 import type { Notifier } from '../../cloud/notify/notifier.ts';
 import { Pipeline } from '../../cloud/notify/pipeline.ts';
+import { chainOf } from '../../cloud/notify/route.ts';
 import { Registry } from '../../cloud/registry/registry.ts';
 import { Feed } from '../../cloud/store/feed.ts';
 import { MemoryStore } from '../../cloud/store/memory.ts';
@@ -422,8 +423,9 @@ export class Parts {
         tables: this.alarms.tables,
         ledger: this.ledger,
         receivers: notifiers,
-        routes: [{ id: 'all', match: {}, chain: [...notifiers.keys()] }],
-        confirmWithinMs: CONFIRM_WITHIN_MS,
+        routes: [
+          { id: 'all', match: {}, chain: chainOf([...notifiers.keys()], CONFIRM_WITHIN_MS) },
+        ],
         onChange: () => {},
       },
     );
