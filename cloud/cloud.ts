@@ -42,6 +42,8 @@ import { InboxReader } from './inbox/reader.ts';
 import type { Ingest } from './ingest/ingest.ts';
 import { openIngest } from './ingest/ingest.ts';
 import { openReceivers } from './notify/channels/channels.ts';
+import { Confirmations } from './notify/confirmations.ts';
+import { Downward } from './notify/downward.ts';
 import { Ledger } from './notify/ledger.ts';
 import { Pipeline } from './notify/pipeline.ts';
 import { directoryOf } from './notify/settings.ts';
@@ -91,7 +93,10 @@ export async function runCloud(
   const reader = new InboxReader(ingest.inboxFile);
   opened.defer(() => reader.close());
   const series = new Map(reader.entries().map((entry) => [entry.series, entry]));
-  const notify = openNotify(ground, { alarms, registry, ingest });
+  const { database } = registry;
+  const downward = new Downward(clock, log, metrics, { database, alarms, ingest });
+  const links = new Confirmations(random, database, config.notify);
+  const notify = openNotify(ground, { alarms, registry, ingest, downward }, links);
   const { cases, attachments } = openCases(ground, alarms, registry);
   const current = new Current();
   const stream = new EventStream(hex(random.bytes(6)));
@@ -134,6 +139,7 @@ export async function runCloud(
   ingest.passed('alarms', alarms.cursor);
   const watch = new Watch(ground, {
     ...{ registry, broker, ingest, store, alarms, follower, stream, storms, dispatch, drills },
+    downward,
   });
   follower.committed(reader.newestRow);
   const { host, port, names: hostNames } = config.api;
@@ -250,7 +256,13 @@ function tellCases(stream: EventStream, events: readonly CaseEvent[]): void {
 
 function openNotify(
   { clock, log, metrics, random, config }: Ground,
-  { alarms, registry, ingest }: Pick<Watched, 'alarms' | 'registry' | 'ingest'>,
+  {
+    alarms,
+    registry,
+    ingest,
+    downward,
+  }: Pick<Watched, 'alarms' | 'registry' | 'ingest' | 'downward'>,
+  links: Confirmations,
 ): Pipeline {
   const { receivers, routes, language } = config.notify;
   const publish = ingest.publish.bind(ingest);
@@ -263,6 +275,8 @@ function openNotify(
     receivers: opened,
     directory: directoryOf(config.notify),
     ...{ routes, machines },
+    linkOf: (delivery, nowMs) => links.linkOf(delivery, nowMs),
+    onHandled: (handled) => downward.handled(handled),
     onChange: () => {},
   });
 }

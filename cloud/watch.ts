@@ -17,6 +17,7 @@ import type { Drills } from './drills/drills.ts';
 import type { Follower, FollowState } from './follow.ts';
 import { isFull } from './inbox/file.ts';
 import type { GatewayPresence, Ingest, IngestStats } from './ingest/ingest.ts';
+import type { Downward } from './notify/downward.ts';
 import type { Registry } from './registry/registry.ts';
 import type { StoreThread } from './store/thread.ts';
 import type { Storms } from './storms.ts';
@@ -70,6 +71,7 @@ export interface Watched {
   readonly stream: EventStream;
   readonly storms: Storms;
   readonly dispatch: Dispatch;
+  readonly downward: Downward;
   readonly drills: Drills;
 }
 
@@ -116,12 +118,13 @@ export class Watch {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#ground;
-    const { registry, follower, storms } = this.#parts;
+    const { registry, follower, storms, downward } = this.#parts;
     while (!signal.aborted) {
       if (registry.changedElsewhere()) this.gateways();
       this.#drill();
       follower.tick(clock.wallMs());
       storms.tell();
+      downward.turn();
       noteHead(this.#ground, registry, 'due');
       this.#alarms(follower.state);
       // Not waited for: a thread that is slow to answer must not hold up what is due by the clock.
@@ -189,7 +192,8 @@ export class Watch {
 
   #listen(): void {
     const { clock, log } = this.#ground;
-    const { registry, broker, ingest, store, alarms, follower, stream, dispatch } = this.#parts;
+    const { registry, broker, ingest, store, alarms, follower, stream, dispatch, downward } =
+      this.#parts;
     ingest.onCommitted = (row) => {
       follower.committed(row);
       store.notify(row);
@@ -209,6 +213,7 @@ export class Watch {
         this.#presence.set(change.gateway, change);
         follower.presence(change.gateway, change.online, clock.wallMs(), change.paths);
         dispatch.presence(change);
+        downward.presence(change);
         if (before?.online === change.online) continue;
         const { gateway, online } = change;
         log.info(online ? 'gateway_online' : 'gateway_offline', { gateway });
@@ -235,6 +240,7 @@ export class Watch {
       if (!up) return;
       publishDesired(ingest, alarms.desired());
       dispatch.brokerUp();
+      downward.brokerUp();
     };
     if (!broker) return;
     broker.onRefused = (refused) => {

@@ -11,6 +11,7 @@ import { commandObject } from '../api/command-routes.ts';
 import type { EventStream } from '../api/stream.ts';
 import { isFull } from '../inbox/file.ts';
 import type { GatewayAnswer, GatewayPresence, Ingest } from '../ingest/ingest.ts';
+import { connectionsOf } from '../ingest/presence.ts';
 import type { Registry } from '../registry/registry.ts';
 import { wireOf } from './command.ts';
 import type { CommandOptions } from './commands.ts';
@@ -106,9 +107,4 @@ export class Dispatch {
     const help = 'Commands that have their outcome';
     this.#metrics.counter('commands_settled_total', help, { outcome }).add();
   }
-}
-
-/** Rises with each connect of either path. */
-function connectionsOf({ paths }: GatewayPresence): number {
-  return paths.reduce((sum, { connection }) => sum + connection, 0);
 }

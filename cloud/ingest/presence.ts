@@ -36,6 +36,11 @@ export interface GatewayPresence {
   readonly manifest: Hash;
 }
 
+/** Rises with each connect of either path. */
+export function connectionsOf({ paths }: Pick<GatewayPresence, 'paths'>): number {
+  return paths.reduce((sum, { connection }) => sum + connection, 0);
+}
+
 /** One status as it came in. */
 export interface HeardStatus {
   readonly status: Status;
