@@ -28,6 +28,7 @@ import { dataRoutes } from './api/routes.ts';
 import { ruleRoutes } from './api/rule-routes.ts';
 import { openApi } from './api/server.ts';
 import { EventStream, withinScope } from './api/stream.ts';
+import { supervisionRoutes } from './api/supervision-routes.ts';
 import type { Broker } from './broker/broker.ts';
 import { openBroker } from './broker/broker.ts';
 import { Attachments } from './cases/attachments.ts';
@@ -51,6 +52,7 @@ import { headsFor } from './registry/journal-heads.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from './registry/registry.ts';
 import { openStore } from './store/thread.ts';
 import { Storms } from './storms.ts';
+import { observed, SupervisedPath } from './supervised.ts';
 import { type Ground, noteHead, publishDesired, Watch, type Watched } from './watch.ts';
 
 export interface Cloud {
@@ -96,10 +98,11 @@ export async function runCloud(
   const { database } = registry;
   const downward = new Downward(clock, log, metrics, { database, alarms, ingest });
   const links = new Confirmations(random, database, config.notify);
-  const notify = openNotify(ground, { alarms, registry, ingest, downward }, links);
+  const stream = new EventStream(hex(random.bytes(6)));
+  const parts = { alarms, registry, ingest, downward, reader, stream };
+  const { notify, path } = openNotify(ground, parts, links);
   const { cases, attachments } = openCases(ground, alarms, registry);
   const current = new Current();
-  const stream = new EventStream(hex(random.bytes(6)));
   const storms = new Storms(metrics, {
     ...{ database: registry.database, alarms, stream, utcOffsetMs: config.utcOffsetMs },
     desks: config.notify.routes.flatMap(({ match }) => match.assets ?? ['']),
@@ -127,6 +130,7 @@ export async function runCloud(
     onTold: () => {
       tellCases(stream, cases.drain(clock.wallMs()));
       dispatch.told();
+      path.tell();
     },
   });
   const store = await openStore({ folder: `${config.folder}/store`, inboxFile: ingest.inboxFile });
@@ -139,7 +143,7 @@ export async function runCloud(
   ingest.passed('alarms', alarms.cursor);
   const watch = new Watch(ground, {
     ...{ registry, broker, ingest, store, alarms, follower, stream, storms, dispatch, drills },
-    downward,
+    ...{ downward, path },
   });
   follower.committed(reader.newestRow);
   const { host, port, names: hostNames } = config.api;
@@ -161,6 +165,10 @@ export async function runCloud(
     }),
     ...commandRoutes(clock, { commands: dispatch.commands, alarms, onEvents }),
     ...drillRoutes(clock, { drills, onEvents }),
+    ...supervisionRoutes(clock, {
+      ...{ supervision: path.supervision, tests: path.tests, utcOffsetMs: config.utcOffsetMs },
+      gateways: () => registry.gateways(),
+    }),
     ...deadLetterRoutes(clock, reader, registry.journal),
     ...journalRoutes(clock, {
       journal: registry.journal,
@@ -171,7 +179,8 @@ export async function runCloud(
   const serve = { host, port, hostNames, version, registry, stream, routes };
   const api = await openApi(clock, log, metrics, serve);
   const stopping = new AbortController();
-  const running = Promise.all([notify.run(stopping.signal), watch.run(stopping.signal)]);
+  const { signal } = stopping;
+  const running = Promise.all([notify.run(signal), watch.run(signal), path.run(signal)]);
   const closing = opened.move();
   return {
     apiPort: api.port,
@@ -254,29 +263,33 @@ function tellCases(stream: EventStream, events: readonly CaseEvent[]): void {
   }
 }
 
+// What is supervised of the path hangs on the receivers, and what came of each try on the path.
 function openNotify(
   { clock, log, metrics, random, config }: Ground,
-  {
-    alarms,
-    registry,
-    ingest,
-    downward,
-  }: Pick<Watched, 'alarms' | 'registry' | 'ingest' | 'downward'>,
+  parts: Pick<Watched, 'alarms' | 'registry' | 'ingest' | 'stream' | 'downward'> & {
+    readonly reader: InboxReader;
+  },
   links: Confirmations,
-): Pipeline {
+): { readonly notify: Pipeline; readonly path: SupervisedPath } {
+  const { alarms, registry, ingest, downward } = parts;
   const { receivers, routes, language } = config.notify;
   const publish = ingest.publish.bind(ingest);
   const ground = { clock, random, log, fetcher: fetch, publish, language };
-  const opened = openReceivers(ground, receivers);
-  const machines = [...opened].flatMap(([id, { confirms }]) => (confirms ? [id] : []));
-  return new Pipeline(clock, log, metrics, random, {
-    tables: alarms.tables,
-    ledger: new Ledger(registry.database),
-    receivers: opened,
+  const notifiers = openReceivers(ground, receivers);
+  const ledger = new Ledger(registry.database);
+  const path = new SupervisedPath(clock, log, metrics, {
+    ...{ ...parts, settings: config.notify, ledger, notifiers },
+    hasBroker: config.broker.kind === 'embedded',
+  });
+  const machines = [...notifiers].flatMap(([id, { confirms }]) => (confirms ? [id] : []));
+  const notify = new Pipeline(clock, log, metrics, random, {
+    ...{ tables: alarms.tables, ledger },
+    receivers: observed(notifiers, (id, outcome) => path.tried(id, outcome)),
     directory: directoryOf(config.notify),
     ...{ routes, machines },
     linkOf: (delivery, nowMs) => links.linkOf(delivery, nowMs),
     onHandled: (handled) => downward.handled(handled),
-    onChange: () => {},
+    onChange: (delivery) => path.delivered(delivery),
   });
+  return { notify, path };
 }

@@ -21,6 +21,7 @@ import type { Downward } from './notify/downward.ts';
 import type { Registry } from './registry/registry.ts';
 import type { StoreThread } from './store/thread.ts';
 import type { Storms } from './storms.ts';
+import type { SupervisedPath } from './supervised.ts';
 
 const TICK_MS = 1_000;
 
@@ -61,6 +62,9 @@ export function noteHead({ clock, log }: Ground, registry: Registry, when: 'now'
 const isDisk = (error: unknown) =>
   error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
 
+/** A thread that has ended answers no more; that it has is told by itself. */
+const noAnswer = () => {};
+
 export interface Watched {
   readonly registry: Registry;
   readonly broker: Broker | null;
@@ -73,6 +77,7 @@ export interface Watched {
   readonly dispatch: Dispatch;
   readonly downward: Downward;
   readonly drills: Drills;
+  readonly path: SupervisedPath;
 }
 
 /**
@@ -106,8 +111,9 @@ export class Watch {
 
   /** The list of gateways changed: broker and ingest must know. */
   gateways(): void {
-    const { registry, broker, ingest, follower } = this.#parts;
+    const { registry, broker, ingest, follower, path } = this.#parts;
     const list = registry.gateways();
+    path.gateways(list.map(({ id }) => id));
     broker?.setCredentials(registry.credentials());
     ingest.setGateways(new Map(list.map(({ id, area }) => [id, area])));
     const nowMs = this.#ground.clock.wallMs();
@@ -122,6 +128,7 @@ export class Watch {
     while (!signal.aborted) {
       if (registry.changedElsewhere()) this.gateways();
       this.#drill();
+      this.#look();
       follower.tick(clock.wallMs());
       storms.tell();
       downward.turn();
@@ -138,21 +145,26 @@ export class Watch {
     this.#state['alarms'] = state;
   }
 
-  // A thread that has ended answers no more; that it has is told by itself.
   async #ask(): Promise<void> {
     const { ingest, broker } = this.#parts;
     this.#isAsking = true;
-    const [taken, heard] = await Promise.all([
-      ingest.stats().catch(() => null),
-      broker?.stats().catch(() => null),
+    await Promise.all([
+      ingest.stats().then((stats) => this.#note(stats), noAnswer),
+      broker?.stats().then((stats) => this.#noteBroker(stats), noAnswer),
     ]);
     this.#isAsking = false;
-    this.#note(taken);
-    if (heard) this.#noteBroker(heard);
+  }
+
+  #look(): void {
+    const { path, alarms, follower, registry } = this.#parts;
+    path.senses.consumer('alarms', alarms.cursor, follower.state);
+    path.senses.consumer('store', registry.storeRow, this.#state['store'] ?? 'ok');
+    path.look();
   }
 
   #noteBroker({ connected, refused }: ServerStats): void {
     const { metrics } = this.#ground;
+    this.#parts.path.senses.broker();
     metrics.gauge('broker_clients', 'Clients connected to the broker').set(connected);
     const help = 'Logins, messages and subscriptions the broker refused';
     for (const [reason, count] of Object.entries(refused)) {
@@ -161,9 +173,9 @@ export class Watch {
     }
   }
 
-  #note(stats: IngestStats | null): void {
-    if (!stats) return;
-    const { metrics } = this.#ground;
+  #note(stats: IngestStats): void {
+    const { metrics, config } = this.#ground;
+    this.#parts.path.ingest(stats, 1 + config.otherBrokers.length);
     const { connected, away, state } = stats;
     const working = away.length > 0 ? `no broker ${away.map((at) => at + 1).join(', ')}` : 'ok';
     const shown = !connected ? 'no broker' : state === 'working' ? working : state;
@@ -192,9 +204,10 @@ export class Watch {
 
   #listen(): void {
     const { clock, log } = this.#ground;
-    const { registry, broker, ingest, store, alarms, follower, stream, dispatch, downward } =
-      this.#parts;
+    const { registry, broker, ingest, store, alarms, follower, stream } = this.#parts;
+    const { dispatch, downward, path } = this.#parts;
     ingest.onCommitted = (row) => {
+      path.senses.committed(row);
       follower.committed(row);
       store.notify(row);
     };
@@ -211,6 +224,7 @@ export class Watch {
       for (const change of changes) {
         const before = this.#presence.get(change.gateway);
         this.#presence.set(change.gateway, change);
+        path.presence(change);
         follower.presence(change.gateway, change.online, clock.wallMs(), change.paths);
         dispatch.presence(change);
         downward.presence(change);

@@ -17,6 +17,8 @@ export interface ReceiverOptions {
   /** Read at each request, so that a test can change it under way. */
   readonly behaviour?: () => Behaviour;
   readonly nowMs?: () => number;
+  /** No heartbeat for so long behind its time, or one is there again. */
+  readonly onLifeline?: (lifeline: Lifeline) => void;
 }
 
 export type Behaviour =
@@ -35,7 +37,17 @@ export interface Received {
   readonly event: unknown;
 }
 
+/** Whether the sender lives, by its heartbeats. */
+export interface Lifeline {
+  /** `waiting`: none has come yet. */
+  readonly state: 'waiting' | 'ok' | 'lost';
+  readonly sinceMs: number;
+  readonly heartbeats: number;
+  readonly lastMs: number | null;
+}
+
 export interface Receiver {
+  readonly lifeline: () => Lifeline;
   readonly port: number;
   readonly url: string;
   /** In the order of their first arrival. */
@@ -47,6 +59,11 @@ export interface Receiver {
 
 /** Standard Webhooks recommends five minutes. */
 const TOLERANCE_S = 300;
+/**
+ * Two heartbeats at the usual interval: one may be late or lost. Of a sender that says nothing of
+ * its interval it is the whole time.
+ */
+export const LOST_AFTER_MS = 20_000;
 const BODY_BYTES_MAX = 1024 * 1024;
 /** The demo's memory: the oldest are forgotten. */
 const RECEIVED_MAX = 10_000;
@@ -58,9 +75,14 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const received = new Map<string, Received>();
   const refused: Record<string, number> = {};
 
+  const watch = new LifelineWatch(nowMs, options.onLifeline ?? (() => {}));
+
   const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET' && request.url === '/received') {
       return answer(response, 200, { received: [...received.values()], refused });
+    }
+    if (request.method === 'GET' && request.url === '/state') {
+      return answer(response, 200, { lifeline: watch.lifeline, received: received.size, refused });
     }
     if (request.method !== 'POST') return answer(response, 404, {});
     const body = await bodyOf(request);
@@ -73,6 +95,10 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     const how = behaviour();
     if (how.kind === 'status') return answer(response, how.status, {}, how.headers);
     if (how.kind === 'hang') return;
+    if (id.startsWith('heartbeat.')) {
+      watch.heard(Number(id.slice('heartbeat.'.length)), JSON.parse(body ?? 'null'));
+      return answer(response, 200, {});
+    }
     const known = received.get(id);
     const event: unknown = known?.event ?? JSON.parse(body ?? 'null');
     const atMs = known?.atMs ?? nowMs();
@@ -96,12 +122,58 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     url: `http://${options.host}:${port}/`,
     received: () => [...received.values()],
     refused: () => refused,
+    lifeline: () => watch.lifeline,
     close: () =>
       new Promise((resolve) => {
+        watch.close();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** Alarms when nothing was heard for as long as the sender promised, and 10 s. */
+class LifelineWatch {
+  readonly #nowMs: () => number;
+  readonly #onTurn: (lifeline: Lifeline) => void;
+  lifeline: Lifeline;
+  #number = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(nowMs: () => number, onTurn: (lifeline: Lifeline) => void) {
+    this.#nowMs = nowMs;
+    this.#onTurn = onTurn;
+    this.lifeline = { state: 'waiting', sinceMs: nowMs(), heartbeats: 0, lastMs: null };
+    this.#wait(LOST_AFTER_MS);
+  }
+
+  /** One that was heard before, or an older one, is a copy: whoever sends it may not be the sender. */
+  heard(number: number, event: unknown): void {
+    if (!(number > this.#number)) return;
+    this.#number = number;
+    const { every_seconds: every } = (event as { data?: { every_seconds?: unknown } }).data ?? {};
+    const lostMs = typeof every === 'number' ? every * 1_000 + LOST_AFTER_MS / 2 : LOST_AFTER_MS;
+    this.#wait(lostMs);
+    const heartbeats = this.lifeline.heartbeats + 1;
+    this.lifeline = { ...this.lifeline, heartbeats, lastMs: this.#nowMs() };
+    this.#turn('ok');
+  }
+
+  #wait(lostMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#turn('lost'), lostMs);
+    this.#timer.unref();
+  }
+
+  #turn(state: 'ok' | 'lost'): void {
+    if (this.lifeline.state === state) return;
+    this.lifeline = { ...this.lifeline, state, sinceMs: this.#nowMs() };
+    this.#onTurn(this.lifeline);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 function header(request: IncomingMessage, name: string): string {

@@ -73,7 +73,7 @@ export class Acts {
   readonly #series: WatchedSeries;
   readonly #occurrences: Occurrences;
   readonly #approvals: Approvals;
-  readonly #gatewayOf: (gateway: string, rule: string) => GatewayCondition | null;
+  readonly #gatewayOf: (alarm: Alarm) => GatewayCondition | null;
   /** What ends or is told again by itself, and when. */
   readonly #due = new Map<Watch, number>();
   readonly #tests: Map<string, TestMode>;
@@ -83,7 +83,7 @@ export class Acts {
     series: WatchedSeries,
     occurrences: Occurrences,
     approvals: Approvals,
-    gatewayOf: (gateway: string, rule: string) => GatewayCondition | null,
+    gatewayOf: (alarm: Alarm) => GatewayCondition | null,
   ) {
     this.#tables = tables;
     this.#series = series;
@@ -267,7 +267,7 @@ export class Acts {
     const key = alarm?.key ?? target.slice(0, at);
     const rule = alarm?.rule ?? target.slice(at + 1);
     if (alarm?.series === null) {
-      const gateway = this.#gatewayOf(alarm.gateway, alarm.rule);
+      const gateway = this.#gatewayOf(alarm);
       if (gateway) return { ...gateway, watch: null, alarm, level: alarm.level };
     }
     const watch = this.#series.byKey.get(key)?.watches.find((it) => it.subject.rule.id === rule);

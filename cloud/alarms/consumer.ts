@@ -15,7 +15,7 @@ import type { Epoch, Hash } from '../../protocols/uplink/record.ts';
 import { newLine, orderOf } from '../epochs.ts';
 import type { DecodedRecord, SeriesEntry } from '../inbox/decoded.ts';
 import { type Act, Acts } from './acts.ts';
-import type { Alarm } from './alarm.ts';
+import { type Alarm, isPathTest } from './alarm.ts';
 import { type Approval, Approvals } from './approvals.ts';
 import { Desired } from './desired.ts';
 import { History } from './history.ts';
@@ -26,6 +26,7 @@ import type { Actor, AlarmEvent, AlarmFollower, Source } from './occurrences.ts'
 import { Occurrences } from './occurrences.ts';
 import type { Gateway } from './order.ts';
 import { arrive, cameWhole, newGateway } from './order.ts';
+import { type OwnAlarm, OwnAlarms } from './own-alarms.ts';
 import { type PathDown, type PathState, PathWatch } from './path-watch.ts';
 import { RULE_APPROVAL, type RuleAct, Rules } from './rules.ts';
 import { conditionOf, Silence, SilentGateways } from './silence.ts';
@@ -75,6 +76,7 @@ export class AlarmConsumer {
   readonly #undesired = new Set<string>();
   readonly #silence = new Silence();
   #paths!: PathWatch;
+  #own!: OwnAlarms;
   readonly #pathsDown = new Map<string, PathDown>();
   readonly #followers: AlarmFollower[] = [];
 
@@ -188,6 +190,23 @@ export class AlarmConsumer {
       }
       this.#history.tick({ isLive: false, receivedMs: nowMs, nowMs });
     });
+  }
+
+  /** An alarm of the path itself begins, unless it goes on already (own-alarms.ts). */
+  begin(own: OwnAlarm, nowMs: number): AlarmEvent[] {
+    return this.#own.isActive(own.key, own.rule)
+      ? []
+      : this.#transact(() => this.#own.begin(own, nowMs));
+  }
+
+  isOwnActive(key: string, rule: string): boolean {
+    return this.#own.isActive(key, rule);
+  }
+
+  end(key: string, rule: string, atMs: number): AlarmEvent[] {
+    return this.#own.isActive(key, rule)
+      ? this.#transact(() => this.#own.end(key, rule, atMs))
+      : [];
   }
 
   /** What `Acts.act` says; it is in the journal under the actor's name. */
@@ -315,17 +334,14 @@ export class AlarmConsumer {
       ...{ history: this.#history, rules: this.#rules },
     });
     this.#silent = new SilentGateways(this.tables, this.#series, this.#occurrences, this.#touched);
-    this.#acts = new Acts(
-      this.tables,
-      this.#series,
-      this.#occurrences,
-      this.approvals,
-      (name, rule) => {
-        const gateway = this.#gateways.get(name);
-        if (!gateway) return null;
-        return { holder: conditionOf(gateway, rule), keep: () => this.#touched.add(gateway) };
-      },
-    );
+    this.#own = new OwnAlarms(this.tables, this.#occurrences);
+    this.#acts = new Acts(this.tables, this.#series, this.#occurrences, this.approvals, (alarm) => {
+      const own = this.#own.holderOf(alarm);
+      if (own) return { holder: own, keep: () => {} };
+      const gateway = this.#gateways.get(alarm.gateway);
+      const holder = gateway && conditionOf(gateway, alarm.rule);
+      return holder ? { holder, keep: () => this.#touched.add(gateway) } : null;
+    });
     this.#rules.onTerms = (watched, source) => this.#history.end(watched, source);
     this.#history.catchUps.orderOf = (name, epoch) => this.orderOf(name, epoch);
     this.#history.catchUps.isWhole = (name, ...span) =>
@@ -361,6 +377,8 @@ export class AlarmConsumer {
         // Of a drill, or of the path's own test, no case, no incident and no figure is made.
         const real = events.filter(({ alarm }) => alarm.purpose === 'alarm');
         if (real.length > 0) for (const it of this.#followers) it.take(real, real[0]!.atMs);
+        const tests = events.filter(({ alarm }) => isPathTest(alarm));
+        if (tests.length > 0) for (const it of this.#followers) it.takeTests?.(tests);
         this.#marks.flush(this.tables);
         this.#history.flush();
         for (const gateway of this.#touched) this.tables.putGateway(gateway.gateway, gateway);

@@ -58,6 +58,8 @@ export interface AlarmEvent {
  */
 export interface AlarmFollower {
   take(events: readonly AlarmEvent[], nowMs: number): void;
+  /** Of tests of the path, which the others do not see. */
+  takeTests?(events: readonly AlarmEvent[]): void;
   /**
    * Once a second or so; whether it has something to do, so that nothing is written for nothing.
    */

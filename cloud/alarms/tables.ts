@@ -137,6 +137,9 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS alarm_gateways (
     gateway TEXT PRIMARY KEY, document TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS alarm_own (
+    what TEXT PRIMARY KEY, document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS alarm_stretches (
     id INTEGER PRIMARY KEY, series INTEGER NOT NULL, document TEXT NOT NULL
   ) STRICT;
@@ -394,6 +397,25 @@ export class AlarmTables {
     }
     const sql = `SELECT document FROM alarms WHERE ${where.join(' AND ')} ORDER BY number DESC LIMIT ?`;
     return this.#statements.all(sql, ...values, Math.min(limit, LIST_MAX)).map(alarmOf);
+  }
+
+  /** Of what is no point's, by key and rule (own-alarms.ts). */
+  ownConditions(): [string, Condition][] {
+    return this.#statements
+      .all('SELECT * FROM alarm_own')
+      .map((row) => [String(row['what']), JSON.parse(String(row['document'])) as Condition]);
+  }
+
+  putOwnCondition(what: string, condition: Condition): void {
+    const sql = 'INSERT OR REPLACE INTO alarm_own VALUES (?, ?)';
+    this.#statements.run(sql, what, JSON.stringify(condition));
+  }
+
+  /** Of a test of the path; the newest alarm stays, as numbers are counted on from it. */
+  dropTest(occurrence: string): void {
+    const sql = `DELETE FROM alarms WHERE occurrence = ?
+      AND number < (SELECT max(number) FROM alarms)`;
+    this.#statements.run(sql, occurrence);
   }
 
   queue(transition: Notified, alarm: Alarm, atMs: number, escalation?: Escalation): void {

@@ -12,6 +12,7 @@ export const streamTopics = [
   'cases',
   'commands',
   'gateways',
+  'supervision',
 ] as const;
 export type StreamTopic = (typeof streamTopics)[number];
 

@@ -138,6 +138,13 @@ export class Ledger {
     return rows.map(({ delivery }) => delivery);
   }
 
+  /** Of a test of the path; the newest row stays, as numbers are counted on from it. */
+  dropTest(occurrence: string): void {
+    const sql = `DELETE FROM notify_deliveries WHERE occurrence = ?
+      AND number < (SELECT max(number) FROM notify_deliveries)`;
+    this.#statements.run(sql, occurrence);
+  }
+
   silences(nowMs: number): SilenceRow[] {
     return this.#statements
       .all('SELECT document FROM notify_silences WHERE until_ms > ?', nowMs)

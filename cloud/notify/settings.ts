@@ -9,6 +9,7 @@ import type { ReceiverSettings } from './channels/channel.ts';
 import { type MessageLanguage, messageLanguages } from './channels/channel.ts';
 import { channelKinds, kindOf } from './channels/channels.ts';
 import { LINK_VALID_MAX_MS, LINK_VALID_MIN_MS, type LinkSettings } from './confirmations.ts';
+import { BEAT_EVERY_MS_MAX, BEAT_EVERY_MS_MIN } from './heartbeats.ts';
 import type { Directory, Person, Roster } from './roster.ts';
 import { meant, peopleForm, readPeople, readRosters, rostersForm } from './roster-form.ts';
 import type { Route, Step } from './route.ts';
@@ -63,6 +64,9 @@ export const notifyForm = z.strictObject({
   people: peopleForm.optional(),
   rosters: rostersForm.optional(),
   routes: z.array(routeForm).max(1_000),
+  heartbeat: durationForm
+    .optional()
+    .describe('each receiver is shown so often that the path lives; 1s to 20s, default 10s'),
   confirm_within: durationForm
     .optional()
     .describe('then it counts as undelivered and the next is told; default 60s'),
@@ -83,9 +87,12 @@ export interface NotifySettings extends LinkSettings {
   readonly rosters: readonly Roster[];
   readonly routes: readonly Route[];
   readonly confirmWithinMs: number;
+  /** How often each receiver is shown that the path lives. */
+  readonly heartbeatMs: number;
 }
 
 const CONFIRM_WITHIN_DEFAULT = '60s';
+const HEARTBEAT_DEFAULT = '10s';
 const LINK_VALID_DEFAULT = '2h';
 /** A person needs a second to answer; what waits longer than a day is no escalation. */
 const WAIT_MIN_MS = 1_000;
@@ -98,6 +105,7 @@ export const NOTHING_TOLD: NotifySettings = {
   rosters: [],
   routes: [],
   confirmWithinMs: durationMs(CONFIRM_WITHIN_DEFAULT),
+  heartbeatMs: durationMs(HEARTBEAT_DEFAULT),
   publicUrl: null,
   linkValidMs: durationMs(LINK_VALID_DEFAULT),
 };
@@ -128,6 +136,7 @@ export function readNotify(
   const { language = 'both', confirm_within: within = CONFIRM_WITHIN_DEFAULT } = source;
   const told = {
     ...{ language, receivers, people, rosters, confirmWithinMs: durationMs(within) },
+    heartbeatMs: heartbeatOf(source, path, problems),
     ...readLinks(source, path, problems),
   };
   const directory = directoryOf(told);
@@ -244,6 +253,18 @@ function inRange(text: string, path: Path, problems: Problems): number {
     problems.add(path, 'wait-range', { found: text, least, most });
   }
   return ms;
+}
+
+function heartbeatOf(
+  { heartbeat = HEARTBEAT_DEFAULT }: z.output<typeof notifyForm>,
+  path: Path,
+  problems: Problems,
+): number {
+  const everyMs = durationMs(heartbeat);
+  if (everyMs < BEAT_EVERY_MS_MIN || everyMs > BEAT_EVERY_MS_MAX) {
+    problems.add([...path, 'heartbeat'], 'heartbeat-range', { found: heartbeat });
+  }
+  return everyMs;
 }
 
 function readLinks(

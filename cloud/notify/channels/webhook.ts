@@ -6,6 +6,8 @@
 //   410        the receiver wants no more, ever;
 //   3xx        given up: whoever controls a redirect would control where alarms go;
 //   all else   to be tried again: a person may yet mend it, and an alarm is worth days of trying.
+// A heartbeat is an event of type `heartbeat`, signed alike: `data.every_seconds` is when the next
+// one comes at the latest, and any 2xx answers it.
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../../core/clock.ts';
@@ -77,18 +79,32 @@ export function webhook(fetcher: typeof fetch, clock: Clock, options: WebhookOpt
       if (typeof answer === 'string') return { kind: 'retry', why: answer, afterMs: null };
       return outcomeOf(answer, delivery, receiver);
     },
+    beat: async ({ id, atMs, everyMs }, signal) => {
+      const event = {
+        type: 'heartbeat',
+        timestamp: new Date(atMs).toISOString(),
+        data: { every_seconds: everyMs / 1_000 },
+      };
+      const answer = await exchange(wire, signed(clock, key, url, id, event), signal);
+      if (typeof answer === 'string') return answer;
+      return answer.status >= 200 && answer.status < 300 ? null : `http ${answer.status}`;
+    },
   };
 }
 
 function request(clock: Clock, key: Uint8Array, url: URL, delivery: Delivery): Request {
-  const body = JSON.stringify(eventOf(delivery));
+  return signed(clock, key, url, delivery.id, eventOf(delivery));
+}
+
+function signed(clock: Clock, key: Uint8Array, url: URL, id: string, event: unknown): Request {
+  const body = JSON.stringify(event);
   const timestampS = Math.floor(clock.wallMs() / 1000);
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'lifeline',
-    'webhook-id': delivery.id,
+    'webhook-id': id,
     'webhook-timestamp': String(timestampS),
-    'webhook-signature': sign(key, delivery.id, timestampS, body),
+    'webhook-signature': sign(key, id, timestampS, body),
   };
   return { url, method: 'POST', headers, body };
 }
