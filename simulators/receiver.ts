@@ -147,7 +147,7 @@ class LifelineWatch {
     this.#wait(LOST_AFTER_MS);
   }
 
-  /** One that was heard before, or an older one, is a copy: whoever sends it may not be the sender. */
+  /** One that is not newer is a copy, sent by whoever has it. */
   heard(number: number, event: unknown): void {
     if (!(number > this.#number)) return;
     this.#number = number;
