@@ -33,8 +33,8 @@ export type TestStage = (typeof testStages)[number];
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS supervision_tests (
-    occurrence TEXT PRIMARY KEY, gateway TEXT NOT NULL, began_ms INTEGER NOT NULL,
-    raised_ms INTEGER NOT NULL, confirmed_ms INTEGER
+    occurrence TEXT PRIMARY KEY, gateway TEXT NOT NULL, -- '' where it came late
+    began_ms INTEGER NOT NULL, raised_ms INTEGER NOT NULL, confirmed_ms INTEGER
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS supervision_tests_raised ON supervision_tests (raised_ms);`;
 
@@ -93,7 +93,8 @@ export class PathTests implements AlarmFollower {
   load(): void {
     for (const watched of this.#watched.values()) watched.last = null;
     // In this order the newest of each gateway stays.
-    const rows = this.#statements.all('SELECT * FROM supervision_tests ORDER BY raised_ms');
+    const sql = `SELECT * FROM supervision_tests WHERE gateway != '' ORDER BY raised_ms`;
+    const rows = this.#statements.all(sql);
     for (const row of rows) this.#watch(String(row['gateway'])).last = testOf(row);
   }
 
@@ -130,13 +131,16 @@ export class PathTests implements AlarmFollower {
 
   takeTests(events: readonly AlarmEvent[]): void {
     for (const { kind, alarm, atMs } of events) {
-      if (kind !== 'raised') continue;
+      // What a backlog brought shows nothing of the path now; it is noted to be deleted.
+      const isNow = kind === 'raised';
+      if (!isNow && kind !== 'historical') continue;
       const { occurrence, gateway, beganMs } = alarm;
-      const test = { occurrence, gateway, beganMs, raisedMs: atMs, confirmedMs: null };
       this.#statements.run(
         'INSERT OR IGNORE INTO supervision_tests VALUES (?, ?, ?, ?, NULL)',
-        ...[occurrence, gateway, Math.round(beganMs), Math.round(atMs)],
+        ...[occurrence, isNow ? gateway : '', Math.round(beganMs), Math.round(atMs)],
       );
+      if (!isNow) continue;
+      const test = { occurrence, gateway, beganMs, raisedMs: atMs, confirmedMs: null };
       this.#watch(gateway).last = test;
     }
   }
@@ -249,6 +253,7 @@ export class PathTests implements AlarmFollower {
       const occurrence = String(row['occurrence']);
       this.#options.alarms.tables.dropTest(occurrence);
       this.#options.dropDeliveries(occurrence);
+      if (this.#options.alarms.get(occurrence)) continue; // The newest of all alarms stays.
       this.#statements.run('DELETE FROM supervision_tests WHERE occurrence = ?', occurrence);
     }
     // More than that in an hour: go on with the next tick.
