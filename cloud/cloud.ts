@@ -272,9 +272,10 @@ function openNotify(
   links: Confirmations,
 ): { readonly notify: Pipeline; readonly path: SupervisedPath } {
   const { alarms, registry, ingest, downward } = parts;
-  const { receivers, routes, language } = config.notify;
+  const { receivers, routes, language, utcOffsetMs, templates } = config.notify;
   const publish = ingest.publish.bind(ingest);
-  const ground = { clock, random, log, fetcher: fetch, publish, language };
+  const wording = { language, utcOffsetMs, templates };
+  const ground = { clock, random, log, fetcher: fetch, publish, wording };
   const notifiers = openReceivers(ground, receivers);
   const ledger = new Ledger(registry.database);
   const path = new SupervisedPath(clock, log, metrics, {

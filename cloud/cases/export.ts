@@ -1,6 +1,8 @@
 // A case on paper: the five steps of GB/T 30428 (立案 派遣 处置 核查 结案) with times, departments, persons,
 // limits and what was overdue, as a table for programs and as one page for people, in both
 // languages. Which of our steps is which of theirs is said in docs/cases.md.
+
+import { localTime } from '../../core/local-time.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/alarm.ts';
@@ -258,13 +260,4 @@ function span(ms: number): string {
   const s = Math.round(ms / 1_000);
   const parts = [Math.floor(s / 3_600), Math.floor(s / 60) % 60, s % 60];
   return parts.map((part) => String(part).padStart(2, '0')).join(':');
-}
-
-/** As the clock at the desk shows it, with its offset: 2026-11-22 12:00:02 +08:00. */
-function localTime(ms: number, utcOffsetMs: number): string {
-  const shifted = new Date(ms + utcOffsetMs).toISOString();
-  const minutes = Math.abs(Math.round(utcOffsetMs / 60_000));
-  const two = (value: number) => String(value).padStart(2, '0');
-  const zone = `${utcOffsetMs < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
-  return `${shifted.slice(0, 10)} ${shifted.slice(11, 19)} ${zone}`;
 }

@@ -1,7 +1,19 @@
-// What a notice says to a person: a title of one line, plain text, and markdown.
-import type { Bilingual } from '../../core/text/text.ts';
-import type { MessageLanguage } from './channels/channel.ts';
+// What a notice says to a person: a title of one line, plain text, and markdown. Pure.
+//
+// First how bad it is, by word, numeral and sign and never by colour alone; then what, where, the
+// value and since when; then what to do, with the rule's response sheet; last the links. A drill, a
+// test, and what is only the end of an alarm say so before anything else. Of several deliveries the
+// worst are told by name and the others by number, so that a flood is still one message.
+//
+// A site may have words of its own (wording.ts). Where such a template cannot say what it wants to
+// for this alarm, the built-in words are used instead: somebody is called in any case.
+import { localTime } from '../../core/local-time.ts';
+import type { Bilingual, Language, MessageArguments, MessageKey } from '../../core/text/text.ts';
+import { say } from '../../core/text/text.ts';
+import { unitSymbol } from '../../core/units.ts';
 import type { Delivery, Notice } from './notifier.ts';
+import type { Template, TemplateField, Wording } from './wording.ts';
+import { fillTemplate, templateFor } from './wording.ts';
 
 export interface Message {
   readonly title: string;
@@ -9,31 +21,233 @@ export interface Message {
   readonly markdown: string;
 }
 
-const levels = ['I', 'II', 'III', 'IV'] as const;
-const over: Bilingual = { en: 'OVER', zh: '已解除' };
-const drill: Bilingual = { en: 'DRILL', zh: '演练' };
+/** Told whole in a message of several; of the rest one line each, and then their number. */
+const WHOLE_MAX = 3;
+const LINES_MAX = 20;
+/** Beside the numeral, so that levels differ without colour. */
+const signs = { 1: '▲▲▲', 2: '▲▲', 3: '▲', 4: '●' } as const;
 
-export function messageOf({ deliveries, links }: Notice, language: MessageLanguage): Message {
-  const words = ({ zh, en }: Bilingual) => ({ zh, en, both: `${zh} ${en}` })[language];
-  const titleOf = ({ alarm, transition }: Delivery) =>
-    [
-      ...(alarm.purpose === 'drill' ? [`[${words(drill)}]`] : []),
-      ...(transition === 'cleared' ? [`[${words(over)}]`] : []),
-      `[${levels[alarm.level - 1]}]`,
-      words(alarm.title),
-    ].join(' ');
-  const partsOf = ({ alarm }: Delivery, at: number) => [
-    `${words(alarm.name)} ${alarm.value ?? '-'} ${alarm.unit}`,
-    alarm.asset ?? alarm.key,
-    ...(alarm.action ? [words(alarm.action)] : []),
-    ...(links[at] ? [links[at]] : []),
-  ];
-  const more = deliveries.length > 1 ? ` (+${deliveries.length - 1})` : '';
+type Say = <Key extends MessageKey>(key: Key, ...rest: SayRest<Key>) => string;
+type SayRest<Key extends MessageKey> = [keyof MessageArguments<Key>] extends [never]
+  ? []
+  : [MessageArguments<Key>];
+
+/** What a message in one language needs. */
+interface Tongue {
+  readonly language: Language;
+  readonly utcOffsetMs: number;
+  readonly say: Say;
+  readonly of: (text: Bilingual) => string;
+}
+
+export function messageOf(notice: Notice, wording: Wording): Message {
+  const { language, utcOffsetMs, templates } = wording;
+  const languages: readonly Language[] = language === 'both' ? ['zh', 'en'] : [language];
+  const parts = languages.map((each) => {
+    const tongue: Tongue = {
+      ...{ language: each, utcOffsetMs },
+      say: (key, ...[values]) => say(each, key, ...([values ?? {}] as unknown as never)),
+      of: (text) => text[each],
+    };
+    return partOf(notice, tongue, templates);
+  });
+  // Links are the same in both languages: they stand once, at the end.
+  const links = linksOf(notice, languages);
   return {
-    title: `${titleOf(deliveries[0])}${more}`,
-    text: deliveries.map((it, at) => [titleOf(it), ...partsOf(it, at)].join('\n')).join('\n\n'),
-    markdown: deliveries
-      .map((it, at) => [`**${titleOf(it)}**`, ...partsOf(it, at)].join('\n\n'))
-      .join('\n\n---\n\n'),
+    title: parts.map(({ title }) => title).join(' / '),
+    text: [...parts.map(({ title, lines }) => [title, ...lines].join('\n')), ...links].join('\n\n'),
+    markdown: [
+      ...parts.map(
+        ({ title, lines }) => `**${marked(title)}**\n\n${lines.map(marked).join('\n\n')}`,
+      ),
+      ...links,
+    ].join('\n\n'),
   };
+}
+
+interface Part {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+function partOf(notice: Notice, tongue: Tongue, templates: readonly Template[]): Part {
+  const { deliveries } = notice;
+  const [first] = deliveries;
+  if (deliveries.length > 1) return digestOf(deliveries, tongue);
+  const template = templateFor(templates, first.transition);
+  const own = template && ownWords(template, first, tongue);
+  return own ?? { title: titleOf(first, tongue), lines: linesOf(first, tongue) };
+}
+
+/** Null where the template names what this alarm has not. */
+function ownWords(template: Template, delivery: Delivery, tongue: Tongue): Part | null {
+  const fields = fieldsOf(delivery, tongue);
+  const title = fillTemplate(tongue.of(template.title), fields);
+  const text = fillTemplate(tongue.of(template.text), fields);
+  if (title === null || text === null) return null;
+  // The mark is not the site's to leave out.
+  const mark = markOf(delivery, tongue);
+  return { title: title.startsWith(mark) ? title : `${mark} ${title}`, lines: text.split('\n') };
+}
+
+/** Fields of a template; null for what this alarm has not. */
+export function fieldsOf(
+  delivery: Delivery,
+  tongue: Tongue,
+): Readonly<Record<TemplateField, string | null>> {
+  const { alarm } = delivery;
+  const { of, utcOffsetMs } = tongue;
+  const time = (ms: number | null) => (ms === null ? null : localTime(ms, utcOffsetMs));
+  const sheet = alarm.sheet;
+  return {
+    mark: markOf(delivery, tongue),
+    level: tongue.say(`message-level-${alarm.level}`),
+    title: of(alarm.title),
+    transition: tongue.say(`message-${delivery.transition}`),
+    name: of(alarm.name),
+    asset: alarm.asset,
+    point: alarm.key,
+    area: alarm.area,
+    gateway: alarm.gateway,
+    value: alarm.value === null ? null : amount(alarm.value, alarm.unit, tongue),
+    limit: alarm.limit === null ? null : amount(alarm.limit, alarm.unit, tongue),
+    began: time(alarm.beganMs),
+    raised: time(alarm.raisedMs),
+    cleared: time(alarm.clearedMs),
+    action: alarm.action && of(alarm.action),
+    cause: sheet?.cause ? of(sheet.cause) : null,
+    consequence: sheet?.consequence ? of(sheet.consequence) : null,
+    basis: sheet?.basis ? of(sheet.basis) : null,
+    id: alarm.occurrence,
+  };
+}
+
+function markOf({ alarm }: Delivery, { say }: Tongue): string {
+  if (alarm.purpose === 'drill') return say('message-drill');
+  if (alarm.purpose === 'path-test') return say('message-path-test');
+  return alarm.test === null ? '' : say('message-test');
+}
+
+function titleOf(delivery: Delivery, tongue: Tongue): string {
+  const { alarm, transition } = delivery;
+  const { say, of } = tongue;
+  const mark = markOf(delivery, tongue);
+  const level = say(`message-level-${alarm.level}`);
+  const head = {
+    mark: mark && `${mark} `,
+    shape: signs[alarm.level],
+    level,
+    title: of(alarm.title),
+  };
+  if (transition === 'raised') return say('message-headline', head);
+  const word = say(`message-${transition}`);
+  return say('message-headline-other', { ...head, transition: word });
+}
+
+function linesOf(delivery: Delivery, tongue: Tongue): string[] {
+  const { alarm } = delivery;
+  const { say, of, utcOffsetMs } = tongue;
+  const began = localTime(alarm.beganMs, utcOffsetMs);
+  const place = { name: of(alarm.name), point: alarm.key };
+  return [
+    ...(alarm.asset === null ? [] : [say('message-where', { asset: alarm.asset })]),
+    say('message-point', place),
+    ...valueLines(delivery, tongue),
+    alarm.clearedMs === null || delivery.transition !== 'cleared'
+      ? say('message-since', { began })
+      : say('message-until', {
+          ...{ began, cleared: localTime(alarm.clearedMs, utcOffsetMs) },
+          lasted: spanText(alarm.clearedMs - alarm.beganMs),
+        }),
+    ...overdueLines(delivery, tongue),
+    ...(delivery.transition === 'cleared' ? [] : sheetLines(delivery, tongue)),
+    say('message-id', { id: alarm.occurrence }),
+  ];
+}
+
+function valueLines({ alarm }: Delivery, tongue: Tongue): string[] {
+  const { say } = tongue;
+  const value = alarm.value === null ? null : amount(alarm.value, alarm.unit, tongue);
+  const limit = alarm.limit === null ? null : amount(alarm.limit, alarm.unit, tongue);
+  if (value !== null && limit !== null) return [say('message-value', { value, limit })];
+  if (value !== null) return [say('message-value-alone', { value })];
+  return limit === null ? [] : [say('message-limit-alone', { limit })];
+}
+
+function overdueLines({ escalation }: Delivery, { say, utcOffsetMs }: Tongue): string[] {
+  if (!escalation) return [];
+  const { case: id, state, dueMs, owner } = escalation;
+  const due = localTime(dueMs, utcOffsetMs);
+  const who = owner ?? say('message-no-owner');
+  return [say('message-overdue', { case: id, step: state, due, owner: who })];
+}
+
+function sheetLines({ alarm: { action, sheet } }: Delivery, { say, of }: Tongue): string[] {
+  const { cause = null, consequence = null, timeAvailableMs = null, basis = null } = sheet ?? {};
+  return [
+    ...(action ? [say('message-action', { action: of(action) })] : []),
+    ...(timeAvailableMs === null ? [] : [say('message-time', { time: spanText(timeAvailableMs) })]),
+    ...(consequence ? [say('message-consequence', { consequence: of(consequence) })] : []),
+    ...(cause ? [say('message-cause', { cause: of(cause) })] : []),
+    ...(basis ? [say('message-basis', { basis: of(basis) })] : []),
+  ];
+}
+
+// The first are the worst: the pipeline has put them in order.
+function digestOf(deliveries: readonly Delivery[], tongue: Tongue): Part {
+  const { say, of } = tongue;
+  const counts = new Map<string, number>();
+  for (const { alarm } of deliveries) {
+    const level = say(`message-level-${alarm.level}`);
+    counts.set(level, (counts.get(level) ?? 0) + 1);
+  }
+  const levels = [...counts].map(([level, count]) => `${level} ${count}`).join(', ');
+  const marked = deliveries.filter((each) => markOf(each, tongue) !== '').length;
+  const isAllMarked = marked === deliveries.length;
+  const title = say('message-digest', { count: deliveries.length, levels });
+  const whole = deliveries.slice(0, WHOLE_MAX);
+  const named = deliveries.slice(WHOLE_MAX, LINES_MAX);
+  const lineOf = (each: Delivery) => {
+    const where = each.alarm.asset ?? each.alarm.key;
+    return `${titleOf(each, tongue)} · ${of(each.alarm.name)} · ${where}`;
+  };
+  const rest = deliveries.length - whole.length - named.length;
+  return {
+    title: isAllMarked ? `${markOf(deliveries[0]!, tongue)} ${title}` : title,
+    lines: [
+      ...(marked > 0 && !isAllMarked ? [say('message-digest-drills', { count: marked })] : []),
+      ...whole.flatMap((each) => [titleOf(each, tongue), ...linesOf(each, tongue), '']),
+      ...named.map(lineOf),
+      ...(rest > 0 ? [say('message-digest-more', { count: rest })] : []),
+    ],
+  };
+}
+
+function linksOf({ deliveries, links }: Notice, languages: readonly Language[]): string[] {
+  const found = links
+    .slice(0, WHOLE_MAX)
+    .flatMap((link, at) => (link === null ? [] : [{ link, at }]));
+  const label = languages.map((each) => say(each, 'message-answer')).join(' / ');
+  return found.map(({ link, at }) => {
+    const nth = deliveries.length > 1 ? ` ${at + 1}` : '';
+    return `${label}${nth}: ${link}`;
+  });
+}
+
+function amount(value: number, unit: string, { language }: Tongue): string {
+  const symbol = unitSymbol(unit, language);
+  const shown = Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  return symbol === '' || unit === '1' ? shown : `${shown} ${symbol}`;
+}
+
+/** `1:05:09`, hours first. */
+function spanText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  const two = (count: number) => String(Math.floor(count)).padStart(2, '0');
+  return `${Math.floor(seconds / 3_600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+// Names come from sites: no sign of theirs may begin a link, an emphasis or a heading.
+function marked(line: string): string {
+  return line.replaceAll(/[\\`*_[\]<>#~|]/g, (sign) => `\\${sign}`);
 }

@@ -13,6 +13,7 @@ import { BEAT_EVERY_MS_MAX, BEAT_EVERY_MS_MIN } from './heartbeats.ts';
 import type { Directory, Person, Roster } from './roster.ts';
 import { meant, peopleForm, readPeople, readRosters, rostersForm } from './roster-form.ts';
 import type { Route, Step } from './route.ts';
+import { readTemplates, TEMPLATES_MAX, type Template, templateForm } from './wording.ts';
 
 const [firstKind, ...otherKinds] = channelKinds;
 const receiverForm = z.discriminatedUnion('kind', [
@@ -60,6 +61,7 @@ const routeForm = z.strictObject({
 
 export const notifyForm = z.strictObject({
   language: z.enum(messageLanguages).optional().describe('of messages; default both'),
+  templates: z.array(templateForm).max(TEMPLATES_MAX).optional(),
   receivers: z.array(receiverForm).max(1_000),
   people: peopleForm.optional(),
   rosters: rostersForm.optional(),
@@ -81,6 +83,9 @@ export const notifyForm = z.strictObject({
 });
 
 export interface NotifySettings extends LinkSettings {
+  readonly templates: readonly Template[];
+  /** Local time less UTC, as messages tell times. */
+  readonly utcOffsetMs: number;
   readonly language: MessageLanguage;
   readonly receivers: readonly ReceiverSettings[];
   readonly people: readonly Person[];
@@ -99,6 +104,8 @@ const WAIT_MIN_MS = 1_000;
 const WAIT_MAX_MS = 86_400_000;
 
 export const NOTHING_TOLD: NotifySettings = {
+  templates: [],
+  utcOffsetMs: 0,
   language: 'both',
   receivers: [],
   people: [],
@@ -127,7 +134,9 @@ export function readNotify(
   receivers.forEach((settings, at) => {
     kindOf(settings).check(settings, [...path, 'receivers', at], problems);
   });
-  const { people: given = [], rosters: planned = [] } = source;
+  const { people: given = [], rosters: planned = [], templates: worded = [] } = source;
+  const known = new Set([...receivers.map(({ id }) => id), ...kindNames]);
+  const templates = readTemplates(worded, [...path, 'templates'], problems, known);
   const idsOf = (list: readonly { readonly id: string }[]) => new Set(list.map(({ id }) => id));
   checkNames({ receivers, people: given, rosters: planned }, path, problems);
   const people = readPeople(given, [...path, 'people'], problems, idsOf(receivers));
@@ -138,6 +147,7 @@ export function readNotify(
     ...{ language, receivers, people, rosters, confirmWithinMs: durationMs(within) },
     heartbeatMs: heartbeatOf(source, path, problems),
     ...readLinks(source, path, problems),
+    ...{ templates, utcOffsetMs },
   };
   const directory = directoryOf(told);
   const routes = source.routes.map((route, at) =>

@@ -15,6 +15,7 @@ import { edgeFaults, edgeMessages } from './edge.ts';
 import { explainFaults, explainMessages } from './explain.ts';
 import { figureFaults, figureMessages } from './figures.ts';
 import { journalFaults, journalMessages } from './journal.ts';
+import { messageMessages } from './message.ts';
 import { notifyFaults, notifyMessages } from './notify.ts';
 import { offerMessages } from './offers.ts';
 import { profileFaults, profileMessages } from './profiles.ts';
@@ -56,6 +57,7 @@ export const messages = {
   ...explainMessages,
   ...figureMessages,
   ...journalMessages,
+  ...messageMessages,
   ...notifyMessages,
   ...offerMessages,
   ...profileMessages,

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Alarm } from '../../alarms/alarm.ts';
 import { UNMARKED } from '../../alarms/alarm.ts';
 import type { Delivery, Notice, Notifier, Outcome } from '../notifier.ts';
+import type { Wording } from '../wording.ts';
 
 export const sampleAlarm: Alarm = {
   occurrence: '0123456789abcdef0123456789abcdef',
@@ -68,6 +69,8 @@ export function sampleLink(id: string): string {
 export function idsIn(text: string): string[] {
   return [...text.matchAll(/https:\/\/desk\.example\/c\/([\w.-]*\w)/g)].map(([, id]) => id!);
 }
+
+export const plainWording: Wording = { language: 'zh', utcOffsetMs: 8 * 3_600_000, templates: [] };
 
 /** One notice of one delivery. */
 export function sampleNotice(changes: Partial<Delivery> = {}): Notice {

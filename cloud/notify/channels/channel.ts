@@ -8,6 +8,7 @@ import type { Path, Problems } from '../../../core/problems.ts';
 import type { Random } from '../../../core/random.ts';
 import { durationForm, idForm } from '../../../core/schema.ts';
 import type { Notifier } from '../notifier.ts';
+import type { Wording } from '../wording.ts';
 
 export const messageLanguages = ['zh', 'en', 'both'] as const;
 export type MessageLanguage = (typeof messageLanguages)[number];
@@ -61,8 +62,8 @@ export interface ChannelGround {
     payload: Uint8Array,
     options: { readonly qos: 0 | 1; readonly retain: boolean },
   ) => Promise<boolean>;
-  /** Of a receiver that says nothing of its own. */
-  readonly language: MessageLanguage;
+  /** Of a receiver that says nothing of its own; `wordingOf` gives that of one. */
+  readonly wording: Wording;
 }
 
 export interface ChannelKind {

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { secretForm } from '../../../core/schema.ts';
 import type { Message } from '../message.ts';
 import type { Notice } from '../notifier.ts';
-import type { MessageLanguage } from './channel.ts';
+import { type Wording, wordingOf } from '../wording.ts';
 import { channelKind, receiverCommon } from './channel.ts';
 import type { Request } from './exchange.ts';
 import {
@@ -40,8 +40,8 @@ export const dingtalkKind = channelKind({
   quotas: [{ messages: 20, perMs: 60_000, reserve: 5 }],
   check: ({ url }, path, problems) => checkUrl(url, path, problems),
   open: (ground, settings) => {
-    const { language = ground.language } = settings;
-    const robot = dingtalk(() => ground.clock.wallMs(), { ...settings, language });
+    const wording = wordingOf(ground.wording, settings);
+    const robot = dingtalk(() => ground.clock.wallMs(), { ...settings, wording });
     return robotNotifier(ground, robot, { digestMax: DIGEST_MAX });
   },
 });
@@ -53,7 +53,7 @@ export interface DingtalkOptions {
   readonly keyword?: string | undefined;
   readonly mobiles?: readonly string[] | undefined;
   readonly everybody?: boolean | undefined;
-  readonly language: MessageLanguage;
+  readonly wording: Wording;
 }
 
 export function dingtalkSign(secret: string, timestampMs: number): string {
@@ -61,7 +61,7 @@ export function dingtalkSign(secret: string, timestampMs: number): string {
 }
 
 export function dingtalk(nowMs: () => number, options: DingtalkOptions): Robot {
-  const { token, secret = '', keyword, language } = options;
+  const { token, secret = '', keyword, wording } = options;
   return {
     name: 'DingTalk',
     codes: {
@@ -74,7 +74,7 @@ export function dingtalk(nowMs: () => number, options: DingtalkOptions): Robot {
         [40035, 'token'],
       ]),
     },
-    ...{ pauseMs: DINGTALK_PAUSE_MS, secrets: [secret, token], keyword, language },
+    ...{ pauseMs: DINGTALK_PAUSE_MS, secrets: [secret, token], keyword, wording },
     request: (message, notice) => request(nowMs(), options, message, notice),
   };
 }

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { secretForm } from '../../../core/schema.ts';
 import type { Message } from '../message.ts';
 import type { Notice } from '../notifier.ts';
-import type { MessageLanguage } from './channel.ts';
+import { type Wording, wordingOf } from '../wording.ts';
 import { channelKind, receiverCommon } from './channel.ts';
 import type { Request } from './exchange.ts';
 import {
@@ -49,8 +49,8 @@ export const feishuKind = channelKind({
   ],
   check: ({ url }, path, problems) => checkUrl(url, path, problems),
   open: (ground, settings) => {
-    const { language = ground.language } = settings;
-    const robot = feishu(() => ground.clock.wallMs(), { ...settings, language });
+    const wording = wordingOf(ground.wording, settings);
+    const robot = feishu(() => ground.clock.wallMs(), { ...settings, wording });
     return robotNotifier(ground, robot, { digestMax: DIGEST_MAX });
   },
 });
@@ -62,7 +62,7 @@ export interface FeishuOptions {
   readonly keyword?: string | undefined;
   readonly people?: readonly string[] | undefined;
   readonly everybody?: boolean | undefined;
-  readonly language: MessageLanguage;
+  readonly wording: Wording;
 }
 
 export function feishuSign(secret: string, timestampS: number): string {
@@ -70,7 +70,7 @@ export function feishuSign(secret: string, timestampS: number): string {
 }
 
 export function feishu(nowMs: () => number, options: FeishuOptions): Robot {
-  const { token, secret = '', keyword, language } = options;
+  const { token, secret = '', keyword, wording } = options;
   return {
     name: 'Feishu',
     codes: {
@@ -85,7 +85,7 @@ export function feishu(nowMs: () => number, options: FeishuOptions): Robot {
         [19024, 'keyword'],
       ]),
     },
-    ...{ pauseMs: FEISHU_PAUSE_MS, secrets: [secret, token], keyword, language },
+    ...{ pauseMs: FEISHU_PAUSE_MS, secrets: [secret, token], keyword, wording },
     request: (message, notice) => request(nowMs(), options, message, notice),
   };
 }

@@ -7,7 +7,13 @@ import { Problems } from '../../../core/problems.ts';
 import { systemRandom } from '../../../core/random.ts';
 import type { RobotBehaviour, RobotOptions, RobotServer } from '../../../simulators/robots.ts';
 import { startRobot } from '../../../simulators/robots.ts';
-import { idsIn, notifierContract, sampleDigest, sampleNotice } from './channel.contract.ts';
+import {
+  idsIn,
+  notifierContract,
+  plainWording,
+  sampleDigest,
+  sampleNotice,
+} from './channel.contract.ts';
 import { phone, SMS_SIGNS_MAX, smsKind, voiceKind } from './phone.ts';
 
 const START_MS = 1_795_334_400_000;
@@ -56,7 +62,7 @@ const hasty: Clock = { ...patient, after: (ms, fn) => systemClock.after(ms / 100
 const clockFor = ({ kind }: RobotBehaviour) => (/hang|late/.test(kind) ? hasty : patient);
 
 function notifierOf(kind: Kind, url: string, changes: object = {}, clock: Clock = patient) {
-  const ground = { clock, random: systemRandom, fetcher: fetch, language: 'zh' } as const;
+  const ground = { clock, random: systemRandom, fetcher: fetch, wording: plainWording } as const;
   return phone(ground, settingsOf(kind, url, changes));
 }
 

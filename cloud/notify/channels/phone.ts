@@ -19,7 +19,8 @@ import { durationForm, secretForm } from '../../../core/schema.ts';
 import type { Bilingual } from '../../../core/text/text.ts';
 import { messageOf } from '../message.ts';
 import type { Notice, Notifier, Outcome, Posted, Receipt } from '../notifier.ts';
-import type { ChannelGround, MessageLanguage, Quota } from './channel.ts';
+import { type Wording, wordingOf } from '../wording.ts';
+import type { ChannelGround, Quota } from './channel.ts';
 import { channelKind, receiverCommon } from './channel.ts';
 import type { Answer, NotSent } from './exchange.ts';
 import { EXCHANGE_TIMEOUT_MS, exchange, jsonOf, outcomeOfStatus, said } from './exchange.ts';
@@ -189,11 +190,12 @@ function templateOf({ url, method = 'POST', headers = {}, body, sign }: PhoneSet
 }
 
 export function phone(
-  ground: Pick<ChannelGround, 'clock' | 'fetcher' | 'random' | 'language'>,
+  ground: Pick<ChannelGround, 'clock' | 'fetcher' | 'random' | 'wording'>,
   settings: PhoneSettings,
 ): Notifier {
   const { clock, random, fetcher } = ground;
-  const { language = ground.language, secrets = {}, receipts } = settings;
+  const { secrets = {}, receipts } = settings;
+  const wording = wordingOf(ground.wording, settings);
   const wire = { clock, fetcher, timeoutMs: EXCHANGE_TIMEOUT_MS };
   const template = templateOf(settings);
   const keys = Object.entries(secrets).map(([name, value]) => [`secret.${name}`, value] as const);
@@ -203,7 +205,7 @@ export function phone(
     send: async (notice, signal) => {
       const nowMs = clock.wallMs();
       const fields = new Map([
-        ...fieldsOf(notice, settings, language),
+        ...fieldsOf(notice, settings, wording),
         ...keys,
         ['timestamp', String(Math.floor(nowMs / 1000))],
         ['timestamp_ms', String(nowMs)],
@@ -223,15 +225,15 @@ export function phone(
 function fieldsOf(
   notice: Notice,
   { kind, to }: PhoneSettings,
-  language: MessageLanguage,
+  wording: Wording,
 ): [string, string][] {
   const [{ id, alarm, transition }] = notice.deliveries;
-  const { title, text } = messageOf(notice, language);
+  const { title, text } = messageOf(notice, wording);
   const [link = null] = notice.links;
   const bytesOf = (part: string) => Array.from(part).length;
   const spoken = fitted(title, VOICE_SIGNS_MAX, { bytesOf, link: null });
   const written = fitted(text, SMS_SIGNS_MAX, { bytesOf, link });
-  const words = ({ zh, en }: Bilingual) => ({ zh, en, both: `${zh} ${en}` })[language];
+  const words = ({ zh, en }: Bilingual) => ({ zh, en, both: `${zh} ${en}` })[wording.language];
   const { occurrence, level, area, gateway, asset, key, value, limit, unit } = alarm;
   const atMs = transition === 'cleared' ? (alarm.clearedMs ?? alarm.raisedMs) : alarm.raisedMs;
   return Object.entries({

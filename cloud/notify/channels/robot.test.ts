@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { sampleAlarm, sampleDelivery, sampleLink, sampleNotice } from './channel.contract.ts';
+import {
+  plainWording,
+  sampleAlarm,
+  sampleDelivery,
+  sampleLink,
+  sampleNotice,
+} from './channel.contract.ts';
 import { DINGTALK_BODY_BYTES_MAX, dingtalk, dingtalkSign } from './dingtalk.ts';
 import { FEISHU_BODY_BYTES_MAX, feishu, feishuSign } from './feishu.ts';
 import { fitted } from './robot.ts';
@@ -21,7 +27,12 @@ const ofLevel = (level: 1 | 2) => sampleNotice({ alarm: { ...sampleAlarm, level 
 
 test('what is too long is cut to what the provider takes, and keeps the link to confirm by', () => {
   const link = sampleLink(sampleDelivery().id);
-  const options = { token: 'token', key: 'key', mobiles: ['13800001111'], language: 'zh' } as const;
+  const options = {
+    token: 'token',
+    key: 'key',
+    mobiles: ['13800001111'],
+    wording: plainWording,
+  } as const;
   for (const level of [1, 2] as const) {
     const notice = ofLevel(level);
     const bodies = [
@@ -49,7 +60,12 @@ test('what fits is sent as it is, and no sign is cut in two', () => {
 
 test('level I is text that calls people by name; the rest, and what is over, calls nobody', () => {
   const short = { title: 'Methane', text: 'methane', markdown: '**methane**' };
-  const options = { token: 't', key: 'k', mobiles: ['13800001111'], language: 'zh' } as const;
+  const options = {
+    token: 't',
+    key: 'k',
+    mobiles: ['13800001111'],
+    wording: plainWording,
+  } as const;
   const bodyOf = (changes: Parameters<typeof sampleNotice>[0]) =>
     wecom(options).request(short, sampleNotice(changes)).body;
   expect(bodyOf({})).toContain('13800001111');
@@ -59,8 +75,8 @@ test('level I is text that calls people by name; the rest, and what is over, cal
 
 test('a name of the site that looks like a call calls nobody', () => {
   const sly = { title: 'x', text: 'x <at user_id="all"></at> <@all>', markdown: '' };
-  const asked = feishu(() => 0, { token: 't', language: 'zh' }).request(sly, sampleNotice());
+  const asked = feishu(() => 0, { token: 't', wording: plainWording }).request(sly, sampleNotice());
   expect(JSON.parse(asked.body!).content.text).not.toMatch(/<at /);
-  const other = wecom({ key: 'k', language: 'zh' }).request(sly, sampleNotice());
+  const other = wecom({ key: 'k', wording: plainWording }).request(sly, sampleNotice());
   expect(JSON.parse(other.body!).text.content).not.toMatch(/<@/);
 });

@@ -14,7 +14,8 @@ import type { Path, Problems } from '../../../core/problems.ts';
 import { type Message, messageOf } from '../message.ts';
 import type { Notice, Notifier, Outcome } from '../notifier.ts';
 import { isCall } from '../notifier.ts';
-import type { ChannelGround, MessageLanguage } from './channel.ts';
+import type { Wording } from '../wording.ts';
+import type { ChannelGround } from './channel.ts';
 import type { Answer, Request } from './exchange.ts';
 import { EXCHANGE_TIMEOUT_MS, exchange, jsonOf, outcomeOfStatus, said } from './exchange.ts';
 
@@ -61,7 +62,7 @@ export interface Robot {
   /** What may stand in no outcome. */
   readonly secrets: readonly string[];
   readonly keyword: string | undefined;
-  readonly language: MessageLanguage;
+  readonly wording: Wording;
   readonly request: (message: Message, notice: Notice) => Request;
 }
 
@@ -79,7 +80,7 @@ export function robotNotifier(
   return {
     digestMax,
     send: async (notice, signal) => {
-      const message = withKeyword(messageOf(notice, robot.language), robot.keyword);
+      const message = withKeyword(messageOf(notice, robot.wording), robot.keyword);
       const answer = await exchange(wire, robot.request(message, notice), signal);
       if (typeof answer === 'string') return { kind: 'retry', why: answer, afterMs: null };
       return outcomeOf(robot, answer);

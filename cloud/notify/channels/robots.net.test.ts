@@ -8,7 +8,13 @@ import type { RobotBehaviour, RobotOptions, RobotServer } from '../../../simulat
 import { startRobot } from '../../../simulators/robots.ts';
 import type { Notifier } from '../notifier.ts';
 import type { Trouble } from './channel.contract.ts';
-import { idsIn, notifierContract, sampleDelivery, sampleNotice } from './channel.contract.ts';
+import {
+  idsIn,
+  notifierContract,
+  plainWording,
+  sampleDelivery,
+  sampleNotice,
+} from './channel.contract.ts';
 import type { ChannelGround, ChannelKind } from './channel.ts';
 import { dingtalkKind } from './dingtalk.ts';
 import { feishuKind } from './feishu.ts';
@@ -33,7 +39,7 @@ function groundOf(clock: Clock, lines: string[] = []): ChannelGround {
   const line = (event: string, fields?: LogFields) => lines.push(event, JSON.stringify(fields));
   const log: Log = { debug: line, info: line, warn: line, error: line };
   const publish = async () => false;
-  return { clock, random: seededRandom(1), log, fetcher: fetch, publish, language: 'zh' };
+  return { clock, random: seededRandom(1), log, fetcher: fetch, publish, wording: plainWording };
 }
 
 interface Robot {

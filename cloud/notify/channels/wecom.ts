@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { secretForm } from '../../../core/schema.ts';
 import type { Message } from '../message.ts';
 import type { Notice } from '../notifier.ts';
-import type { MessageLanguage } from './channel.ts';
+import { type Wording, wordingOf } from '../wording.ts';
 import { channelKind, receiverCommon } from './channel.ts';
 import type { Request } from './exchange.ts';
 import {
@@ -40,8 +40,8 @@ export const wecomKind = channelKind({
   quotas: [{ messages: 20, perMs: 60_000, reserve: 5 }],
   check: ({ url }, path, problems) => checkUrl(url, path, problems),
   open: (ground, settings) => {
-    const { language = ground.language } = settings;
-    return robotNotifier(ground, wecom({ ...settings, language }), { digestMax: DIGEST_MAX });
+    const wording = wordingOf(ground.wording, settings);
+    return robotNotifier(ground, wecom({ ...settings, wording }), { digestMax: DIGEST_MAX });
   },
 });
 
@@ -51,11 +51,11 @@ export interface WecomOptions {
   readonly keyword?: string | undefined;
   readonly mobiles?: readonly string[] | undefined;
   readonly everybody?: boolean | undefined;
-  readonly language: MessageLanguage;
+  readonly wording: Wording;
 }
 
 export function wecom(options: WecomOptions): Robot {
-  const { key, keyword, language } = options;
+  const { key, keyword, wording } = options;
   return {
     name: 'WeCom',
     codes: {
@@ -67,7 +67,7 @@ export function wecom(options: WecomOptions): Robot {
         [40058, 'message'],
       ]),
     },
-    ...{ pauseMs: WECOM_PAUSE_MS, secrets: [key], keyword, language },
+    ...{ pauseMs: WECOM_PAUSE_MS, secrets: [key], keyword, wording },
     request: (message, notice) => request(options, message, notice),
   };
 }
