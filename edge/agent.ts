@@ -6,12 +6,13 @@
 // first next time.
 import type { Clock } from '../core/clock.ts';
 import { assert, isFault } from '../core/fault.ts';
-import type { Log } from '../core/log.ts';
+import { foreign, type Log } from '../core/log.ts';
 import { Metrics } from '../core/metrics.ts';
 import type { Random } from '../core/random.ts';
 import type { Link } from '../protocols/driver.ts';
 import type { Trust } from '../protocols/opcua/certificate.ts';
 import type { Identity, OpcuaPlace } from '../protocols/opcua/place.ts';
+import { decodeConfirm } from '../protocols/uplink/control.ts';
 import type { Kind } from '../protocols/uplink/topics.ts';
 import type { SyncSource } from './clock-watch.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -22,6 +23,7 @@ import { LocalDesk } from './commands/local.ts';
 import type { Ledger } from './commands/thread.ts';
 import type { GatewayConfig } from './config/gateway.ts';
 import type { LinkConfig, OpcuaLinkConfig } from './config/link.ts';
+import { Fallbacks } from './fallback/fallbacks.ts';
 import type { Counters, Health } from './health.ts';
 import { pathHealth } from './health.ts';
 import { Links } from './links/links.ts';
@@ -172,6 +174,7 @@ export class Agent implements AsyncDisposable {
   readonly #sealer: Sealer;
   readonly #collector: Collector;
   readonly #commands: Commands;
+  readonly #fallbacks: Fallbacks;
   #status: StatusServer | null = null;
   #stopped: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
@@ -197,12 +200,15 @@ export class Agent implements AsyncDisposable {
       // Every point is told once.
       onReached: () => this.#collector.refresh(),
       reported: () => this.#rules.reported,
-      onConnected: () => this.#commands.connected(),
+      onConnected: () => this.#connected(),
       onMessage: (kind, payload) => this.#onMessage(kind, payload),
     });
     this.#sealer = new Sealer(clock, outbox, this.#watch, {
       points,
       onRecord: (...sealed) => this.#uplink.offer(...sealed),
+      ...(config.fallbacks.length > 0 && {
+        onSealing: (...sealing) => this.#fallbacks.sealing(...sealing),
+      }),
     });
     const { openLedger } = borders;
     this.#commands = new Commands(clock, random, log, metrics, {
@@ -212,6 +218,13 @@ export class Agent implements AsyncDisposable {
       isReached: (id) => this.#collector.loopOf(id)?.isReached ?? false,
       reply: (payload) => void this.#uplink.reply(payload),
       heardMonoMs: () => this.#uplink.counts.ackedMonoMs,
+      settled: (...settled) => this.#fallbacks.settled(...settled),
+    });
+    const { epoch, openedMonoMs } = outbox;
+    this.#fallbacks = new Fallbacks(clock, log, metrics, {
+      ...{ gateway: gateway.id, epoch, openedMonoMs, configs: config.fallbacks, points },
+      ...{ words: outbox, door: this.#commands.forFallback },
+      cloud: () => this.#uplink.counts,
     });
     this.#collector = new Collector(clock, random, log, metrics, {
       links: config.links.map((each) => collected(each, parts)),
@@ -224,12 +237,27 @@ export class Agent implements AsyncDisposable {
     this.#observe();
   }
 
+  #connected(): void {
+    this.#commands.connected();
+    this.#fallbacks.connected();
+  }
+
   #onMessage(kind: Kind, payload: Uint8Array): void {
     if (kind === 'desired') this.#desired(payload);
     else if (kind === 'command') this.#commands.take(payload);
+    else if (kind === 'confirm') this.#confirm(payload);
     else {
       const help = 'Messages of the cloud this version does not act on';
       this.#metrics.counter('edge_messages_unused_total', help, { kind }).add();
+    }
+  }
+
+  #confirm(payload: Uint8Array): void {
+    try {
+      this.#fallbacks.confirm(decodeConfirm(payload));
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#log.warn('confirm_malformed', { why: foreign(error.message) });
     }
   }
 
@@ -242,6 +270,7 @@ export class Agent implements AsyncDisposable {
     const { points } = this.#rules;
     this.#sealer.useRules(points);
     this.#collector.useRules(points);
+    this.#fallbacks.useRules(points);
   }
 
   async start(): Promise<void> {
@@ -256,6 +285,7 @@ export class Agent implements AsyncDisposable {
     }
     this.#collector.start();
     await this.#commands.start();
+    await this.#fallbacks.start();
     this.#log.info('agent_started', { epoch, points: config.points.length });
   }
 
@@ -335,6 +365,7 @@ export class Agent implements AsyncDisposable {
       }),
       devices: this.#collector.devices(),
       commands: this.#commands.health,
+      fallbacks: this.#fallbacks.health,
     };
   }
 
@@ -345,6 +376,7 @@ export class Agent implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    this.#fallbacks.close();
     await this.#commands.close(COMMAND_GRACE_MS);
     await this.#collector.stop(STOP_GRACE_MS);
     this.#sealer.flush();

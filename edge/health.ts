@@ -2,6 +2,7 @@
 import type { Totals } from './collect/device.ts';
 import type { DeviceReport, LinkReport } from './collect/loop.ts';
 import type { CommandsHealth } from './commands/commands.ts';
+import type { FallbackHealth } from './fallback/health.ts';
 import type { UplinkCounts } from './uplink/uplink.ts';
 
 /** The account of promise 1, in readings: due = taken + missed; taken = reported + unchanged. */
@@ -54,6 +55,8 @@ export interface Health {
   readonly links: readonly (LinkReport & { readonly way?: 'first' | 'backup' })[];
   readonly devices: readonly DeviceReport[];
   readonly commands: CommandsHealth;
+  /** In the order of the gateway's file. */
+  readonly fallbacks: readonly FallbackHealth[];
 }
 
 export function pathHealth(path: UplinkCounts['paths'][0]): PathHealth {

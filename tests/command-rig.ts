@@ -15,7 +15,7 @@ import type { ProfileCommand } from '../device-profiles/profile.ts';
 import type { Shown } from '../edge/collect/device.ts';
 import type { Newest } from '../edge/commands/decide.ts';
 import type { CommandedDevice } from '../edge/commands/deed.ts';
-import { Door } from '../edge/commands/door.ts';
+import { Door, type DoorParts } from '../edge/commands/door.ts';
 import type { CommandLedger, LedgerOptions, Standing } from '../edge/commands/ledger.ts';
 import type { Ledger } from '../edge/commands/thread.ts';
 import { SealTimes } from '../edge/seal-times.ts';
@@ -161,6 +161,7 @@ export class CommandRig {
   opening = 0;
   openedMonoMs = 0;
   ledgerOptions: Partial<LedgerOptions> = {};
+  onSettled: NonNullable<DoorParts['settled']> = () => {};
   #ledger: CommandLedger | null = null;
 
   constructor(clock = new SimClock()) {
@@ -220,6 +221,7 @@ export class CommandRig {
         if (life.survives('before reply')) this.replies.push(decodeReply(payload));
         life.survives('after reply');
       },
+      settled: (...settled) => this.onSettled(...settled),
       stands: (key, standing) => {
         if (standing) this.standing.set(key, standing);
         else this.standing.delete(key);

@@ -13,6 +13,7 @@ import { deployFaults, deployMessages } from './deploy.ts';
 import { drillFaults, drillMessages } from './drills.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
 import { explainFaults, explainMessages } from './explain.ts';
+import { fallbackMessages } from './fallback.ts';
 import { figureFaults, figureMessages } from './figures.ts';
 import { journalFaults, journalMessages } from './journal.ts';
 import { messageMessages } from './message.ts';
@@ -55,6 +56,7 @@ export const messages = {
   ...drillMessages,
   ...edgeMessages,
   ...explainMessages,
+  ...fallbackMessages,
   ...figureMessages,
   ...journalMessages,
   ...messageMessages,

@@ -12,7 +12,8 @@ import type { Command, Reply } from '../../protocols/uplink/control.ts';
 import type { GatewayConfig } from '../config/gateway.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { SealTimes } from '../seal-times.ts';
-import { offerOf, REVERSAL_ISSUER } from './decide.ts';
+import type { Asking, Newest, Refusal } from './decide.ts';
+import { FALLBACK_ISSUER, offerOf, REVERSAL_ISSUER } from './decide.ts';
 import type { CommandedDevice } from './deed.ts';
 import type { LastOutcome } from './door.ts';
 import { Door } from './door.ts';
@@ -26,9 +27,14 @@ import { Watch } from './watch.ts';
 const ID_BYTES = 16;
 /** What somebody asks here is for now. */
 const TIME_TO_LIVE_DEFAULT_MS = 30_000;
+/** It is as old as the newest record, which may be ten seconds, and waits for its turn besides. */
+const FALLBACK_TIME_TO_LIVE_MS = 60_000;
 
 export interface CommandsParts {
-  readonly config: Pick<GatewayConfig, 'points' | 'devices' | 'interlocks' | 'outbox'>;
+  readonly config: Pick<
+    GatewayConfig,
+    'points' | 'devices' | 'interlocks' | 'outbox' | 'fallbacks'
+  >;
   readonly outbox: Pick<Outbox, 'epoch' | 'openedMonoMs'>;
   /** Default: in a thread of its own, beside the outbox. */
   readonly openLedger?: (path: string) => Promise<Ledger>;
@@ -37,6 +43,22 @@ export interface CommandsParts {
   isReached(device: string): boolean;
   reply(payload: Uint8Array): void;
   heardMonoMs(): number | null;
+  /** An outcome is recorded, whoever asked. */
+  settled?(command: Command, reply: Reply, asking: Asking): void;
+}
+
+/** What the local fallback commands by. */
+export interface FallbackDoor {
+  command(
+    about: Omit<Command, 'epoch' | 'sequence' | 'timeToLiveMs' | 'issuer' | 'second'>,
+  ): Command;
+  against(command: Command): Refusal | null;
+  isReached(device: string): boolean;
+  give(command: Command): Promise<Reply>;
+  /** Of this or an earlier run; null where nothing is recorded, or can be read now. */
+  recorded(id: string): Promise<Reply | null>;
+  recent(count: number): Promise<readonly Reply[]>;
+  newest(point: string): Newest | undefined;
 }
 
 export interface CommandsHealth {
@@ -75,11 +97,12 @@ export class Commands {
 
   constructor(clock: Clock, random: Random, log: Log, metrics: Metrics, parts: CommandsParts) {
     const { config, outbox, times } = parts;
-    const { points, interlocks } = config;
+    const { points, interlocks, fallbacks } = config;
     this.#clock = clock;
     this.#random = random;
     this.#parts = parts;
-    this.onlooker = new Watch(points, interlocks);
+    const outputs = fallbacks.map(({ output: { device, point } }) => `${device}/${point}`);
+    this.onlooker = new Watch(points, interlocks, outputs);
     this.#offered = points.filter(({ commands = [] }) => commands.length > 0).length;
     this.#door = new Door(clock, log, metrics, {
       ...{ epoch: outbox.epoch, openedMonoMs: outbox.openedMonoMs, times, points, interlocks },
@@ -88,6 +111,7 @@ export class Commands {
       device: parts.device,
       openLedger: () => this.#openLedger(),
       reply: parts.reply,
+      settled: (...settled) => parts.settled?.(...settled),
       stands: (key, standing) => this.#reversals.stands(key, standing),
     });
     this.#reversals = new Reversals(clock, random, log, {
@@ -128,11 +152,29 @@ export class Commands {
   async give(asked: LocalCommand): Promise<Reply> {
     await this.#open();
     const id = `local-${Buffer.from(this.#random.bytes(ID_BYTES)).toString('hex')}`;
-    return await this.#door.give(this.#command({ ...asked, id }), 'person');
+    return await this.#door.give(this.#command({ ...asked, id }), 'somebody');
   }
 
   recent(count: number): Promise<readonly Reply[]> {
     return this.#door.recent(count);
+  }
+
+  get forFallback(): FallbackDoor {
+    return {
+      command: (about) => ({
+        ...this.#command({ ...about, issuer: FALLBACK_ISSUER, second: '' }),
+        timeToLiveMs: FALLBACK_TIME_TO_LIVE_MS,
+      }),
+      against: (command) => this.#door.against(command, 'fallback'),
+      isReached: this.#parts.isReached,
+      give: async (command) => {
+        await this.#open();
+        return await this.#door.give(command, 'fallback');
+      },
+      recorded: (id) => this.#door.recorded(id),
+      recent: (count) => this.#door.recent(count),
+      newest: (point) => this.onlooker.newest(point),
+    };
   }
 
   get health(): CommandsHealth {

@@ -6,7 +6,8 @@
 // that a second person is named where one is needed is looked at here, too.
 //
 // A reversal is a command of the gateway itself. It has no issuer who could wait, repeat or ask a
-// second person: it is held up by interlocks and by the state of the device alone.
+// second person: it is held up by interlocks and by the state of the device alone. So is what the
+// local fallback commands, which is of the offers of the point like that of a person.
 import type { CommandOffer, CommandReason, Interlock, Outcome } from '../../core/command.ts';
 import { isSameValue, unfit } from '../../core/command.ts';
 import type { PointDefinition } from '../../core/point.ts';
@@ -17,6 +18,11 @@ import { TIME_TO_LIVE_MAX_MS } from '../seal-times.ts';
 
 /** Who commands when the gateway reverses by itself. */
 export const REVERSAL_ISSUER = 'gateway:revert';
+/** Who commands when nobody has confirmed an alarm in time. */
+export const FALLBACK_ISSUER = 'gateway:fallback';
+
+/** Who asks: somebody, or the gateway by itself. */
+export type Asking = 'somebody' | 'reversal' | 'fallback';
 
 /** The newest reading of a point, as an interlock sees it. */
 export interface Newest {
@@ -28,8 +34,7 @@ export interface Newest {
 }
 
 export interface Known {
-  /** The gateway reverses by itself. */
-  readonly isReversal: boolean;
+  readonly asking: Asking;
   /** Clock.monoMs(). */
   readonly nowMonoMs: number;
   readonly epoch: string;
@@ -58,10 +63,11 @@ export function decide(command: Command, known: Known): Refusal | null {
   if (!point) return refused('unknown_point');
   const offer = offerOf(point, command.command);
   if (!offer) return refused('not_offered');
-  if (known.isReversal) return held(command, known);
+  if (known.asking === 'reversal') return held(command, known);
   const misfit = unfit(offer, command.value);
   if (misfit) return refused(misfit);
   if (offer.fixed === null && !isOfType(command.value, point)) return refused('value_unfit');
+  if (known.asking === 'fallback') return held(command, known);
   if (offer.twoPeople && (command.second === '' || command.second === command.issuer)) {
     return refused('needs_second');
   }
@@ -107,12 +113,12 @@ function guards(
   interlock: Interlock,
   command: Command,
   written: Value,
-  { isReversal }: Known,
+  { asking }: Known,
 ): boolean {
   const { device, point, commands, values } = interlock;
   if (device !== command.device || point !== command.point) return false;
   // A reversal writes another value than its offer: what it is called says nothing of it.
-  if (!isReversal && commands && !commands.includes(command.command)) return false;
+  if (asking !== 'reversal' && commands && !commands.includes(command.command)) return false;
   return values === null || values.some((value) => isSameValue(value, written));
 }
 
@@ -138,7 +144,7 @@ function refused(reason: CommandReason): Refusal {
 }
 
 /** What a point of each type takes; a state is a number or a truth, whichever way it is said. */
-function isOfType(value: Value, { type }: PointDefinition): boolean {
+export function isOfType(value: Value, { type }: PointDefinition): boolean {
   switch (type) {
     case 'text':
       return typeof value === 'string';

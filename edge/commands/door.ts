@@ -36,7 +36,7 @@ import type { Epoch } from '../../protocols/uplink/record.ts';
 import { openingOf } from '../outbox/folder.ts';
 import type { SealTimes } from '../seal-times.ts';
 import { TIME_TO_LIVE_MAX_MS } from '../seal-times.ts';
-import type { Known, Newest, Refusal } from './decide.ts';
+import type { Asking, Known, Newest, Refusal } from './decide.ts';
 import { decide, decideAgain, offerOf } from './decide.ts';
 import type { CommandedDevice, Deed } from './deed.ts';
 import { carryOut } from './deed.ts';
@@ -69,6 +69,8 @@ export interface DoorParts {
   openLedger(): Promise<Ledger>;
   /** May be lost: it is said again after each connect. */
   reply(payload: Uint8Array): void;
+  /** An outcome is recorded. */
+  settled?(command: Command, reply: Reply, asking: Asking): void;
   /** An effect began or ceased to stand. */
   stands(key: string, standing: Standing | null): void;
 }
@@ -81,7 +83,7 @@ interface Asked {
   readonly bytes: Uint8Array;
   readonly place: Place;
   readonly isOwn: boolean;
-  readonly isReversal: boolean;
+  readonly asking: Asking;
   /** Whoever waits for the outcome. */
   readonly settled: ((reply: Reply) => void) | null;
 }
@@ -163,20 +165,25 @@ export class Door {
       this.#count('unreadable', 'Commands that could not be read');
       return;
     }
-    this.#enter({ ...askedOf(command), isOwn: false, isReversal: false, settled: null });
+    this.#enter({ ...askedOf(command), isOwn: false, asking: 'somebody', settled: null });
   }
 
   /** What was asked at the gateway, or by it. */
-  give(command: Command, kind: 'person' | 'reversal'): Promise<Reply> {
+  give(command: Command, asking: Asking): Promise<Reply> {
     const { promise, resolve } = Promise.withResolvers<Reply>();
-    const isReversal = kind === 'reversal';
-    this.#enter({ ...askedOf(command), isOwn: true, isReversal, settled: resolve });
+    this.#enter({ ...askedOf(command), isOwn: true, asking, settled: resolve });
     return promise;
   }
 
   /** What would speak against it now; nothing is recorded. */
-  against(command: Command, kind: 'person' | 'reversal'): Refusal | null {
-    return decide(command, this.#known(command, kind === 'reversal'));
+  against(command: Command, asking: Asking): Refusal | null {
+    return decide(command, this.#known(command, asking));
+  }
+
+  /** What is recorded of a command of this or an earlier run; null for nothing, or for now. */
+  async recorded(id: string): Promise<Reply | null> {
+    const found = await this.#record.find(id);
+    return found?.row?.reply ? decodeReply(found.row.reply) : null;
   }
 
   /** The uplink is connected: the cloud may not have heard the last replies. */
@@ -268,13 +275,13 @@ export class Door {
   }
 
   #atTheDoor(asked: Asked, mark: Place | null): Refusal | null {
-    const { command, isOwn, isReversal, place } = asked;
+    const { command, isOwn, asking, place } = asked;
     if (!mark) return refusedAs('full');
     // Forgotten, in a ledger that was lost, or on another card: it may have been done.
     if (!isOwn && (!this.#epochs.has(command.epoch) || isUpTo(place, mark))) {
       return { outcome: 'uncertain', reason: 'interrupted', detail: '' };
     }
-    const refusal = decide(command, this.#known(command, isReversal));
+    const refusal = decide(command, this.#known(command, asking));
     return refusal ?? (this.#open.size >= OPEN_MAX ? refusedAs('full') : null);
   }
 
@@ -304,8 +311,8 @@ export class Door {
   }
 
   async #run(asked: Asked): Promise<void> {
-    const { command, isReversal } = asked;
-    const known = () => this.#known(command, isReversal);
+    const { command, asking } = asked;
+    const known = () => this.#known(command, asking);
     const definition = this.#pointOf(command)!;
     const offer = offerOf(definition, command.command)!;
     const key = keyOf(command);
@@ -319,7 +326,8 @@ export class Door {
     if (!how || !device || value === null) {
       return await this.#settle(asked, refusedAs('not_offered'), 'until kept');
     }
-    const hasReversal = offer.revert !== null && !isReversal;
+    // What the gateway does by itself it also ends by itself.
+    const hasReversal = offer.revert !== null && asking === 'somebody';
     const row = { ...rowOf(asked, 'started'), hasReversal };
     if (!(await this.#record.put(row, null))) {
       return await this.#settle(asked, refusedAs('full'), 'until kept');
@@ -334,11 +342,11 @@ export class Door {
     await this.#settle(asked, told, 'until kept', hasReversal);
   }
 
-  #known(command: Command, isReversal: boolean): Known {
+  #known(command: Command, asking: Asking): Known {
     const { epoch, openedMonoMs, times, interlocks } = this.#parts;
     const sealed = times.of(command.sequence);
     return {
-      isReversal,
+      asking,
       nowMonoMs: this.#clock.monoMs(),
       epoch,
       sealedMonoMs: typeof sealed === 'number' ? sealed + openedMonoMs : sealed,
@@ -379,6 +387,7 @@ export class Door {
     }
     this.#open.delete(reply.id);
     this.#note(asked, reply);
+    this.#parts.settled?.(asked.command, reply, asked.asking);
     if (standing) {
       this.#parts.stands(keyOf(asked.command), standing === 'ended' ? null : standing);
     }
@@ -463,13 +472,14 @@ function rowOf({ command, bytes, place, isOwn }: Asked, state: Row['state']): Ro
  * what was before it where it has a reversal of its own, and ends it where it surely was done.
  */
 function standingAfter(
-  { command, isReversal }: Asked,
+  { command, asking }: Asked,
   { outcome, reason }: Refusal,
   hasReversal: boolean,
 ): StandingChange {
   const mayBeDone = outcome === 'done' || outcome === 'uncertain' || reason === 'read_back_differs';
   if (!mayBeDone) return null;
-  if (isReversal) return outcome === 'failed' ? null : 'ended';
+  if (asking === 'reversal') return outcome === 'failed' ? null : 'ended';
+  if (asking === 'fallback') return 'ended';
   if (hasReversal) {
     const { device, point, id } = command;
     return { device, point, command: command.command, id, attempts: 0 };

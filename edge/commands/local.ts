@@ -19,12 +19,14 @@ import { TEXT_BYTES_MAX } from '../../core/reading.ts';
 import type { Reply } from '../../protocols/uplink/control.ts';
 import { SENTENCE_BYTES_MAX } from '../../protocols/uplink/control.ts';
 import type { CommandsHealth, LocalCommand } from './commands.ts';
-import { offerOf } from './decide.ts';
+import { FALLBACK_ISSUER, offerOf, REVERSAL_ISSUER } from './decide.ts';
 
 export const WAITING_MAX = 16;
 export const RELEASE_MS = 10 * 60_000;
 export const LOCAL_ISSUER = 'gateway:';
 const NAME_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
+/** As whom the gateway commands by itself: no person may look like it. */
+const OWN_ISSUERS: readonly string[] = [REVERSAL_ISSUER, FALLBACK_ISSUER];
 const RECENT = 20;
 
 export interface LocalRequest {
@@ -143,7 +145,8 @@ function fits(text: string, bytesMax: number): boolean {
 
 function nameOf(body: unknown): string | null {
   const by = typeof body === 'object' && body !== null && 'by' in body ? body.by : null;
-  return typeof by === 'string' && NAME_PATTERN.test(by) ? by : null;
+  const isName = typeof by === 'string' && NAME_PATTERN.test(by);
+  return isName && !OWN_ISSUERS.includes(`${LOCAL_ISSUER}${by}`) ? by : null;
 }
 
 function done(reply: Reply): LocalAnswer {

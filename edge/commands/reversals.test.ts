@@ -135,7 +135,7 @@ test('a reversal goes through the door: it needs no second person, and interlock
   expect(guard.commands).toEqual(['stop']);
   // Its offer is `start`, which the interlock does not name; what it writes stops the fan.
   expect(rig.door.against(command, 'reversal')?.reason).toBe('interlock');
-  expect(rig.door.against(command, 'person')?.reason).toBe('value_unfit');
+  expect(rig.door.against(command, 'somebody')?.reason).toBe('value_unfit');
   const other = rig.command({ ...about, point: 'speed', command: 'brief', value: 0 });
   const replying = rig.door.give(other, 'reversal');
   await rig.clock.advance(5_000);

@@ -1,5 +1,5 @@
-// The newest reading of every point an interlock looks at, reported or not: its value, what it is
-// worth, and how old it is. What was never read is not here.
+// The newest reading of every point an interlock or the local fallback looks at, reported or not:
+// its value, what it is worth, and how old it is. What was never read is not here.
 import type { Interlock } from '../../core/command.ts';
 import type { PointDefinition } from '../../core/point.ts';
 import { engineeringValue } from '../../core/point.ts';
@@ -13,9 +13,13 @@ export class Watch implements Onlooker {
   readonly #points: readonly PointDefinition[];
   readonly #newest = new Map<string, Newest>();
 
-  /** `points` in the order of their aliases. */
-  constructor(points: readonly PointDefinition[], interlocks: readonly Interlock[]) {
-    const watched = new Set(interlocks.map(({ watch }) => watch));
+  /** `points` in the order of their aliases; `others` as `device/point`. */
+  constructor(
+    points: readonly PointDefinition[],
+    interlocks: readonly Interlock[],
+    others: readonly string[] = [],
+  ) {
+    const watched = new Set([...interlocks.map(({ watch }) => watch), ...others]);
     this.#points = points;
     this.aliases = new Set(
       watched.size === 0

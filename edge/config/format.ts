@@ -4,7 +4,14 @@
 import { z } from 'zod';
 import { OFFER_STATES_MAX, OFFERS_MAX } from '../../core/command.ts';
 import { datums } from '../../core/point.ts';
-import { assetForm, bilingualForm, durationForm, idForm, sizeForm } from '../../core/schema.ts';
+import {
+  alarmLevelForm,
+  assetForm,
+  bilingualForm,
+  durationForm,
+  idForm,
+  sizeForm,
+} from '../../core/schema.ts';
 import type { MessageKey } from '../../core/text/text.ts';
 import { commandRangeForm, commandRightForm, revertForm } from '../../device-profiles/format.ts';
 import { LINE_SETTINGS_PATTERN, lineSettings } from '../../protocols/line-settings.ts';
@@ -253,6 +260,11 @@ const commandsForm = z
 
 const valueForm = z.union([z.number(), z.boolean(), z.string().min(1).max(80)]);
 
+const pointName = z
+  .string(key('not-a-watch'))
+  .regex(/^[a-z0-9-]{1,64}\/[a-z0-9-]{1,64}$/, key('not-a-watch'))
+  .describe('device/point of this gateway');
+
 const interlockForm = z.strictObject({
   id: idForm,
   title: bilingualForm.describe('Why the command is refused, for the person who gave it'),
@@ -274,10 +286,7 @@ const interlockForm = z.strictObject({
   }),
   while: z
     .strictObject({
-      point: z
-        .string(key('not-a-watch'))
-        .regex(/^[a-z0-9-]{1,64}\/[a-z0-9-]{1,64}$/, key('not-a-watch'))
-        .describe('device/point of this gateway'),
+      point: pointName,
       above: z.number().optional(),
       below: z.number().optional(),
       is: z
@@ -288,6 +297,54 @@ const interlockForm = z.strictObject({
     })
     .describe('It holds then: one of above, below, is. Also while the point is bad or stale'),
   stale: durationForm.optional().describe('A reading older than this is none; default 30s'),
+});
+
+/** Each keeps what it waits for; a site has a siren, a fan, a valve. */
+export const FALLBACKS_MAX = 32;
+const FALLBACK_NAMES_MAX = 256;
+const fallbackForm = z.strictObject({
+  id: idForm,
+  when: z
+    .strictObject({
+      levels: z.array(alarmLevelForm).min(1).max(4).optional().describe('Default [1, 2]'),
+      devices: z.array(idForm).min(1).max(FALLBACK_NAMES_MAX).optional(),
+      points: z
+        .array(pointName)
+        .min(1)
+        .max(FALLBACK_NAMES_MAX)
+        .optional()
+        .describe('Default every point of class life-safety'),
+      rules: z.array(idForm).min(1).max(FALLBACK_NAMES_MAX).optional().describe('Default all'),
+    })
+    .optional()
+    .describe('For which alarms; what is given narrows'),
+  confirm_within: durationForm.optional().describe('Of the raise; default 90s'),
+  cloud_away: z
+    .enum(['wait', 'at_once'])
+    .optional()
+    .describe('While the cloud cannot be reached: wait as long, or drive at once; default wait'),
+  output: z.strictObject({
+    device: idForm,
+    point: idForm,
+    command: idForm.optional().describe('Offered and allowed; default set'),
+    value: valueForm.optional().describe('Where the command has none of its own'),
+  }),
+  release: z
+    .union([
+      z.literal('never'),
+      z.strictObject({
+        on: z
+          .array(z.enum(['confirmed', 'cleared']))
+          .max(2)
+          .optional()
+          .describe('Default both: whichever comes first'),
+        after: durationForm.optional().describe('At the latest so long after it was driven'),
+        command: idForm.optional().describe('Default the command of the output'),
+        value: valueForm.optional().describe('Default the opposite of a boolean'),
+      }),
+    ])
+    .optional()
+    .describe('When the output is released; never: a person has to'),
 });
 
 const deviceForm = z.strictObject({
@@ -376,6 +433,11 @@ export const gatewayForm = z.strictObject({
     .max(INTERLOCKS_MAX)
     .optional()
     .describe('When a command is refused at this gateway, whoever gives it'),
+  fallback: z
+    .array(fallbackForm)
+    .max(FALLBACKS_MAX)
+    .optional()
+    .describe('What is driven here when nobody confirms an alarm in time'),
 });
 
 export type GatewaySource = z.infer<typeof gatewayForm>;
@@ -383,6 +445,7 @@ export type LinkSource = z.infer<typeof linkForm>;
 export type CommandsSource = z.infer<typeof commandsForm>;
 export type NarrowedSource = z.infer<typeof narrowedForm>;
 export type InterlockSource = z.infer<typeof interlockForm>;
+export type FallbackSource = z.infer<typeof fallbackForm>;
 export type DeviceSource = z.infer<typeof deviceForm>;
 
 /** What edge/config/gateway.schema.json holds; a test keeps it current. */

@@ -22,6 +22,8 @@ import { certificatesOf } from './certificate-points.ts';
 import { readInterlocks } from './commands.ts';
 import type { EffectiveProfile, Profiles } from './device.ts';
 import { readDevice } from './device.ts';
+import type { FallbackConfig } from './fallback.ts';
+import { readFallbacks } from './fallback.ts';
 import type { DeviceSource, GatewaySource, LinkSource } from './format.ts';
 import { gatewayForm } from './format.ts';
 import type { LinkConfig } from './link.ts';
@@ -70,6 +72,8 @@ export interface GatewayConfig {
   readonly points: readonly PointDefinition[];
   /** What refuses a command that is allowed, in the order of the file. */
   readonly interlocks: readonly Interlock[];
+  /** What is driven here when nobody confirms an alarm in time. */
+  readonly fallbacks: readonly FallbackConfig[];
   /** Of the bytes of the file: equal hash, equal configuration. */
   readonly hash: string;
   /** What is not protected although it leaves this machine; said at every start. */
@@ -110,11 +114,12 @@ export function parseGateway(
   }
   const named = readDevices(value, problems, profiles);
   const interlocks = readInterlocks(value, named, problems);
+  const fallbacks = readFallbacks(value, pointsOf(named), interlocks, problems);
   const findings = [...problems.findings].sort(byPlace);
   if (problems.failed) throw new InvalidInput(findings, problems.beyond);
   const { gateway, cloud, outbox = {}, status = {}, links } = value;
   const testMs = value.path_test ? durationMs(value.path_test.every) : null;
-  const devices = testMs === null ? named : [...named, selfDevice(testMs, aliasesOf(named))];
+  const devices = testMs === null ? named : [...named, selfDevice(testMs, pointsOf(named).length)];
   return deepFreeze<GatewayConfig>({
     gateway: { ...gateway, position: gateway.position ?? null, labels: gateway.labels ?? {} },
     cloud: {
@@ -137,10 +142,9 @@ export function parseGateway(
       ...(testMs === null ? [] : [selfLink(testMs)]),
     ],
     devices,
-    points: devices.flatMap(({ groups }) =>
-      groups.flatMap(({ points }) => points.map(({ definition }) => definition)),
-    ),
+    points: pointsOf(devices),
     interlocks,
+    fallbacks,
     hash: configurationHash(text),
     insecure,
     warnings: findings,
@@ -148,9 +152,10 @@ export function parseGateway(
   });
 }
 
-function aliasesOf(devices: readonly DeviceConfig[]): number {
-  const groups = devices.flatMap((device) => device.groups);
-  return groups.reduce((sum, { points }) => sum + points.length, 0);
+function pointsOf(devices: readonly DeviceConfig[]): PointDefinition[] {
+  return devices.flatMap(({ groups }) =>
+    groups.flatMap(({ points }) => points.map(({ definition }) => definition)),
+  );
 }
 
 /** Of the gateway file at this path. */

@@ -197,6 +197,7 @@ export function gatewayConfig(
     devices,
     points: pointsOf(setting).map(definitionOf),
     interlocks: [],
+    fallbacks: [],
     hash: '0'.repeat(32),
     insecure: [],
     warnings: [],
