@@ -22,7 +22,7 @@
 //   nothing invented            an alarm has an excursion behind it.
 //   history pages nobody        who is paged, is paged for what holds now.
 //   state is true               when all is calm, an alarm is active where its condition holds.
-//   told or shown               what was raised is confirmed, or shown as not.
+//   told or shown and others    what people are told: see told.ts.
 //   windows never stall         see world.ts: when faults are over, everything drains.
 import { createHash } from 'node:crypto';
 import type { Alarm } from '../../cloud/alarms/alarm.ts';
@@ -35,6 +35,7 @@ import type { PlantPoint } from './plant.ts';
 import { couldShow, isBeyondAt, NO_DATA_MS, pointKey, told } from './plant.ts';
 
 import { checkBegan, checkPaged, isTrueLabel, labelOf } from './times.ts';
+import { checkPages, checkTold } from './told.ts';
 import type { EpochFacts, Witness, WitnessedRecord } from './witness.ts';
 
 import { rawBehind } from './witness.ts';
@@ -140,6 +141,7 @@ export async function checkAfter(world: World): Promise<void> {
   }
   await checkReadings(world, store);
   checkAlarms(world);
+  checkPages(world);
   await world.cloud.parts.aftermath.check(world.witness);
 }
 
@@ -614,34 +616,6 @@ function hasTrouble(
     }
   }
   return false;
-}
-
-/** Confirmed, or shown as not: everything that was raised. */
-function checkTold({ witness, cloud }: World, alarm: Alarm): void {
-  const { occurrence, isHistorical, key, rule } = alarm;
-  // What a case escalates is told once more by the case itself, not watched here.
-  const deliveries = cloud.parts.ledger
-    .calls(occurrence)
-    .filter(({ delivery }) => delivery.transition !== 'escalated');
-  const name = `${key} ${rule} ${occurrence.slice(0, 8)}`;
-  if (isHistorical) {
-    if (deliveries.length > 0) witness.problem('history pages nobody', `${name} was delivered`);
-    return;
-  }
-  if (deliveries.length === 0) {
-    witness.problem('told or shown', `${name} was raised and no delivery says so`);
-    return;
-  }
-  const done = ['confirmed', 'undelivered', 'failed', 'silenced'];
-  for (const { delivery } of deliveries) {
-    if (!done.includes(delivery.state)) {
-      witness.problem('told or shown', `${name} to ${delivery.receiver}: ${delivery.state}`);
-    }
-    const page = witness.pages.get(`${delivery.id} ${delivery.receiver}`);
-    if (delivery.state === 'confirmed' && !page) {
-      witness.problem('told or shown', `${name}: confirmed, and nobody was told`);
-    }
-  }
 }
 
 /** What is paged holds now: in the newest reading, or until less than the age of live data ago. */

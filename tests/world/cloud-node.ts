@@ -17,9 +17,7 @@ import type { DecodedRecord, SeriesEntry } from '../../cloud/inbox/decoded.ts';
 import { isFull } from '../../cloud/inbox/file.ts';
 import { InboxReader } from '../../cloud/inbox/reader.ts';
 import { IngestCore, type Outgoing } from '../../cloud/ingest/core.ts';
-import { Ledger } from '../../cloud/notify/ledger.ts';
-import type { Notifier } from '../../cloud/notify/notifier.ts';
-import { Pipeline } from '../../cloud/notify/pipeline.ts';
+import type { Confirmed } from '../../cloud/notify/ledger.ts';
 import { chainOf } from '../../cloud/notify/route.ts';
 import { Registry } from '../../cloud/registry/registry.ts';
 import { Feed } from '../../cloud/store/feed.ts';
@@ -41,10 +39,11 @@ import { Aftermath } from './aftermath.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
 import type { CommandDesk } from './command-desk.ts';
+import { diskFull, WorldLedger, WorldPipeline } from './delivery.ts';
 import type { Desk } from './desk.ts';
-import { receivers } from './desk.ts';
 import { brief } from './edge-node.ts';
 import type { Mutant } from './mutants.ts';
+import { type People, RECEIVERS } from './people.ts';
 import type { Timeline, WallClock } from './timeline.ts';
 import { Killed, Life, NodeClock } from './timeline.ts';
 import type { Witness } from './witness.ts';
@@ -74,6 +73,7 @@ export interface CloudOptions {
   readonly folder: string;
   readonly gateways: readonly string[];
   readonly desk: Desk;
+  readonly people: People;
   /** Null where nobody commands anything. */
   readonly commandDesk: CommandDesk | null;
   readonly mutant: Mutant;
@@ -88,12 +88,6 @@ export interface CloudDisk {
   isRegistryFull: boolean;
   /** The store neither takes nor refuses anything. */
   isStoreHung: boolean;
-}
-
-/** SQLite's word for a disk without room. */
-function diskFull(): Error {
-  const what = { code: 'ERR_SQLITE_ERROR', errcode: 13 };
-  return Object.assign(new Error('database or disk is full'), what);
 }
 
 /** The inbox with places to die at, and a disk that may be full. */
@@ -178,26 +172,6 @@ class WorldAlarms extends AlarmConsumer {
   }
 }
 
-/** The deliveries on the same disk; what is not part of a transaction is one by itself. */
-class WorldLedger extends Ledger {
-  disk!: CloudDisk;
-
-  override update(entry: Parameters<Ledger['update']>[0]): void {
-    if (this.disk.isRegistryFull) throw diskFull();
-    super.update(entry);
-  }
-}
-
-class WorldPipeline extends Pipeline {
-  life!: Life;
-
-  override take(): number {
-    const taken = super.take();
-    if (taken > 0) this.life.pass('cloud after take');
-    return taken;
-  }
-}
-
 export class CloudNode {
   readonly options: CloudOptions;
   readonly wall: WallClock = { errorMs: 0 };
@@ -240,11 +214,15 @@ export class CloudNode {
     this.life.end('between events');
   }
 
-  /** Null: nobody heard an answer, whatever was done. */
-  ask(wish: CommandWish): 'asked' | 'refused' | null {
-    let answer: 'asked' | 'refused' | null = null;
+  /** Somebody asks by the API. Null: nobody heard an answer, whatever was done. */
+  call<Answer>(work: (parts: Parts) => Answer): Answer | null {
+    let answer: Answer | null = null;
     this.life.run(() => {
-      answer = this.parts.ask(wish);
+      try {
+        answer = work(this.parts);
+      } catch (error) {
+        if (!isFull(error)) throw error;
+      }
     });
     return answer;
   }
@@ -284,8 +262,8 @@ export class Parts {
   readonly current = new Current();
   readonly series: Map<number, SeriesEntry>;
   readonly reader: InboxReader;
-  readonly ledger: Ledger;
-  readonly pipeline: Pipeline;
+  readonly ledger: WorldLedger;
+  readonly pipeline: WorldPipeline;
   readonly links: readonly SimLink[];
   readonly #dispatch: Dispatch | null;
   readonly #cloud: CloudNode;
@@ -323,8 +301,9 @@ export class Parts {
     this.#storeReader = mutant.reader(new InboxReader(path));
     this.series = new Map(this.reader.entries().map((entry) => [entry.series, entry]));
     this.#ingest = this.#openIngest();
-    this.ledger = Object.assign(new WorldLedger(this.#registry.database), { disk: cloud.disk });
-    this.pipeline = this.#openPipeline(receivers(desk, timeline, life));
+    const { disk } = cloud;
+    this.ledger = Object.assign(new WorldLedger(this.#registry.database), { life, disk });
+    this.pipeline = this.#openPipeline();
     this.alarms.onRecords = (records) => {
       for (const record of records) this.#say(`evaluates ${summary(record)}`);
       desk.noteRecords(records, this.series);
@@ -412,24 +391,23 @@ export class Parts {
     });
   }
 
-  #openPipeline(notifiers: ReadonlyMap<string, Notifier>): Pipeline {
-    const log = this.#log();
-    const pipeline = new WorldPipeline(
-      this.#clock,
-      log,
-      new Metrics(),
-      this.#cloud.options.random,
-      {
-        tables: this.alarms.tables,
-        ledger: this.ledger,
-        receivers: notifiers,
-        routes: [
-          { id: 'all', match: {}, chain: chainOf([...notifiers.keys()], CONFIRM_WITHIN_MS) },
-        ],
-        onChange: () => {},
-      },
+  #openPipeline(): WorldPipeline {
+    const { people, random, witness, mutant } = this.#cloud.options;
+    const { ledger } = this;
+    const receivers = [...people.notifiers(this.#life)].map(
+      ([id, notifier]) => [id, mutant.notifier(notifier)] as const,
     );
-    return Object.assign(pipeline, { life: this.#life });
+    const pipeline = new WorldPipeline(this.#clock, this.#log(), new Metrics(), random, {
+      tables: mutant.queue(this.alarms.tables),
+      ledger,
+      receivers: new Map(receivers),
+      routes: [{ id: 'all', match: {}, chain: chainOf(RECEIVERS, CONFIRM_WITHIN_MS) }],
+      onChange: (delivery) => {
+        witness.delivered(delivery);
+        this.#life.pass('cloud after settle');
+      },
+    });
+    return Object.assign(pipeline, { ledger });
   }
 
   #openFollower(): Follower {
@@ -482,18 +460,38 @@ export class Parts {
     });
   }
 
-  /** As the API takes it. Null: the disk is full, and the caller is told to come again. */
-  ask(wish: CommandWish): 'asked' | 'refused' | null {
+  /** As the API takes it: a full disk is thrown, and the caller comes again. */
+  ask(wish: CommandWish): 'asked' | 'refused' {
     const caller = { name: 'desk', right: 'control', scope: '' } as const;
     try {
       this.commands?.ask(wish, caller, 'desk', this.#clock.wallMs());
     } catch (error) {
-      if (isFull(error)) return null;
-      if (!isFault(error)) throw error;
+      if (isFull(error) || !isFault(error)) throw error;
       return 'refused';
     }
     this.#follower.tell([]);
     return 'asked';
+  }
+
+  /** A receiver's own word. */
+  confirm(id: string, by: string): Confirmed {
+    const word = this.pipeline.confirm(id, by, this.#clock.wallMs());
+    this.#notify();
+    return word;
+  }
+
+  /** Somebody acknowledges at the desk: refused where it is over, or another has it. */
+  acknowledge(occurrence: string, by: string): 'acknowledged' | 'refused' {
+    try {
+      const actor = { name: by, from: 'desk' };
+      this.#follower.tell(this.alarms.acknowledge(occurrence, actor, '', this.#clock.wallMs()));
+    } catch (error) {
+      if (isFull(error) || !isFault(error)) throw error;
+      return 'refused';
+    }
+    this.#life.pass('cloud between acknowledge and handled');
+    this.pipeline.handled(occurrence, by);
+    return 'acknowledged';
   }
 
   #openFeed(): Feed {

@@ -169,7 +169,8 @@ export class CommandDesk {
     if (!this.#cloud?.isRunning) return;
     const { gateway, device, point: name } = point;
     const where = { gateway, device, point: name, command: 'set' };
-    const answer = this.#cloud.ask({ id, ...where, value, timeToLiveMs, why: 'world' });
+    const asked = { id, ...where, value, timeToLiveMs, why: 'world' };
+    const answer = this.#cloud.call((parts) => parts.ask(asked));
     if (answer === null) return;
     if (wish.answer === 'asked' && answer === 'refused') {
       this.#witness.problem('commands', `${value} was asked for and is not known`);

@@ -4,7 +4,8 @@ import type { Random } from '../../core/random.ts';
 import { pickInteger } from '../../core/random.ts';
 import type { CityGateway } from './city.ts';
 import { pick } from './city.ts';
-import { RECEIVERS, type ReceiverMood } from './desk.ts';
+import { DELIVERY_PLACES } from './delivery.ts';
+import { RECEIVERS, type ReceiverMood, receiverMoods } from './people.ts';
 import type { DeviceTrouble } from './plant.ts';
 
 export const EDGE_PLACES = [
@@ -120,6 +121,15 @@ export type Fault =
       readonly who: string;
       readonly mood: ReceiverMood;
       readonly forMs: number;
+    }
+  | {
+      /** In the way of a notification: some mood, or the cloud dies between two of its steps. */
+      readonly kind: 'delivery';
+      readonly mood: { readonly who: string; readonly what: ReceiverMood } | null;
+      readonly place: string;
+      readonly count: number;
+      readonly downMs: number;
+      readonly forMs: number;
     };
 
 export type FaultKind = Fault['kind'];
@@ -145,6 +155,8 @@ interface Draw {
 }
 
 type Draws = { readonly [Kind in FaultKind]: (draw: Draw) => Extract<Fault, { kind: Kind }> };
+
+const troubled = receiverMoods.filter((mood) => mood !== 'well');
 
 const gatewayOf = ({ random, gateways }: Draw) => pick(random, gateways).id;
 const anybody = ({ random, gateways }: Draw) =>
@@ -278,8 +290,17 @@ const draws: Draws = {
   },
   receiver: ({ random }) => ({
     kind: 'receiver',
-    who: pick(random, RECEIVERS),
+    who: pick(random, RECEIVERS.slice(0, 2)),
     mood: pick(random, ['away', 'deaf', 'hung'] as const),
+    forMs: pickInteger(random, 10_000, 60_000),
+  }),
+  delivery: ({ random }) => ({
+    kind: 'delivery',
+    mood:
+      random.next() < 0.4 ? null : { who: pick(random, RECEIVERS), what: pick(random, troubled) },
+    place: pick(random, DELIVERY_PLACES),
+    count: pickInteger(random, 1, 4),
+    downMs: pickInteger(random, 300, 8_000),
     forMs: pickInteger(random, 10_000, 60_000),
   }),
 };
@@ -292,8 +313,8 @@ export const commandFaultKinds = faultKinds.filter(
 );
 
 /**
- * Times after the start of the world, in order. Troubles of a second path are drawn by themselves,
- * for the gateways that have one: the worlds of the others are as they were.
+ * Times after the start of the world, in order. Troubles of a second path, for the gateways that
+ * have one, and of deliveries are drawn by themselves: the rest of a world is as it was.
  */
 export function drawFaults(
   random: Random,
@@ -301,7 +322,7 @@ export function drawFaults(
   activeMs: number,
   given: readonly FaultKind[],
 ): TimedFault[] {
-  const kinds = given.filter((kind) => kind !== 'second-path');
+  const kinds = given.filter((kind) => kind !== 'second-path' && kind !== 'delivery');
   if (kinds.length === 0) return [];
   const count = pickInteger(random, 1, 6);
   const faults = Array.from({ length: count }, (): TimedFault => {
@@ -312,7 +333,8 @@ export function drawFaults(
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
-export function drawSecondPathFaults(
+export function drawAside(
+  kind: 'second-path' | 'delivery',
   random: Random,
   gateways: readonly CityGateway[],
   activeMs: number,
@@ -320,6 +342,6 @@ export function drawSecondPathFaults(
   if (gateways.length === 0) return [];
   return Array.from({ length: pickInteger(random, 1, 5) }, () => ({
     atMs: pickInteger(random, 3_000, activeMs - 5_000),
-    fault: draws['second-path']({ random, gateways }),
+    fault: draws[kind]({ random, gateways }),
   }));
 }

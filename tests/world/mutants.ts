@@ -1,9 +1,11 @@
 // The product with one promise broken, by wiring around it: what the checkers must notice. Each mutant
 // is a way such systems have really been built.
 import type { AlarmConsumer } from '../../cloud/alarms/consumer.ts';
+import type { AlarmTables } from '../../cloud/alarms/tables.ts';
 import type { InboxCore } from '../../cloud/inbox/core.ts';
 import type { DecodedRecord, Dictionary, SeriesEntry } from '../../cloud/inbox/decoded.ts';
 import type { InboxReader } from '../../cloud/inbox/reader.ts';
+import type { Notifier } from '../../cloud/notify/notifier.ts';
 import type { Store } from '../../cloud/store/store.ts';
 import type { Clock } from '../../core/clock.ts';
 import { engineering } from '../../core/point.ts';
@@ -27,6 +29,9 @@ export interface Mutant {
   sent(command: Command): Command;
   /** The edge's, of one run. */
   ledger(ledger: Ledger): Ledger;
+  /** What the pipeline takes from, of one run of the cloud. */
+  queue(tables: AlarmTables): AlarmTables;
+  notifier(notifier: Notifier): Notifier;
 }
 
 export const healthy: Mutant = {
@@ -38,6 +43,8 @@ export const healthy: Mutant = {
   store: (store) => store,
   sent: (command) => command,
   ledger: (ledger) => ledger,
+  queue: (tables) => tables,
+  notifier: (notifier) => notifier,
 };
 
 const COMMIT_LATE_MS = 400;
@@ -215,6 +222,35 @@ const labelOfFirstEpoch = (): Mutant => ({
   },
 });
 
+/** What is taken from the queue leaves it before it is in the ledger. */
+const pageLost = (): Mutant => ({
+  ...healthy,
+  name: 'page lost between queue and ledger',
+  queue: (tables) => {
+    const outgoing = tables.outgoing.bind(tables);
+    tables.outgoing = (limit) => {
+      const waiting = outgoing(limit);
+      const last = waiting.at(-1);
+      if (last) tables.dropOutgoing(last.seq);
+      return waiting;
+    };
+    return tables;
+  },
+});
+
+/** A try that nobody knows the end of is made again under a name of its own. */
+const pageRenamed = (): Mutant => ({
+  ...healthy,
+  name: 'page sent again under a new id',
+  notifier: (notifier) => ({
+    send: ({ deliveries: [first, ...rest], links }, signal) => {
+      const { id, attempts } = first;
+      const named = attempts > 1 ? { ...first, id: `${id}-${attempts}` } : first;
+      return notifier.send({ deliveries: [named, ...rest], links }, signal);
+    },
+  }),
+});
+
 /** Made anew for each world: some of them remember. */
 export const mutants: readonly (() => Mutant)[] = [
   ackBeforeCommit,
@@ -225,6 +261,8 @@ export const mutants: readonly (() => Mutant)[] = [
   laneTrusted,
   pageWithheld,
   labelOfFirstEpoch,
+  pageLost,
+  pageRenamed,
 ];
 
 /** What has no outcome yet is asked for anew: a lost reply is a second deed. */

@@ -117,7 +117,7 @@ function limitRule({ point, scale }: PointSetting): LimitRule {
     id: 'high',
     kind: 'limit',
     side: 'high',
-    level: 2,
+    level: ([2, 1, 3] as const)[point.code % 3]!,
     limit: engineering(point.code * CODE_UNIT + BEYOND, scale, 0),
     deadband: engineering(BEYOND / 4, scale, 0),
     onDelayMs: point.onDelayMs,

@@ -1,6 +1,7 @@
 // What really happened, written down at the borders of the nodes by somebody who is not part of
 // them: each record as its outbox was given it, what was on disk when, what the cloud's inbox has,
 // what the desk was told. The checkers compare the two ends with it.
+import type { Delivery } from '../../cloud/notify/notifier.ts';
 import { engineering } from '../../core/point.ts';
 import { isBad } from '../../core/quality.ts';
 import type { Entry } from '../../edge/outbox/batch.ts';
@@ -128,6 +129,8 @@ export interface Raised {
 export class Witness {
   readonly epochs = new Map<Epoch, EpochFacts>();
   readonly pages = new Map<string, Page>();
+  /** By id of a notification: when the cloud had it on disk that somebody has it. */
+  readonly handled = new Map<string, number>();
   readonly raised: Raised[] = [];
   readonly problems: string[] = [];
   /** By point: the newest value that was shown as current, by the tick in it. */
@@ -157,6 +160,12 @@ export class Witness {
   hadTwin(gateway: string, fromMs: number, toMs = fromMs): boolean {
     const span = this.twins.get(gateway);
     return span !== undefined && toMs >= span.fromMs && fromMs <= span.toMs + TWIN_AFTER_MS;
+  }
+
+  /** A change of a delivery that is on disk. */
+  delivered({ id, state }: Delivery): void {
+    const isHandled = state === 'confirmed' || state === 'acted';
+    if (isHandled && !this.handled.has(id)) this.handled.set(id, this.#nowMs());
   }
 
   faulty(forMs: number): void {

@@ -14,13 +14,14 @@ import { Desk } from './desk.ts';
 import { AREA, EdgeNode, secondOf } from './edge-node.ts';
 import {
   type BootClock,
+  drawAside,
   drawFaults,
-  drawSecondPathFaults,
   type Fault,
   type FaultKind,
   faultKinds,
 } from './faults.ts';
 import { healthy, type Mutant } from './mutants.ts';
+import { People } from './people.ts';
 import type { PlantPoint } from './plant.ts';
 import { PlantDevice, pointKey } from './plant.ts';
 import { Timeline, WORLD_BEGAN_MS } from './timeline.ts';
@@ -86,6 +87,7 @@ export class World {
   readonly seconds: ReadonlyMap<string, SecondPath>;
   readonly city: readonly CityGateway[];
   readonly desk: Desk;
+  readonly people: People;
   readonly cloud: CloudNode;
   readonly edges = new Map<string, EdgeNode>();
   readonly devices = new Map<string, PlantDevice>();
@@ -120,7 +122,9 @@ export class World {
     );
     this.#commandDesk = options.hasCommands ? this.#makeCommandDesk([...points.values()]) : null;
     this.desk = new Desk(this.timeline, this.witness, points, SCALES);
+    this.people = new People(this.timeline, this.witness, seed);
     this.cloud = this.#makeCloud();
+    this.people.meet(this.cloud);
     for (const gateway of this.city) this.#makeEdge(gateway, gateway.id);
   }
 
@@ -156,6 +160,7 @@ export class World {
       folder: join(this.folder, 'cloud'),
       gateways: this.city.map(({ id }) => id),
       desk: this.desk,
+      people: this.people,
       commandDesk: this.#commandDesk,
       mutant: this.#options.mutant ?? healthy,
       onDeath: () => this.#reviveCloud(),
@@ -234,13 +239,14 @@ export class World {
 
   async run(): Promise<WorldResult> {
     const kinds = this.#options.kinds ?? faultKinds;
-    for (const { atMs, fault } of drawFaults(this.#random, this.city, this.activeMs, kinds)) {
-      this.#told.push(`${(atMs / 1000).toFixed(1)} s: ${JSON.stringify(fault)}`);
-      this.timeline.at(atMs, () => this.#strike(fault));
-    }
     const having = this.city.filter(({ id }) => this.seconds.has(id));
-    const aside = seededRandom(this.seed + 2 * ASIDE_SEED);
-    for (const { atMs, fault } of drawSecondPathFaults(aside, having, this.activeMs)) {
+    const notified = kinds.includes('delivery') ? this.city : [];
+    const aside = (nth: number) => seededRandom(this.seed + nth * ASIDE_SEED);
+    for (const { atMs, fault } of [
+      ...drawFaults(this.#random, this.city, this.activeMs, kinds),
+      ...drawAside('second-path', aside(2), having, this.activeMs),
+      ...drawAside('delivery', aside(3), notified, this.activeMs),
+    ]) {
       this.#told.push(`${(atMs / 1000).toFixed(1)} s: ${JSON.stringify(fault)}`);
       this.timeline.at(atMs, () => this.#strike(fault));
     }
@@ -282,7 +288,7 @@ export class World {
       broker.start();
     }
     for (const device of this.devices.values()) device.trouble = null;
-    this.desk.moods.clear();
+    this.people.moods.clear();
     for (const edge of [...this.edges.values()]) {
       if (edge.name !== edge.options.gateway) this.#endTwin(edge);
     }
@@ -413,12 +419,28 @@ export class World {
         timeline.after(fault.downMs, () => void this.cloud.start());
         return;
       case 'receiver':
-        this.desk.moods.set(fault.who, fault.mood);
-        later(fault.forMs, () => this.desk.moods.delete(fault.who));
+        this.people.moods.set(fault.who, fault.mood);
+        later(fault.forMs, () => this.people.moods.delete(fault.who));
+        return;
+      case 'delivery':
+        this.#strikeDelivery(fault, later);
         return;
       default:
         this.#strikeEdge(fault, later);
     }
+  }
+
+  #strikeDelivery(
+    { mood, place, count, downMs, forMs }: Extract<Fault, { kind: 'delivery' }>,
+    later: (ms: number, undo: () => void) => void,
+  ): void {
+    if (mood) {
+      this.people.moods.set(mood.who, mood.what);
+      later(forMs, () => this.people.moods.delete(mood.who));
+      return;
+    }
+    this.#restartMs.set('cloud', { downMs });
+    this.cloud.life.arm(place, count);
   }
 
   #strikeEdge(
@@ -607,6 +629,8 @@ const PARTS_POISONED = 2;
 /** A connection that is half open ends with the keepalive; other faults last or are moments. */
 function lengthOf(fault: Fault): number {
   const isHalfOpen = fault.kind === 'second-path' && fault.what === 'half-open';
+  // Moods keep nothing from being raised, and a kill says itself how long it lasts.
+  if (fault.kind === 'delivery') return 0;
   if (fault.kind === 'half-open' || isHalfOpen) return 2 * KEEPALIVE_SECONDS * 1000;
   return 'forMs' in fault ? fault.forMs : 'downMs' in fault ? fault.downMs : 0;
 }

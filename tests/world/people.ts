@@ -1,0 +1,144 @@
+// The people at the end: receivers of several moods, what they were told, and how they answer. They
+// outlive the cloud. What they do draws nothing from the random numbers of the rest of the world.
+import type { Delivery, Notifier, Outcome } from '../../cloud/notify/notifier.ts';
+import { occurrenceOf } from '../../cloud/notify/notifier.ts';
+import { pickInteger, type Random, seededRandom } from '../../core/random.ts';
+import type { CloudNode } from './cloud-node.ts';
+import type { Life, Timeline } from './timeline.ts';
+import type { Page, Witness } from './witness.ts';
+
+export const RECEIVERS = ['desk', 'deputy', 'chief'] as const;
+
+/**
+ * `away`: refuses; `deaf`: takes it and nobody says so; `hung`: does not answer; `garbage`: shows it,
+ * and its answer means nothing; `busy`: was asked too often; `late`: says so some time after;
+ * `at the desk`: takes it, and somebody acknowledges the alarm.
+ */
+export const receiverMoods = [
+  'well',
+  'away',
+  'deaf',
+  'hung',
+  'garbage',
+  'busy',
+  'late',
+  'at the desk',
+] as const;
+export type ReceiverMood = (typeof receiverMoods)[number];
+
+const PEOPLE_SEED = 15_485_863;
+const ANSWER_MS = 40;
+const BUSY_MS = 10_000;
+/** Sooner or later than anybody waits for it. */
+const LATE_MIN_MS = 2_000;
+const LATE_MAX_MS = 40_000;
+/** Whoever hears no answer asks again. */
+const AGAIN_MS = 2_000;
+
+export class People {
+  readonly moods = new Map<string, ReceiverMood>();
+  readonly #timeline: Timeline;
+  readonly #witness: Witness;
+  readonly #random: Random;
+  #cloud: CloudNode | null = null;
+  #waiting = 0;
+
+  constructor(timeline: Timeline, witness: Witness, seed: number) {
+    this.#timeline = timeline;
+    this.#witness = witness;
+    this.#random = seededRandom(seed + PEOPLE_SEED);
+  }
+
+  /** Whom they call back. */
+  meet(cloud: CloudNode): void {
+    this.#cloud = cloud;
+  }
+
+  /** Nobody is about to say anything. */
+  get isCalm(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** The notifiers of one process of the cloud. */
+  notifiers(life: Life): ReadonlyMap<string, Notifier> {
+    return new Map(RECEIVERS.map((receiver) => [receiver, this.#notifier(receiver, life)]));
+  }
+
+  #notifier(receiver: string, life: Life): Notifier {
+    return {
+      send: ({ deliveries: [delivery] }, signal) => {
+        if (!life.survives('cloud before delivery')) return new Promise(() => {});
+        const mood = this.moods.get(receiver) ?? 'well';
+        const answer = this.#told(delivery, mood);
+        if (!life.survives('cloud after delivery')) return new Promise(() => {});
+        return new Promise<Outcome>((resolve) => {
+          if (answer) this.#timeline.after(ANSWER_MS, () => life.run(() => resolve(answer)));
+          const cut = { kind: 'retry', why: 'timeout', afterMs: null } as const;
+          signal.addEventListener('abort', () => resolve(cut), { once: true });
+        });
+      },
+    };
+  }
+
+  /** What somebody hears of it, and what is answered; null: nothing. */
+  #told(delivery: Delivery, mood: ReceiverMood): Outcome | null {
+    const retry = { kind: 'retry', afterMs: null } as const;
+    if (mood === 'away') return { ...retry, why: 'http 503' };
+    if (mood === 'busy') return { ...retry, why: 'busy', afterMs: BUSY_MS, isReceiverBusy: true };
+    const page = this.#page(delivery);
+    switch (mood) {
+      case 'hung':
+        return null;
+      case 'garbage':
+        return { ...retry, why: 'not understood' };
+      case 'deaf':
+        return { kind: 'sent', confirmedBy: null };
+      case 'late':
+        this.#later(() => this.#confirm(delivery, page));
+        return { kind: 'sent', confirmedBy: null };
+      case 'at the desk':
+        this.#later(() => this.#acknowledge(delivery));
+        return { kind: 'sent', confirmedBy: null };
+      case 'well':
+        page.confirmedMs ??= this.#timeline.nowMs;
+        return { kind: 'sent', confirmedBy: delivery.receiver };
+      default:
+        return mood satisfies never;
+    }
+  }
+
+  #page({ id, receiver }: Delivery): Page {
+    const { nowMs } = this.#timeline;
+    const key = `${id} ${receiver}`;
+    const page = this.#witness.pages.get(key) ?? {
+      ...{ id, receiver, firstMs: nowMs, count: 0, confirmedMs: null },
+    };
+    page.count++;
+    this.#witness.pages.set(key, page);
+    return page;
+  }
+
+  /** After a while, and again until somebody answers. */
+  #later(ask: () => boolean): void {
+    this.#waiting++;
+    const again = () => {
+      if (ask()) this.#waiting--;
+      else this.#timeline.after(AGAIN_MS, again);
+    };
+    this.#timeline.after(pickInteger(this.#random, LATE_MIN_MS, LATE_MAX_MS), again);
+  }
+
+  #confirm({ id, receiver }: Delivery, page: Page): boolean {
+    page.confirmedMs ??= this.#timeline.nowMs;
+    const word = this.#cloud?.call((parts) => parts.confirm(id, receiver));
+    if (word) this.#witness.say(receiver, `confirms ${id.slice(0, 8)}: ${word}`);
+    return word !== null;
+  }
+
+  #acknowledge({ id, receiver }: Delivery): boolean {
+    const occurrence = occurrenceOf(id);
+    const word = this.#cloud?.call((parts) => parts.acknowledge(occurrence, receiver));
+    if (word) this.#witness.say(receiver, `acknowledges ${id.slice(0, 8)}: ${word}`);
+    return word !== null;
+  }
+}

@@ -1,0 +1,64 @@
+// Checkers of what people are told, when everything has ended.
+//
+//   told or shown      what was raised is confirmed, or shown as not; a confirmation is somebody's.
+//   told of what is    what a receiver was shown is in the ledger, under the same name, and is of an
+//                      alarm that there is: so it counts once, however often it came.
+//   nothing stays open when all is calm and everybody well, nothing is left to do in the ledger.
+import type { Alarm } from '../../cloud/alarms/alarm.ts';
+import { occurrenceOf } from '../../cloud/notify/notifier.ts';
+import { WORLD_BEGAN_MS } from './timeline.ts';
+import type { World } from './world.ts';
+
+const DONE = ['confirmed', 'acted', 'undelivered', 'failed', 'silenced'];
+
+/** What was queued later than that before the end may be under way. */
+const UNDER_WAY_MS = 10_000;
+
+/** Confirmed, or shown as not: everything that was raised. */
+export function checkTold({ witness, cloud }: World, alarm: Alarm): void {
+  const { occurrence, isHistorical, key, rule } = alarm;
+  // What a case escalates is told once more by the case itself, not watched here.
+  const deliveries = cloud.parts.ledger
+    .calls(occurrence)
+    .filter(({ delivery }) => delivery.transition !== 'escalated');
+  const name = `${key} ${rule} ${occurrence.slice(0, 8)}`;
+  if (isHistorical) {
+    if (deliveries.length > 0) witness.problem('history pages nobody', `${name} was delivered`);
+    return;
+  }
+  if (deliveries.length === 0) {
+    witness.problem('told or shown', `${name} was raised and no delivery says so`);
+    return;
+  }
+  for (const { delivery } of deliveries) {
+    const { id, receiver, state } = delivery;
+    if (!DONE.includes(state) && alarm.acknowledgedBy === null) {
+      witness.problem('told or shown', `${name} to ${receiver}: ${state}`);
+    }
+    if (state !== 'confirmed') continue;
+    const isSaid = [...witness.pages.values()].some(
+      (page) => page.id === id && page.confirmedMs !== null,
+    );
+    if (!isSaid) witness.problem('told or shown', `${name}: confirmed, and nobody said so`);
+  }
+}
+
+/** Of all pages together, and of the ledger as it is in the end. */
+export function checkPages({ witness, cloud, timeline }: World): void {
+  const { ledger, alarms } = cloud.parts;
+  for (const { delivery } of ledger.open()) {
+    const { id, receiver, state, attempts, queuedMs } = delivery;
+    if (queuedMs > WORLD_BEGAN_MS + timeline.nowMs - UNDER_WAY_MS) continue;
+    const what = `${id} to ${receiver} is ${state} after ${attempts} tries`;
+    witness.problem('nothing stays open', what);
+  }
+  for (const { id, receiver } of witness.pages.values()) {
+    const occurrence = occurrenceOf(id);
+    const name = `${id.slice(0, 8)}${id.slice(occurrence.length)} to ${receiver}`;
+    const entry = ledger.of(id).find(({ delivery }) => delivery.receiver === receiver);
+    // A cloud that lost its registry knows nothing of what it told.
+    if (witness.wipes === 0 && (!entry || !alarms.get(occurrence))) {
+      witness.problem('told of what is', `${name} is in no ledger`);
+    }
+  }
+}
