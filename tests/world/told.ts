@@ -3,9 +3,11 @@
 //   told or shown      what was raised is confirmed, or shown as not; a confirmation is somebody's.
 //   told of what is    what a receiver was shown is in the ledger, under the same name, and is of an
 //                      alarm that there is: so it counts once, however often it came.
+//   the chain stops    nobody further down is shown a call for the first time once it is on disk that
+//                      somebody has it.
 //   nothing stays open when all is calm and everybody well, nothing is left to do in the ledger.
 import type { Alarm } from '../../cloud/alarms/alarm.ts';
-import { occurrenceOf } from '../../cloud/notify/notifier.ts';
+import { isCall, occurrenceOf } from '../../cloud/notify/notifier.ts';
 import { WORLD_BEGAN_MS } from './timeline.ts';
 import type { World } from './world.ts';
 
@@ -52,13 +54,20 @@ export function checkPages({ witness, cloud, timeline }: World): void {
     const what = `${id} to ${receiver} is ${state} after ${attempts} tries`;
     witness.problem('nothing stays open', what);
   }
-  for (const { id, receiver } of witness.pages.values()) {
+  for (const { id, receiver, firstMs } of witness.pages.values()) {
     const occurrence = occurrenceOf(id);
     const name = `${id.slice(0, 8)}${id.slice(occurrence.length)} to ${receiver}`;
     const entry = ledger.of(id).find(({ delivery }) => delivery.receiver === receiver);
     // A cloud that lost its registry knows nothing of what it told.
     if (witness.wipes === 0 && (!entry || !alarms.get(occurrence))) {
       witness.problem('told of what is', `${name} is in no ledger`);
+    }
+    const handledMs = witness.handled.get(id);
+    // The first of a chain is told, whoever of another chain has it.
+    const isFurther = entry && entry.delivery.step > 0 && isCall(entry.delivery.transition);
+    if (isFurther && handledMs !== undefined && firstMs > handledMs) {
+      const what = `${name} at ${firstMs}, and somebody had it at ${handledMs}`;
+      witness.problem('the chain stops', what);
     }
   }
 }
