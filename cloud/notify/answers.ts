@@ -33,7 +33,6 @@ export interface Chain {
   readonly ledger: Ledger;
   readonly journal: Pick<Journal, 'write'>;
   readonly transact: <Result>(work: () => Result) => Result;
-  readonly isSending: (number: number) => boolean;
   /** Records it; what it has to do still is as the entry says. */
   readonly write: (entry: Entry) => void;
   /** Within a transaction: the next of the chain is to be told; how many that were. */
@@ -152,14 +151,11 @@ export class Answers {
     this.#chain.onHandled({ occurrence: alarm.occurrence, by, atMs, how: 'answer' });
   }
 
-  #end(entry: Entry, why: string): void {
-    const { delivery, isOpen } = entry;
+  // What is under way may still arrive, and is not tried again.
+  #end({ delivery, isOpen }: Entry, why: string): void {
     if (!isOpen) return;
-    if (this.#chain.isSending(delivery.number)) this.#unwatch(entry);
-    else {
-      const state = delivery.sentMs === null ? 'silenced' : delivery.state;
-      this.#chain.write({ ...OVER, delivery: { ...delivery, state, why } });
-    }
+    const state = delivery.sentMs === null ? 'silenced' : delivery.state;
+    this.#chain.write({ ...OVER, delivery: { ...delivery, state, why } });
   }
 
   #unwatch({ delivery, nextMs }: Entry): void {

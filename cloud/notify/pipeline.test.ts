@@ -460,3 +460,21 @@ test('an alarm under test goes to its tester alone, beginning and end, however l
   expect(ledger(setup).at(-1)).toBe('b.raised nobody failed');
   expect(first.sent).toEqual([]);
 });
+
+test('a try that was under way when somebody took the alarm is not made again', async () => {
+  let end: (outcome: Outcome) => void = () => {};
+  const second = new Desk(() => new Promise<Outcome>((resolve) => (end = resolve)));
+  const setup = open({ first: new Desk(accepted), second });
+  start(setup);
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  await setup.clock.advance(62_000);
+  expect(second.sent).toEqual(['a.raised']);
+  setup.pipeline.handled('a', 'li');
+  end(retry);
+  await setup.clock.advance(3_600_000);
+  expect(second.sent).toEqual(['a.raised']);
+  expect(setup.pipeline.deliveries({ occurrence: 'a' })).toMatchObject([
+    { receiver: 'second', state: 'sent', why: 'acknowledged by li' },
+    { receiver: 'first', state: 'undelivered', why: null },
+  ]);
+});

@@ -295,7 +295,6 @@ export class Pipeline {
     return new Answers({
       ...{ ledger, journal: tables.journal, onHandled },
       transact: (work) => this.#transact(work),
-      isSending: (number) => this.#open.get(number)?.isSending ?? false,
       write: (entry) => this.#write(entry, this.#open.get(entry.delivery.number)),
       passOn: (delivery) => {
         const told = this.#passOn(delivery);
@@ -322,16 +321,20 @@ export class Pipeline {
   }
 
   #settle(open: Open, outcome: Outcome): void {
-    const { delivery } = open.entry;
-    // Confirmed from elsewhere, or acknowledged, while the try was under way.
-    if (!this.#open.has(delivery.number)) return;
+    const { delivery, isOpen } = open.entry;
+    // Somebody has had it since this try began: that it arrived is all that is news.
+    if (!isOpen && outcome.kind !== 'sent') {
+      this.#open.delete(delivery.number);
+      return;
+    }
     const nowMs = this.#clock.wallMs();
     switch (outcome.kind) {
       case 'sent': {
         const acceptedMs = delivery.acceptedMs ?? nowMs;
         if (delivery.acceptedMs === null) this.#counters.accepted.add();
-        const accepted: Delivery = { ...delivery, acceptedMs, why: null };
-        const { confirmedBy } = outcome;
+        const why = isOpen ? null : delivery.why;
+        const accepted: Delivery = { ...delivery, acceptedMs, why };
+        const confirmedBy = delivery.confirmedMs === null ? outcome.confirmedBy : null;
         if (confirmedBy !== null) {
           this.#transact(() => {
             if (!isPathTest(delivery.alarm))
@@ -432,7 +435,8 @@ export class Pipeline {
     this.#options.ledger.update(entry);
     const follow = () => {
       if (entry.isOpen) this.#watch(entry, open);
-      else this.#open.delete(entry.delivery.number);
+      else if (!open?.isSending) this.#open.delete(entry.delivery.number);
+      else Object.assign(open, { entry, nextMonoMs: null, confirmByMonoMs: null });
       this.#options.onChange(entry.delivery);
     };
     if (this.#following) this.#following.push(follow);

@@ -20,9 +20,8 @@ const UNDER_WAY_MS = 10_000;
 export function checkTold({ witness, cloud }: World, alarm: Alarm): void {
   const { occurrence, isHistorical, key, rule } = alarm;
   // What a case escalates is told once more by the case itself, not watched here.
-  const deliveries = cloud.parts.ledger
-    .calls(occurrence)
-    .filter(({ delivery }) => delivery.transition !== 'escalated');
+  const calls = cloud.parts.ledger.calls(occurrence);
+  const deliveries = calls.filter(({ delivery }) => delivery.transition !== 'escalated');
   const name = `${key} ${rule} ${occurrence.slice(0, 8)}`;
   if (isHistorical) {
     if (deliveries.length > 0) witness.problem('history pages nobody', `${name} was delivered`);
@@ -32,10 +31,14 @@ export function checkTold({ witness, cloud }: World, alarm: Alarm): void {
     witness.problem('told or shown', `${name} was raised and no delivery says so`);
     return;
   }
-  for (const { delivery } of deliveries) {
+  const isTaken =
+    alarm.acknowledgedBy !== null || calls.some(({ delivery }) => delivery.confirmedMs !== null);
+  for (const { delivery, isOpen } of deliveries) {
     const { id, receiver, state } = delivery;
-    if (!DONE.includes(state) && alarm.acknowledgedBy === null) {
-      witness.problem('told or shown', `${name} to ${receiver}: ${state}`);
+    // Where somebody has it, the others are left as they were.
+    if (!DONE.includes(state) && (isOpen || !isTaken)) {
+      const what = `${name} to ${receiver}: ${state}${isOpen ? ', open' : ''}, ${delivery.why}`;
+      witness.problem('told or shown', what);
     }
     if (state !== 'confirmed') continue;
     const isSaid = [...witness.pages.values()].some(
