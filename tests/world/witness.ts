@@ -244,6 +244,7 @@ export class Witness {
 
   storeWiped(): void {
     this.wipes++;
+    this.handled.clear();
     for (const facts of this.epochs.values()) {
       facts.stored.clear();
       facts.cameMs.clear();
