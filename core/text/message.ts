@@ -54,6 +54,14 @@ export const messageMessages = {
   'message-digest': { en: '{count} notifications: {levels}', zh: '共 {count} 条通知:{levels}' },
   'message-digest-drills': { en: '{count} of them drill or test', zh: '其中演练或测试 {count} 条' },
   'message-digest-more': { en: 'and {count} more', zh: '另有 {count} 条' },
+  'not-an-address': {
+    en: '{found} is no mail address, such as duty@city.example',
+    zh: '{found} 不是邮箱地址，例如 duty@city.example',
+  },
+  'mail-login-half': {
+    en: 'a login is user and password, both or neither',
+    zh: '登录需同时填写用户和密码，或都不填',
+  },
   'template-field': {
     en: 'a message has no field {field}; meant: {meant}?',
     zh: '消息没有字段 {field}；是否为 {meant}？',

@@ -4,6 +4,7 @@ import type { ChannelGround, ChannelKind, ReceiverSettings } from './channel.ts'
 import { dingtalkKind } from './dingtalk.ts';
 import { feishuKind } from './feishu.ts';
 import { logKind } from './log.ts';
+import { mailKind } from './mail.ts';
 import { smsKind, voiceKind } from './phone.ts';
 import { webhookKind } from './webhook.ts';
 import { wecomKind } from './wecom.ts';
@@ -15,6 +16,7 @@ export const channelKinds: readonly [ChannelKind, ...ChannelKind[]] = [
   feishuKind,
   smsKind,
   voiceKind,
+  mailKind,
   logKind,
 ];
 
