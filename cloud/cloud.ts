@@ -16,6 +16,7 @@ import type { Random } from '../core/random.ts';
 import { AlarmConsumer } from './alarms/consumer.ts';
 import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
+import { answerPages } from './api/answer-pages.ts';
 import { caseObject, caseRoutes } from './api/case-routes.ts';
 import { commandRoutes } from './api/command-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
@@ -146,7 +147,8 @@ export async function runCloud(
     ...{ downward, path },
   });
   follower.committed(reader.newestRow);
-  const { host, port, names: hostNames } = config.api;
+  const { host, port } = config.api;
+  const hostNames = [...config.api.names, ...publicNames(config)];
   const presence = (gateway: string) => watch.presence(gateway);
   const health = () => watch.health();
   const onCredentials = () => watch.gateways();
@@ -176,7 +178,12 @@ export async function runCloud(
       seeAlarm: alarmFinder(alarms),
     }),
   ];
-  const serve = { host, port, hostNames, version, registry, stream, routes };
+  const pages = answerPages(clock, {
+    ...{ links, notify, utcOffsetMs: config.utcOffsetMs },
+    alarmOf: (occurrence) => alarms.get(occurrence),
+    nameOf: (person) => config.notify.people.find(({ id }) => id === person)?.name ?? person,
+  });
+  const serve = { host, port, hostNames, version, registry, stream, routes, pages };
   const api = await openApi(clock, log, metrics, serve);
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -261,6 +268,11 @@ function tellCases(stream: EventStream, events: readonly CaseEvent[]): void {
     const data = JSON.stringify(caseObject(view));
     stream.publish({ topic: 'cases', name: `case.${kind}`, data, assets: [view.case.asset] });
   }
+}
+
+/** Under which links call the API. */
+function publicNames({ notify: { publicUrl } }: CloudConfig): string[] {
+  return publicUrl === null ? [] : [new URL(publicUrl).hostname.replace(/^\[(.*)\]$/, '$1')];
 }
 
 // What is supervised of the path hangs on the receivers, and what came of each try on the path.

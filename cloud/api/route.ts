@@ -53,7 +53,7 @@ export function checkAct({ name, right, acts }: Principal, act: Act): void {
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly url: string;
-  /** `public` needs no token; only health is. */
+  /** `public` needs no token; only health is, and the pages of links (pages.ts). */
   readonly right: Right | 'public';
   readonly summary: string;
   /** Problems beyond those that follow from right, parameters and body. */

@@ -16,18 +16,20 @@ import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../core/metrics.ts';
 import { InvalidInput } from '../../core/problems.ts';
 import type { Bilingual, Language } from '../../core/text/text.ts';
-import { bilingual, languages, say } from '../../core/text/text.ts';
+import { bilingual, languageWanted, say } from '../../core/text/text.ts';
 import { isFull } from '../inbox/file.ts';
 import type { Principal, Registry, Right } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
 import type { Misfit } from './misfit.ts';
 import { misfitText } from './misfit.ts';
+import { addPages, type Pages } from './pages.ts';
 import type { Call, Document, Route } from './route.ts';
 import { problem, streamBody, streamQuery } from './schemas.ts';
 import { statusOf } from './statuses.ts';
 import type { EventStream, StreamReader, StreamTopic } from './stream.ts';
 import { streamTopics } from './stream.ts';
 
+export type { FastifyInstance, FastifyReply, FastifyRequest };
 export const BODY_BYTES_MAX = 1024 * 1024;
 const STREAM_HEARTBEAT_MS = 5_000;
 /** 8 MB at 28 KB/s, as over a bad radio link. Then the connection is ended. */
@@ -42,6 +44,8 @@ export interface ApiOptions {
   readonly registry: Registry;
   readonly stream: EventStream;
   readonly routes: readonly Route[];
+  /** For people without an account. */
+  readonly pages?: Pages;
 }
 
 declare module 'fastify' {
@@ -96,6 +100,7 @@ export async function openApi(
     sendProblem(log, request, reply, notThere(request)),
   );
   await addRoutes(clock, server, options.routes);
+  if (options.pages) await addPages(server, log, options.pages);
   addMeta(server, metrics);
   const stopStream = addStream(clock, server, options.stream);
   try {
@@ -304,14 +309,6 @@ function notThere({ method, url }: FastifyRequest): Fault {
   return new Fault('api_not_found', 'never', bilingual('api-no-route', { method, url }));
 }
 
-/** The first language a reader names that we have; English when it names none. */
-function languageWanted(header: string | undefined): Language {
-  const wanted = (header ?? '').split(',').map((name) => name.trim().slice(0, 2).toLowerCase());
-  return wanted.find(isLanguage) ?? 'en';
-}
-
-const isLanguage = (name: string): name is Language =>
-  languages.some((language) => language === name);
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 const MISFITS_MAX = 100;

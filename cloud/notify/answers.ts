@@ -54,6 +54,11 @@ export class Answers {
     this.#chain = chain;
   }
 
+  /** Null when there is none of this number. */
+  find(number: number): Delivery | null {
+    return this.#chain.ledger.entry(number)?.delivery ?? null;
+  }
+
   /** The word of whoever speaks for all receivers of a notification. */
   confirm(id: string, by: string, atMs: number, actor: Actor = machine): Confirmed {
     const entries = this.#chain.ledger.of(id);

@@ -9,6 +9,7 @@ import { cliFaults, cliMessages } from './cli.ts';
 import { cloudFaults, cloudMessages } from './cloud.ts';
 import { commandFaults, commandMessages } from './commands.ts';
 import { configFaults, configMessages } from './config.ts';
+import { confirmationMessages } from './confirmation.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
 import { drillFaults, drillMessages } from './drills.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
@@ -52,6 +53,7 @@ export const messages = {
   ...cloudMessages,
   ...commandMessages,
   ...configMessages,
+  ...confirmationMessages,
   ...deployMessages,
   ...drillMessages,
   ...edgeMessages,
@@ -142,4 +144,12 @@ function fill(template: string, values: Readonly<Record<string, string | number>
 export function languageOf(environment: Readonly<Record<string, string | undefined>>): Language {
   const { LC_ALL, LC_MESSAGES, LANG } = environment;
   return (LC_ALL || LC_MESSAGES || LANG || '').toLowerCase().startsWith('zh') ? 'zh' : 'en';
+}
+
+/** From `Accept-Language`: the first that we have; English when it names none. */
+export function languageWanted(header: string | undefined): Language {
+  const wanted = (header ?? '').split(',').map((name) => name.trim().slice(0, 2).toLowerCase());
+  const isLanguage = (name: string): name is Language =>
+    languages.some((language) => language === name);
+  return wanted.find(isLanguage) ?? 'en';
 }

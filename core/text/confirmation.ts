@@ -1,0 +1,64 @@
+// The page on a phone on which somebody answers an alarm.
+import type { Bilingual } from './text.ts';
+
+export const confirmationMessages = {
+  'answer-drill': {
+    en: 'DRILL: there is no danger. Do what you would do in earnest.',
+    zh: '演练：没有真实险情，请按实战要求处置。',
+  },
+  'answer-level': { en: 'Level {level}', zh: '{level} 级' },
+  'answer-where': { en: 'Where', zh: '位置' },
+  'answer-value': { en: 'Value', zh: '数值' },
+  'answer-limit': { en: 'limit {limit}', zh: '限值 {limit}' },
+  'answer-since': { en: 'Since', zh: '开始' },
+  'answer-ago': { en: '{ago} ago', zh: '{ago}前' },
+  'answer-minutes': { en: '{count} min', zh: '{count} 分钟' },
+  'answer-hours': { en: '{count} h', zh: '{count} 小时' },
+  'answer-days': { en: '{count} d', zh: '{count} 天' },
+  'answer-now': { en: 'just now', zh: '刚刚' },
+  'answer-do': { en: 'What to do', zh: '处置措施' },
+  'answer-to': { en: 'Sent to', zh: '发送给' },
+  'answer-over': { en: 'Over since {at}', zh: '已于 {at} 解除' },
+  'answer-nobody': { en: 'Nobody has it yet.', zh: '尚无人接手。' },
+  'answer-has': { en: '{by} has it since {at}.', zh: '{by} 已于 {at} 接手。' },
+  'answer-on-way': {
+    en: '{by} is on the way since {at}.',
+    zh: '{by} 已于 {at} 出发，正赶往现场。',
+  },
+  'answer-declined': {
+    en: '{by} has passed it on at {at}: the next one is told.',
+    zh: '{by} 已于 {at} 转出，系统将通知下一位。',
+  },
+  'answer-name': { en: 'Your name (others see it)', zh: '您的姓名（其他人可见）' },
+  'answer-confirm': { en: 'I have it', zh: '我来处置' },
+  'answer-way': { en: 'On my way', zh: '正赶往现场' },
+  'answer-not-mine': { en: 'Not mine', zh: '不归我处置' },
+  'answer-explained': {
+    en: '"I have it" and "On my way" end all further calls. "Not mine" calls the next one now.',
+    zh: '“我来处置”和“正赶往现场”将停止继续呼叫；“不归我处置”将立即呼叫下一位。',
+  },
+  'answer-secret': {
+    en: 'Whoever has this link can answer for you. Do not pass it on.',
+    zh: '持有此链接者即可代您答复，请勿转发。',
+  },
+  'answer-expired': { en: 'This link has ended', zh: '此链接已过期' },
+  'answer-expired-do': {
+    en: 'Nothing was recorded. Open the newest message of this alarm, or call the duty desk.',
+    zh: '未记录任何答复。请打开该报警的最新消息，或致电值班台。',
+  },
+  'answer-wrong': { en: 'This link is not valid', zh: '此链接无效' },
+  'answer-wrong-do': {
+    en: 'Nothing was recorded. Open the link from the message itself and not a copy of it: a part may be missing. If there is an alarm, call the duty desk.',
+    zh: '未记录任何答复。请直接点击消息中的链接，复制的链接可能不完整。如有报警，请致电值班台。',
+  },
+  'answer-too-many': { en: 'Too many calls', zh: '访问过于频繁' },
+  'answer-too-many-do': {
+    en: 'Nothing was recorded. Wait a minute and open the link again, or call the duty desk.',
+    zh: '未记录任何答复。请一分钟后重新打开链接，或致电值班台。',
+  },
+  'answer-failed': { en: 'Your answer was not recorded', zh: '答复未能记录' },
+  'answer-failed-do': {
+    en: 'The server could not do it now. Try once more; if that fails too, call the duty desk.',
+    zh: '服务器暂时无法处理。请再试一次；若仍失败，请致电值班台。',
+  },
+} as const satisfies Record<string, Bilingual>;
