@@ -36,6 +36,7 @@ import { Attachments } from './cases/attachments.ts';
 import type { CaseEvent } from './cases/book.ts';
 import { Cases } from './cases/cases.ts';
 import { Dispatch } from './commands/dispatch.ts';
+import { siteCommands } from './commands/receivers.ts';
 import type { CloudConfig } from './config.ts';
 import { Current } from './current.ts';
 import { Drills } from './drills/drills.ts';
@@ -100,7 +101,7 @@ export async function runCloud(
   const downward = new Downward(clock, log, metrics, { database, alarms, ingest });
   const links = new Confirmations(random, database, config.notify);
   const stream = new EventStream(hex(random.bytes(6)));
-  const parts = { alarms, registry, ingest, downward, reader, stream };
+  const parts = { alarms, registry, ingest, downward, reader, stream, dispatch: () => dispatch };
   const { notify, path } = openNotify(ground, parts, links);
   const { cases, attachments } = openCases(ground, alarms, registry);
   const current = new Current();
@@ -275,28 +276,37 @@ function publicNames({ notify: { publicUrl } }: CloudConfig): string[] {
   return publicUrl === null ? [] : [new URL(publicUrl).hostname.replace(/^\[(.*)\]$/, '$1')];
 }
 
+interface NotifyParts
+  extends Pick<Watched, 'alarms' | 'registry' | 'ingest' | 'stream' | 'downward'> {
+  readonly reader: InboxReader;
+  /** Opened after the receivers, which command through it. */
+  readonly dispatch: () => Dispatch;
+}
+
 // What is supervised of the path hangs on the receivers, and what came of each try on the path.
 function openNotify(
   { clock, log, metrics, random, config }: Ground,
-  parts: Pick<Watched, 'alarms' | 'registry' | 'ingest' | 'stream' | 'downward'> & {
-    readonly reader: InboxReader;
-  },
+  parts: NotifyParts,
   links: Confirmations,
 ): { readonly notify: Pipeline; readonly path: SupervisedPath } {
-  const { alarms, registry, ingest, downward } = parts;
+  const { alarms, registry, ingest, downward, dispatch } = parts;
+  const { tables } = alarms;
   const { receivers, routes, language, utcOffsetMs, templates } = config.notify;
   const publish = ingest.publish.bind(ingest);
   const wording = { language, utcOffsetMs, templates };
-  const ground = { clock, random, log, fetcher: fetch, publish, wording };
-  const notifiers = openReceivers(ground, receivers);
   const ledger = new Ledger(registry.database);
+  const site = siteCommands(clock, {
+    ...{ tables, ledger, commands: () => dispatch().commands, onAsked: () => dispatch().told() },
+  });
+  const ground = { clock, random, log, fetcher: fetch, publish, wording, site };
+  const notifiers = openReceivers(ground, receivers);
   const path = new SupervisedPath(clock, log, metrics, {
     ...{ ...parts, settings: config.notify, ledger, notifiers },
     hasBroker: config.broker.kind === 'embedded',
   });
   const machines = [...notifiers].flatMap(([id, { confirms }]) => (confirms ? [id] : []));
   const notify = new Pipeline(clock, log, metrics, random, {
-    ...{ tables: alarms.tables, ledger },
+    ...{ tables, ledger },
     receivers: observed(notifiers, (id, outcome) => path.tried(id, outcome)),
     directory: directoryOf(config.notify),
     ...{ routes, machines },

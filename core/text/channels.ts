@@ -22,4 +22,8 @@ export const channelMessages = {
     en: 'anybody could post receipts: give either a token or a sign rule',
     zh: '任何人都能提交回执：请给出 token 或 sign 其中之一',
   },
+  'channel-topic': {
+    en: '"{found}" is no topic to publish to: no wildcard or blank, not under lifeline/ or $',
+    zh: '“{found}”不能用作发布主题：不得含通配符或空格，不得位于 lifeline/ 或 $ 之下',
+  },
 } as const satisfies Record<string, Bilingual>;

@@ -9,6 +9,7 @@ import type { Random } from '../../../core/random.ts';
 import { durationForm, idForm } from '../../../core/schema.ts';
 import type { Notifier } from '../notifier.ts';
 import type { Wording } from '../wording.ts';
+import type { SiteCommands } from './command.ts';
 
 export const messageLanguages = ['zh', 'en', 'both'] as const;
 export type MessageLanguage = (typeof messageLanguages)[number];
@@ -62,6 +63,8 @@ export interface ChannelGround {
     payload: Uint8Array,
     options: { readonly qos: 0 | 1; readonly retain: boolean },
   ) => Promise<boolean>;
+  /** What sites can be told to do; absent where no command leaves, as in a check of a file. */
+  readonly site?: SiteCommands;
   /** Of a receiver that says nothing of its own; `wordingOf` gives that of one. */
   readonly wording: Wording;
 }

@@ -1,10 +1,12 @@
 // The kinds of channels there are.
 import type { Notifier } from '../notifier.ts';
 import type { ChannelGround, ChannelKind, ReceiverSettings } from './channel.ts';
+import { commandKind } from './command.ts';
 import { dingtalkKind } from './dingtalk.ts';
 import { feishuKind } from './feishu.ts';
 import { logKind } from './log.ts';
 import { mailKind } from './mail.ts';
+import { mqttKind } from './mqtt-topic.ts';
 import { smsKind, voiceKind } from './phone.ts';
 import { webhookKind } from './webhook.ts';
 import { wecomKind } from './wecom.ts';
@@ -17,6 +19,8 @@ export const channelKinds: readonly [ChannelKind, ...ChannelKind[]] = [
   smsKind,
   voiceKind,
   mailKind,
+  mqttKind,
+  commandKind,
   logKind,
 ];
 

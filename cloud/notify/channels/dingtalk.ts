@@ -1,6 +1,7 @@
-// A robot of a DingTalk group (open.dingtalk.com, "custom robot access"). Signed where the robot asks
-// for it: `timestamp` in milliseconds and `sign`, base64 of HMAC-SHA256 over `timestamp\nsecret`
-// with the secret as key, both in the address. The provider refuses a time an hour off.
+// A robot of a DingTalk group (open.dingtalk.com, "custom robot access"). Signed where the robot
+// asks for it: `timestamp` in milliseconds and `sign`, base64 of HMAC-SHA256 over
+// `timestamp\nsecret` with the secret as key, both in the address. The provider refuses a time an
+// hour off.
 //
 // 20 messages a minute; one more, and the robot is throttled for ten minutes (130101). A whole
 // request is 20,000 bytes at most (460101).

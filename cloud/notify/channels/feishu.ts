@@ -1,6 +1,6 @@
-// A custom robot of a Feishu group (open.feishu.cn, "custom bot usage guide"). Signed where the robot
-// asks for it: `timestamp` in seconds and `sign` in the body, base64 of HMAC-SHA256 over nothing
-// with `timestamp\nsecret` as key. The provider refuses a time an hour off.
+// A custom robot of a Feishu group (open.feishu.cn, "custom bot usage guide"). Signed where the
+// robot asks for it: `timestamp` in seconds and `sign` in the body, base64 of HMAC-SHA256 over
+// nothing with `timestamp\nsecret` as key. The provider refuses a time an hour off.
 //
 // 100 messages a minute and 5 a second; a request is 20 KB at most. The vendor warns of 11232 on
 // the hour and the half hour, when everybody reports: tried again soon, as it is not our quota that

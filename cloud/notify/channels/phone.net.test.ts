@@ -1,5 +1,6 @@
-// Short messages and calls against a local provider of the usual kind, which checks the signature by
-// code of its own, refuses a request that comes twice, and enforces the published quota of a number.
+// Short messages and calls against a local provider of the usual kind, which checks the signature
+// by code of its own, refuses a request that comes twice, and enforces the published quota of a
+// number.
 import { createHmac } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../core/clock.ts';

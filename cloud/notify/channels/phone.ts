@@ -16,7 +16,6 @@ import { hex } from '../../../core/bytes.ts';
 import { durationMs } from '../../../core/duration.ts';
 import type { Path, Problems } from '../../../core/problems.ts';
 import { durationForm, secretForm } from '../../../core/schema.ts';
-import type { Bilingual } from '../../../core/text/text.ts';
 import { messageOf } from '../message.ts';
 import type { Notice, Notifier, Outcome, Posted, Receipt } from '../notifier.ts';
 import { type Wording, wordingOf } from '../wording.ts';
@@ -24,6 +23,7 @@ import type { ChannelGround, Quota } from './channel.ts';
 import { channelKind, receiverCommon } from './channel.ts';
 import type { Answer, NotSent } from './exchange.ts';
 import { EXCHANGE_TIMEOUT_MS, exchange, jsonOf, outcomeOfStatus, said } from './exchange.ts';
+import { messageFields, noticeFields } from './fields.ts';
 import { checkUrl, fitted } from './robot.ts';
 import type { Fields, RequestTemplate, SignRule } from './template.ts';
 import {
@@ -135,15 +135,11 @@ export const voiceKind = channelKind({
   open: (ground, settings) => phone(ground, settings),
 });
 
-const messageFields = [
-  ...['to', 'id', 'occurrence', 'title', 'text', 'level', 'area', 'gateway', 'asset', 'point'],
-  ...['alarm', 'action', 'value', 'limit', 'unit', 'time', 'link', 'count'],
-];
-
 function check(settings: PhoneSettings, path: Path, problems: Problems): void {
   const { url, headers = {}, body = '', sign, secrets = {}, receipts, answer } = settings;
   const known = new Set([
     ...messageFields,
+    'to',
     ...requestFields,
     ...Object.keys(secrets).map((name) => `secret.${name}`),
   ]);
@@ -227,25 +223,13 @@ function fieldsOf(
   { kind, to }: PhoneSettings,
   wording: Wording,
 ): [string, string][] {
-  const [{ id, alarm, transition }] = notice.deliveries;
-  const { title, text } = messageOf(notice, wording);
+  const message = messageOf(notice, wording);
   const [link = null] = notice.links;
   const bytesOf = (part: string) => Array.from(part).length;
-  const spoken = fitted(title, VOICE_SIGNS_MAX, { bytesOf, link: null });
-  const written = fitted(text, SMS_SIGNS_MAX, { bytesOf, link });
-  const words = ({ zh, en }: Bilingual) => ({ zh, en, both: `${zh} ${en}` })[wording.language];
-  const { occurrence, level, area, gateway, asset, key, value, limit, unit } = alarm;
-  const atMs = transition === 'cleared' ? (alarm.clearedMs ?? alarm.raisedMs) : alarm.raisedMs;
-  return Object.entries({
-    ...{ to, id, occurrence, title, text: kind === 'voice' ? spoken : written },
-    ...{ level: ['I', 'II', 'III', 'IV'][level - 1]!, area, gateway, asset: asset ?? '' },
-    ...{ point: words(alarm.name), alarm: words(alarm.title) },
-    action: alarm.action ? words(alarm.action) : '',
-    ...{ value: value === null ? '' : String(value), limit: limit === null ? '' : String(limit) },
-    ...{ unit, time: new Date(atMs).toISOString(), link: link ?? '' },
-    count: String(notice.deliveries.length),
-    key,
-  });
+  const spoken = fitted(message.title, VOICE_SIGNS_MAX, { bytesOf, link: null });
+  const written = fitted(message.text, SMS_SIGNS_MAX, { bytesOf, link });
+  const text = kind === 'voice' ? spoken : written;
+  return [...noticeFields(notice, { ...message, text }, wording.language), ['to', to]];
 }
 
 function outcomeOf(

@@ -1,5 +1,5 @@
-// The robots against local servers of their kind, which check signature, keyword and size by code of
-// their own and enforce the published quota.
+// The robots against local servers of their kind, which check signature, keyword and size by code
+// of their own and enforce the published quota.
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../core/clock.ts';
 import type { Log, LogFields } from '../../../core/log.ts';

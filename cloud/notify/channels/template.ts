@@ -77,7 +77,7 @@ function percent(text: string): string {
   );
 }
 
-function filled(template: string, fields: Fields, into: Escape): string {
+export function filled(template: string, fields: Fields, into: Escape): string {
   return template.replaceAll(FIELD, (whole, name: string, change: string | undefined) => {
     const value = fields.get(name);
     if (value === undefined) return whole;
