@@ -223,12 +223,17 @@ async function openIntake(
     role: 'cloud',
     area: '',
   } as const;
+  const readers = (embedded?.readers ?? []).map(({ name, password }) => {
+    return { name, sha256: secretHash(password), role: 'reader', area: '' } as const;
+  });
+  // Of equal names the last counts: no reader takes the place of a gateway.
+  const standing = [own, ...readers];
   const broker = embedded
     ? await openBroker({
         host: embedded.host,
         port: embedded.port,
         insecure,
-        credentials: [own, ...registry.credentials()],
+        credentials: [...standing, ...registry.credentials()],
       })
     : null;
   const ingest = await openIngest({
@@ -239,13 +244,13 @@ async function openIntake(
     bytesMax: inboxBytesMax,
     rowsAbove: Math.max(alarmsRow, registry.storeRow),
   });
-  return { broker: broker && withOwn(broker, own), ingest };
+  return { broker: broker && withOwn(broker, standing), ingest };
 }
 
-// Whoever sets gateways' credentials later cannot forget the cloud's own.
-function withOwn(broker: Broker, own: Parameters<Broker['setCredentials']>[0][number]): Broker {
+// Whoever sets gateways' credentials later cannot forget the cloud's own and those of readers.
+function withOwn(broker: Broker, own: Parameters<Broker['setCredentials']>[0]): Broker {
   const set = broker.setCredentials.bind(broker);
-  broker.setCredentials = (list) => set([own, ...list]);
+  broker.setCredentials = (list) => set([...own, ...list]);
   return broker;
 }
 

@@ -121,3 +121,15 @@ test('the time a case has for each step is the file’s where it says so, and ne
   const small = good.replace('  notify:', '  cases: { files: 1MiB }\n  notify:');
   expect(findings(small)).toEqual(['6:19 case-files-room']);
 });
+
+test('readers of the embedded broker have a name and a secret, and not the name of the cloud', () => {
+  const withReader = (name: string) =>
+    good.replace(
+      'broker: {}',
+      `broker: { embedded: { readers: [{ name: ${name}, credentials: "\${secret:desk}" }] } }`,
+    );
+  expect(parse(withReader('panel')).broker).toMatchObject({
+    readers: [{ name: 'panel', password: secrets['desk'] }],
+  });
+  expect(findings(withReader('cloud'))).toEqual([expect.stringMatching(/duplicate-id$/)]);
+});

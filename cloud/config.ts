@@ -14,6 +14,7 @@ import type { Problems } from '../core/problems.ts';
 import {
   alarmLevelForm,
   durationForm,
+  idForm,
   SECRET_PATTERN,
   secretForm,
   sizeForm,
@@ -21,12 +22,15 @@ import {
 import { FILE_BYTES_MAX, FILES_BYTES_DEFAULT } from './cases/attachments.ts';
 import { defaultLimits, type Limits, type OpenState, openStates } from './cases/case.ts';
 import { NOTHING_TOLD, type NotifySettings, notifyForm, readNotify } from './notify/settings.ts';
+import { CLOUD_IDENTITY } from './registry/registry.ts';
 
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1).max(253);
 
 /** One for each network operator of a city; each is a connection, and every ack goes to all. */
 export const OTHER_BROKERS_MAX = 3;
+/** Panels and flows of the site at the embedded broker. */
+const READERS_MAX = 20;
 
 const caseLimitsForm = z
   .strictObject({
@@ -65,7 +69,19 @@ export const cloudForm = z
         .optional()
         .describe('allow what is named here without TLS beyond loopback'),
       broker: z.strictObject({
-        embedded: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
+        embedded: z
+          .strictObject({
+            host: host.optional(),
+            port: port.optional(),
+            readers: z
+              .array(z.strictObject({ name: idForm, credentials: secretForm }))
+              .max(READERS_MAX)
+              .optional()
+              .describe(
+                'programs of the site: they hear topics outside lifeline/, and say nothing',
+              ),
+          })
+          .optional(),
         url: z.string().max(300).optional().describe('mqtt:// or mqtts:// of another broker'),
         credentials: secretForm.optional(),
         others: z
@@ -100,7 +116,12 @@ export interface CloudConfig {
   readonly folder: string;
   readonly insecure: boolean;
   readonly broker:
-    | { readonly kind: 'embedded'; readonly host: string; readonly port: number }
+    | {
+        readonly kind: 'embedded';
+        readonly host: string;
+        readonly port: number;
+        readonly readers: readonly { readonly name: string; readonly password: string }[];
+      }
     | { readonly kind: 'url'; readonly url: string; readonly password: string };
   /** Brokers it listens at as well. */
   readonly otherBrokers: readonly OtherBroker[];
@@ -143,6 +164,12 @@ export function parseCloud(
             kind: 'embedded',
             host: cloud.broker.embedded?.host ?? '127.0.0.1',
             port: cloud.broker.embedded?.port ?? 18_830,
+            readers: (cloud.broker.embedded?.readers ?? []).map(({ name, credentials }, at) => {
+              const path = ['cloud', 'broker', 'embedded', 'readers', at];
+              // It would take the place of the cloud itself.
+              if (name === CLOUD_IDENTITY) problems.add(path, 'duplicate-id', { id: name });
+              return { name, password: secret([...path, 'credentials'], credentials) ?? '' };
+            }),
           }
         : {
             kind: 'url',

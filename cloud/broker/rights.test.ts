@@ -230,3 +230,22 @@ test('a subscriber by exact topic is not waited for; one with a wildcard is', ()
   waiting[0]?.();
   expect(isDone).toBe(true);
 });
+
+test('the cloud publishes to topics of the site, a reader hears them, and neither hears gateways there', () => {
+  const reader = { name: 'panel', sha256: sha256('three'), role: 'reader' } as const;
+  const retained = { qos: 1, retain: true };
+  expect(checkPublish(cloud, message('site/alarms', retained))).toBeNull();
+  expect(checkPublish(gateway, message('site/alarms'))).toBe('foreign_topic');
+  expect(checkPublish(reader, message('site/alarms'))).toBe('wrong_way');
+  for (const topic of ['lifeline', 'lifeline/x', '$SYS/x', 'site/#', 'a b', '']) {
+    expect(checkPublish(cloud, message(topic)), topic).toBe('foreign_topic');
+  }
+  for (const filter of ['site/alarms', 'site/#', 'site/+/raised']) {
+    expect(checkSubscribe(reader, filter), filter).toBeNull();
+    expect(checkSubscribe(gateway, filter), filter).not.toBeNull();
+  }
+  for (const filter of ['#', '+/v1/#', 'lifeline/v1/cloud/status', 'lifeline', '$SYS/#', '/#']) {
+    expect(checkSubscribe(reader, filter), filter).toBe('foreign_topic');
+  }
+  expect(loginsOf([reader]).has('panel.2')).toBe(false);
+});

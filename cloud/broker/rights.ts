@@ -8,7 +8,8 @@
 // - A gateway publishes only its `up` kinds under its own area and id, its last will included, and
 //   subscribes only to its own `down` kinds, by exact topic, and to the status of the cloud.
 // - The cloud's identity publishes `down` kinds and its status, and subscribes to `up` kinds; nobody
-//   else does.
+//   else does. It also publishes to topics of the site: whatever is under neither `lifeline` nor `$`.
+// - A reader (a panel, a flow) hears topics of the site, by wildcard too, and publishes nothing.
 // - Retained only where the table of kinds says so; QoS 0 and 1; clean sessions, so that nothing is
 //   queued for who is away.
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -22,11 +23,11 @@ import {
 } from '../../protocols/uplink/topics.ts';
 
 export interface BrokerCredential {
-  /** Gateway id, or the name of the cloud's identity. */
+  /** Gateway id, or the name of the cloud's identity or of a reader. */
   readonly name: string;
   /** Of the secret, as 64 hex digits. */
   readonly sha256: string;
-  readonly role: 'gateway' | 'cloud';
+  readonly role: 'gateway' | 'cloud' | 'reader';
   /** Of a gateway; the cloud's identity has every area. */
   readonly area?: string;
   /** Whose topics they are, where the name is a login of its second path. */
@@ -98,6 +99,17 @@ export function checkLogin(
   return (login.will && checkPublish(credential, login.will)) ?? credential;
 }
 
+/** A topic to publish to that is of the site: not of gateways, nor of brokers. */
+export function isSiteTopic(topic: string): boolean {
+  return !/[\s#+\0]/.test(topic) && isSiteFilter(topic);
+}
+
+/** What starts with a wildcard would hear the gateways, too. */
+function isSiteFilter(filter: string): boolean {
+  const [first = ''] = filter.split('/', 1);
+  return first !== 'lifeline' && /^[^$#+\s\0][^#+\s\0]*$/.test(first);
+}
+
 /** Null when it may be published. */
 export function checkPublish(
   credential: BrokerCredential,
@@ -105,6 +117,8 @@ export function checkPublish(
 ): BrokerRefusal | null {
   if (bytes > MESSAGE_BYTES_MAX) return 'too_large';
   if (qos > 1) return 'qos';
+  if (credential.role === 'reader') return 'wrong_way';
+  if (credential.role === 'cloud' && isSiteTopic(topic)) return null;
   if (topic === CLOUD_STATUS_TOPIC) return credential.role === 'cloud' ? null : 'wrong_way';
   const parts = parseTopic(topic);
   if (!parts || !owns(credential, parts.area, parts.gateway)) return 'foreign_topic';
@@ -114,6 +128,7 @@ export function checkPublish(
 
 /** Null when it may be subscribed to. */
 export function checkSubscribe(credential: BrokerCredential, filter: string): BrokerRefusal | null {
+  if (credential.role === 'reader') return isSiteFilter(filter) ? null : 'foreign_topic';
   if (filter.includes('#')) return 'wildcard';
   if (filter === CLOUD_STATUS_TOPIC) return null;
   const [root, version, area, gateway, kind, ...more] = filter.split('/', 6);

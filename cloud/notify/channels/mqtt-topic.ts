@@ -7,6 +7,7 @@
 //
 // The topics of the gateways (`lifeline/…`) and those of brokers (`$…`) are not ours to speak on.
 import { z } from 'zod';
+import { isSiteTopic } from '../../broker/rights.ts';
 import type { Notifier } from '../notifier.ts';
 import { eventOf } from '../notifier.ts';
 import type { ChannelGround } from './channel.ts';
@@ -36,18 +37,13 @@ export const mqttKind = channelKind({
       problems.add([...path, 'topic'], 'channel-field-unknown', { found });
     }
     for (const [name, value] of Object.entries({ topic, heartbeats })) {
-      if (value !== undefined && !isTopic(value.replaceAll(/\{[a-z]+\}/g, 'x'))) {
+      if (value !== undefined && !isSiteTopic(value.replaceAll(/\{[a-z]+\}/g, 'x'))) {
         problems.add([...path, name], 'channel-topic', { found: value });
       }
     }
   },
   open: (ground, settings) => mqttNotifier(ground, settings),
 });
-
-/** A topic that may be published to, outside those of the gateways and of the broker. */
-export function isTopic(topic: string): boolean {
-  return /^(?!\$|lifeline(?:\/|$))[^\s#+\0{}]+$/.test(topic) && !topic.startsWith('/');
-}
 
 export interface MqttOptions {
   readonly topic: string;
