@@ -46,43 +46,67 @@ const voiced = {
 const numerals = ['I', 'II', 'III', 'IV'] as const;
 
 export function answerPage(language: Language, view: AnswerView): string {
-  const { alarm, to, isShared, voices, open, utcOffsetMs, nowMs } = view;
+  const { alarm, to, isShared, open, utcOffsetMs, nowMs } = view;
   const other: Language = language === 'en' ? 'zh' : 'en';
   const at = (ms: number) => clockTime(ms, utcOffsetMs, nowMs);
   const title = alarm.title[language];
   const numeral = numerals[alarm.level - 1] ?? '';
-  const beganMs = alarm.beganMs;
+  const where = alarm.asset ?? alarm.key;
+  const value = alarm.value === null ? '' : ` ${withUnit(alarm.value, alarm, language)}`;
   const facts = [
-    fact(say(language, 'answer-where'), [alarm.asset ?? alarm.key, alarm.name[language]]),
-    ...(alarm.value === null
+    ...(alarm.limit === null
       ? []
-      : [fact(say(language, 'answer-value'), shownValue(alarm, language))]),
-    fact(say(language, 'answer-since'), [`${at(beganMs)}`, ago(language, nowMs - beganMs)]),
-    ...(alarm.action ? [fact(say(language, 'answer-do'), [alarm.action[language]], 'do')] : []),
-    fact(say(language, 'answer-to'), [to]),
+      : [fact(say(language, 'answer-limit'), withUnit(alarm.limit, alarm, language))]),
+    fact(
+      say(language, 'answer-since'),
+      `${at(alarm.beganMs)} · ${ago(language, nowMs - alarm.beganMs)}`,
+    ),
+    fact(say(language, 'answer-point'), alarm.key),
+    fact(say(language, 'answer-to'), to),
   ];
-  const { clearedMs } = alarm;
-  const state = [
-    ...(clearedMs === null ? [] : [say(language, 'answer-over', { at: at(clearedMs) })]),
-    ...voices.map(({ by, atMs, word }) => say(language, voiced[word], { by, at: at(atMs) })),
-  ];
-  const isHeld = voices.some(({ word }) => word !== 'not_mine');
-  if (!isHeld && clearedMs === null) state.push(say(language, 'answer-nobody'));
   const body = [
-    ...(alarm.purpose === 'drill'
-      ? [`<p class="drill">${text(say(language, 'answer-drill'))}</p>`]
-      : []),
+    ...(alarm.purpose === 'drill' ? [drillMark(language)] : []),
     `<header class="level-${alarm.level}"><span class="mark"><b>${numeral}</b></span>`,
     `<h1>${text(title)}</h1>`,
-    `<small>${text(alarm.title[other])}</small></header>`,
-    `<ul class="${isHeld ? 'held' : 'free'}">`,
-    ...state.map((line) => `<li>${text(line)}</li>`),
+    `<small lang="${tag[other]}">${text(alarm.title[other])}</small></header>`,
+    `<p class="what">${text(where)}<br>${text(`${alarm.name[language]}${value}`)}</p>`,
+    ...(alarm.action ? [todo(language, alarm.action[language])] : []),
+    '<ul>',
+    ...stateOf(language, view, at),
     '</ul>',
     ...(open.length > 0 ? [form(language, open, isShared)] : []),
     `<dl>${facts.join('')}</dl>`,
     `<p class="note">${text(say(language, 'answer-secret'))}</p>`,
   ];
   return page(language, `${numeral} ${title}`, body.join('\n'));
+}
+
+function drillMark(language: Language): string {
+  return `<p class="drill"><b>演练 · DRILL</b><br>${text(say(language, 'answer-drill'))}</p>`;
+}
+
+function todo(language: Language, action: string): string {
+  return `<p class="do"><small>${text(say(language, 'answer-do'))}</small><br>${text(action)}</p>`;
+}
+
+// That nobody has it is what matters most to who reads it.
+function stateOf(
+  language: Language,
+  { alarm: { clearedMs }, voices }: AnswerView,
+  at: (ms: number) => string,
+): string[] {
+  const isHeld = voices.some(({ word }) => word !== 'not_mine');
+  const said = voices.map(({ by, atMs, word }) => ({
+    kind: word === 'not_mine' ? 'passed' : 'held',
+    line: say(language, voiced[word], { by, at: at(atMs) }),
+  }));
+  const over = clearedMs === null ? [] : [say(language, 'answer-over', { at: at(clearedMs) })];
+  const nobody = isHeld || clearedMs !== null ? [] : [say(language, 'answer-nobody')];
+  return [
+    ...over.map((line) => ({ kind: 'over', line })),
+    ...said,
+    ...nobody.map((line) => ({ kind: 'free', line })),
+  ].map(({ kind, line }) => `<li class="${kind}">${text(line)}</li>`);
 }
 
 const refusals = {
@@ -143,22 +167,19 @@ function form(language: Language, open: readonly Word[], isShared: boolean): str
     `<form method="post" action="?lang=${language}">`,
     ...(isShared ? [name] : []),
     ...all,
-    `<p class="note">${text(say(language, 'answer-explained'))}</p>`,
+    ...(open.includes('not_mine')
+      ? [`<p class="note">${text(say(language, 'answer-explained'))}</p>`]
+      : []),
     '</form>',
   ].join('\n');
 }
 
-function fact(name: string, lines: readonly string[], kind = ''): string {
-  const body = lines.map(text).join('<br>');
-  return `<div${kind && ` class="${kind}"`}><dt>${text(name)}</dt><dd>${body}</dd></div>`;
+function fact(name: string, value: string): string {
+  return `<div><dt>${text(name)}</dt><dd>${text(value)}</dd></div>`;
 }
 
-function shownValue({ value, limit, unit }: Alarm, language: Language): string[] {
-  const shown = (number: number) => `${number} ${unitSymbol(unit, language)}`.trim();
-  return [
-    shown(value ?? 0),
-    ...(limit === null ? [] : [say(language, 'answer-limit', { limit: shown(limit) })]),
-  ];
+function withUnit(value: number, { unit }: Alarm, language: Language): string {
+  return `${value} ${unitSymbol(unit, language)}`.trim();
 }
 
 /** `12:04:31`, and the day before it where that is not today. */
@@ -210,7 +231,8 @@ overflow-wrap:anywhere;}
 main,nav{max-width:30rem;margin:0 auto}
 nav{text-align:right}
 nav a{display:inline-block;min-height:48px;padding:12px 16px;color:#000}
-.drill{margin:0;padding:12px 16px;border:4px dashed #000;font-weight:700}
+.drill{margin:0;padding:8px 12px;border:4px dashed #000}
+.drill b{font-size:22px}
 header{position:relative;padding:16px 16px 16px 84px;min-height:88px}
 header h1{margin:0;font-size:22px;line-height:1.25}
 header small{display:block;margin-top:4px;font-size:15px}
@@ -225,8 +247,12 @@ display:flex;align-items:center;justify-content:center;font-size:22px;}
 .level-3 .mark{clip-path:polygon(50% 0,100% 100%,0 100%);padding-top:18px;font-size:18px}
 .level-4{background:#0d47a1;color:#fff}
 .level-4 .mark{border-radius:50%}
-ul{margin:0;padding:12px 16px;list-style:none;font-weight:700;border-bottom:2px solid #000}
-.held li:before{content:"\\2713\\00a0"}
+.what{margin:0;padding:12px 16px 8px;font-size:20px;font-weight:700;line-height:1.35}
+.do{margin:0;padding:0 16px 10px}
+ul{margin:0;padding:10px 16px;list-style:none;font-weight:700;
+border-top:1px solid #999;border-bottom:2px solid #000}
+.held:before{content:"\\2713\\00a0"}
+.passed{font-weight:400}
 form{padding:16px 16px 4px}
 label{display:block;margin-bottom:12px;font-size:15px}
 input{
@@ -241,7 +267,6 @@ dl{margin:0;padding:4px 16px}
 dl div{display:flex;gap:12px;padding:8px 0;border-bottom:1px solid #999}
 dt{flex:0 0 5.2rem;font-size:15px}
 dd{margin:0;flex:1}
-.do{font-weight:700}
 .note{margin:8px 0;padding:0;font-size:15px}
 main>.note{padding:8px 16px 24px}
 .stop{padding:0 16px}

@@ -3,13 +3,11 @@ import type { Bilingual } from './text.ts';
 
 export const confirmationMessages = {
   'answer-drill': {
-    en: 'DRILL: there is no danger. Do what you would do in earnest.',
-    zh: '演练：没有真实险情，请按实战要求处置。',
+    en: 'There is no danger. Do what you would do in earnest.',
+    zh: '没有真实险情，请按实战要求处置。',
   },
-  'answer-level': { en: 'Level {level}', zh: '{level} 级' },
-  'answer-where': { en: 'Where', zh: '位置' },
-  'answer-value': { en: 'Value', zh: '数值' },
-  'answer-limit': { en: 'limit {limit}', zh: '限值 {limit}' },
+  'answer-limit': { en: 'Limit', zh: '限值' },
+  'answer-point': { en: 'Point', zh: '测点' },
   'answer-since': { en: 'Since', zh: '开始' },
   'answer-ago': { en: '{ago} ago', zh: '{ago}前' },
   'answer-minutes': { en: '{count} min', zh: '{count} 分钟' },
@@ -29,7 +27,7 @@ export const confirmationMessages = {
     en: '{by} has passed it on at {at}: the next one is told.',
     zh: '{by} 已于 {at} 转出，系统将通知下一位。',
   },
-  'answer-name': { en: 'Your name (others see it)', zh: '您的姓名（其他人可见）' },
+  'answer-name': { en: 'Your name (optional, others see it)', zh: '您的姓名（选填，其他人可见）' },
   'answer-confirm': { en: 'I have it', zh: '我来处置' },
   'answer-way': { en: 'On my way', zh: '正赶往现场' },
   'answer-not-mine': { en: 'Not mine', zh: '不归我处置' },
