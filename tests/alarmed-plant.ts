@@ -8,11 +8,17 @@ import type { LimitRule } from '../core/alarm/rule.ts';
 import { GOOD } from '../core/quality.ts';
 
 export const LIMIT = 10;
+/** Where the series have a second, worse limit. */
+export const WORSE_LIMIT = 20;
 
-function entry(series: number, level: 1 | 2 | 3 | 4): SeriesEntry {
+function entry(series: number, level: 1 | 2 | 3 | 4, worse: 1 | 2 | 3 | 4 | null): SeriesEntry {
   const rule: LimitRule = {
     ...{ id: 'high', kind: 'limit', side: 'high', limit: LIMIT, deadband: 2, level, action: null },
     ...{ onDelayMs: 0, offDelayMs: 0, title: { en: 'Pressure high', zh: '压力过高' } },
+  };
+  const worseRule = worse && {
+    ...{ ...rule, id: 'high-high', side: 'high-high' as const, limit: WORSE_LIMIT, level: worse },
+    title: { en: 'Pressure very high', zh: '压力极高' },
   };
   return {
     series,
@@ -20,7 +26,12 @@ function entry(series: number, level: 1 | 2 | 3 | 4): SeriesEntry {
     definition: {
       ...{ device: 'd', point: `p${series}`, name: { en: 'Pressure', zh: '压力' }, unit: 'bar' },
       ...{ type: 'number', scale: 1, offset: 0, range: null, class: 'life-safety' },
-      ...{ periodMs: 1000, deadband: 0, asset: `gas/well-${series}`, rules: [rule] },
+      ...{
+        periodMs: 1000,
+        deadband: 0,
+        asset: `gas/well-${series}`,
+        rules: worseRule ? [rule, worseRule] : [rule],
+      },
     },
   };
 }
@@ -32,10 +43,15 @@ export class AlarmedPlant {
   #manifest: readonly SeriesEntry[] | null;
   #row: number;
 
-  constructor(alarms: AlarmConsumer, startMs: number, levels: readonly (1 | 2 | 3 | 4)[]) {
+  constructor(
+    alarms: AlarmConsumer,
+    startMs: number,
+    levels: readonly (1 | 2 | 3 | 4)[],
+    worse: 1 | 2 | 3 | 4 | null = null,
+  ) {
     this.#alarms = alarms;
     this.#startMs = startMs;
-    this.#manifest = levels.map((level, at) => entry(at + 1, level));
+    this.#manifest = levels.map((level, at) => entry(at + 1, level, worse));
     this.#row = alarms.cursor;
   }
 

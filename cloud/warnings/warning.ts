@@ -7,6 +7,8 @@
 //   drafted ── release ──> released ── release of an Update ──> updated ─┐
 //      │                       │                                 │  ^────┘
 //      └─ drop ──> dropped     └───── release of a Cancel ──> cancelled
+//
+// What is in force and reaches the time it expires at is `expired`.
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import type { Wgs84 } from './datum.ts';
@@ -93,7 +95,9 @@ export interface Message extends Reference {
   readonly content: Content;
 }
 
-export const warningStates = ['drafted', 'released', 'updated', 'cancelled', 'dropped'] as const;
+export const warningStates = [
+  ...['drafted', 'released', 'updated', 'cancelled', 'expired', 'dropped'],
+] as const;
 export type WarningState = (typeof warningStates)[number];
 
 /** What of it is told now: an Alert or an Update that nothing has cancelled. */
@@ -111,6 +115,7 @@ const after: Record<WarningState, Record<MessageType, WarningState | null>> = {
   released: { Alert: null, Update: 'updated', Cancel: 'cancelled' },
   updated: { Alert: null, Update: 'updated', Cancel: 'cancelled' },
   cancelled: { Alert: null, Update: null, Cancel: null },
+  expired: { Alert: null, Update: null, Cancel: null },
   dropped: { Alert: null, Update: null, Cancel: null },
 };
 

@@ -28,6 +28,7 @@ import { supervisionFaults, supervisionMessages } from './supervision.ts';
 import { systemFaults, systemMessages } from './system.ts';
 import { tableFaults, tableMessages } from './tables.ts';
 import { trustFaults, trustMessages } from './trust.ts';
+import { warningFaults, warningMessages } from './warnings.ts';
 
 export const languages = ['en', 'zh'] as const;
 export type Language = (typeof languages)[number];
@@ -72,6 +73,7 @@ export const messages = {
   ...systemMessages,
   ...tableMessages,
   ...trustMessages,
+  ...warningMessages,
 } as const satisfies Record<string, Bilingual>;
 
 export const faults = {
@@ -98,6 +100,7 @@ export const faults = {
   ...systemFaults,
   ...tableFaults,
   ...trustFaults,
+  ...warningFaults,
 } as const satisfies Record<string, FaultText>;
 
 export type MessageKey = keyof typeof messages;
