@@ -25,6 +25,7 @@ import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { commandVerb } from './cloud-command.ts';
 import { drillVerb } from './cloud-drill.ts';
 import { gatewayVerb } from './cloud-gateway.ts';
+import { pathVerb } from './cloud-path.ts';
 import { deadLettersVerb } from './dead-letters.ts';
 import { readText, writableFolder } from './files.ts';
 import { checkFile } from './findings.ts';
@@ -347,6 +348,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   command: commandVerb,
   drill: drillVerb,
   gateway: gatewayVerb,
+  path: pathVerb,
   'dead-letters': deadLettersVerb,
   token: {
     usage: 'token NAME',

@@ -161,6 +161,7 @@ function gatewayFile(site: Site, ports: DemoPorts): string {
     },
     outbox: { folder: `outbox-${site}`, size: '256MiB' },
     status: { port: ports.status[site] },
+    path_test: { every: '30s' },
     links: {
       bus: { protocol: 'modbus', kind: 'tcp', host: '127.0.0.1', port: ports.devices[site] },
       ...(station && { station: link }),

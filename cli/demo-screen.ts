@@ -15,6 +15,16 @@ interface Access {
   readonly token: string;
 }
 
+/** What is supervised of the way of an alarm. */
+interface PathNow {
+  readonly components: readonly { readonly name: string; readonly state: string }[];
+  readonly tests: readonly {
+    readonly gateway: string;
+    readonly raised: string | null;
+    readonly confirmed: string | null;
+  }[];
+}
+
 interface SeriesItem {
   readonly point: string;
   readonly name: { readonly en: string; readonly zh: string };
@@ -45,6 +55,8 @@ const eventKeys = {
   'gas-leak': 'demo-gas-leak',
   settlement: 'demo-settlement',
   'no-station': 'demo-no-station',
+  'lifeline-lost': 'demo-lifeline-lost',
+  'lifeline-ok': 'demo-lifeline-ok',
 } as const;
 
 const paint = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, orange: 35 } as const;
@@ -61,6 +73,7 @@ export class Screen {
   readonly #news: string[] = [];
   #isLive = false;
   #account: Account | null = null;
+  #path: PathNow | null = null;
 
   constructor(output: Output, access: Access) {
     this.#output = output;
@@ -87,10 +100,12 @@ export class Screen {
   /** Looks at the running cloud and shows what is new; a cloud that is away is no reason to end. */
   async look(demo: Demo, passedMs: number): Promise<void> {
     try {
-      const [{ items }, alarms] = await Promise.all([
+      const [{ items }, alarms, path] = await Promise.all([
         demo.client.get<{ items: SeriesItem[] }>('/v1/series?limit=1000'),
         alarmsOf(demo),
+        demo.client.get<PathNow>('/v1/supervision'),
       ]);
+      this.#path = path;
       this.#first(items, passedMs);
       for (const { alarm, way } of alarms) this.#follow(alarm, way);
       if (this.#isPage) this.#draw(items, alarms);
@@ -193,6 +208,8 @@ export class Screen {
           : [];
       }),
       '',
+      ...this.#pathLines(),
+      '',
       this.#paint('bold', `${this.#say('demo-alarms', {})} (${alarms.length})`),
       ...this.#news.map((line) => `  ${line}`),
       '',
@@ -205,6 +222,22 @@ export class Screen {
         .map((line) => `${cut(line, columns)}\x1b[K`)
         .join('\r\n')}\x1b[J`,
     );
+  }
+
+  #pathLines(): string[] {
+    if (!this.#path) return [];
+    const { components, tests } = this.#path;
+    const broken = components.filter(({ state }) => state === 'broken').map(({ name }) => name);
+    const state =
+      broken.length === 0
+        ? this.#paint('green', this.#say('demo-path-ok', {}))
+        : this.#paint('red', this.#say('demo-path-broken', { what: broken.join(', ') }));
+    const confirmed = tests.flatMap(({ gateway, raised, confirmed: at }) => {
+      if (raised === null || at === null) return [];
+      const seconds = ((Date.parse(at) - Date.parse(raised)) / 1_000).toFixed(2);
+      return [`  ${this.#say('demo-path-test', { gateway, seconds })}`];
+    });
+    return [`${this.#paint('bold', this.#say('demo-path', {}))} ${state}`, ...confirmed];
   }
 
   #head(): string[] {

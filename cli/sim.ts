@@ -11,6 +11,7 @@ import { isAnswerFault, isDeviceFault, playFaults } from '../simulators/faults.t
 import { FaultyDevice } from '../simulators/faulty-device.ts';
 import type { ModbusServerOptions } from '../simulators/modbus-server.ts';
 import { ModbusServer } from '../simulators/modbus-server.ts';
+import type { Lifeline } from '../simulators/receiver.ts';
 import type { Recording } from '../simulators/recording.ts';
 import { parseRecording, parseRecordingMap } from '../simulators/recording.ts';
 import { aborted, answerParent, isSupervised, stopSignal, tellParent } from './child.ts';
@@ -311,13 +312,23 @@ async function runReceiver(given: Given, output: Output): Promise<number> {
   if (!secretFile) throw new UsageError('--secret-file FILE');
   const secret = readText(secretFile).trim();
   const [host, port] = [given.text('host') ?? HOST, given.number('port') ?? 18_480];
-  const receiver = await bound(host, port, startReceiver({ host, port, secret }));
+  const onLifeline = (lifeline: Lifeline) => tellLifeline(lifeline, output);
+  const receiver = await bound(host, port, startReceiver({ host, port, secret, onLifeline }));
   listening(output, 'receiver', receiver.port);
   answerParent({ received: () => receiver.received().length });
   tellParent({ kind: 'ready', facts: { port: receiver.port } });
   await aborted(stopSignal());
   await receiver.close();
   return exit.done;
+}
+
+// Somebody sits there, and has to know that nothing would come.
+function tellLifeline({ state, sinceMs, startedMs, lastMs }: Lifeline, output: Output): void {
+  if (state === 'waiting') return;
+  const values = { seconds: Math.round((sinceMs - (lastMs ?? startedMs)) / 1_000) };
+  const isLost = state === 'lost';
+  output.note(isLost ? output.say('receiver-lost', values) : output.say('receiver-back', {}));
+  tellParent({ kind: 'event', name: `lifeline-${state}`, facts: values });
 }
 
 export const verbs: Readonly<Record<string, Verb>> = {

@@ -155,7 +155,10 @@ export async function runCloud(
   const onCredentials = () => watch.gateways();
   const onEvents = follower.tell.bind(follower);
   const routes = [
-    ...dataRoutes(clock, { registry, current, series, store, presence, health, onCredentials }),
+    ...dataRoutes(clock, {
+      ...{ registry, current, series, store, presence, health, onCredentials },
+      path: () => path.supervision.summary,
+    }),
     ...alarmRoutes(clock, { alarms, notify, onEvents }),
     ...actRoutes(clock, { alarms, notify, onEvents }),
     ...incidentRoutes(clock, { ...storms, alarms }),

@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import { assert, isFault } from '../core/fault.ts';
 import { foreign, type Log } from '../core/log.ts';
 import { Metrics } from '../core/metrics.ts';
+import { SELF_DEVICE } from '../core/point.ts';
 import type { Random } from '../core/random.ts';
 import type { Link } from '../protocols/driver.ts';
 import type { Trust } from '../protocols/opcua/certificate.ts';
@@ -30,6 +31,7 @@ import { Links } from './links/links.ts';
 import { placeOf as opcuaPlaceOf } from './links/opcua.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { openOutbox } from './outbox/outbox.ts';
+import { PathWatch } from './path-watch.ts';
 import { RulesInForce } from './rules.ts';
 import { Sealer } from './seal.ts';
 import type { CommandsPage, StatusServer } from './status.ts';
@@ -175,6 +177,7 @@ export class Agent implements AsyncDisposable {
   readonly #collector: Collector;
   readonly #commands: Commands;
   readonly #fallbacks: Fallbacks;
+  readonly #path: PathWatch;
   #status: StatusServer | null = null;
   #stopped: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
@@ -233,6 +236,7 @@ export class Agent implements AsyncDisposable {
       reportAll,
       onlooker: this.#commands.onlooker,
     });
+    this.#path = new PathWatch(clock, log, () => this.#uplink.counts);
     this.#useRules();
     this.#observe();
   }
@@ -277,6 +281,7 @@ export class Agent implements AsyncDisposable {
     const { config, borders } = this.#parts;
     const { epoch } = this.#parts.outbox;
     this.#uplink.start(this.#sealer);
+    this.#path.start();
     if (borders.openStatus) {
       const health = () => this.health();
       const common = { ...config.status, metrics: this.#metrics, health };
@@ -321,8 +326,10 @@ export class Agent implements AsyncDisposable {
 
   counters(): Counters {
     const { outbox, config } = this.#parts;
+    const self = this.#collector.devices().find(({ id }) => id === SELF_DEVICE);
     return {
       ...this.#collector.totals(),
+      own: self?.totals.taken ?? 0,
       givenUp: outbox.status.givenUp,
       epoch: outbox.epoch,
       points: config.points.length,
@@ -359,6 +366,7 @@ export class Agent implements AsyncDisposable {
         refused,
         ackAgeMs: ackedMonoMs === null ? null : Math.round(this.#clock.monoMs() - ackedMonoMs),
       },
+      path: this.#path.report,
       links: this.#collector.links().map((link) => {
         const way = links.wayOf(link.id);
         return way ? { ...link, way } : link;
@@ -405,6 +413,7 @@ export class Agent implements AsyncDisposable {
     await this.stopCollecting();
     await this.#parts.links.close();
     this.#sealer.close();
+    this.#path.stop();
     await this.#uplink.stop(drainMs);
     await this.#parts.outbox.close();
     await this.#status?.close();
@@ -426,6 +435,8 @@ export class Agent implements AsyncDisposable {
     gauge('outbox_given_up_readings', 'Lost for want of room', () => outbox.status.givenUp);
     gauge('uplink_up', 'Whether the broker is connected', () => (this.#uplink.counts.isUp ? 1 : 0));
     for (const at of this.#uplink.counts.paths.keys()) this.#observePath(at);
+    const isWhole = () => (this.#path.report.state === 'ok' ? 1 : 0);
+    gauge('path_ok', 'Whether what is sent is acknowledged by the cloud', isWhole);
     gauge('uplink_open_records', 'Not acknowledged by the cloud', () => {
       return this.#uplink.counts.openRecords;
     });

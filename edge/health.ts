@@ -3,10 +3,13 @@ import type { Totals } from './collect/device.ts';
 import type { DeviceReport, LinkReport } from './collect/loop.ts';
 import type { CommandsHealth } from './commands/commands.ts';
 import type { FallbackHealth } from './fallback/health.ts';
+import type { PathReport } from './path-watch.ts';
 import type { UplinkCounts } from './uplink/uplink.ts';
 
 /** The account of promise 1, in readings: due = taken + missed; taken = reported + unchanged. */
 export interface Counters extends Readonly<Totals> {
+  /** Of those taken, of the gateway's own device: no other device was asked for them. */
+  readonly own: number;
   readonly givenUp: number;
   readonly epoch: string;
   readonly points: number;
@@ -51,6 +54,8 @@ export interface Health {
     /** Since the last ack; null before the first. */
     readonly ackAgeMs: number | null;
   };
+  /** Whether what is sent reaches the cloud and is acknowledged. */
+  readonly path: PathReport;
   /** Of a link with two ways, which one is in use. */
   readonly links: readonly (LinkReport & { readonly way?: 'first' | 'backup' })[];
   readonly devices: readonly DeviceReport[];

@@ -42,6 +42,7 @@ export interface Lifeline {
   /** `waiting`: none has come yet. */
   readonly state: 'waiting' | 'ok' | 'lost';
   readonly sinceMs: number;
+  readonly startedMs: number;
   readonly heartbeats: number;
   readonly lastMs: number | null;
 }
@@ -143,7 +144,9 @@ class LifelineWatch {
   constructor(nowMs: () => number, onTurn: (lifeline: Lifeline) => void) {
     this.#nowMs = nowMs;
     this.#onTurn = onTurn;
-    this.lifeline = { state: 'waiting', sinceMs: nowMs(), heartbeats: 0, lastMs: null };
+    const startedMs = nowMs();
+    const state = 'waiting';
+    this.lifeline = { state, startedMs, sinceMs: startedMs, heartbeats: 0, lastMs: null };
     this.#wait(LOST_AFTER_MS);
   }
 

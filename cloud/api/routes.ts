@@ -42,6 +42,8 @@ export interface DataSources {
   readonly presence: (gateway: string) => Presence | undefined;
   /** State of each part of the cloud, 'ok' or what is wrong. */
   readonly health: () => Readonly<Record<string, string>>;
+  /** Of the alarm path; absent: nobody supervises it. */
+  readonly path?: () => z.output<typeof schemas.health>['path'];
   /** Gateways were added or removed: the broker must know. */
   readonly onCredentials: () => void;
 }
@@ -138,7 +140,9 @@ export function dataRoutes(clock: Clock, sources: DataSources): Route[] {
   ];
 }
 
-function healthRoutes({ health }: DataSources): Route[] {
+const UNSUPERVISED = { state: 'unknown', broken: 0 } as const;
+
+function healthRoutes({ health, path = () => UNSUPERVISED }: DataSources): Route[] {
   return [
     route({
       method: 'GET',
@@ -149,7 +153,8 @@ function healthRoutes({ health }: DataSources): Route[] {
       handle: () => {
         const parts = health();
         const isWell = Object.values(parts).every((state) => state === 'ok');
-        return { status: isWell ? ('ok' as const) : ('degraded' as const), parts: { ...parts } };
+        const status = isWell ? ('ok' as const) : ('degraded' as const);
+        return { status, parts: { ...parts }, path: path() };
       },
     }),
   ];

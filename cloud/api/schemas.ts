@@ -41,6 +41,9 @@ export const problem = z.object({
 export const health = z.object({
   status: z.enum(['ok', 'degraded']),
   parts: z.record(z.string(), z.string()),
+  path: z
+    .object({ state: z.enum(['ok', 'broken', 'unknown']), broken: z.int() })
+    .describe('of the alarm path as a whole, and how many of its parts are broken'),
 });
 
 export const gateway = z.object({

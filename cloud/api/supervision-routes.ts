@@ -30,10 +30,8 @@ export function supervisionRoutes(clock: Clock, sources: SupervisionSources): Ro
       handle: ({ principal }) => {
         checkWhole(principal);
         const components = supervision.list().map(objects.componentObject);
-        const states = components.map(({ state }) => state);
-        const worst = (['broken', 'unknown'] as const).find((state) => states.includes(state));
         return {
-          status: worst ?? ('ok' as const),
+          status: supervision.summary.state,
           components,
           tests: gateways().flatMap(({ id }) => {
             const everyMs = tests.everyMs(id);

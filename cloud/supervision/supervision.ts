@@ -14,7 +14,7 @@ import { bilingual } from '../../core/text/text.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { AlarmFollower } from '../alarms/occurrences.ts';
 import { CLOUD_ITSELF } from '../alarms/own-alarms.ts';
-import type { Component, ComponentKind, Finding } from './component.ts';
+import type { Component, ComponentKind, Finding, State } from './component.ts';
 import { broken, nameOf, OK, whyKey } from './component.ts';
 import type { MonthFigures } from './figures.ts';
 import { CONFIRMED_MS, figuresOf } from './figures.ts';
@@ -138,6 +138,16 @@ export class Supervision implements AlarmFollower {
   /** All components, by kind and name. */
   list(): ComponentState[] {
     return [...this.#states.values()];
+  }
+
+  /** Of all together: broken where any is, and of how many that is so. */
+  get summary(): { readonly state: State; readonly broken: number } {
+    const states = this.list().map(({ finding }) => finding.state);
+    const count = states.filter((state) => state === 'broken').length;
+    return {
+      state: count > 0 ? 'broken' : states.includes('unknown') ? 'unknown' : 'ok',
+      broken: count,
+    };
   }
 
   /** What changed since the last call, for the live stream and the log. */

@@ -16,6 +16,58 @@ export const supervisionMessages = {
     en: 'a path test each {every} is outside {minimum} to {maximum}',
     zh: '通路测试间隔 {every} 不在 {minimum} 至 {maximum} 之间',
   },
+  'path-cli-ok': { en: 'the alarm path works', zh: '报警通路正常' },
+  'path-cli-broken': { en: 'the alarm path is BROKEN', zh: '报警通路【中断】' },
+  'path-cli-unknown': {
+    en: 'the alarm path works as far as anybody can tell',
+    zh: '报警通路部分环节状态未知',
+  },
+  'path-cli-state-ok': { en: 'ok', zh: '正常' },
+  'path-cli-state-broken': { en: 'BROKEN', zh: '中断' },
+  'path-cli-state-unknown': { en: 'unknown', zh: '未知' },
+  'path-cli-since': { en: 'since {since}', zh: '自 {since}' },
+  'path-cli-test-none': {
+    en: 'path test of {gateway}: none yet, one each {every} s',
+    zh: '{gateway} 的通路测试：尚无，每 {every} 秒一次',
+  },
+  'path-cli-test-open': {
+    en: 'path test of {gateway}: raised {at}, not confirmed',
+    zh: '{gateway} 的通路测试：{at} 产生，未确认',
+  },
+  'path-cli-test': {
+    en: 'path test of {gateway}: raised {at}, confirmed {seconds} s later',
+    zh: '{gateway} 的通路测试：{at} 产生，{seconds} 秒后确认',
+  },
+  'path-cli-month': {
+    en: '{month}: available {percent}, {faults} faults ({wrong} false), longest {longest} s',
+    zh: '{month}：可用率 {percent}，故障 {faults} 次（误报 {wrong} 次），最长 {longest} 秒',
+  },
+  'path-cli-figures': {
+    en: 'available {percent}, {faults} faults ({wrong} false), longest {longest} s',
+    zh: '可用率 {percent}，故障 {faults} 次（误报 {wrong} 次），最长 {longest} 秒',
+  },
+  'path-cli-false': { en: 'false fault', zh: '误报' },
+  'demo-path': { en: 'alarm path', zh: '报警通路' },
+  'demo-path-ok': { en: 'every part works', zh: '各环节正常' },
+  'demo-path-broken': { en: 'BROKEN: {what}', zh: '中断：{what}' },
+  'demo-path-back': { en: 'alarm path: all parts work again', zh: '报警通路：各环节已恢复' },
+  'demo-path-test': {
+    en: 'last path test of {gateway}: confirmed {seconds} s after it was raised',
+    zh: '{gateway} 最近一次通路测试：产生 {seconds} 秒后确认',
+  },
+  'demo-lifeline-lost': {
+    en: 'the desk hears no heartbeat of the cloud any more',
+    zh: '值班台收不到云端心跳',
+  },
+  'demo-lifeline-ok': {
+    en: 'the desk hears the heartbeat of the cloud',
+    zh: '值班台收到云端心跳',
+  },
+  'receiver-lost': {
+    en: 'ALARM: no heartbeat for {seconds} s; alarms may not get here',
+    zh: '警报：{seconds} 秒未收到心跳；报警可能无法送达',
+  },
+  'receiver-back': { en: 'heartbeats are heard', zh: '收到心跳' },
   'heartbeat-range': {
     en: 'a heartbeat each {found} is outside 1s to 20s',
     zh: '心跳间隔 {found} 不在 1s 至 20s 之间',
