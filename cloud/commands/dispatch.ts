@@ -7,16 +7,19 @@ import type { Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
 import { decodeReply, encodeCommand } from '../../protocols/uplink/control.ts';
 import { kinds, topicOf } from '../../protocols/uplink/topics.ts';
+import { alarmObject } from '../api/alarm-routes.ts';
 import { commandObject } from '../api/command-routes.ts';
 import type { EventStream } from '../api/stream.ts';
 import { isFull } from '../inbox/file.ts';
 import type { GatewayAnswer, GatewayPresence, Ingest } from '../ingest/ingest.ts';
 import { connectionsOf } from '../ingest/presence.ts';
+import { Ledger } from '../notify/ledger.ts';
 import type { Registry } from '../registry/registry.ts';
 import { wireOf } from './command.ts';
 import type { CommandOptions } from './commands.ts';
 import { Commands } from './commands.ts';
 import { Sending } from './sending.ts';
+import { SiteActs } from './site-acts.ts';
 
 export interface DispatchOptions extends Omit<CommandOptions, 'gateways' | 'isOnline'> {
   readonly registry: Pick<Registry, 'database' | 'gateways'>;
@@ -26,6 +29,7 @@ export interface DispatchOptions extends Omit<CommandOptions, 'gateways' | 'isOn
 
 export class Dispatch {
   readonly commands: Commands;
+  readonly siteActs: SiteActs;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #metrics: Metrics;
@@ -44,6 +48,8 @@ export class Dispatch {
     this.commands = new Commands(random, registry.database, {
       ...{ alarms, gateways, pointsOf, isOnline },
     });
+    const ledger = new Ledger(registry.database);
+    this.siteActs = new SiteActs(registry.database, { alarms, ledger });
     this.#sending = new Sending(clock, random, {
       isOnline,
       publish: (command) => {
@@ -64,6 +70,13 @@ export class Dispatch {
       this.#stream.publish({ topic: 'commands', name: `command.${kind}`, data, assets });
       if (kind === 'settled') this.#count(command.state);
     }
+    for (const { act, alarm } of this.siteActs.drain()) {
+      const { outcome, reason, detail, fallback, output, value, why } = act;
+      const site = { fallback, output, value, outcome, reason, detail, why };
+      const data = JSON.stringify({ ...alarmObject(alarm), site });
+      const name = act.act === 'fire' ? 'alarm.fallback-fired' : 'alarm.fallback-released';
+      this.#stream.publish({ topic: 'alarms', name, data, assets: [alarm.asset] });
+    }
     this.#sending.turn(this.commands.issued());
   }
 
@@ -74,8 +87,8 @@ export class Dispatch {
       const heard = this.commands.heard(gateway, area, reply, this.#clock.wallMs());
       const help = 'Replies of gateways to commands, by what they turned out to be';
       this.#metrics.counter('command_replies_total', help, { kind: heard }).add();
-      if (heard === 'stranger')
-        this.#log.warn('command_stranger', { gateway, id: foreign(reply.id) });
+      if (heard !== 'stranger') this.siteActs.heard(gateway, reply, this.#clock.wallMs());
+      else this.#log.warn('command_stranger', { gateway, id: foreign(reply.id) });
     } catch (error) {
       // Without room on the disk nothing is recorded: the command is asked again, and answered.
       if (!isFault(error) && !isFull(error)) throw error;

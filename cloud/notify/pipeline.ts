@@ -31,7 +31,7 @@ import { deliveryId, isCall } from './notifier.ts';
 import type { Directory } from './roster.ts';
 import { plainDirectory } from './roster.ts';
 import type { Planned, Route } from './route.ts';
-import { checkTargets, firstOf, fits, NOBODY, toldBy, toMachines, toTester } from './route.ts';
+import { checkTargets, firstOf, fits, isTold, toldBy, toMachines, toTester } from './route.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
@@ -225,7 +225,7 @@ export class Pipeline {
     if (isCall(transition)) return firstOf(routes, this.#directory, alarm, { down, atMs });
     const told = ledger
       .calls(alarm.occurrence)
-      .filter(({ delivery: { receiver, state } }) => receiver !== NOBODY && state !== 'silenced')
+      .filter(({ delivery: { receiver, state } }) => isTold(receiver) && state !== 'silenced')
       .map(({ delivery: { receiver, person, route, step } }) => ({
         ...{ receiver, person, route, step, why: null },
       }));

@@ -50,6 +50,13 @@ export function checkTargets(routes: readonly Route[], directory: Directory): vo
 
 /** In the ledger where no route matched: nobody was told, and it shows. */
 export const NOBODY = 'nobody';
+/** What the site itself did for an alarm stands beside what people were told. */
+export const SITE = 'site';
+
+/** Whether the name in a delivery is that of a receiver, which can be told more. */
+export function isTold(receiver: string): boolean {
+  return receiver !== NOBODY && receiver !== SITE;
+}
 
 /** What a route is chosen by. */
 export type Routed = Pick<Alarm, 'area' | 'gateway' | 'asset' | 'level' | 'kind' | 'rule'>;
