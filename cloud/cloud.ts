@@ -16,6 +16,7 @@ import type { Random } from '../core/random.ts';
 import { AlarmConsumer } from './alarms/consumer.ts';
 import { actRoutes } from './api/act-routes.ts';
 import { alarmFinder, alarmRoutes } from './api/alarm-routes.ts';
+import { alertmanagerRoutes } from './api/alertmanager-routes.ts';
 import { answerPages } from './api/answer-pages.ts';
 import { caseObject, caseRoutes } from './api/case-routes.ts';
 import { commandRoutes } from './api/command-routes.ts';
@@ -170,6 +171,7 @@ export async function runCloud(
       alarmOf: (occurrence) => alarms.get(occurrence),
     }),
     ...commandRoutes(clock, { commands: dispatch.commands, alarms, onEvents }),
+    ...alertmanagerRoutes(clock, { alarms, onEvents }),
     ...drillRoutes(clock, { drills, onEvents }),
     ...supervisionRoutes(clock, {
       ...{ supervision: path.supervision, tests: path.tests, utcOffsetMs: config.utcOffsetMs },

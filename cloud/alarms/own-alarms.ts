@@ -1,6 +1,7 @@
-// Alarms of the path itself: that a test of it was missed at a gateway, or that a part of the cloud
-// does not work. Whoever watches says that one begins or ends; its condition is kept here, by what
-// it is of, so that it outlives a restart and people may act on it like on every alarm.
+// Alarms that no rule on a point makes: that a test of the path was missed at a gateway, that a
+// part of the cloud does not work, that another system said so. Whoever watches says that one
+// begins or ends; its condition is kept here, by what it is of, so that it outlives a restart and
+// people may act on it like on every alarm.
 import { occurrenceName } from '../../core/alarm/digest.ts';
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
 import type { Condition } from '../../core/alarm/state.ts';
@@ -19,6 +20,8 @@ export interface OwnAlarm {
   /** A gateway, or CLOUD_ITSELF. */
   readonly gateway: string;
   readonly area: string;
+  /** Absent where it is none's. */
+  readonly asset?: string | null;
   /** The gateway, or `cloud/receiver/desk`. */
   readonly key: string;
   readonly rule: string;
@@ -91,9 +94,9 @@ export class OwnAlarms {
 }
 
 function alarmOf(own: OwnAlarm, occurrence: string, nowMs: number): NewAlarm {
-  const { gateway, area, key, rule, level, name, title, action, sinceMs } = own;
+  const { gateway, area, asset = null, key, rule, level, name, title, action, sinceMs } = own;
   return {
-    ...{ occurrence, series: null, key, area, gateway, asset: null, unit: '1', version: 1, level },
+    ...{ occurrence, series: null, key, area, gateway, asset, unit: '1', version: 1, level },
     ...{ name, rule, title, action, limit: null, value: null },
     ...{ beganMs: sinceMs, raisedMs: nowMs, raisedReceivedMs: nowMs },
     ...{ clearedMs: null, clearedReceivedMs: null },

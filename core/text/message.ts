@@ -62,6 +62,8 @@ export const messageMessages = {
     en: 'a login is user and password, both or neither',
     zh: '登录需同时填写用户和密码，或都不填',
   },
+  'alert-name': { en: 'Alert of {source}', zh: '来自 {source} 的告警' },
+  'alert-action': { en: 'Look at the system that sent it.', zh: '请查看发出告警的系统。' },
   'template-field': {
     en: 'a message has no field {field}; meant: {meant}?',
     zh: '消息没有字段 {field}；是否为 {meant}？',

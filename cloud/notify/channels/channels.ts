@@ -1,5 +1,6 @@
 // The kinds of channels there are.
 import type { Notifier } from '../notifier.ts';
+import { alertmanagerKind } from './alertmanager.ts';
 import type { ChannelGround, ChannelKind, ReceiverSettings } from './channel.ts';
 import { commandKind } from './command.ts';
 import { dingtalkKind } from './dingtalk.ts';
@@ -21,6 +22,7 @@ export const channelKinds: readonly [ChannelKind, ...ChannelKind[]] = [
   mailKind,
   mqttKind,
   commandKind,
+  alertmanagerKind,
   logKind,
 ];
 
