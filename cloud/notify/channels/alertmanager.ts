@@ -1,7 +1,7 @@
 // Alerts for Prometheus Alertmanager (API v2, POST /api/v2/alerts), so that a routing which is
-// there already can be kept. An alarm is one alert: its labels are what does not change, so its end and
-// each repetition are the same alert again. Alertmanager forgets an alert of which it hears nothing
-// for `resolve_timeout`; an `endsAt` far ahead keeps it until our own end comes.
+// there already can be kept. An alarm is one alert: its labels are what does not change, so its end
+// and each repetition are the same alert again. Alertmanager forgets an alert of which it hears
+// nothing for `resolve_timeout`; an `endsAt` far ahead keeps it until our own end comes.
 //
 // Accepted is what Alertmanager takes; whether anybody was told is its matter: it confirms nothing.
 import { z } from 'zod';
