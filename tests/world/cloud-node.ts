@@ -17,8 +17,9 @@ import type { DecodedRecord, SeriesEntry } from '../../cloud/inbox/decoded.ts';
 import { isFull } from '../../cloud/inbox/file.ts';
 import { InboxReader } from '../../cloud/inbox/reader.ts';
 import { IngestCore, type Outgoing } from '../../cloud/ingest/core.ts';
+import type { Word } from '../../cloud/notify/answers.ts';
 import type { Confirmed } from '../../cloud/notify/ledger.ts';
-import { chainOf } from '../../cloud/notify/route.ts';
+import type { Delivery } from '../../cloud/notify/notifier.ts';
 import { Registry } from '../../cloud/registry/registry.ts';
 import { Feed } from '../../cloud/store/feed.ts';
 import { MemoryStore } from '../../cloud/store/memory.ts';
@@ -41,14 +42,14 @@ import { SimLink } from './broker.ts';
 import type { CommandDesk } from './command-desk.ts';
 import { diskFull, WorldLedger, WorldPipeline } from './delivery.ts';
 import type { Desk } from './desk.ts';
+import { directory, routes } from './duty.ts';
 import { brief } from './edge-node.ts';
 import type { Mutant } from './mutants.ts';
-import { type People, RECEIVERS } from './people.ts';
+import type { People } from './people.ts';
 import type { Timeline, WallClock } from './timeline.ts';
 import { Killed, Life, NodeClock } from './timeline.ts';
 import type { Witness } from './witness.ts';
 
-export const CONFIRM_WITHIN_MS = 15_000;
 const INBOX_BYTES_MAX = 64 * 1024 * 1024;
 const TICK_MS = 1_000;
 /** Longer than in the product: fewer, larger groups make a world cheaper. */
@@ -302,7 +303,8 @@ export class Parts {
     this.series = new Map(this.reader.entries().map((entry) => [entry.series, entry]));
     this.#ingest = this.#openIngest();
     const { disk } = cloud;
-    this.ledger = Object.assign(new WorldLedger(this.#registry.database), { life, disk });
+    const ledger = Object.assign(new WorldLedger(this.#registry.database), { life, disk });
+    this.ledger = mutant.deliveries(ledger);
     this.pipeline = this.#openPipeline();
     this.alarms.onRecords = (records) => {
       for (const record of records) this.#say(`evaluates ${summary(record)}`);
@@ -401,7 +403,7 @@ export class Parts {
       tables: mutant.queue(this.alarms.tables),
       ledger,
       receivers: new Map(receivers),
-      routes: [{ id: 'all', match: {}, chain: chainOf(RECEIVERS, CONFIRM_WITHIN_MS) }],
+      ...{ directory, routes },
       onChange: (delivery) => {
         witness.delivered(delivery);
         this.#life.pass('cloud after settle');
@@ -473,11 +475,24 @@ export class Parts {
     return 'asked';
   }
 
-  /** A receiver's own word. */
-  confirm(id: string, by: string): Confirmed {
-    const word = this.pipeline.confirm(id, by, this.#clock.wallMs());
+  /** By the link of a message, whose token names the notification and the receiver. */
+  answer({ number, id, receiver }: Delivery, word: Word | 'opened'): Confirmed {
+    const known = this.ledger.entry(number)?.delivery;
+    if (known?.id !== id || known.receiver !== receiver) return 'unknown';
+    const nowMs = this.#clock.wallMs();
+    const { pipeline } = this;
+    const heard = this.ledger.staged('confirm', () => {
+      if (word !== 'opened') {
+        return pipeline.answers.answer(number, word, receiver, nowMs, {
+          name: receiver,
+          from: 'link',
+        });
+      }
+      pipeline.answers.seen(number, nowMs);
+      return 'already';
+    });
     this.#notify();
-    return word;
+    return heard;
   }
 
   /** Somebody acknowledges at the desk: refused where it is over, or another has it. */

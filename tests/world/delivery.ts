@@ -49,6 +49,11 @@ export class WorldLedger extends Ledger {
     return result;
   }
 
+  /** It is written what somebody said, or what came of a try. */
+  get isAnswering(): boolean {
+    return this.#stage === 'confirm' || this.#stage === 'handled' || this.#stage === 'settle';
+  }
+
   staged<Result>(stage: Stage, work: () => Result): Result {
     const [outer, writes] = [this.#stage, this.#writes];
     [this.#stage, this.#writes] = [stage, 0];

@@ -5,7 +5,8 @@ import { pickInteger } from '../../core/random.ts';
 import type { CityGateway } from './city.ts';
 import { pick } from './city.ts';
 import { DELIVERY_PLACES } from './delivery.ts';
-import { RECEIVERS, type ReceiverMood, receiverMoods } from './people.ts';
+import { MACHINES, RECEIVERS } from './duty.ts';
+import { type ReceiverMood, receiverMoods } from './people.ts';
 import type { DeviceTrouble } from './plant.ts';
 
 export const EDGE_PLACES = [
@@ -290,7 +291,7 @@ const draws: Draws = {
   },
   receiver: ({ random }) => ({
     kind: 'receiver',
-    who: pick(random, RECEIVERS.slice(0, 2)),
+    who: pick(random, MACHINES),
     mood: pick(random, ['away', 'deaf', 'hung'] as const),
     forMs: pickInteger(random, 10_000, 60_000),
   }),

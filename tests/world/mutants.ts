@@ -13,6 +13,7 @@ import type { Random } from '../../core/random.ts';
 import type { Ledger } from '../../edge/commands/thread.ts';
 import type { Command } from '../../protocols/uplink/control.ts';
 import { openRecord } from '../../protocols/uplink/envelope.ts';
+import type { WorldLedger } from './delivery.ts';
 import type { Life } from './timeline.ts';
 
 type FeedStore = Pick<Store, 'cursor' | 'apply'>;
@@ -32,6 +33,7 @@ export interface Mutant {
   /** What the pipeline takes from, of one run of the cloud. */
   queue(tables: AlarmTables): AlarmTables;
   notifier(notifier: Notifier): Notifier;
+  deliveries(ledger: WorldLedger): WorldLedger;
 }
 
 export const healthy: Mutant = {
@@ -45,6 +47,7 @@ export const healthy: Mutant = {
   ledger: (ledger) => ledger,
   queue: (tables) => tables,
   notifier: (notifier) => notifier,
+  deliveries: (ledger) => ledger,
 };
 
 const COMMIT_LATE_MS = 400;
@@ -251,6 +254,17 @@ const pageRenamed = (): Mutant => ({
   }),
 });
 
+/** Who answers ends what was sent to them, and nothing else. */
+const chainGoesOn = (): Mutant => ({
+  ...healthy,
+  name: 'chain goes on after an answer',
+  deliveries: (ledger) => {
+    const calls = ledger.calls.bind(ledger);
+    ledger.calls = (occurrence) => (ledger.isAnswering ? [] : calls(occurrence));
+    return ledger;
+  },
+});
+
 /** Made anew for each world: some of them remember. */
 export const mutants: readonly (() => Mutant)[] = [
   ackBeforeCommit,
@@ -263,6 +277,7 @@ export const mutants: readonly (() => Mutant)[] = [
   labelOfFirstEpoch,
   pageLost,
   pageRenamed,
+  chainGoesOn,
 ];
 
 /** What has no outcome yet is asked for anew: a lost reply is a second deed. */

@@ -1,18 +1,19 @@
 // The people at the end: receivers of several moods, what they were told, and how they answer. They
 // outlive the cloud. What they do draws nothing from the random numbers of the rest of the world.
+import type { Word } from '../../cloud/notify/answers.ts';
 import type { Delivery, Notifier, Outcome } from '../../cloud/notify/notifier.ts';
 import { occurrenceOf } from '../../cloud/notify/notifier.ts';
 import { pickInteger, type Random, seededRandom } from '../../core/random.ts';
 import type { CloudNode } from './cloud-node.ts';
+import { MACHINES, RECEIVERS } from './duty.ts';
 import type { Life, Timeline } from './timeline.ts';
 import type { Page, Witness } from './witness.ts';
 
-export const RECEIVERS = ['desk', 'deputy', 'chief'] as const;
-
 /**
- * `away`: refuses; `deaf`: takes it and nobody says so; `hung`: does not answer; `garbage`: shows it,
- * and its answer means nothing; `busy`: was asked too often; `late`: says so some time after;
- * `at the desk`: takes it, and somebody acknowledges the alarm.
+ * `well`: a machine confirms, a person answers soon. `away`: refuses; `deaf`: takes it and nobody
+ * says so; `hung`: does not answer; `garbage`: shows it, and its answer means nothing; `busy`: was
+ * asked too often; `late`: says so some time after; `opens`: looks at it and says nothing;
+ * `declines`: is not the one; `at the desk`: takes it, and somebody acknowledges the alarm.
  */
 export const receiverMoods = [
   'well',
@@ -22,6 +23,8 @@ export const receiverMoods = [
   'garbage',
   'busy',
   'late',
+  'opens',
+  'declines',
   'at the desk',
 ] as const;
 export type ReceiverMood = (typeof receiverMoods)[number];
@@ -29,9 +32,9 @@ export type ReceiverMood = (typeof receiverMoods)[number];
 const PEOPLE_SEED = 15_485_863;
 const ANSWER_MS = 40;
 const BUSY_MS = 10_000;
-/** Sooner or later than anybody waits for it. */
-const LATE_MIN_MS = 2_000;
-const LATE_MAX_MS = 40_000;
+/** Of somebody who looks at it at once, and sooner or later than anybody waits for it. */
+const SOON_MS = [1_000, 9_000] as const;
+const LATE_MS = [2_000, 40_000] as const;
 /** Whoever hears no answer asks again. */
 const AGAIN_MS = 2_000;
 
@@ -94,12 +97,22 @@ export class People {
       case 'deaf':
         return { kind: 'sent', confirmedBy: null };
       case 'late':
-        this.#later(() => this.#confirm(delivery, page));
+        this.#later(LATE_MS, () => this.#answer(delivery, page, this.#word()));
         return { kind: 'sent', confirmedBy: null };
+      case 'opens':
+      case 'declines': {
+        const word = mood === 'opens' ? 'opened' : 'not_mine';
+        this.#later(SOON_MS, () => this.#answer(delivery, page, word));
+        return { kind: 'sent', confirmedBy: null };
+      }
       case 'at the desk':
-        this.#later(() => this.#acknowledge(delivery));
+        this.#later(LATE_MS, () => this.#acknowledge(delivery));
         return { kind: 'sent', confirmedBy: null };
       case 'well':
+        if (!MACHINES.some((machine) => machine === delivery.receiver)) {
+          this.#later(SOON_MS, () => this.#answer(delivery, page, this.#word()));
+          return { kind: 'sent', confirmedBy: null };
+        }
         page.confirmedMs ??= this.#timeline.nowMs;
         return { kind: 'sent', confirmedBy: delivery.receiver };
       default:
@@ -119,20 +132,25 @@ export class People {
   }
 
   /** After a while, and again until somebody answers. */
-  #later(ask: () => boolean): void {
+  #later([minMs, maxMs]: readonly [number, number], ask: () => boolean): void {
     this.#waiting++;
     const again = () => {
       if (ask()) this.#waiting--;
       else this.#timeline.after(AGAIN_MS, again);
     };
-    this.#timeline.after(pickInteger(this.#random, LATE_MIN_MS, LATE_MAX_MS), again);
+    this.#timeline.after(pickInteger(this.#random, minMs, maxMs), again);
   }
 
-  #confirm({ id, receiver }: Delivery, page: Page): boolean {
-    page.confirmedMs ??= this.#timeline.nowMs;
-    const word = this.#cloud?.call((parts) => parts.confirm(id, receiver));
-    if (word) this.#witness.say(receiver, `confirms ${id.slice(0, 8)}: ${word}`);
-    return word !== null;
+  #word(): Word {
+    return this.#random.next() < 0.3 ? 'on_my_way' : 'confirmed';
+  }
+
+  #answer(delivery: Delivery, page: Page, word: Word | 'opened'): boolean {
+    const { id, receiver } = delivery;
+    if (word === 'confirmed' || word === 'on_my_way') page.confirmedMs ??= this.#timeline.nowMs;
+    const heard = this.#cloud?.call((parts) => parts.answer(delivery, word));
+    if (heard) this.#witness.say(receiver, `answers ${id.slice(0, 8)} ${word}: ${heard}`);
+    return heard !== null;
   }
 
   #acknowledge({ id, receiver }: Delivery): boolean {

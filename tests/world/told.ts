@@ -5,9 +5,14 @@
 //                      alarm that there is: so it counts once, however often it came.
 //   the chain stops    nobody further down is shown a call for the first time once it is on disk that
 //                      somebody has it.
+//   once a step        a person has one call of a notification at a step.
+//   who is on duty     is told, by the clock of the cloud; where that is nobody, the next step is.
 //   nothing stays open when all is calm and everybody well, nothing is left to do in the ledger.
 import type { Alarm } from '../../cloud/alarms/alarm.ts';
+import type { Entry } from '../../cloud/notify/ledger.ts';
 import { isCall, occurrenceOf } from '../../cloud/notify/notifier.ts';
+import { NOBODY_ON_DUTY } from '../../cloud/notify/roster.ts';
+import { isDuty, whoWas } from './duty.ts';
 import { WORLD_BEGAN_MS } from './timeline.ts';
 import type { World } from './world.ts';
 
@@ -17,7 +22,8 @@ const DONE = ['confirmed', 'acted', 'undelivered', 'failed', 'silenced'];
 const UNDER_WAY_MS = 10_000;
 
 /** Confirmed, or shown as not: everything that was raised. */
-export function checkTold({ witness, cloud }: World, alarm: Alarm): void {
+export function checkTold(world: World, alarm: Alarm): void {
+  const { witness, cloud } = world;
   const { occurrence, isHistorical, key, rule } = alarm;
   // What a case escalates is told once more by the case itself, not watched here.
   const calls = cloud.parts.ledger.calls(occurrence);
@@ -33,6 +39,7 @@ export function checkTold({ witness, cloud }: World, alarm: Alarm): void {
   }
   const isTaken =
     alarm.acknowledgedBy !== null || calls.some(({ delivery }) => delivery.confirmedMs !== null);
+  checkDuty(world, calls);
   for (const { delivery, isOpen } of deliveries) {
     const { id, receiver, state } = delivery;
     // Where somebody has it, the others are left as they were.
@@ -40,11 +47,37 @@ export function checkTold({ witness, cloud }: World, alarm: Alarm): void {
       const what = `${name} to ${receiver}: ${state}${isOpen ? ', open' : ''}, ${delivery.why}`;
       witness.problem('told or shown', what);
     }
-    if (state !== 'confirmed') continue;
+    if (delivery.confirmedMs === null) continue;
     const isSaid = [...witness.pages.values()].some(
       (page) => page.id === id && page.confirmedMs !== null,
     );
     if (!isSaid) witness.problem('told or shown', `${name}: confirmed, and nobody said so`);
+  }
+}
+
+const TAKEN_AFTER_MS = Array.from({ length: 60 }, (_, seconds) => seconds * 1_000);
+
+/** Who was asked to come at which step, by a clock that may be wrong. */
+function checkDuty({ witness }: World, entries: readonly Entry[]): void {
+  const taken = new Set<string>();
+  for (const { delivery } of entries) {
+    const { id, receiver, person, route, step, why, queuedMs } = delivery;
+    const name = `${id.slice(0, 8)} ${receiver} ${route}/${step}`;
+    // What is queued by the alarms is taken some time after.
+    const times = step > 0 ? [0] : TAKEN_AFTER_MS;
+    const were = times.map((ms) => whoWas(queuedMs + ms));
+    const wasOn = were.find((it) => it === person) ?? were[0]!;
+    const key = `${id} ${route}/${step} ${person ?? receiver}`;
+    if (taken.has(key)) witness.problem('once a step', `${name} is there twice`);
+    taken.add(key);
+    if (!isDuty(route, step)) continue;
+    if ((wasOn === null) !== (why === NOBODY_ON_DUTY) || (person ?? wasOn) !== wasOn) {
+      witness.problem('who is on duty', `${name}: ${person} at ${queuedMs}, it was ${wasOn}`);
+    }
+    const isFurther = entries.some((it) => it.delivery.id === id && it.delivery.step === step + 1);
+    if (wasOn === null && !isFurther) {
+      witness.problem('who is on duty', `${name}: nobody, and nobody else was told`);
+    }
   }
 }
 

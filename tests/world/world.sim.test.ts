@@ -75,6 +75,7 @@ const bites: Readonly<
     from: 41,
   },
   'page sent again under a new id': { kinds: ['delivery'], says: ['told of what is'] },
+  'chain goes on after an answer': { kinds: ['delivery'], says: ['the chain stops'] },
   'lane trusted blindly': { kinds: ['stall', 'outage'], says: ['history pages nobody'] },
 };
 const SEEDS_TO_BITE = 40;
