@@ -49,9 +49,9 @@ export class WorldLedger extends Ledger {
     return result;
   }
 
-  /** It is written what somebody said, or what came of a try. */
+  /** It is written what somebody said by a link or at the desk. */
   get isAnswering(): boolean {
-    return this.#stage === 'confirm' || this.#stage === 'handled' || this.#stage === 'settle';
+    return this.#stage === 'confirm' || this.#stage === 'handled';
   }
 
   staged<Result>(stage: Stage, work: () => Result): Result {
