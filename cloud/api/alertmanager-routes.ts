@@ -1,11 +1,13 @@
-// Alerts of others: the webhook of Prometheus Alertmanager (payload version 4; Grafana sends the
-// same). Each alert is an alarm of the cloud's own list, with journal, routes and deliveries like
-// every other, from `firing` until `resolved`; the same alert again changes nothing.
+// Alerts of others: the webhook of Prometheus Alertmanager (payload version 4) and that of Grafana,
+// which has the same fields and calls its version 1. Each alert is an alarm of the cloud's own
+// list, with journal, routes and deliveries like every other, from `firing` until `resolved`; the
+// same alert again changes nothing.
 //
 //   level     label `level` (1 to 4); else by `severity`: critical, error and page are II, warning
 //             is III, all else IV. Level I is danger to life: only who says so means it
-//   area      label `area`, where it is an id; else `external`
-//   asset     label `asset`, where it is one
+//   area      label `area`, where it is an id and the token is for all assets; else `external`
+//   asset     label `asset`, where it is one within the scope of the token; else that scope: what a
+//             sender says is not lost, and does not reach beyond what it was trusted with
 //   title     label `alertname`; what to do: annotation `action`, `description` or `summary`
 //
 // What Lifeline itself sent to an Alertmanager, and that sends back to us, is left out: an alarm
@@ -20,8 +22,10 @@ import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { AlarmEvent } from '../alarms/occurrences.ts';
 import type { OwnAlarm } from '../alarms/own-alarms.ts';
 import { OWN_LABEL } from '../notify/channels/alertmanager.ts';
+import type { Principal } from '../registry/registry.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
+import { withinScope } from './stream.ts';
 
 /** Alertmanager sends a group at once; one of more is no group that anybody reads. */
 const ALERTS_MAX = 1_000;
@@ -41,7 +45,7 @@ const alert = z.object({
   fingerprint: z.string().max(64).default(''),
 });
 const payload = z.object({
-  version: z.literal('4').optional().describe('of the payload'),
+  version: z.enum(['4', '1']).optional().describe('of the payload: 4, or 1 of Grafana'),
   alerts: z.array(alert).max(ALERTS_MAX),
 });
 const answer = z.object({
@@ -70,7 +74,7 @@ export function alertmanagerRoutes(clock: Clock, { alarms, onEvents }: AlertSour
       handle: ({ body: { alerts }, principal }) => {
         const counts = { raised: 0, cleared: 0, unchanged: 0, own: 0 };
         for (const each of alerts) {
-          const what = take(alarms, each, principal.name, clock.wallMs());
+          const what = take(alarms, each, principal, clock.wallMs());
           counts[what.count]++;
           onEvents(what.events);
         }
@@ -80,9 +84,9 @@ export function alertmanagerRoutes(clock: Clock, { alarms, onEvents }: AlertSour
   ];
 }
 
-function take(alarms: AlertSources['alarms'], given: Alert, source: string, nowMs: number) {
+function take(alarms: AlertSources['alarms'], given: Alert, source: Principal, nowMs: number) {
   if (given.labels[OWN_LABEL] !== undefined) return { count: 'own' as const, events: [] };
-  const key = keyOf(given, source);
+  const key = keyOf(given, source.name);
   const isActive = alarms.isOwnActive(key, RULE);
   if (given.status === 'resolved') {
     if (!isActive) return { count: 'unchanged' as const, events: [] };
@@ -106,17 +110,18 @@ function keyOf({ fingerprint, labels: own }: Alert, source: string): string {
 function alarmOf(
   { labels: own, annotations, startsAt }: Alert,
   key: string,
-  source: string,
+  { name: source, scope }: Principal,
   nowMs: number,
 ): OwnAlarm {
   const title = (own['alertname'] ?? EXTERNAL).slice(0, TITLE_MAX);
   const { action, description, summary } = annotations;
   const todo = (action ?? description ?? summary ?? '').slice(0, ACTION_MAX);
   const { area = '', asset = '' } = own;
+  const isPlace = ASSET_PATTERN.test(asset) && withinScope(scope, asset);
   const same = (text: string) => ({ en: text, zh: text });
   return {
-    ...{ gateway: EXTERNAL, area: isId(area) ? area : EXTERNAL, key, rule: RULE },
-    asset: ASSET_PATTERN.test(asset) ? asset : null,
+    ...{ gateway: EXTERNAL, area: scope === '' && isId(area) ? area : EXTERNAL, key, rule: RULE },
+    asset: isPlace ? asset : scope || null,
     level: levelOf(own),
     name: bilingual('alert-name', { source }),
     title: same(title),

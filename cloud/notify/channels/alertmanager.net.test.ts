@@ -189,9 +189,9 @@ test.skipIf(path === null)(
   },
 );
 
-test('level I is only what says so, and what is no payload is told what was expected', async () => {
-  const token = registry.issueToken({ name: 'grafana', right: 'operate', scope: '' }, 0);
-  const call = async (body: object) => {
+function webhook(name: string, scope = '') {
+  const token = registry.issueToken({ name, right: 'operate', scope }, 0);
+  return async (body: object) => {
     const response = await fetch(`http://127.0.0.1:${api.port}/v1/alertmanager`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
@@ -199,18 +199,66 @@ test('level I is only what says so, and what is no payload is told what was expe
     });
     return { status: response.status, text: await response.text() };
   };
-  const alert = (labels: object) => ({
-    status: 'firing',
-    labels,
-    startsAt: '2026-11-22T00:00:00Z',
-  });
+}
+const alert = (labels: object, changes: object = {}) => ({
+  status: 'firing',
+  labels,
+  startsAt: '2026-11-22T00:00:00Z',
+  ...changes,
+});
+const cameFrom = (source: string) =>
+  alarms.list({ state: 'all' }).filter(({ key }) => key.startsWith(`external/${source}/`));
+
+test('level I is only what says so, and what is no payload is told what was expected', async () => {
+  const call = webhook('prober');
   const alerts = [
     alert({ alertname: 'a', severity: 'critical' }),
     alert({ alertname: 'b', level: '1' }),
   ];
   expect(await call({ version: '4', alerts })).toMatchObject({ status: 200 });
   expect(JSON.parse((await call({ alerts })).text)).toMatchObject({ raised: 0, unchanged: 2 });
-  const levels = alarms.list({ state: 'all' }).filter(({ key }) => key.includes('grafana'));
-  expect(levels.map(({ level }) => level).sort()).toEqual([1, 2]);
+  expect(
+    cameFrom('prober')
+      .map(({ level }) => level)
+      .sort(),
+  ).toEqual([1, 2]);
   expect((await call({ alerts: [{ status: 'on' }] })).status).toBe(400);
+});
+
+// The fields and the form of times are those of Grafana's page "Configure webhook notifications".
+test('what Grafana sends is taken as well, and ends with it', async () => {
+  const call = webhook('grafana');
+  const more = {
+    ...{ fingerprint: 'c6eadffa33fcdf37', values: { B: 44.2, C: 1 }, dashboardURL: '' },
+    ...{ annotations: { summary: 'Pump 3 is hot' }, startsAt: '2021-10-12T09:51:03.157076+02:00' },
+  };
+  const group = {
+    receiver: 'duty',
+    orgId: 1,
+    version: '1',
+    truncatedAlerts: 0,
+    title: '[FIRING:1]',
+  };
+  const firing = alert({ alertname: 'Pump hot' }, { ...more, endsAt: '0001-01-01T00:00:00Z' });
+  expect(await call({ ...group, status: 'firing', alerts: [firing] })).toMatchObject({
+    status: 200,
+  });
+  const began = Date.parse('2021-10-12T07:51:03.157Z');
+  expect(cameFrom('grafana')).toMatchObject([{ beganMs: began, clearedMs: null, level: 4 }]);
+  const over = { ...firing, status: 'resolved', endsAt: '2021-10-12T10:00:00.1+02:00' };
+  await call({ ...group, status: 'resolved', alerts: [over] });
+  expect(cameFrom('grafana')[0]?.clearedMs).not.toBeNull();
+});
+
+test('a token of one place raises no alarm elsewhere: what names another place is put in its own', async () => {
+  const call = webhook('contractor', 'gas/hub-1');
+  const places = [{ asset: 'gas/hub-1/pump' }, { asset: 'water/main', area: 'water' }, {}];
+  const alerts = places.map((place, at) => alert({ alertname: `p${at}`, ...place }));
+  expect(JSON.parse((await call({ alerts })).text)).toMatchObject({ raised: 3 });
+  const found = cameFrom('contractor').map(({ title, asset, area }) => [title.en, asset, area]);
+  expect(found.sort()).toEqual([
+    ['p0', 'gas/hub-1/pump', 'external'],
+    ['p1', 'gas/hub-1', 'external'],
+    ['p2', 'gas/hub-1', 'external'],
+  ]);
 });
