@@ -104,12 +104,18 @@ function hasSecret(registry: Registry, area: string, id: string, file: string | 
 
 async function token(given: Given, output: Output): Promise<number> {
   const name = given.words[0]!;
-  const right = rights.find((each) => each === (given.text('right') ?? 'read'));
+  const receiver = given.text('receiver');
+  const custom = receiver === undefined ? 'read' : 'confirm';
+  const { receivers } = configOf(given).notify;
+  if (receiver !== undefined && !receivers.some(({ id }) => id === receiver)) {
+    throw new Fault('notify_receiver_unknown', 'never', receiver);
+  }
+  const right = rights.find((each) => each === (given.text('right') ?? custom));
   if (!right) throw new UsageError(`--right ${rights.join('|')}`);
   const scope = given.text('scope') ?? '';
   const issued = withRegistry(given, (registry) =>
     registry.issueToken(
-      { name, right, scope, acts: actsOf(given) },
+      { name, right, scope, acts: actsOf(given), receiver },
       systemClock.wallMs(),
       atConsole(),
     ),
@@ -353,7 +359,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
   token: {
     usage: 'token NAME',
     summary: { en: 'make a bearer token for the API', zh: '生成 API 访问令牌' },
-    options: { config: 'text', right: 'text', scope: 'text', acts: 'text', 'secret-file': 'text' },
+    options: {
+      ...{ config: 'text', right: 'text', scope: 'text', acts: 'text' },
+      ...{ receiver: 'text', 'secret-file': 'text' },
+    },
     run: token,
   },
 };

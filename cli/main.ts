@@ -141,6 +141,7 @@ const exits: Partial<Record<FaultCode, number>> = {
   act_malformed: exit.usage,
   edge_command_refused: exit.notAllowed,
   act_not_allowed: exit.notAllowed,
+  confirmation_foreign: exit.notAllowed,
   act_refused: exit.conflict,
   alarm_acknowledged: exit.conflict,
   alarm_rule_unknown: exit.notFound,

@@ -20,6 +20,7 @@ import { alertmanagerRoutes } from './api/alertmanager-routes.ts';
 import { answerPages } from './api/answer-pages.ts';
 import { caseObject, caseRoutes } from './api/case-routes.ts';
 import { commandRoutes } from './api/command-routes.ts';
+import { confirmationRoutes } from './api/confirmation-routes.ts';
 import { deadLetterRoutes } from './api/dead-letter-routes.ts';
 import { drillRoutes } from './api/drill-routes.ts';
 import { explainRoutes } from './api/explain-routes.ts';
@@ -161,6 +162,9 @@ export async function runCloud(
       path: () => path.supervision.summary,
     }),
     ...alarmRoutes(clock, { alarms, notify, onEvents }),
+    ...confirmationRoutes(clock, {
+      ...{ notify, journal: registry.journal, find: alarmFinder(alarms) },
+    }),
     ...actRoutes(clock, { alarms, notify, onEvents }),
     ...incidentRoutes(clock, { ...storms, alarms }),
     ...ruleRoutes(clock, { alarms, series, onEvents }),

@@ -14,7 +14,8 @@ import { Ledger } from '../notify/ledger.ts';
 import { Pipeline } from '../notify/pipeline.ts';
 import { chainOf } from '../notify/route.ts';
 import { Registry, type Right } from '../registry/registry.ts';
-import { alarmRoutes } from './alarm-routes.ts';
+import { alarmFinder, alarmRoutes } from './alarm-routes.ts';
+import { confirmationRoutes } from './confirmation-routes.ts';
 import { deadLetterRoutes, type LetterSource } from './dead-letter-routes.ts';
 import { checkDescribed } from './openapi.contract.ts';
 import { type Api, openApi } from './server.ts';
@@ -59,6 +60,9 @@ beforeEach(async () => {
     stream: new EventStream('s1'),
     routes: [
       ...alarmRoutes(clock, { alarms, notify, onEvents: () => {} }),
+      ...confirmationRoutes(clock, {
+        ...{ notify, journal: alarms.tables.journal, find: alarmFinder(alarms) },
+      }),
       ...deadLetterRoutes(clock, letters, registry.journal),
     ],
   });

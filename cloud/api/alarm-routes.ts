@@ -6,7 +6,7 @@ import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/alarm.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
 import type { AlarmEvent } from '../alarms/occurrences.ts';
-import { type Delivery, occurrenceOf } from '../notify/notifier.ts';
+import type { Delivery } from '../notify/notifier.ts';
 import type { Pipeline } from '../notify/pipeline.ts';
 import type { Principal } from '../registry/registry.ts';
 import type { Route } from './route.ts';
@@ -17,7 +17,7 @@ import { withinScope } from './stream.ts';
 
 export interface AlarmSources {
   readonly alarms: Pick<AlarmConsumer, 'list' | 'get' | 'acknowledge'>;
-  readonly notify: Pick<Pipeline, 'deliveries' | 'confirm' | 'handled'>;
+  readonly notify: Pick<Pipeline, 'deliveries' | 'handled'>;
   /** What an act brought, for the live stream. */
   readonly onEvents: (events: readonly AlarmEvent[]) => void;
 }
@@ -90,14 +90,21 @@ export function deliveryObject(delivery: Delivery) {
     alarm: delivery.alarm.occurrence,
     transition: delivery.transition,
     receiver: delivery.receiver,
+    person: delivery.person,
     route: delivery.route,
     state: delivery.state,
     attempts: delivery.attempts,
     queued: iso(delivery.queuedMs),
     sent: optionalIso(delivery.sentMs),
     accepted: optionalIso(delivery.acceptedMs),
+    delivered: optionalIso(delivery.deliveredMs),
+    seen: optionalIso(delivery.seenMs),
     confirmed: optionalIso(delivery.confirmedMs),
     confirmed_by: delivery.confirmedBy,
+    acted: optionalIso(delivery.actedMs),
+    declined: delivery.declined
+      ? { at: iso(delivery.declined.atMs), by: delivery.declined.by }
+      : null,
     undelivered: optionalIso(delivery.undeliveredMs),
     why: delivery.why,
   };
@@ -165,63 +172,30 @@ export function alarmRoutes(clock: Clock, { alarms, notify, onEvents }: AlarmSou
         return alarmObject(find(params.id, principal));
       },
     }),
-    ...recordRoutes(clock, { alarms, notify, onEvents }, find),
+    recordRoute(notify),
   ];
 }
 
-function recordRoutes(
-  clock: Clock,
-  { notify }: AlarmSources,
-  find: (id: string, principal: Principal) => Alarm,
-): Route[] {
-  return [
-    route({
-      method: 'GET',
-      url: '/v1/deliveries',
-      right: 'read',
-      summary: 'Who was told of which alarm, and whether each confirmed; the newest first',
-      query: schemas.deliveryQuery,
-      answer: schemas.listOf(schemas.delivery),
-      handle: ({ query, principal }) => {
-        const found = notify.deliveries({
-          limit: query.limit,
-          ...(query.alarm !== undefined && { occurrence: query.alarm }),
-          ...(query.after !== undefined && { before: Number(query.after) }),
-        });
-        const last = found.at(-1);
-        const seen = found.filter(({ alarm }) => withinScope(principal.scope, alarm.asset));
-        return {
-          next: last && found.length === query.limit ? String(last.number) : null,
-          items: seen.map(deliveryObject),
-        };
-      },
-    }),
-    confirmationRoute(clock, notify, find),
-  ];
-}
-
-function confirmationRoute(
-  clock: Clock,
-  notify: AlarmSources['notify'],
-  find: (id: string, principal: Principal) => Alarm,
-): Route {
+function recordRoute(notify: AlarmSources['notify']): Route {
   return route({
-    method: 'POST',
-    url: '/v1/confirmations',
-    right: 'operate',
-    summary: 'A receiver says in its own word that it has an alarm, and who saw it',
-    problems: [404],
-    body: schemas.confirmation,
-    answer: schemas.confirmation,
-    handle: ({ body, principal, from }) => {
-      // Who sees a part of the assets confirms for that part only.
-      if (principal.scope !== '') find(occurrenceOf(body.confirmed), principal);
-      const actor = { name: principal.name, from };
-      if (notify.confirm(body.confirmed, body.by, clock.wallMs(), actor) === 'unknown') {
-        const detail = bilingual('api-no-delivery', { id: body.confirmed });
-        throw new Fault('api_not_found', 'never', detail);
-      }
-      return body;
+    method: 'GET',
+    url: '/v1/deliveries',
+    right: 'read',
+    summary: 'Who was told of which alarm, and whether each confirmed; the newest first',
+    query: schemas.deliveryQuery,
+    answer: schemas.listOf(schemas.delivery),
+    handle: ({ query, principal }) => {
+      const found = notify.deliveries({
+        limit: query.limit,
+        ...(query.alarm !== undefined && { occurrence: query.alarm }),
+        ...(query.after !== undefined && { before: Number(query.after) }),
+      });
+      const last = found.at(-1);
+      const seen = found.filter(({ alarm }) => withinScope(principal.scope, alarm.asset));
+      return {
+        next: last && found.length === query.limit ? String(last.number) : null,
+        items: seen.map(deliveryObject),
+      };
     },
   });
 }

@@ -5,6 +5,8 @@ import { alarmLevels } from '../../core/alarm/rule.ts';
 import { qualities, reasons } from '../../core/quality.ts';
 import { gapCauses, pointClasses } from '../../core/reading.ts';
 import { alarmSelections } from '../alarms/tables.ts';
+import { words } from '../notify/answers.ts';
+import { deliveryStates } from '../notify/notifier.ts';
 import { acts, rights } from '../registry/registry.ts';
 
 const id = z.string().regex(/^[a-z0-9-]{1,64}$/);
@@ -253,14 +255,19 @@ export const delivery = z.object({
   alarm: z.string(),
   transition: z.string(),
   receiver: z.string(),
+  person: z.string().nullable(),
   route: z.string(),
-  state: z.string().describe('queued, sent, accepted, confirmed, undelivered, failed, silenced'),
+  state: z.enum(deliveryStates),
   attempts: z.number().int(),
   queued: instant,
   sent: instant.nullable(),
   accepted: instant.nullable().describe('the receiver answered 2xx'),
+  delivered: instant.nullable().describe('the provider says that it reached the phone'),
+  seen: instant.nullable().describe('somebody opened it, as far as that can be told'),
   confirmed: instant.nullable().describe('the receiver said in its own word that it has it'),
   confirmed_by: z.string().nullable(),
+  acted: instant.nullable().describe('somebody is on the way, or the site has acted itself'),
+  declined: z.object({ at: instant, by: z.string() }).nullable().describe('not theirs'),
   undelivered: instant.nullable().describe('nobody had confirmed in time'),
   why: z.string().nullable(),
 });
@@ -283,6 +290,10 @@ export const deadLetter = z.object({
 export const confirmation = z.object({
   confirmed: z.string().min(1).max(200).describe('the webhook-id'),
   by: z.string().min(1).max(200),
+  word: z.enum(words).default('confirmed').describe('has it, is on the way, or it is not theirs'),
+  receiver: id
+    .optional()
+    .describe('whose word; all of the notification where nothing else is said'),
 });
 
 export const acknowledgement = z.object({ note: z.string().max(2_000).default('') });
@@ -296,6 +307,9 @@ export const token = z.object({
     .readonly()
     .optional()
     .describe('what it may do with alarms; what is customary with its right where left out'),
+  receiver: id
+    .optional()
+    .describe('it confirms what was sent to this receiver, and nothing that was sent to others'),
 });
 
 export const enrolment = z.object({ id, area: id });

@@ -232,7 +232,9 @@ test('each kind of misfit is a sentence in the language of the reader', async ()
   expect(await detail('/v1/series?limit=0', 'en')).toBe('limit: at least 1');
   expect(await detail('/v1/series?limit=many', 'zh')).toContain('limit：须为数字');
   const principal = { name: 'desk', right: 'all' };
-  expect(await detail('/v1/principals', 'en', principal)).toContain('right: must be one of read, ');
+  expect(await detail('/v1/principals', 'en', principal)).toContain(
+    'right: must be one of confirm, read, ',
+  );
   expect(await detail('/v1/gateways', 'zh', { id: 7, area: 'gas' })).toContain('id：须为文本');
   for (const language of ['en', 'zh']) {
     const all = await detail(`${history}from=x&to=y&limit=no`, language);

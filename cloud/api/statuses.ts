@@ -13,6 +13,7 @@ export const statusOf: Partial<Record<FaultCode, number>> = {
   alarm_rule_unknown: 404,
   api_precondition: 412,
   act_not_allowed: 403,
+  confirmation_foreign: 403,
   act_refused: 409,
   act_malformed: 400,
   approval_unknown: 404,

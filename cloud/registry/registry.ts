@@ -25,8 +25,8 @@ import { JournalHeads } from './journal-heads.ts';
 
 const FORMAT_VERSION = 1;
 
-/** Each right contains those before it. */
-export const rights = ['read', 'operate', 'control', 'administer'] as const;
+/** Each right contains those before it; `confirm` sees nothing and answers what it was sent. */
+export const rights = ['confirm', 'read', 'operate', 'control', 'administer'] as const;
 export type Right = (typeof rights)[number];
 
 /**
@@ -39,6 +39,7 @@ export type Act = (typeof acts)[number];
 
 /** What a principal may do where nothing else was said. */
 export const customaryActs: Readonly<Record<Right, readonly Act[]>> = {
+  confirm: [],
   read: [],
   operate: ['acknowledge', 'silence'],
   control: ['acknowledge', 'silence', 'shelve'],
@@ -52,6 +53,8 @@ export interface Principal {
   readonly acts?: readonly Act[] | undefined;
   /** Asset path prefix the principal sees; '' is everything. */
   readonly scope: string;
+  /** The receiver for which it confirms, and for no other. */
+  readonly receiver?: string | undefined;
 }
 
 export interface GatewayEntry {
@@ -111,6 +114,7 @@ export class Registry {
     chmodSync(path, 0o600);
     this.#addColumn('gateways', 'mosquitto', 'TEXT');
     this.#addColumn('principals', 'acts', 'TEXT');
+    this.#addColumn('principals', 'receiver', 'TEXT');
     this.#checkFormat(path);
     this.journal = openJournal(this.database);
     this.heads = new JournalHeads(folder);
@@ -200,21 +204,22 @@ export class Registry {
     }
     this.#bound('principals', PRINCIPALS_MAX);
     const token = makeSecret(this.#random);
-    const { name, right, scope, acts: own } = principal;
+    const { name, right, scope, acts: own, receiver } = principal;
     this.#transact(() => {
       const before = this.#grantOf(name);
       this.database
         .prepare(
-          `INSERT INTO principals (name, right, scope, sha256, created_ms, acts)
-           VALUES (?, ?, ?, ?, ?, ?)
+          `INSERT INTO principals (name, right, scope, sha256, created_ms, acts, receiver)
+           VALUES (?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (name) DO UPDATE SET right = excluded.right, scope = excluded.scope,
-             sha256 = excluded.sha256, acts = excluded.acts`,
+             sha256 = excluded.sha256, acts = excluded.acts, receiver = excluded.receiver`,
         )
         .run(
           ...[name, right, scope, secretHash(token), Math.round(nowMs)],
           own ? own.join(' ') : null,
+          receiver ?? null,
         );
-      const is = { right, scope, ...(own && { acts: own }) };
+      const is = { right, scope, ...(own && { acts: own }), ...(receiver && { receiver }) };
       this.journal.note('token-issued', actor, `principal ${name}`, before, is, nowMs);
     });
     return token;
@@ -232,7 +237,7 @@ export class Registry {
 
   principals(): Principal[] {
     return this.database
-      .prepare('SELECT name, right, scope, acts FROM principals ORDER BY name')
+      .prepare('SELECT name, right, scope, acts, receiver FROM principals ORDER BY name')
       .all()
       .map((row) => this.#principal(row));
   }
@@ -240,7 +245,7 @@ export class Registry {
   /** Looked up by hash, so that timing tells nothing about a token. */
   authenticate(token: string): Principal | null {
     const row = this.database
-      .prepare('SELECT name, right, scope, acts FROM principals WHERE sha256 = ?')
+      .prepare('SELECT name, right, scope, acts, receiver FROM principals WHERE sha256 = ?')
       .get(secretHash(token));
     return row ? this.#principal(row) : null;
   }
@@ -290,7 +295,7 @@ export class Registry {
   // What the journal keeps of a token: never the token.
   #grantOf(name: string): Omit<Principal, 'name'> | null {
     const row = this.database
-      .prepare('SELECT name, right, scope, acts FROM principals WHERE name = ?')
+      .prepare('SELECT name, right, scope, acts, receiver FROM principals WHERE name = ?')
       .get(name);
     if (!row) return null;
     const { name: _, ...grant } = this.#principal(row);
@@ -306,6 +311,7 @@ export class Registry {
       right,
       scope: String(row['scope']),
       ...(own && { acts: own }),
+      ...(row['receiver'] !== null && { receiver: String(row['receiver']) }),
     };
   }
 

@@ -1,7 +1,15 @@
-// The page on a phone on which somebody answers an alarm.
-import type { Bilingual } from './text.ts';
+// Answers to an alarm: by a receiver's own word, and on the page of a phone.
+import type { Bilingual, FaultText } from './text.ts';
 
 export const confirmationMessages = {
+  'confirmation-not-yours': {
+    en: '{id} was sent to another receiver',
+    zh: '{id} 发给了其他接收方',
+  },
+  'confirmation-receiver-needed': {
+    en: '"{word}" is the word of one receiver: name it in "receiver"',
+    zh: '“{word}”须由某一接收方作出，请在 receiver 中注明',
+  },
   'answer-drill': {
     en: 'There is no danger. Do what you would do in earnest.',
     zh: '没有真实险情，请按实战要求处置。',
@@ -60,3 +68,18 @@ export const confirmationMessages = {
     zh: '服务器暂时无法处理。请再试一次；若仍失败，请致电值班台。',
   },
 } as const satisfies Record<string, Bilingual>;
+
+export const confirmationFaults = {
+  confirmation_foreign: {
+    en: {
+      what: 'A receiver confirmed what was sent to another one.',
+      cause: 'Its token was copied, or two receivers use the token of one.',
+      action: 'Give each receiver a token of its own: lifeline cloud token NAME --receiver ID.',
+    },
+    zh: {
+      what: '接收方确认了发给其他接收方的通知。',
+      cause: '令牌被复制，或两个接收方共用同一令牌。',
+      action: '请为每个接收方签发各自的令牌：lifeline cloud token NAME --receiver ID。',
+    },
+  },
+} as const satisfies Record<string, FaultText>;

@@ -9,7 +9,7 @@ import { cliFaults, cliMessages } from './cli.ts';
 import { cloudFaults, cloudMessages } from './cloud.ts';
 import { commandFaults, commandMessages } from './commands.ts';
 import { configFaults, configMessages } from './config.ts';
-import { confirmationMessages } from './confirmation.ts';
+import { confirmationFaults, confirmationMessages } from './confirmation.ts';
 import { deployFaults, deployMessages } from './deploy.ts';
 import { drillFaults, drillMessages } from './drills.ts';
 import { edgeFaults, edgeMessages } from './edge.ts';
@@ -85,6 +85,7 @@ export const faults = {
   ...cloudFaults,
   ...commandFaults,
   ...configFaults,
+  ...confirmationFaults,
   ...deployFaults,
   ...drillFaults,
   ...edgeFaults,
