@@ -3,7 +3,9 @@
 // Flood: 20 gateways, 10,000 points with a rule each, 1,000 of them beyond their limit a second for
 // ten seconds, one in 500 of them of level I; meanwhile two other gateways catch up with a backlog
 // at the pace of an edge. Every alarm goes to a hall that confirms each by machine; level I goes to
-// a desk as well. What either had is counted from the reading, by the clock of one machine.
+// a desk as well. What either had is counted from the reading, by the clock of one machine. All of
+// them go to the robot of a group chat, too, whose server enforces the 20 messages a minute that are
+// published, 5 of them kept for level I: none may be refused.
 //
 // Restart: alarms of level I are told to a desk that hangs; the cloud is killed and started again
 // over the same folder, and the desk, well again, says how long after the start of the process it
@@ -21,6 +23,7 @@ import type { Side } from './side.ts';
 import type { PublisherSettings, Storm } from './sides/publisher.ts';
 import { STORM_RULE } from './sides/publisher.ts';
 import type { ReceiverSettings } from './sides/receiver.ts';
+import type { RobotSideSettings } from './sides/robot.ts';
 
 const GATEWAYS = 20;
 const LATE_GATEWAYS = 2;
@@ -56,14 +59,18 @@ async function runFlood(bed: Bed): Promise<void> {
   const desk = await bed.side('receiver', { secret } satisfies ReceiverSettings);
   const hall = await bed.side('receiver', { secret } satisfies ReceiverSettings);
   const webhook = { kind: 'webhook', secret };
+  const keys = { token: 'bench', secret: 'SECbench' }; // Of nobody.
+  const chat = await bed.side('robot', keys satisfies RobotSideSettings);
   const stand = await standCloud(bed, GATEWAYS + LATE_GATEWAYS, {
     receivers: [
       { ...webhook, id: 'desk', url: await desk.ask<string>('url') },
       { ...webhook, id: 'hall', url: await hall.ask<string>('url') },
+      { ...keys, kind: 'dingtalk', id: 'chat', url: await chat.ask<string>('url') },
     ],
     routes: [
       { id: 'first', match: { levels: [1] }, chain: chainOf(['desk'], CONFIRM_WITHIN_MS) },
       { id: 'all', match: {}, chain: chainOf(['hall'], CONFIRM_WITHIN_MS) },
+      { id: 'chat', match: {}, chain: chainOf(['chat'], CONFIRM_WITHIN_MS) },
     ],
   });
   const late = await publisher(bed, stand, stand.gateways.slice(GATEWAYS), {
@@ -84,6 +91,7 @@ async function runFlood(bed: Bed): Promise<void> {
   const told = await settled(stand, expected);
   const settledS = (Date.now() - stormEndMs) / 1_000;
   await report(bed, stand, { told, expected, behindMs, settledS });
+  await reportChat(bed, chat);
   const backlogS = ((await catchingUp) - stormEndMs) / 1_000;
   bed.note(`the backlog was through ${backlogS.toFixed(1)} s after the storm`);
 }
@@ -154,6 +162,32 @@ async function report(bed: Bed, stand: CloudStand, { told, expected, ...rest }: 
     bed.report({ name: `level I, ${p}`, value: quantile(firstMs, share), unit });
     bed.report({ name: `level III, ${p}`, value: quantile(others, share), unit });
   }
+}
+
+const MINUTE_MS = 60_000;
+const FIRST_LEVEL = /I red|I级红色/;
+
+async function reportChat(bed: Bed, chat: Side): Promise<void> {
+  const posted = await chat.ask<{ atMs: number; content: string }[]>('posted');
+  const refused = await chat.ask<Record<string, number>>('refused');
+  const most = (list: typeof posted) =>
+    Math.max(
+      0,
+      ...list.map(({ atMs: from }) => {
+        const within = list.filter(({ atMs }) => atMs >= from && atMs < from + MINUTE_MS);
+        return within.length;
+      }),
+    );
+  const others = posted.filter(({ content }) => !FIRST_LEVEL.test(content));
+  const about = { messages: posted.length, refused: JSON.stringify(refused) };
+  const unit = 'messages';
+  const throttled = refused['throttled'] ?? 0;
+  bed.report({ name: 'chat, throttled', value: throttled, unit, target: '0', with: about });
+  bed.report({ name: 'chat, most in a minute', value: most(posted), unit, target: '<= 20' });
+  bed.report({
+    ...{ name: 'chat, most in a minute without level I', value: most(others), unit },
+    target: '<= 15',
+  });
 }
 
 async function runRestart(bed: Bed): Promise<void> {
