@@ -86,6 +86,7 @@ export async function standCloud(
     api: { host: '127.0.0.1', port: 0, names: [] },
     utcOffsetMs: 0,
     cases: { limits: defaultLimits, departments: [], filesBytesMax: FILES_BYTES_DEFAULT },
+    warnings: null,
     notify: { ...NOTHING_TOLD, ...notify },
   };
   const cloud = await bed.side('cloud', config);

@@ -32,6 +32,7 @@ import { ruleRoutes } from './api/rule-routes.ts';
 import { openApi } from './api/server.ts';
 import { EventStream, withinScope } from './api/stream.ts';
 import { supervisionRoutes } from './api/supervision-routes.ts';
+import { warningObject, warningRoutes } from './api/warning-routes.ts';
 import type { Broker } from './broker/broker.ts';
 import { openBroker } from './broker/broker.ts';
 import { Attachments } from './cases/attachments.ts';
@@ -57,6 +58,7 @@ import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from './registry/reg
 import { openStore } from './store/thread.ts';
 import { Storms } from './storms.ts';
 import { observed, SupervisedPath } from './supervised.ts';
+import { Warnings } from './warnings/warnings.ts';
 import { type Ground, noteHead, publishDesired, Watch, type Watched } from './watch.ts';
 
 export interface Cloud {
@@ -106,6 +108,10 @@ export async function runCloud(
   const parts = { alarms, registry, ingest, downward, reader, stream, dispatch: () => dispatch };
   const { notify, path } = openNotify(ground, parts, links);
   const { cases, attachments } = openCases(ground, alarms, registry);
+  const warnings = new Warnings(registry.database, {
+    ...{ alarms, settings: config.warnings, signer: null, utcOffsetMs: config.utcOffsetMs },
+    caseOf: (occurrence) => cases.tables.ofAlarm(occurrence)?.id ?? null,
+  });
   const current = new Current();
   const storms = new Storms(metrics, {
     ...{ database: registry.database, alarms, stream, utcOffsetMs: config.utcOffsetMs },
@@ -133,6 +139,7 @@ export async function runCloud(
     onDesired: (list) => publishDesired(ingest, list),
     onTold: () => {
       tellCases(stream, cases.drain(clock.wallMs()));
+      tellWarnings(stream, warnings, clock.wallMs());
       dispatch.told();
       path.tell();
     },
@@ -176,6 +183,9 @@ export async function runCloud(
     }),
     ...commandRoutes(clock, { commands: dispatch.commands, alarms, onEvents }),
     ...alertmanagerRoutes(clock, { alarms, onEvents }),
+    ...warningRoutes(clock, {
+      ...{ warnings, cases: cases.tables, seeAlarm: alarmFinder(alarms), onEvents },
+    }),
     ...drillRoutes(clock, { drills, onEvents }),
     ...supervisionRoutes(clock, {
       ...{ supervision: path.supervision, tests: path.tests, utcOffsetMs: config.utcOffsetMs },
@@ -276,6 +286,13 @@ function openCases({ metrics, config }: Ground, alarms: AlarmConsumer, registry:
   const help = 'Bytes of the files of all cases';
   metrics.observe('case_files_bytes', help, {}, () => attachments.bytes);
   return { cases, attachments };
+}
+
+function tellWarnings(stream: EventStream, warnings: Warnings, nowMs: number): void {
+  for (const changed of warnings.drain()) {
+    const data = JSON.stringify(warningObject(warnings, changed, nowMs));
+    stream.publish({ topic: 'warnings', name: 'warning', data, assets: [changed.asset] });
+  }
 }
 
 function tellCases(stream: EventStream, events: readonly CaseEvent[]): void {

@@ -23,6 +23,7 @@ import { FILE_BYTES_MAX, FILES_BYTES_DEFAULT } from './cases/attachments.ts';
 import { defaultLimits, type Limits, type OpenState, openStates } from './cases/case.ts';
 import { NOTHING_TOLD, type NotifySettings, notifyForm, readNotify } from './notify/settings.ts';
 import { CLOUD_IDENTITY } from './registry/registry.ts';
+import { readWarnings, type WarningSettings, warningsForm } from './warnings/settings.ts';
 
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1).max(253);
@@ -103,6 +104,7 @@ export const cloudForm = z
         .describe('where a day of figures begins: local time less UTC; default "+08:00"'),
       cases: casesForm.optional(),
       notify: notifyForm.optional(),
+      warnings: warningsForm.optional(),
     }),
   })
   .describe('Configuration of a Lifeline cloud');
@@ -128,6 +130,8 @@ export interface CloudConfig {
   readonly inboxBytesMax: number;
   readonly api: { readonly host: string; readonly port: number; readonly names: readonly string[] };
   readonly notify: NotifySettings;
+  /** Null: nobody is warned by documents. */
+  readonly warnings: WarningSettings | null;
   /** Local time less UTC: when a day begins. */
   readonly utcOffsetMs: number;
   readonly cases: {
@@ -192,6 +196,7 @@ export function parseCloud(
           utcOffsetMs: offsetMinutes(cloud.utc_offset) * 60_000,
         })
       : NOTHING_TOLD,
+    warnings: cloud.warnings ? readWarnings(cloud.warnings, ['cloud', 'warnings'], problems) : null,
     utcOffsetMs: offsetMinutes(cloud.utc_offset) * 60_000,
     cases: {
       limits: limitsOf(cloud.cases?.limits ?? [], problems),

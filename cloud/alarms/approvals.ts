@@ -15,9 +15,9 @@ export const APPROVALS_MAX = 1_000;
 
 export interface Approval {
   readonly id: number;
-  /** Who acts on it: `shelve`, `rule`, `close-case`, `command`. */
+  /** Who acts on it: `shelve`, `rule`, `close-case`, `command`, `warning`. */
   readonly kind: string;
-  /** Occurrence, `series key/rule`, case, command. */
+  /** Occurrence, `series key/rule`, case, command, warning. */
   readonly what: string;
   /** What is to be done, as its handler wants it. */
   readonly document: unknown;

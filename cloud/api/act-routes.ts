@@ -3,6 +3,7 @@
 import { letterOf } from '../../core/alarm/state.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
+import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Act } from '../alarms/acts.ts';
 import { SILENCE_MS } from '../alarms/acts.ts';
@@ -15,6 +16,7 @@ import { COMMAND_APPROVAL, type CommandApproval } from '../commands/commands.ts'
 import { mustHave } from '../commands/refusals.ts';
 import type { Act as ActRight, Principal } from '../registry/registry.ts';
 import { rights } from '../registry/registry.ts';
+import { WARNING_APPROVAL } from '../warnings/drafts.ts';
 import type { AlarmSources } from './alarm-routes.ts';
 import { alarmObject, removalObject, shelfObject } from './alarm-routes.ts';
 import { approvalObject, assetOf } from './approval-object.ts';
@@ -233,10 +235,10 @@ function approvalRoutes(clock: Clock, doer: Doer, { alarms, onEvents }: ActSourc
   ];
 }
 
-/** Who decides about a life-safety rule must be able to answer for it. */
-function mayDecideRule({ right }: Principal): void {
+/** Who decides about a life-safety rule, or what others are told, must answer for it. */
+function mayControl({ right }: Principal, why: Bilingual): void {
   if (rights.indexOf(right) >= rights.indexOf('control')) return;
-  throw new Fault('api_forbidden', 'never', bilingual('rule-approver'));
+  throw new Fault('api_forbidden', 'never', why);
 }
 
 /** Checks who asks, and does it. */
@@ -277,7 +279,8 @@ class Doer {
   /** Who decides must have the right that the act itself needs. */
   mayDecide(principal: Principal, { kind, document }: Approval): void {
     if (kind === 'shelve') checkAct(principal, 'shelve');
-    if (kind === RULE_APPROVAL) mayDecideRule(principal);
+    if (kind === RULE_APPROVAL) mayControl(principal, bilingual('rule-approver'));
+    if (kind === WARNING_APPROVAL) mayControl(principal, bilingual('warning-approver'));
     if (kind === COMMAND_APPROVAL) {
       const { right, target } = document as CommandApproval;
       mustHave(principal, { id: target, right });

@@ -9,6 +9,7 @@ import type { AlarmConsumer } from '../alarms/consumer.ts';
 import { RULE_APPROVAL, type Wish, wishedAsset } from '../alarms/rules.ts';
 import { CLOSE_CASE } from '../cases/book.ts';
 import { COMMAND_APPROVAL, type CommandApproval } from '../commands/commands.ts';
+import { WARNING_APPROVAL, type WarningApproval } from '../warnings/drafts.ts';
 import { iso } from './routes.ts';
 
 type Alarms = Pick<AlarmConsumer, 'acts' | 'get'>;
@@ -27,6 +28,7 @@ export function assetOf(approval: Approval, { acts, get }: Alarms): string | nul
   if (kind === RULE_APPROVAL) return wishedAsset(approval);
   if (kind === CLOSE_CASE) return (document as { readonly asset: string | null }).asset;
   if (kind === COMMAND_APPROVAL) return (document as CommandApproval).asset;
+  if (kind === WARNING_APPROVAL) return (document as WarningApproval).asset;
   return acts.watchOf(what)?.watched.row.asset ?? get(what)?.asset ?? null;
 }
 
@@ -62,5 +64,16 @@ function textOf(
       ...{ what: target, title: title[language], value: given },
     });
   }
+  if (kind === WARNING_APPROVAL) {
+    const { type, status, level, headline } = document as WarningApproval;
+    const words = {
+      type: bilingual(`warning-type-${lower(type)}`)[language],
+      status: bilingual(`warning-status-${lower(status)}`)[language],
+    };
+    const values = { ...words, level, headline: headline[language] };
+    return say(language, 'approval-warning', { id: what, ...values });
+  }
   return say(language, 'approval-case', { id: what });
 }
+
+const lower = <Word extends string>(word: Word) => word.toLowerCase() as Lowercase<Word>;

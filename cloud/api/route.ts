@@ -27,6 +27,8 @@ export interface Document {
   readonly type: string;
   readonly name: string;
   readonly body: string | Uint8Array;
+  /** Of one that is asked for again and again: who has it already is answered 304. */
+  readonly version?: { readonly tag: string; readonly changedMs: number };
 }
 
 /** Who made the present revision of something, and when. */
@@ -68,6 +70,8 @@ export interface Route {
   readonly uploads?: readonly string[];
   /** The types of its answer, where that is a `Document`. */
   readonly documents?: readonly string[];
+  /** Its document has a `version`. */
+  readonly isConditional?: true;
   readonly handle: (call: Call<unknown, unknown, unknown>) => unknown;
 }
 

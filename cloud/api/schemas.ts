@@ -224,10 +224,12 @@ export const runningTest = z.object({
   reason: z.string(),
   until: instant,
 });
+/** 304: no body. */
+export const unchanged = z.null().describe('As it was');
 export const silenced = z.object({ until: instant });
 export const approval = z.object({
   id: z.number().int(),
-  kind: z.string().describe('shelve, rule, close-case, command'),
+  kind: z.string().describe('shelve, rule, close-case, command, warning'),
   what: z.string(),
   text: bilingual.describe('what is asked, for the second person'),
   document: z.unknown(),

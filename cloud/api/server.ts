@@ -24,7 +24,7 @@ import type { Misfit } from './misfit.ts';
 import { misfitText } from './misfit.ts';
 import { addPages, type Pages } from './pages.ts';
 import type { Call, Document, Route } from './route.ts';
-import { problem, streamBody, streamQuery } from './schemas.ts';
+import { problem, streamBody, streamQuery, unchanged } from './schemas.ts';
 import { statusOf } from './statuses.ts';
 import type { EventStream, StreamReader, StreamTopic } from './stream.ts';
 import { streamTopics } from './stream.ts';
@@ -151,6 +151,7 @@ async function addRoutes(
 
 function addRoute(clock: Clock, server: FastifyInstance, each: Route): void {
   const { method, url, right, summary, schemas, handle, uploads, documents } = each;
+  const asItWas = each.isConditional && { 304: unchanged };
   const content = documents?.map((type) => [type, { schema: schemas.answer }]);
   const answer = content
     ? { description: 'A file', content: Object.fromEntries(content) }
@@ -165,7 +166,7 @@ function addRoute(clock: Clock, server: FastifyInstance, each: Route): void {
       ...(schemas.params && { params: schemas.params }),
       ...(schemas.query && { querystring: schemas.query }),
       ...(schemas.body && { body: schemas.body }),
-      response: { 200: answer, ...described(problemsOf(each)) },
+      response: { 200: answer, ...asItWas, ...described(problemsOf(each)) },
     },
     handler: async (request, reply) => {
       const stop = uploads && clock.after(UPLOAD_WITHIN_MS, () => request.raw.destroy());
@@ -179,7 +180,7 @@ function addRoute(clock: Clock, server: FastifyInstance, each: Route): void {
         upload: uploads ? uploadOf(request) : null,
       };
       const found = await (async () => handle(call))().finally(stop);
-      if (documents) return sendDocument(reply, found as Document);
+      if (documents) return sendDocument(request, reply, found as Document);
       const { revision } = (found ?? {}) as { readonly revision?: unknown };
       if (typeof revision === 'number') reply.header('etag', `"${revision}"`);
       return found;
@@ -193,15 +194,29 @@ function uploadOf({ body, headers }: FastifyRequest): Call<unknown, unknown, unk
 }
 
 // Whatever a file says it is, a browser saves it: nothing in it runs with the rights of the API.
-function sendDocument(reply: FastifyReply, { type, name, body }: Document): FastifyReply {
+function sendDocument(request: FastifyRequest, reply: FastifyReply, found: Document): FastifyReply {
+  const { type, name, body, version } = found;
+  if (version) {
+    reply.header('etag', `"${version.tag}"`);
+    reply.header('last-modified', new Date(version.changedMs).toUTCString());
+    reply.header('cache-control', 'private, no-cache');
+    if (isKnown(request, version)) return reply.code(304).send();
+  } else reply.header('cache-control', 'no-store');
   const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body);
   return reply
     .type(type)
     .header('content-disposition', `attachment; filename*=UTF-8''${encodeLabel(name)}`)
     .header('x-content-type-options', 'nosniff')
     .header('content-security-policy', "sandbox; default-src 'none'; style-src 'unsafe-inline'")
-    .header('cache-control', 'no-store')
     .send(bytes);
+}
+
+/** RFC 9110, section 13: the tag decides where one is given. */
+function isKnown({ headers }: FastifyRequest, version: NonNullable<Document['version']>): boolean {
+  const tags = headers['if-none-match'];
+  if (tags !== undefined) return tags.includes(`"${version.tag}"`) || tags.trim() === '*';
+  const sinceMs = Date.parse(headers['if-modified-since'] ?? '');
+  return Math.floor(version.changedMs / 1_000) * 1_000 <= sinceMs;
 }
 
 /** RFC 8187: percent-encoded UTF-8, also what encodeURIComponent lets pass. */

@@ -11,6 +11,7 @@ export const streamTopics = [
   'incidents',
   'cases',
   'commands',
+  'warnings',
   'gateways',
   'supervision',
 ] as const;

@@ -17,6 +17,23 @@ export const MESSAGES_MAX = 100;
 /** So long a Cancel stands in the feed, for whoever looks there seldom. */
 export const CANCEL_VALID_MS = 3_600_000;
 
+/** The kind under which a warning waits for the second person. */
+export const WARNING_APPROVAL = 'warning';
+/** What waits, for whoever decides about it. */
+export interface WarningApproval {
+  readonly asset: string | null;
+  readonly revision: number;
+  readonly type: MessageType;
+  readonly status: Status;
+  readonly level: number;
+  readonly headline: Bilingual;
+}
+
+export function askedOf({ asset, revision, status }: Warning, draft: Draft): WarningApproval {
+  const { level, headline } = marked(draft.content, status);
+  return { asset, revision, type: draft.type, status, level, headline };
+}
+
 export const warningId = ({ number }: Pick<Warning, 'number'>) => `wrn-${number}`;
 
 /** Who says it, when, why, and of which alarm. */

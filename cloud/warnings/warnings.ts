@@ -25,9 +25,10 @@ import type { Actor, AlarmEvent, AlarmFollower } from '../alarms/occurrences.ts'
 import { machine } from '../alarms/occurrences.ts';
 import { capXml, isSaid } from './cap.ts';
 import type { Wording } from './compose.ts';
-import { contentOf, isOfTheWorld, marked, statusOf, worded } from './compose.ts';
+import { contentOf, isOfTheWorld, statusOf, worded } from './compose.ts';
 import {
   alertOf,
+  askedOf,
   cancelOf,
   drafted,
   identifierOf,
@@ -41,33 +42,23 @@ import {
   mustHaveDraft,
   mustTake,
   packageOf,
+  WARNING_APPROVAL,
+  type WarningApproval,
   warningId,
 } from './drafts.ts';
 import type { Signer } from './ebm.ts';
 import type { WarningSettings } from './settings.ts';
 import type { Draft, Receipt, Told, Warning } from './tables.ts';
 import { RENEW_BEFORE_MS, WarningTables } from './tables.ts';
-import type { MessageType, Status } from './warning.ts';
+import type { MessageType } from './warning.ts';
 import { released, wholeSecond } from './warning.ts';
 
-/** The kind under which a warning waits for the second person. */
-export const WARNING_APPROVAL = 'warning';
 /** The second person is in the house; what is older than this is looked at anew. */
 export const RELEASE_WITHIN_MS = 3_600_000;
 /** Drafts of the machine at once: nobody reads more. Beyond it one journal entry says so. */
 export const DRAFTS_MAX = 100;
 /** Alarms of one point that a warning remembers, the newest. */
 const OCCURRENCES_MAX = 16;
-
-/** What waits, for whoever decides about it. */
-export interface WarningApproval {
-  readonly asset: string | null;
-  readonly revision: number;
-  readonly type: MessageType;
-  readonly status: Status;
-  readonly level: number;
-  readonly headline: Bilingual;
-}
 
 export interface WarningOptions {
   readonly alarms: Pick<
@@ -102,6 +93,7 @@ export class Warnings implements AlarmFollower {
   #open = new Map<string, number>();
   #nextMs: number | null | undefined = undefined;
   #isFull = false;
+  #untold = new Set<number>();
 
   /** Follows the alarms from now on, and sends out what a second person releases. */
   constructor(database: DatabaseSync, options: WarningOptions) {
@@ -199,10 +191,7 @@ export class Warnings implements AlarmFollower {
       alarms.approve(waiting.id, true, actor, nowMs);
       return { warning: this.find(id), waiting: null };
     }
-    const { asset, revision, status } = found;
-    const { type, content } = draft;
-    const { level, headline } = marked(content, status);
-    const wish: WarningApproval = { asset, revision, type, status, level, headline };
+    const wish = askedOf(found, draft);
     alarms.together(() => {
       alarms.approvals.ask(WARNING_APPROVAL, id, wish, actor, reason, nowMs);
     });
@@ -238,6 +227,13 @@ export class Warnings implements AlarmFollower {
     const told = this.tables.messages(warning.number);
     const message = this.#message(warning, draft, told, 'draft', nowMs);
     return capXml({ ...message, status: 'Draft' }, this.#options.utcOffsetMs);
+  }
+
+  /** What has changed since the last call, for the live stream; after each transaction. */
+  drain(): Warning[] {
+    const changed = [...this.#untold].flatMap((number) => this.tables.get(number) ?? []);
+    this.#untold.clear();
+    return changed;
   }
 
   // Followed alarms -------------------------------------------------------------------------------
@@ -281,6 +277,7 @@ export class Warnings implements AlarmFollower {
   load(): void {
     this.#open = this.tables.open();
     this.#nextMs = undefined;
+    this.#untold.clear();
   }
 
   /** Whether the machine drafts an Alert of it. */
@@ -399,6 +396,7 @@ export class Warnings implements AlarmFollower {
       ...{ changedBy: actor.name, changedMs: nowMs },
     });
     this.#open.set(key, made.number);
+    this.#untold.add(made.number);
     this.#journal('warning-drafted', made, actor, null, drafted(draft), nowMs);
     return made;
   }
@@ -480,6 +478,7 @@ export class Warnings implements AlarmFollower {
   #keep(warning: Warning, { name }: Actor, nowMs: number): void {
     const revision = warning.revision + 1;
     this.tables.update({ ...warning, revision, changedBy: name, changedMs: nowMs });
+    this.#untold.add(warning.number);
     this.#nextMs = undefined;
   }
 

@@ -58,6 +58,14 @@ export const warningMessages = {
     en: 'sides of the polygon cross or touch: give the corners in order, the first once',
     zh: '多边形的边相交或重叠：请按顺序填写角点，首点只填一次',
   },
+  'warning-approver': {
+    en: 'releasing a warning takes the right "control"',
+    zh: '放行预警需要 "control" 权限',
+  },
+  'warning-of-what': {
+    en: 'name either an alarm or a case',
+    zh: '请指定报警或处置单之一',
+  },
   'warning-none': { en: 'no warning {id}', zh: '没有预警 {id}' },
   'warning-no-document': { en: '{id} has no such document', zh: '{id} 没有该文件' },
   'warning-off': {
