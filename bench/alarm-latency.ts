@@ -10,7 +10,7 @@
 // and 200 ms, and holds up what is behind it. Connections stand or are made at once.
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { CONFIRM_WITHIN_MS } from '../cloud/notify/pipeline.ts';
+import { CONFIRM_WITHIN_MS } from '../cloud/notify/plan.ts';
 import { chainOf } from '../cloud/notify/route.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Bed, Bench } from './bench.ts';

@@ -10,7 +10,7 @@
 // Restart: alarms of level I are told to a desk that hangs; the cloud is killed and started again
 // over the same folder, and the desk, well again, says how long after the start of the process it
 // heard of the first that was pending, and which it had heard of before.
-import { CONFIRM_WITHIN_MS } from '../cloud/notify/pipeline.ts';
+import { CONFIRM_WITHIN_MS } from '../cloud/notify/plan.ts';
 import { chainOf } from '../cloud/notify/route.ts';
 import type { NotifySettings } from '../cloud/notify/settings.ts';
 import { systemRandom } from '../core/random.ts';

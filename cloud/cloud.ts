@@ -52,7 +52,7 @@ import { Confirmations } from './notify/confirmations.ts';
 import { Downward } from './notify/downward.ts';
 import { Ledger } from './notify/ledger.ts';
 import { Pipeline } from './notify/pipeline.ts';
-import { directoryOf } from './notify/settings.ts';
+import { directoryOf, quotasOf } from './notify/settings.ts';
 import { headsFor } from './registry/journal-heads.ts';
 import { CLOUD_IDENTITY, makeSecret, Registry, secretHash } from './registry/registry.ts';
 import { openStore } from './store/thread.ts';
@@ -340,7 +340,7 @@ function openNotify(
     ...{ tables, ledger },
     receivers: observed(notifiers, (id, outcome) => path.tried(id, outcome)),
     directory: directoryOf(config.notify),
-    ...{ routes, machines },
+    ...{ routes, machines, quotas: quotasOf(receivers) },
     linkOf: (delivery, nowMs) => links.linkOf(delivery, nowMs),
     onHandled: (handled) => downward.handled(handled),
     onChange: (delivery) => path.delivered(delivery),

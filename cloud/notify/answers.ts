@@ -13,8 +13,8 @@ import { isPathTest } from '../alarms/alarm.ts';
 import type { Journal } from '../alarms/journal.ts';
 import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { Confirmed, Entry, Ledger } from './ledger.ts';
-import { confirmation } from './ledger.ts';
-import { type Delivery, isCall } from './notifier.ts';
+import { confirmation, receiverSaid } from './ledger.ts';
+import { type Delivery, isCall, type Receipt } from './notifier.ts';
 
 export const words = ['confirmed', 'on_my_way', 'not_mine'] as const;
 export type Word = (typeof words)[number];
@@ -37,6 +37,8 @@ export interface Chain {
   readonly write: (entry: Entry) => void;
   /** Within a transaction: the next of the chain is to be told; how many that were. */
   readonly passOn: (delivery: Delivery) => number;
+  /** Within a transaction: it will not be confirmed, and the next is told at once. */
+  readonly fail: (entry: Entry, why: string) => void;
   readonly onConfirmed: () => void;
   readonly onHandled: (handled: Handled) => void;
 }
@@ -106,6 +108,30 @@ export class Answers {
     const { delivery } = entry;
     const state = waiting.includes(delivery.state) ? 'seen' : delivery.state;
     this.#chain.write({ ...entry, delivery: { ...delivery, state, seenMs: atMs } });
+  }
+
+  /** What a provider says of a message later. `unknown`: there is none that it calls so. */
+  receipt(receiver: string, { reference, state, why }: Receipt, atMs: number): 'known' | 'unknown' {
+    const { ledger, journal, transact, write, fail } = this.#chain;
+    const entries = ledger.called(receiver, reference);
+    if (entries.length === 0) return 'unknown';
+    transact(() => {
+      for (const entry of entries) {
+        const { delivery } = entry;
+        const by = delivery.person ?? receiver;
+        if (isTaken(delivery)) continue;
+        if (state === 'confirmed') {
+          journal.write(receiverSaid(delivery, by, atMs));
+          this.said(delivery, by, atMs);
+        } else if (state === 'failed') fail(entry, why ?? 'not delivered');
+        else if (delivery.deliveredMs === null) {
+          const isNews = delivery.state === 'sent' || delivery.state === 'accepted';
+          const reached = { ...delivery, deliveredMs: atMs };
+          write({ ...entry, delivery: isNews ? { ...reached, state: 'delivered' } : reached });
+        }
+      }
+    });
+    return 'known';
   }
 
   /** Somebody has it at a desk: nobody further is told that it was raised. */

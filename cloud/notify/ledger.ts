@@ -8,12 +8,13 @@ import { bilingual } from '../../core/text/text.ts';
 import { alarmOf } from '../alarms/alarm.ts';
 import type { NewEntry } from '../alarms/journal.ts';
 import type { Actor } from '../alarms/occurrences.ts';
-import { Statements } from '../statements.ts';
+import { Statements, transact } from '../statements.ts';
 import type { Delivery } from './notifier.ts';
 import { isCall, occurrenceOf } from './notifier.ts';
 import type { Match } from './route.ts';
 
-export const NOTIFY_FORMAT = 1;
+// Format 2: what providers call a message, purposes, quotas used, pauses.
+export const NOTIFY_FORMAT = 2;
 export const DELIVERIES_LIST_MAX = 1_000;
 
 /**
@@ -56,7 +57,22 @@ const SCHEMA = `
   ) STRICT;
   CREATE TABLE IF NOT EXISTS notify_gone (
     receiver TEXT PRIMARY KEY, at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS notify_uses (
+    number INTEGER PRIMARY KEY, receiver TEXT NOT NULL, at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS notify_uses_of ON notify_uses (receiver, at_ms);
+  CREATE TABLE IF NOT EXISTS notify_pauses (
+    receiver TEXT PRIMARY KEY, until_ms INTEGER NOT NULL
   ) STRICT;`;
+
+const FORMAT_2 = `
+  ALTER TABLE notify_deliveries ADD COLUMN reference TEXT;
+  ALTER TABLE notify_deliveries ADD COLUMN purpose TEXT NOT NULL DEFAULT 'alarm';
+  CREATE INDEX notify_deliveries_called ON notify_deliveries (receiver, reference)
+    WHERE reference IS NOT NULL;
+  CREATE INDEX notify_deliveries_tests ON notify_deliveries (number) WHERE purpose = 'path-test';
+  UPDATE notify_meta SET value = 2;`;
 
 export class Ledger {
   readonly #statements: Statements;
@@ -64,42 +80,37 @@ export class Ledger {
   constructor(database: DatabaseSync) {
     this.#statements = new Statements(database);
     database.exec(SCHEMA);
-    this.#statements.run(`INSERT OR IGNORE INTO notify_meta VALUES ('format', ?)`, NOTIFY_FORMAT);
+    this.#statements.run(`INSERT OR IGNORE INTO notify_meta VALUES ('format', 1)`);
     const format = Number(this.#statements.all('SELECT value FROM notify_meta')[0]?.['value']);
     if (format > NOTIFY_FORMAT) {
       const values = { what: 'notify', found: format, known: NOTIFY_FORMAT };
       throw new Fault('notify_format', 'never', bilingual('later-format', values));
     }
+    if (format < 2) transact(database, () => database.exec(FORMAT_2));
   }
 
   /** Null when this receiver has this notification already: that is the deduplication. */
   add(entry: Omit<Entry, 'delivery'> & { readonly delivery: Omit<Delivery, 'number'> }) {
     const { id, receiver, alarm } = entry.delivery;
-    const known = this.#statements.all(
-      'SELECT 1 FROM notify_deliveries WHERE id = ? AND receiver = ?',
-      id,
-      receiver,
-    );
-    if (known.length > 0) return null;
+    if (this.find(id, receiver)) return null;
     const newest = this.#statements.all('SELECT max(number) AS newest FROM notify_deliveries')[0];
     const number = Number(newest?.['newest'] ?? 0) + 1;
     const whole: Entry = { ...entry, delivery: { ...entry.delivery, number } };
     this.#statements.run(
-      'INSERT INTO notify_deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      number,
-      id,
-      receiver,
-      alarm.occurrence,
+      `INSERT INTO notify_deliveries (number, id, receiver, occurrence, is_open, next_ms,
+         confirm_by_ms, reference, document, alarm, purpose)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[number, id, receiver, alarm.occurrence],
       ...columns(whole),
-      JSON.stringify(alarm),
+      ...[JSON.stringify(alarm), alarm.purpose],
     );
     return whole;
   }
 
   update(entry: Entry): void {
     this.#statements.run(
-      `UPDATE notify_deliveries SET is_open = ?, next_ms = ?, confirm_by_ms = ?, document = ?
-       WHERE number = ?`,
+      `UPDATE notify_deliveries SET is_open = ?, next_ms = ?, confirm_by_ms = ?,
+         reference = ?, document = ? WHERE number = ?`,
       ...columns(entry),
       entry.delivery.number,
     );
@@ -114,6 +125,18 @@ export class Ledger {
     return entry ?? null;
   }
 
+  /** What this receiver has of a notification. */
+  find(id: string, receiver: string): Entry | null {
+    const sql = 'SELECT * FROM notify_deliveries WHERE id = ? AND receiver = ?';
+    return this.#entries(sql, id, receiver)[0] ?? null;
+  }
+
+  /** Those that went in the message which the provider calls so. */
+  called(receiver: string, reference: string): Entry[] {
+    const sql = 'SELECT * FROM notify_deliveries WHERE receiver = ? AND reference = ?';
+    return this.#entries(sql, receiver, reference);
+  }
+
   /** All receivers of one notification. */
   of(id: string): Entry[] {
     return this.#entries('SELECT * FROM notify_deliveries WHERE id = ? ORDER BY number', id);
@@ -123,6 +146,11 @@ export class Ledger {
   calls(occurrence: string): Entry[] {
     const sql = 'SELECT * FROM notify_deliveries WHERE occurrence = ? ORDER BY number';
     return this.#entries(sql, occurrence).filter(({ delivery }) => isCall(delivery.transition));
+  }
+
+  /** Somebody was told that it is over. */
+  hasEnded(occurrence: string): boolean {
+    return this.of(`${occurrence}.cleared`).length > 0;
   }
 
   /** Newest first. */
@@ -176,6 +204,38 @@ export class Ledger {
     this.#statements.run('DELETE FROM notify_gone WHERE receiver = ?', receiver);
   }
 
+  /** A message went to a receiver with quotas; what is before `keptMs` counts no more. */
+  addUse(receiver: string, atMs: number, keptMs: number): void {
+    const forget = 'DELETE FROM notify_uses WHERE receiver = ? AND at_ms < ?';
+    this.#statements.run(forget, receiver, Math.round(keptMs));
+    const sql = 'INSERT INTO notify_uses (receiver, at_ms) VALUES (?, ?)';
+    this.#statements.run(sql, receiver, Math.round(atMs));
+  }
+
+  /** When messages went, ascending. */
+  uses(receiver: string): number[] {
+    const sql = 'SELECT at_ms FROM notify_uses WHERE receiver = ? ORDER BY at_ms';
+    return this.#statements.all(sql, receiver).map((row) => Number(row['at_ms']));
+  }
+
+  /** Until when receivers take nothing. */
+  pauses(): ReadonlyMap<string, number> {
+    const rows = this.#statements.all('SELECT * FROM notify_pauses');
+    return new Map(rows.map((row) => [String(row['receiver']), Number(row['until_ms'])]));
+  }
+
+  pause(receiver: string, untilMs: number): void {
+    const sql = 'INSERT OR REPLACE INTO notify_pauses VALUES (?, ?)';
+    this.#statements.run(sql, receiver, Math.round(untilMs));
+  }
+
+  /** Tests of the path are looked at while they are new, and are many. */
+  dropPathTests(queuedBeforeMs: number): void {
+    const sql = `DELETE FROM notify_deliveries WHERE purpose = 'path-test' AND is_open = 0
+      AND json_extract(document, '$.queuedMs') < ?`;
+    this.#statements.run(sql, queuedBeforeMs);
+  }
+
   #entries(sql: string, ...values: SQLInputValue[]): Entry[] {
     return this.#statements.all(sql, ...values).map((row) => ({
       delivery: {
@@ -193,7 +253,9 @@ export class Ledger {
 function columns({ delivery, isOpen, nextMs, confirmByMs }: Entry): SQLInputValue[] {
   const { alarm: _, ...document } = delivery;
   const whole = (ms: number | null) => (ms === null ? null : Math.round(ms));
-  return [isOpen ? 1 : 0, whole(nextMs), whole(confirmByMs), JSON.stringify(document)];
+  const reference = delivery.reference ?? null;
+  const times = [isOpen ? 1 : 0, whole(nextMs), whole(confirmByMs)];
+  return [...times, reference, JSON.stringify(document)];
 }
 
 /** What is not there where an older version wrote the document. */

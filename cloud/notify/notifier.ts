@@ -52,7 +52,17 @@ export interface Delivery {
   /** "Not mine": the next was told instead. */
   readonly declined?: { readonly by: string; readonly atMs: number };
   readonly undeliveredMs: number | null;
+  /** Further places in chains that it stands for: its receiver is named there, too. */
+  readonly also?: readonly Place[];
+  /** What the provider calls the message it went in. */
+  readonly reference?: string;
   readonly why: string | null;
+}
+
+/** A step of a route. */
+export interface Place {
+  readonly route: string;
+  readonly step: number;
 }
 
 /** What is sent at once: to one receiver, and equal on every try. */

@@ -68,13 +68,13 @@ test('a desk that was told, before the process could write that down, is not pag
   }));
   first.tables.queue('raised', sampleAlarm, Date.now());
   first.pipeline.take();
-  const [delivery] = first.pipeline.due();
-  await expect(first.pipeline.attempt(delivery!, signal)).rejects.toThrow();
+  const [batch] = first.pipeline.begin();
+  await expect(first.pipeline.send(batch!, signal)).rejects.toThrow();
 
   const second = life(path, receiver);
   ends.push(() => second.database.close());
   expect(second.pipeline.deliveries()).toMatchObject([{ state: 'sent', attempts: 1 }]);
-  for (const due of second.pipeline.due()) await second.pipeline.attempt(due, signal);
+  await Promise.all(second.pipeline.round(signal));
   expect(second.pipeline.deliveries()).toMatchObject([
     { state: 'confirmed', attempts: 2, confirmedBy: 'demo desk' },
   ]);
@@ -83,7 +83,7 @@ test('a desk that was told, before the process could write that down, is not pag
   const third = life(path, receiver);
   ends.push(() => third.database.close());
   expect(third.pipeline.take()).toBe(0);
-  expect(third.pipeline.due()).toEqual([]);
+  expect(third.pipeline.begin()).toEqual([]);
 });
 
 test('a running pipeline gets through to a desk that fails at first, and stops in order', async () => {

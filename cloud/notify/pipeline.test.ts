@@ -11,7 +11,8 @@ import { notifierContract, sampleAlarm } from './channels/channel.contract.ts';
 import { logNotifier } from './channels/log.ts';
 import { Ledger } from './ledger.ts';
 import { type Delivery, eventOf, type Notice, type Notifier, type Outcome } from './notifier.ts';
-import { Pipeline, REPEATS_MAX, RETRY_FOR_MS } from './pipeline.ts';
+import { Pipeline, RETRY_FOR_MS } from './pipeline.ts';
+import { REPEATS_MAX } from './plan.ts';
 import { chainOf, type Route } from './route.ts';
 
 notifierContract('log', {
@@ -254,7 +255,8 @@ test('the last of a chain is told again, a bounded number of times', async () =>
   await setup.clock.advance(3_600_000);
   expect(first.sent).toHaveLength(1 + REPEATS_MAX);
   expect(new Set(first.sent).size).toBe(1);
-  expect(ledger(setup)).toEqual(['a.raised first undelivered']);
+  // Nobody is left, and that shows.
+  expect(ledger(setup)).toEqual(['a.raised first undelivered', 'a.raised nobody undelivered']);
   expect(setup.pipeline.confirm('a.raised', 'zhang', setup.clock.wallMs())).toBe('confirmed');
 });
 
@@ -276,7 +278,10 @@ test('a receiver that fails is tried again for days, with growing pauses, and th
   setup.clock.stepWall(RETRY_FOR_MS);
   await setup.clock.advance(60_000);
   expect(first.sent.length).toBeGreaterThan(before);
-  expect(setup.pipeline.deliveries()[0]).toMatchObject({ state: 'failed', why: 'http 500' });
+  expect(setup.pipeline.deliveries().slice(0, 2)).toMatchObject([
+    { receiver: 'nobody', state: 'undelivered', why: 'nobody could be told' },
+    { receiver: 'first', state: 'failed', why: 'http 500' },
+  ]);
 });
 
 test('410 ends a receiver for good: the next is told at once, now and for every further alarm', async () => {
@@ -321,8 +326,8 @@ test('level 1 goes before what was queued earlier', async () => {
   ] as const) {
     setup.tables.queue('raised', alarm(name, { level }), setup.clock.wallMs());
   }
-  setup.pipeline.take();
-  expect(setup.pipeline.due().map(({ id }) => id)).toEqual(['c.raised', 'b.raised', 'a.raised']);
+  await Promise.all(setup.pipeline.round(new AbortController().signal));
+  expect(first.sent).toEqual(['c.raised', 'b.raised', 'a.raised']);
 });
 
 test('a receiver that hangs, or whose notifier breaks, holds back nobody else', async () => {
@@ -426,8 +431,7 @@ test('a restart after any step ends in the same ledger, and sends nothing again 
         () => setup.pipeline.take(),
         ...Array.from({ length: 6 }, () => async () => {
           const signal = new AbortController().signal;
-          for (const delivery of setup.pipeline.due())
-            await setup.pipeline.attempt(delivery, signal);
+          for (const batch of setup.pipeline.begin()) await setup.pipeline.send(batch, signal);
           await setup.clock.advance(20_000);
           setup.pipeline.tick();
         }),

@@ -1,14 +1,18 @@
 // The way of a notification to a person, one line of stages:
 //
-//   route -> group -> silence -> deduplicate -> record   (`take`, with the queue)
-//   send -> confirm -> escalate -> record                (`run`, a few at once a receiver)
+//   route -> group -> silence -> deduplicate -> record   (`take`: who is told, plan.ts)
+//   send -> confirm -> escalate -> record                (`begin`: what goes now, lanes.ts;
+//                                                         what came of it and what was said: here
+//                                                         and in answers.ts)
 //
 // Promises. A notification that left the alarms' queue is in the ledger. A try is recorded before
-// it is made, so a crash in between repeats it under the same id, and the receiver, which needs
-// each id once, pages nobody twice. What is not confirmed within the route's limit is
-// `undelivered`: shown, and the next of the route's chain is told; the last of a chain is told
-// again, REPEATS_MAX times. A confirmation by anybody, or an acknowledgement at the desk, ends the
-// chain. Failed tries are repeated with growing pauses for RETRY_FOR_MS.
+// it is made, with what it takes of a quota, so a crash in between repeats it under the same id,
+// and the receiver, which needs each id once, pages nobody twice. What is not confirmed within the
+// wait of its step is `undelivered`: shown, and the next of the chain is told; the last is told
+// again, REPEATS_MAX times or, where the route says so, until somebody has it or the alarm is over.
+// When nobody is left, that stands in the ledger under NOBODY. A confirmation by anybody, or an
+// acknowledgement at the desk, ends the chain. Failed tries are repeated with growing pauses for
+// RETRY_FOR_MS.
 //
 // One receiver that hangs holds back only its own deliveries. Waiting goes by the monotonic clock;
 // the ledger keeps wall times for people and for a restart.
@@ -21,29 +25,39 @@ import type { Counter, Metrics } from '../../core/metrics.ts';
 import type { Random } from '../../core/random.ts';
 import { isPathTest } from '../alarms/alarm.ts';
 import { type Actor, machine } from '../alarms/occurrences.ts';
-import type { AlarmTables, Outgoing } from '../alarms/tables.ts';
+import type { AlarmTables } from '../alarms/tables.ts';
 import { Answers, type Handled } from './answers.ts';
-import { dueOf, type Open } from './lanes.ts';
+import type { Quota } from './channels/channel.ts';
+import type { Batch } from './lanes.ts';
+import { Lanes } from './lanes.ts';
 import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
 import { isStorage, receiverSaid } from './ledger.ts';
-import type { Delivery, Notice, Notifier, Outcome } from './notifier.ts';
-import { deliveryId, isCall } from './notifier.ts';
+import type { Delivery, Notice, Notifier, Outcome, Receipt } from './notifier.ts';
+import { isCall } from './notifier.ts';
+import { Pending, RETRY_PAUSE_MAX_MS } from './pending.ts';
+import { Plan, UNCONFIRMED, UNTOLD } from './plan.ts';
+import { keptMs } from './quota.ts';
 import type { Directory } from './roster.ts';
 import { plainDirectory } from './roster.ts';
-import type { Planned, Route } from './route.ts';
-import { checkTargets, firstOf, fits, isTold, toldBy, toMachines, toTester } from './route.ts';
+import { checkTargets, NOBODY, type Route } from './route.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
-export const CONFIRM_WITHIN_MS = 60_000;
-export const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 3_600_000, jitter: 0.2 };
+/** In one transaction; what else is overdue follows in the next round. */
+export const ESCALATE_MAX = 100;
+export const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: RETRY_PAUSE_MAX_MS, jitter: 0.2 };
 export const RETRY_FOR_MS = 3 * 24 * 3_600_000;
-export const REPEATS_MAX = 5;
 /** A test of the path that has not gone by then says what it was made for; the next one comes. */
 export const TEST_RETRY_FOR_MS = 60_000;
 /** A notifier has its own, shorter limit; this one guards the lane against one that forgot it. */
 export const SEND_MAX_MS = 60_000;
 const IDLE_MS = 1_000;
+const PAUSE_MIN_MS = 10;
+/** A receiver that takes nothing for longer is asked again. */
+const PAUSE_MAX_MS = 86_400_000;
+/** For so long a test of the path is in the ledger. */
+const TESTS_KEPT_MS = 86_400_000;
+const SWEEP_EVERY_MS = 3_600_000;
 
 export interface PipelineOptions {
   readonly tables: AlarmTables;
@@ -52,6 +66,8 @@ export interface PipelineOptions {
   /** Left out where there are receivers alone. */
   readonly directory?: Directory;
   readonly routes: readonly Route[];
+  /** By receiver: what its provider takes; without limits where it is left out. */
+  readonly quotas?: ReadonlyMap<string, readonly Quota[]>;
   /** Receivers that confirm by machine: those, and nobody else, get tests of the path. */
   readonly machines?: readonly string[];
   /** Where a receiver answers without an account; null where there is no such address. */
@@ -62,17 +78,23 @@ export interface PipelineOptions {
   readonly onChange: (delivery: Delivery) => void;
 }
 
+const counted = ['sent', 'accepted', 'confirmed', 'undelivered', 'failed', 'nobody'] as const;
+
 export class Pipeline {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #random: Random;
   readonly #options: PipelineOptions;
-  readonly #directory: Directory;
   readonly answers: Answers;
-  readonly #open = new Map<number, Open>();
-  readonly #gone: Set<string>;
-  readonly #counters: Record<'sent' | 'accepted' | 'confirmed' | 'undelivered' | 'failed', Counter>;
-  #following: (() => void)[] | null = null;
+  readonly #plan: Plan;
+  readonly #lanes: Lanes;
+  readonly #pending: Pending;
+  readonly #counters: ReadonlyMap<(typeof counted)[number], Counter>;
+  /** Receivers of which it was logged that their quota is used up. */
+  #blocked: ReadonlySet<string> = new Set();
+  /** The ledger could not be written: asked again then. */
+  #stumbledMs = 0;
+  #sweepMs = 0;
   #wake = new AbortController();
 
   constructor(clock: Clock, log: Log, metrics: Metrics, random: Random, options: PipelineOptions) {
@@ -80,19 +102,25 @@ export class Pipeline {
     this.#log = log;
     this.#random = random;
     this.#options = options;
+    const { receivers, routes, ledger, quotas } = options;
+    const directory = options.directory ?? plainDirectory(receivers.keys());
+    checkTargets(routes, directory);
+    const settings = [...receivers].map(([id, { digestMax = 1 }]) => {
+      return [id, { digestMax, quotas: quotas?.get(id) ?? [] }] as const;
+    });
+    this.#lanes = new Lanes(new Map(settings));
+    this.#plan = this.#openPlan(directory);
+    this.#pending = new Pending(clock, {
+      ...{ lanes: this.#lanes, ledger, tables: options.tables, onChange: options.onChange },
+      waitMaxMs: (delivery) => this.#plan.waitMaxMs(delivery),
+    });
     this.answers = this.#openAnswers();
-    this.#directory = options.directory ?? plainDirectory(options.receivers.keys());
-    checkTargets(options.routes, this.#directory);
-    const counter = (state: string) =>
-      metrics.counter('notify_deliveries_total', 'Deliveries by what became of them', { state });
-    this.#counters = {
-      ...{ sent: counter('sent'), accepted: counter('accepted'), failed: counter('failed') },
-      ...{ confirmed: counter('confirmed'), undelivered: counter('undelivered') },
-    };
-    const help = 'Deliveries not done with';
-    metrics.observe('notify_deliveries_open', help, {}, () => this.#open.size);
-    this.#gone = new Set(options.ledger.gone());
-    for (const entry of options.ledger.open()) this.#watch(entry);
+    const help = 'Deliveries by what became of them';
+    const counter = (state: string) => metrics.counter('notify_deliveries_total', help, { state });
+    this.#counters = new Map(counted.map((state) => [state, counter(state)]));
+    const open = 'Deliveries not done with';
+    metrics.observe('notify_deliveries_open', open, {}, () => this.#pending.size);
+    this.#restore(ledger);
   }
 
   /** Moves what the alarms queued into the ledger; returns how many notifications that were. */
@@ -101,14 +129,10 @@ export class Pipeline {
     const waiting = tables.outgoing(TAKE_MAX);
     const last = waiting.at(-1);
     if (!last) return 0;
-    const added = this.#transact(() => {
-      const entries = waiting.flatMap((it) =>
-        this.#silence(it, this.#route(it)).flatMap((plan) => this.#add(it, plan, it.atMs)),
-      );
+    this.#pending.transact(() => {
+      for (const it of waiting) this.#plan.first(it);
       tables.dropOutgoing(last.seq);
-      return entries;
     });
-    this.#admit(added);
     return waiting.length;
   }
 
@@ -139,60 +163,67 @@ export class Pipeline {
     try {
       while (this.take() > 0);
       this.tick();
+      this.#sweep();
     } catch (error) {
-      this.#stumble({ number: 0, receiver: '' }, error);
+      this.#stumble(error);
     }
-    return this.due().map((delivery) =>
-      this.attempt(delivery, signal).catch((error: unknown) => this.#stumble(delivery, error)),
-    );
+    const begun = this.begin();
+    this.#tellBlocked();
+    return begun.map((batch) => this.send(batch, signal));
   }
 
-  /** What is to be sent now, level 1 first; at most SENDS_PER_RECEIVER_MAX under way a receiver. */
-  due(): Delivery[] {
-    return dueOf([...this.#open.values()], this.#clock.monoMs());
+  /** Picks what goes now, and records the tries and what they take of quotas. */
+  begin(): Batch[] {
+    const picked = this.#lanes.next(this.#clock.monoMs());
+    if (picked.length === 0) return [];
+    try {
+      return this.#pending.transact(() => picked.filter((batch) => this.#try(batch)));
+    } catch (error) {
+      this.#stumble(error);
+      for (const batch of picked) this.#again(batch);
+      return [];
+    }
   }
 
-  /** One try: recorded, made, and recorded again with what came of it. */
-  async attempt({ number }: Delivery, signal: AbortSignal): Promise<void> {
-    const open = this.#open.get(number);
-    if (!open || open.isSending) return;
-    const { delivery } = open.entry;
-    const notifier = this.#options.receivers.get(delivery.receiver);
-    if (!notifier) {
-      this.#fail(open, 'receiver is no longer configured');
-      return;
-    }
-    const sentMs = this.#clock.wallMs();
-    const state = delivery.state === 'queued' ? 'sent' : delivery.state;
-    const attempts = delivery.attempts + 1;
-    this.#set(open, { ...delivery, state, attempts, sentMs: delivery.sentMs ?? sentMs }, sentMs);
-    open.isSending = true;
-    this.#counters.sent.add();
+  /** Makes a try that was recorded, and records what came of it. */
+  async send(batch: Batch, signal: AbortSignal): Promise<void> {
+    const [{ entry }] = batch;
+    const { receiver } = entry.delivery;
     const guard = new AbortController();
     const cancel = this.#clock.after(SEND_MAX_MS, () => guard.abort());
     let outcome: Outcome;
     try {
-      const link = this.#options.linkOf?.(open.entry.delivery, sentMs) ?? null;
-      const notice: Notice = { deliveries: [open.entry.delivery], links: [link] };
-      outcome = await notifier.send(notice, AbortSignal.any([signal, guard.signal]));
+      const notifier = this.#options.receivers.get(receiver)!;
+      outcome = await notifier.send(this.#noticeOf(batch), AbortSignal.any([signal, guard.signal]));
     } catch (error) {
       // A notifier's mistake must not end the path of all alarms: it is told, and tried again.
       const why = error instanceof Error ? error.message : String(error);
-      this.#log.error('notifier_broken', { receiver: delivery.receiver, why: foreign(why) });
+      this.#log.error('notifier_broken', { receiver, why: foreign(why) });
       outcome = { kind: 'retry', why: 'notifier broken', afterMs: null };
     } finally {
       cancel();
-      open.isSending = false;
     }
-    this.#settle(open, outcome);
+    this.#lanes.ended(batch, this.#clock.monoMs());
+    try {
+      this.#settle(batch, outcome);
+    } catch (error) {
+      this.#stumble(error);
+      this.#again(batch);
+    }
   }
 
-  /** Escalates what was not confirmed in time. */
+  /** Escalates what was not confirmed in time, ESCALATE_MAX at once. */
   tick(): void {
     const nowMs = this.#clock.monoMs();
-    for (const open of this.#open.values()) {
-      const { confirmByMonoMs } = open;
-      if (confirmByMonoMs !== null && confirmByMonoMs <= nowMs) this.#escalate(open);
+    const due = this.#pending.overdue(nowMs, ESCALATE_MAX);
+    if (due.length === 0) return;
+    try {
+      this.#pending.transact(() => {
+        for (const { entry } of due) this.#escalate(entry.delivery.number);
+      });
+    } catch (error) {
+      this.#pending.stillOverdue(due);
+      throw error;
     }
   }
 
@@ -206,280 +237,254 @@ export class Pipeline {
     this.answers.handled(occurrence, by, this.#clock.wallMs());
   }
 
+  /** What a provider says of a message later. `unknown`: there is none that it calls so. */
+  receipt(receiver: string, receipt: Receipt): 'known' | 'unknown' {
+    return this.answers.receipt(receiver, receipt, this.#clock.wallMs());
+  }
+
   silence(silence: SilenceRow): void {
-    this.#options.ledger.addSilence(silence);
+    this.#plan.silence(silence);
   }
 
   deliveries(filter: DeliveryFilter = {}): Delivery[] {
     return this.#options.ledger.list(filter);
   }
 
-  // Who is told. The end of an alarm is told to those who were told of its beginning.
-  #route({ transition, alarm, escalation }: Outgoing): Planned[] {
-    const { ledger, routes } = this.#options;
-    const atMs = this.#clock.wallMs();
-    if (isPathTest(alarm)) return isCall(transition) ? toMachines(this.#options.machines) : [];
-    if (alarm.test) return toTester(this.#directory, alarm.test.by, atMs);
-    // An overdue step is told to the next in line, whoever has confirmed before.
-    const down = escalation?.step ?? 0;
-    if (isCall(transition)) return firstOf(routes, this.#directory, alarm, { down, atMs });
-    const told = ledger
-      .calls(alarm.occurrence)
-      .filter(({ delivery: { receiver, state } }) => isTold(receiver) && state !== 'silenced')
-      .map(({ delivery: { receiver, person, route, step } }) => ({
-        ...{ receiver, person, route, step, why: null },
-      }));
-    return [...new Map(told.map((plan) => [plan.receiver, plan])).values()];
-  }
-
-  #silence({ alarm, transition }: Outgoing, planned: readonly Planned[]): readonly Planned[] {
-    if (!isCall(transition) || isPathTest(alarm)) return planned;
-    const silences = this.#options.ledger.silences(this.#clock.wallMs());
-    const silence = silences.find(({ match }) => fits(match, alarm));
-    if (!silence) return planned;
-    const why = `silenced by ${silence.who}: ${silence.reason}`;
-    return planned.map((plan) => ({ ...plan, why }));
-  }
-
-  // Part of the caller's transaction, who admits the entries after it. A receiver that is gone
-  // fails at once, and the next in the chain is told instead.
-  #add(
-    { transition, alarm, escalation }: Pick<Delivery, 'transition' | 'alarm' | 'escalation'>,
-    { receiver, person, route, step, why }: Planned,
-    queuedMs: number,
-  ): Entry[] {
-    const isGone = this.#gone.has(receiver);
-    const reason = why ?? (isGone ? 'receiver is gone (http 410)' : null);
-    const isOpen = reason === null;
-    const isUntold = !this.#options.receivers.has(receiver);
-    const closed = isUntold || isGone ? 'failed' : 'silenced';
-    const delivery: Omit<Delivery, 'number'> = {
-      id: deliveryId(alarm, transition, escalation),
-      ...{ receiver, person, route, step, transition, alarm },
-      ...(escalation && { escalation }),
-      state: isOpen ? 'queued' : closed,
-      attempts: 0,
-      repeats: 0,
-      queuedMs,
-      sentMs: null,
-      ...{ acceptedMs: null, deliveredMs: null, seenMs: null },
-      ...{ confirmedMs: null, confirmedBy: null, actedMs: null },
-      undeliveredMs: null,
-      why: reason,
-    };
-    const nowMs = this.#clock.wallMs();
-    // An escalation is not: the case escalates again. Of a test no person is told, ever.
-    const isWatched = isOpen && isCall(transition) && !escalation && !isPathTest(alarm);
-    const confirmByMs = isWatched ? nowMs + this.#waitMs({ route, step }) : null;
-    const nextMs = isOpen ? nowMs : null;
-    const entry = this.#options.ledger.add({ delivery, isOpen, nextMs, confirmByMs });
-    if (!entry) return [];
-    return isUntold || (isGone && why === null)
-      ? [entry, ...this.#passOn(entry.delivery)]
-      : [entry];
-  }
-
-  // The next of the chain, if there is one; only a beginning is passed on.
-  #passOn(delivery: Delivery): Entry[] {
-    const { route, step, transition } = delivery;
-    const known = this.#routeOf(route);
-    if (!known?.chain[step + 1] || !isCall(transition)) return [];
-    const atMs = this.#clock.wallMs();
-    return toldBy(this.#directory, known, step + 1, atMs).flatMap((plan) =>
-      this.#add(delivery, plan, atMs),
-    );
+  #openPlan(directory: Directory): Plan {
+    const { tables, ledger, routes, receivers, machines = [] } = this.#options;
+    return new Plan({
+      ...{ ledger, directory, routes, machines },
+      wallMs: () => this.#clock.wallMs(),
+      isCleared: (occurrence) => (tables.get(occurrence)?.clearedMs ?? null) !== null,
+      isReceiver: (receiver) => receivers.has(receiver),
+      isDigesting: (receiver) => this.#lanes.isDigesting(receiver),
+      urgentInMs: (receiver) => this.#lanes.urgentInMs(receiver, this.#clock.monoMs()),
+      onAdded: (entry) => this.#added(entry),
+      write: (entry) => this.#pending.write(entry),
+    });
   }
 
   #openAnswers(): Answers {
     const { ledger, tables, onHandled = () => {} } = this.#options;
     return new Answers({
       ...{ ledger, journal: tables.journal, onHandled },
-      transact: (work) => this.#transact(work),
-      write: (entry) => this.#write(entry, this.#open.get(entry.delivery.number)),
-      passOn: (delivery) => {
-        const told = this.#passOn(delivery);
-        this.#following?.push(() => this.#admit(told));
-        return told.length;
-      },
-      onConfirmed: () => this.#counters.confirmed.add(),
+      transact: (work) => this.#pending.transact(work),
+      write: (entry) => this.#pending.write(entry),
+      passOn: (delivery) => this.#plan.next(delivery).length,
+      fail: (entry, why) => this.#fail(entry, why),
+      onConfirmed: () => this.#count('confirmed'),
     });
   }
 
-  #routeOf(route: string): Route | undefined {
-    return this.#options.routes.find(({ id }) => id === route);
-  }
-
-  #waitMs({ route, step }: Pick<Delivery, 'route' | 'step'>): number {
-    return this.#routeOf(route)?.chain[step]?.waitMs ?? CONFIRM_WITHIN_MS;
-  }
-
-  #admit(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      this.#watch(entry);
-      this.#options.onChange(entry.delivery);
+  // What went, and who takes nothing for a while, is known again after a restart.
+  #restore(ledger: Ledger): void {
+    const [wallMs, monoMs] = [this.#clock.wallMs(), this.#clock.monoMs()];
+    for (const receiver of this.#options.receivers.keys()) {
+      if (!this.#lanes.hasQuota(receiver)) continue;
+      const used = ledger.uses(receiver).map((atMs) => monoMs - Math.max(0, wallMs - atMs));
+      this.#lanes.used(receiver, used);
     }
+    for (const [receiver, untilMs] of ledger.pauses()) {
+      const restMs = Math.min(PAUSE_MAX_MS, untilMs - wallMs);
+      if (restMs > 0) this.#lanes.pause(receiver, monoMs + restMs);
+    }
+    for (const entry of ledger.open()) this.#pending.watch(entry);
   }
 
-  #settle(open: Open, outcome: Outcome): void {
-    const { delivery, isOpen } = open.entry;
+  // Within a transaction. False: there is no such receiver any more.
+  #try(batch: Batch): boolean {
+    const { receivers, ledger, quotas } = this.#options;
+    const nowMs = this.#clock.wallMs();
+    const { receiver } = batch[0].entry.delivery;
+    if (!receivers.has(receiver)) {
+      this.#pending.follow(() => this.#lanes.ended(batch, this.#clock.monoMs()));
+      for (const { entry } of batch) this.#fail(entry, 'receiver is no longer configured');
+      return false;
+    }
+    if (this.#lanes.hasQuota(receiver)) {
+      ledger.addUse(receiver, nowMs, nowMs - keptMs(quotas?.get(receiver) ?? []));
+    }
+    for (const { entry } of batch) {
+      const { delivery } = entry;
+      const state = delivery.state === 'queued' ? 'sent' : delivery.state;
+      const sentMs = delivery.sentMs ?? nowMs;
+      const tried = { ...delivery, state, attempts: delivery.attempts + 1, sentMs };
+      this.#pending.set(entry, tried, nowMs);
+      this.#count('sent');
+    }
+    return true;
+  }
+
+  #noticeOf(batch: Batch): Notice {
+    const nowMs = this.#clock.wallMs();
+    const [{ entry: first }, ...rest] = batch;
+    const deliveries: Notice['deliveries'] = [
+      first.delivery,
+      ...rest.map(({ entry }) => entry.delivery),
+    ];
+    const linkOf = (each: Delivery) => this.#options.linkOf?.(each, nowMs) ?? null;
+    return { deliveries, links: deliveries.map(linkOf) };
+  }
+
+  #settle(batch: Batch, outcome: Outcome): void {
+    const { receiver } = batch[0].entry.delivery;
+    const { ledger } = this.#options;
+    this.#pending.transact(() => {
+      const nowMs = this.#clock.wallMs();
+      if (outcome.kind === 'give-up' && outcome.isReceiverGone) {
+        this.#plan.gone(receiver, nowMs);
+        this.#log.error('notify_receiver_gone', { receiver });
+      }
+      if (outcome.kind === 'retry' && outcome.isReceiverBusy && outcome.afterMs !== null) {
+        ledger.pause(receiver, nowMs + outcome.afterMs);
+        this.#lanes.pause(receiver, this.#clock.monoMs() + outcome.afterMs);
+      }
+      for (const { entry } of batch) {
+        const { number } = entry.delivery;
+        // What became of one of several may have changed another.
+        const now = batch.length === 1 ? this.#pending.get(number)?.entry : ledger.entry(number);
+        if (now) this.#settleOne(now, outcome, nowMs);
+      }
+    });
+  }
+
+  #settleOne(entry: Entry, outcome: Outcome, nowMs: number): void {
+    const { delivery, isOpen } = entry;
     // Somebody has had it since this try began: that it arrived is all that is news.
     if (!isOpen && outcome.kind !== 'sent') {
-      this.#open.delete(delivery.number);
+      this.#pending.forget(delivery.number);
       return;
     }
-    const nowMs = this.#clock.wallMs();
     switch (outcome.kind) {
       case 'sent': {
-        const acceptedMs = delivery.acceptedMs ?? nowMs;
-        if (delivery.acceptedMs === null) this.#counters.accepted.add();
-        const why = isOpen ? null : delivery.why;
-        const accepted: Delivery = { ...delivery, acceptedMs, why };
+        const { reference } = outcome;
         const confirmedBy = delivery.confirmedMs === null ? outcome.confirmedBy : null;
-        if (confirmedBy !== null) {
-          this.#transact(() => {
-            if (!isPathTest(delivery.alarm))
-              this.#options.tables.journal.write(receiverSaid(delivery, confirmedBy, nowMs));
-            this.answers.said(accepted, confirmedBy, nowMs);
-          });
-          return;
-        }
-        const state = delivery.state === 'sent' ? 'accepted' : delivery.state;
-        if (!isCall(delivery.transition)) this.#close({ ...accepted, state });
-        else this.#set(open, { ...accepted, state }, null);
+        if (delivery.acceptedMs === null) this.#count('accepted');
+        const accepted: Delivery = {
+          ...delivery,
+          acceptedMs: delivery.acceptedMs ?? nowMs,
+          ...(reference !== undefined && { reference }),
+          state: delivery.state === 'sent' ? 'accepted' : delivery.state,
+          why: isOpen ? null : delivery.why,
+        };
+        if (confirmedBy !== null) this.#said(accepted, confirmedBy, nowMs);
+        else if (isOpen && isCall(delivery.transition)) this.#pending.set(entry, accepted, null);
+        else this.#pending.close(accepted);
         return;
       }
       case 'retry': {
         const waitMs = outcome.afterMs ?? backoffMs(this.#random, delivery.attempts, RETRY);
         const forMs = isPathTest(delivery.alarm) ? TEST_RETRY_FOR_MS : RETRY_FOR_MS;
-        if (nowMs + waitMs - delivery.queuedMs > forMs) this.#fail(open, outcome.why);
-        else this.#set(open, { ...delivery, why: outcome.why }, nowMs + waitMs);
+        if (nowMs + waitMs - delivery.queuedMs > forMs) this.#fail(entry, outcome.why);
+        else this.#pending.set(entry, { ...delivery, why: outcome.why }, nowMs + waitMs);
         return;
       }
       case 'give-up':
-        if (outcome.isReceiverGone) {
-          this.#gone.add(delivery.receiver);
-          this.#options.ledger.addGone(delivery.receiver, nowMs);
-          this.#log.error('notify_receiver_gone', { receiver: delivery.receiver });
-        }
-        this.#fail(open, outcome.why);
+        this.#fail(entry, outcome.why);
     }
+  }
+
+  #said(delivery: Delivery, by: string, atMs: number): void {
+    if (!isPathTest(delivery.alarm)) {
+      this.#options.tables.journal.write(receiverSaid(delivery, by, atMs));
+    }
+    this.answers.said(delivery, by, atMs);
   }
 
   // Nobody has said that it was seen: it shows, and the next is told; the last is told again.
-  #escalate(open: Open): void {
-    const { delivery } = open.entry;
-    const next = this.#routeOf(delivery.route)?.chain[delivery.step + 1];
-    if (delivery.undeliveredMs === null) {
-      this.#counters.undelivered.add();
-      const { id, receiver } = delivery;
-      this.#log.warn('notify_undelivered', {
-        id,
-        receiver,
-        next: next?.targets.join(' ') ?? 'again',
-      });
-    }
+  #escalate(number: number): void {
+    const { ledger } = this.#options;
+    const entry = ledger.entry(number);
+    if (!entry?.isOpen || entry.confirmByMs === null) return;
+    const { delivery } = entry;
+    const { id, receiver, repeats } = delivery;
     const nowMs = this.#clock.wallMs();
-    const isRepeated = next === undefined && delivery.repeats < REPEATS_MAX;
-    const undelivered: Delivery = {
-      ...delivery,
-      state: 'undelivered',
-      undeliveredMs: delivery.undeliveredMs ?? nowMs,
-      repeats: delivery.repeats + (isRepeated ? 1 : 0),
-    };
-    const nextMs = open.entry.nextMs ?? (isRepeated ? nowMs : null);
-    const confirmByMs = isRepeated ? nowMs + this.#waitMs(delivery) : null;
-    const told = this.#transact(() => {
-      this.#set(open, undelivered, nextMs, confirmByMs);
-      return this.#passOn(delivery);
-    });
-    this.#admit(told);
+    if (delivery.undeliveredMs === null) {
+      this.#count('undelivered');
+      this.#log.warn('notify_undelivered', { id, receiver });
+    }
+    const undelivered = { state: 'undelivered', undeliveredMs: delivery.undeliveredMs ?? nowMs };
+    const shown = { ...delivery, ...undelivered } as Delivery;
+    this.#pending.set(entry, shown, entry.nextMs, null);
+    this.#plan.next(delivery);
+    const isOther = (other: Entry) =>
+      other.delivery.number !== number && other.confirmByMs !== null;
+    const isLast = !this.#plan.hasNext(delivery) || !ledger.of(id).some(isOther);
+    if (!isLast) return;
+    const everyMs = this.#plan.everyMs(delivery);
+    if (everyMs === null) {
+      this.#plan.nobodyLeft(delivery, UNCONFIRMED);
+      return;
+    }
+    const again = { ...shown, repeats: repeats + 1 };
+    this.#pending.set(entry, again, entry.nextMs ?? nowMs, nowMs + everyMs);
   }
 
-  #fail(open: Open, why: string): void {
-    const { delivery, confirmByMs } = open.entry;
+  #fail(entry: Entry, why: string): void {
+    const { delivery, confirmByMs, isOpen } = entry;
     const { id, receiver } = delivery;
-    this.#counters.failed.add();
+    this.#count('failed');
     this.#log.warn('notify_failed', { id, receiver, why: foreign(why) });
-    const told = this.#transact(() => {
-      this.#close({ ...delivery, state: 'failed', why });
-      // Somebody else is told at once: no confirmation can come of this one.
-      return confirmByMs === null ? [] : this.#passOn(delivery);
-    });
-    this.#admit(told);
+    this.#pending.close({ ...delivery, state: 'failed', why });
+    // Somebody else is told at once: no confirmation can come of this one.
+    if (isOpen && confirmByMs !== null) this.#plan.next(delivery);
+    this.#plan.nobodyLeft(delivery, UNTOLD);
   }
 
   // A database that cannot be written (a full disk) is met again; anything else is a mistake.
-  #stumble({ number, receiver }: Pick<Delivery, 'number' | 'receiver'>, error: unknown): void {
+  #stumble(error: unknown): void {
     if (!isStorage(error)) throw error;
-    this.#log.error('notify_ledger_failed', { receiver, why: foreign(error.message) });
-    const open = this.#open.get(number);
-    if (open) open.nextMonoMs = this.#clock.monoMs() + RETRY.firstMs;
+    this.#log.error('notify_ledger_failed', { why: foreign(error.message) });
+    this.#stumbledMs = this.#clock.monoMs() + RETRY.firstMs;
   }
 
-  #set(
-    open: Open,
-    delivery: Delivery,
-    nextMs: number | null,
-    confirmByMs: number | null = open.entry.confirmByMs,
-  ): void {
-    const isOpen = nextMs !== null || confirmByMs !== null;
-    this.#write({ delivery, isOpen, nextMs, confirmByMs }, open);
-  }
-
-  #close(delivery: Delivery): void {
-    this.#write({ delivery, isOpen: false, nextMs: null, confirmByMs: null });
-  }
-
-  // Memory follows the disk: what is part of a transaction waits until that is through.
-  #write(entry: Entry, open?: Open): void {
-    this.#options.ledger.update(entry);
-    const follow = () => {
-      if (entry.isOpen) this.#watch(entry, open);
-      else if (!open?.isSending) this.#open.delete(entry.delivery.number);
-      else Object.assign(open, { entry, nextMonoMs: null, confirmByMonoMs: null });
-      this.#options.onChange(entry.delivery);
-    };
-    if (this.#following) this.#following.push(follow);
-    else follow();
-  }
-
-  #transact<Result>(work: () => Result): Result {
-    const following: (() => void)[] = [];
-    this.#following = following;
-    let result: Result;
-    try {
-      result = this.#options.tables.transact(work);
-    } finally {
-      this.#following = null;
+  // Not recorded: it is tried anew.
+  #again(batch: Batch): void {
+    const nowMs = this.#clock.monoMs();
+    if (batch[0].isSending) this.#lanes.ended(batch, nowMs);
+    for (const open of batch) {
+      if (!open.entry.isOpen) this.#pending.forget(open.entry.delivery.number);
+      if (!this.#pending.has(open.entry.delivery.number)) continue;
+      open.nextMonoMs = nowMs + RETRY.firstMs;
+      this.#lanes.put(open);
     }
-    for (const follow of following) follow();
-    return result;
   }
 
-  #watch(entry: Entry, known?: Open): void {
-    if (!entry.isOpen) return;
-    const monoMs = this.#clock.monoMs();
-    const wallMs = this.#clock.wallMs();
-    // A wall clock that stepped while we were away must not postpone anything beyond its own limit.
-    const toMono = (ms: number | null, maxMs: number) =>
-      ms === null ? null : monoMs + Math.min(maxMs, Math.max(0, ms - wallMs));
-    const nextMonoMs = toMono(entry.nextMs, RETRY.maxMs);
-    const confirmByMonoMs =
-      known && known.entry.confirmByMs === entry.confirmByMs
-        ? known.confirmByMonoMs
-        : toMono(entry.confirmByMs, this.#waitMs(entry.delivery));
-    const open = known ?? { entry, nextMonoMs, confirmByMonoMs, isSending: false };
-    Object.assign(open, { entry, nextMonoMs, confirmByMonoMs });
-    this.#open.set(entry.delivery.number, open);
+  #tellBlocked(): void {
+    const nowMs = this.#clock.monoMs();
+    const blocked = this.#lanes.blocked(nowMs);
+    for (const [receiver, untilMs] of blocked) {
+      if (this.#blocked.has(receiver)) continue;
+      this.#log.warn('notify_waits', { receiver, why: 'quota', ms: Math.round(untilMs - nowMs) });
+    }
+    for (const receiver of this.#blocked) {
+      if (!blocked.has(receiver)) this.#log.info('notify_goes_on', { receiver });
+    }
+    this.#blocked = new Set(blocked.keys());
+  }
+
+  #sweep(): void {
+    if (this.#clock.monoMs() < this.#sweepMs) return;
+    this.#sweepMs = this.#clock.monoMs() + SWEEP_EVERY_MS;
+    this.#options.ledger.dropPathTests(this.#clock.wallMs() - TESTS_KEPT_MS);
+  }
+
+  #count(state: (typeof counted)[number]): void {
+    this.#counters.get(state)!.add();
+  }
+
+  #added(entry: Entry): void {
+    const { delivery } = entry;
+    this.#pending.added(entry);
+    if (delivery.receiver === NOBODY) {
+      this.#count('nobody');
+      this.#log.error('notify_nobody', { id: delivery.id, why: foreign(delivery.why ?? '') });
+    }
   }
 
   #pauseMs(): number {
     const nowMs = this.#clock.monoMs();
-    let pauseMs = IDLE_MS;
-    for (const { nextMonoMs, confirmByMonoMs, isSending } of this.#open.values()) {
-      if (nextMonoMs !== null && !isSending) pauseMs = Math.min(pauseMs, nextMonoMs - nowMs);
-      if (confirmByMonoMs !== null) pauseMs = Math.min(pauseMs, confirmByMonoMs - nowMs);
-    }
-    return Math.max(10, pauseMs);
+    const dueMs = Math.min(this.#lanes.nextMs(), this.#pending.deadlineMs) - nowMs;
+    return Math.max(PAUSE_MIN_MS, this.#stumbledMs - nowMs, Math.min(IDLE_MS, dueMs));
   }
 }

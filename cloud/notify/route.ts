@@ -53,11 +53,6 @@ export const NOBODY = 'nobody';
 /** What the site itself did for an alarm stands beside what people were told. */
 export const SITE = 'site';
 
-/** Whether the name in a delivery is that of a receiver, which can be told more. */
-export function isTold(receiver: string): boolean {
-  return receiver !== NOBODY && receiver !== SITE;
-}
-
 /** What a route is chosen by. */
 export type Routed = Pick<Alarm, 'area' | 'gateway' | 'asset' | 'level' | 'kind' | 'rule'>;
 
@@ -92,22 +87,6 @@ export function toldBy(
 }
 
 const noBody = { receiver: NOBODY, person: null, route: '', step: 0 } as const;
-
-/**
- * Of each route that fits the first of its chain, or the one so far down it, at most its last;
- * nobody when none does.
- */
-export function firstOf(
-  routes: readonly Route[],
-  directory: Directory,
-  alarm: Routed,
-  { down, atMs }: { readonly down: number; readonly atMs: number },
-): Planned[] {
-  const planned = routes
-    .filter(({ match, chain }) => chain.length > 0 && fits(match, alarm))
-    .flatMap((route) => toldBy(directory, route, Math.min(down, route.chain.length - 1), atMs));
-  return planned.length > 0 ? planned : [{ ...noBody, why: 'no route' }];
-}
 
 /** A test is told to the one who makes it, where that name can be told, and to nobody else. */
 export function toTester(directory: Directory, tester: string, atMs: number): Planned[] {

@@ -5,7 +5,7 @@ import { ruleKinds } from '../../core/alarm/rule-form.ts';
 import { durationMs, durationText } from '../../core/duration.ts';
 import type { Path, Problems } from '../../core/problems.ts';
 import { alarmLevelForm, durationForm, idForm, SECRET_PATTERN } from '../../core/schema.ts';
-import type { ReceiverSettings } from './channels/channel.ts';
+import type { Quota, ReceiverSettings } from './channels/channel.ts';
 import { type MessageLanguage, messageLanguages } from './channels/channel.ts';
 import { channelKinds, kindOf } from './channels/channels.ts';
 import { LINK_VALID_MAX_MS, LINK_VALID_MIN_MS, type LinkSettings } from './confirmations.ts';
@@ -132,7 +132,12 @@ export function readNotify(
     return settings as ReceiverSettings;
   });
   receivers.forEach((settings, at) => {
-    kindOf(settings).check(settings, [...path, 'receivers', at], problems);
+    const place = [...path, 'receivers', at];
+    kindOf(settings).check(settings, place, problems);
+    settings.quota?.forEach(({ messages, reserve = 0 }, nth) => {
+      if (reserve < messages) return;
+      problems.add([...place, 'quota', nth, 'reserve'], 'quota-reserve', { reserve, messages });
+    });
   });
   const { people: given = [], rosters: planned = [], templates: worded = [] } = source;
   const known = new Set([...receivers.map(({ id }) => id), ...kindNames]);
@@ -170,6 +175,18 @@ export function directoryOf({
     people: new Map(people.map((person) => [person.id, person])),
     rosters: new Map(rosters.map((roster) => [roster.id, roster])),
   };
+}
+
+/** By receiver: what the file says that its provider takes, or else what the provider publishes. */
+export function quotasOf(receivers: readonly ReceiverSettings[]): Map<string, readonly Quota[]> {
+  return new Map(
+    receivers.map((settings) => {
+      const own = settings.quota?.map(({ messages, per, reserve = 0 }) => ({
+        ...{ messages, perMs: durationMs(per), reserve },
+      }));
+      return [settings.id, own ?? kindOf(settings).quotas];
+    }),
+  );
 }
 
 type Named = readonly { readonly id: string }[];

@@ -49,6 +49,10 @@ export const notifyMessages = {
     en: '{id} is a receiver: "by" chooses among the receivers of a person',
     zh: '{id} 是接收方：“by” 用于在人员的接收方中选择',
   },
+  'quota-reserve': {
+    en: 'a reserve of {reserve} of {messages} messages leaves nothing for levels II to IV',
+    zh: '{messages} 条中保留 {reserve} 条，II 至 IV 级将无法发送',
+  },
   'wait-range': {
     en: '{found} is not within {least} and {most}',
     zh: '{found} 不在 {least} 到 {most} 之间',

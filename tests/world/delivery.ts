@@ -74,8 +74,8 @@ export class WorldPipeline extends Pipeline {
     return this.ledger.staged('take', () => super.take());
   }
 
-  override attempt(...given: Parameters<Pipeline['attempt']>): Promise<void> {
-    return this.ledger.staged('try', () => super.attempt(...given));
+  override begin(): ReturnType<Pipeline['begin']> {
+    return this.ledger.staged('try', () => super.begin());
   }
 
   override tick(): void {

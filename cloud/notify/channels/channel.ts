@@ -49,6 +49,7 @@ export interface ReceiverSettings extends Readonly<Record<string, unknown>> {
   readonly kind: string;
   readonly language?: MessageLanguage | undefined;
   readonly heartbeat?: boolean | undefined;
+  readonly quota?: z.output<typeof quotaForm> | undefined;
 }
 
 /** What a channel is given. */
