@@ -151,7 +151,7 @@ function releaseOf(
   if (release === 'never') return null;
   const opposite = typeof value === 'boolean' ? !value : value === 1 ? 0 : null;
   return {
-    on: release.on ?? RELEASE_ON_DEFAULT,
+    on: release.when ?? RELEASE_ON_DEFAULT,
     afterMs: release.after === undefined ? null : durationMs(release.after),
     command: release.command ?? command,
     value: release.value ?? (release.command === undefined ? opposite : null),
@@ -182,7 +182,9 @@ function checkWhen(
     else problems.add(at, 'unknown-device', { device }, { help });
   }
   const isAny = points.some((point) => point.rules.some((rule) => isMeant(config, point, rule)));
-  if (isAny || problems.findings.length > before) return;
+  // A device with problems of its own may have one.
+  const isWhole = devices.every((id) => points.some(({ device }) => device === id));
+  if (isAny || !isWhole || problems.findings.length > before) return;
   const at = when.levels || when.devices || when.points || when.rules ? [...path, 'when'] : path;
   problems.add(at, 'fallback-never', { fallback: config.id }, { severity: 'warning' });
 }
@@ -216,8 +218,8 @@ function checkOutput(
   const given = source.release === 'never' ? undefined : source.release;
   const where = given ? [...path, 'release'] : at;
   const back: OutputCommand = { ...output, command: release.command, value: release.value };
-  const isFixed = offerOf(found, back.command)?.fixed != null;
-  if (isDriven && back.value === null && !isFixed) {
+  const offer = offerOf(found, back.command);
+  if (isDriven && back.value === null && offer && offer.fixed === null) {
     problems.add(where, 'fallback-no-release', { point: `${device}/${point}` });
     return;
   }

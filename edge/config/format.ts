@@ -333,7 +333,7 @@ const fallbackForm = z.strictObject({
     .union([
       z.literal('never'),
       z.strictObject({
-        on: z
+        when: z
           .array(z.enum(['confirmed', 'cleared']))
           .max(2)
           .optional()

@@ -72,6 +72,8 @@ export interface Output extends KeptOutput {
   heldBy: string | null;
   /** Since when `isOn` is what it is. */
   sinceMonoMs: number;
+  /** In this run: else what needs it may not be known yet. */
+  isDrivenHere: boolean;
 }
 
 const KEPT_VERSION = 1;
@@ -137,6 +139,7 @@ export function newOutput({ id, output, release }: FallbackConfig): Output {
     ...{ device, point, command, value, fallback: id, isOn: 'no', firedBy: '', alarms: [] },
     ...{ release: releaseOf(release), attempts: 0, isBusy: false, heldBy: null },
     ...{ retryMonoMs: Number.NEGATIVE_INFINITY, sinceMonoMs: Number.NEGATIVE_INFINITY },
+    isDrivenHere: false,
   };
 }
 
@@ -173,13 +176,15 @@ export function revivedCase(
 }
 
 export function keptOutput(it: Output): KeptOutput {
-  const { isBusy: _, retryMonoMs: __, heldBy: ___, sinceMonoMs: ____, ...kept } = it;
-  return kept;
+  const { device, point, command, value, fallback, isOn, firedBy } = it;
+  const { alarms, release, attempts } = it;
+  return { device, point, command, value, fallback, isOn, firedBy, alarms, release, attempts };
 }
 
 export function revivedOutput(kept: KeptOutput): Output {
   const never = Number.NEGATIVE_INFINITY;
-  return { ...kept, isBusy: false, retryMonoMs: never, heldBy: null, sinceMonoMs: never };
+  const fresh = { isBusy: false, heldBy: null, isDrivenHere: false };
+  return { ...kept, ...fresh, retryMonoMs: never, sinceMonoMs: never };
 }
 
 /** Whether a command with this end may have reached what it was for. */

@@ -66,6 +66,7 @@ export class Deeds {
       output.isOn = outcome === 'done' ? 'yes' : 'maybe';
       Object.assign(output, { firedBy: id, fallback: it.fallback, command: name, value });
       Object.assign(output, { attempts: 0, release: releaseOf(config.release) });
+      output.isDrivenHere = true;
       output.sinceMonoMs = nowMonoMs;
       output.alarms = [...output.alarms, ...alarms].slice(-FALLBACK_ALARMS_MAX);
     }

@@ -312,7 +312,7 @@ export class Fallbacks {
     }
     const isNeeded = due.length > 0 || cases.some(({ phase }) => phase === 'driven');
     if (isNeeded || output.isOn === 'no' || !this.#releaseOf(output)) return;
-    const isSoon = nowMonoMs < this.#startedMonoMs + START_WAIT_MS;
+    const isSoon = !output.isDrivenHere && nowMonoMs < this.#startedMonoMs + START_WAIT_MS;
     if (!isSoon && output.retryMonoMs <= nowMonoMs) void this.#release(output);
   }
 

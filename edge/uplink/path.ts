@@ -4,7 +4,11 @@
 import type { Clock } from '../../core/clock.ts';
 import { isFault } from '../../core/fault.ts';
 import { foreign, type Log } from '../../core/log.ts';
-import type { BrokerLink, BrokerLinkOptions } from '../../protocols/uplink/broker-link.ts';
+import type {
+  BrokerLink,
+  BrokerLinkOptions,
+  BrokerMessage,
+} from '../../protocols/uplink/broker-link.ts';
 import { decodeCloudStatus, encodeStatus } from '../../protocols/uplink/control.ts';
 import {
   CLOUD_STATUS_TOPIC,
@@ -65,6 +69,8 @@ export class Path {
   onUp: () => void = () => {};
   onDown: (why: string) => void = () => {};
   onMessage: (kind: Kind, payload: Uint8Array) => void = () => {};
+  /** The cloud came to the broker while this was up: what was said before it came, it missed. */
+  onCloudBack: () => void = () => {};
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #watch: ClockWatch;
@@ -96,7 +102,7 @@ export class Path {
     });
     this.#link.onUp = () => this.#connected();
     this.#link.onDown = (why) => this.#lost(why);
-    this.#link.onMessage = ({ topic, payload }) => this.#hear(topic, payload);
+    this.#link.onMessage = (message) => this.#hear(message);
   }
 
   start(): void {
@@ -191,21 +197,22 @@ export class Path {
     if (wasUp) this.onDown(why);
   }
 
-  #hear(topic: string, payload: Uint8Array): void {
+  #hear({ topic, payload, retained }: BrokerMessage): void {
     if (topic === CLOUD_STATUS_TOPIC) {
-      this.#hearCloud(payload);
+      this.#hearCloud(payload, retained);
       return;
     }
     const parts = parseTopic(topic);
     if (parts && kinds[parts.kind].way === 'down') this.onMessage(parts.kind, payload);
   }
 
-  #hearCloud(payload: Uint8Array): void {
+  #hearCloud(payload: Uint8Array, isRetained: boolean): void {
     if (payload.length === 0) return; // A retained message was cleared.
     try {
       const wasUp = this.isUp;
       this.#cloud(decodeCloudStatus(payload).online ? 'online' : 'away');
       if (this.isUp && !wasUp) this.onUp();
+      else if (this.isUp && !isRetained) this.onCloudBack();
       if (wasUp && !this.isUp) this.onDown('the cloud is away');
     } catch (error) {
       if (!isFault(error)) throw error;

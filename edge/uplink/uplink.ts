@@ -51,7 +51,7 @@ export interface UplinkOptions {
    * or nothing.
    */
   readonly onReached?: () => void;
-  /** A path came up, whatever there was before. */
+  /** A path came up, whatever there was before, or the cloud came to the broker of one. */
   readonly onConnected?: () => void;
   /** The kinds that are not the uplink's own: desired, command, confirm. */
   readonly onMessage: (kind: Kind, payload: Uint8Array) => void;
@@ -127,6 +127,7 @@ export class Uplink {
     it.onUp = () => this.#onUp(path);
     it.onDown = (why) => this.#onDown(path, why);
     it.onMessage = (kind, payload) => this.#onMessage(path, kind, payload);
+    it.onCloudBack = () => this.#options.onConnected?.();
     return it;
   }
 
