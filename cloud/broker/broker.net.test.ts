@@ -15,6 +15,7 @@ const credentials: readonly BrokerCredential[] = [
   ...['gw-1', 'gw-2', 'gw-3'].map((name) => ({
     ...{ name, sha256: sha256(`secret of ${name}`), role: 'gateway' as const, area: 'east' },
   })),
+  { name: 'panel', sha256: sha256('secret of panel'), role: 'reader' },
 ];
 
 const closers: (() => unknown)[] = [];
@@ -311,4 +312,22 @@ test('a gateway that stops reading while 10,000 messages are addressed to it del
   });
   await cloud.publishAsync('lifeline/v1/east/gw-1/ack', 'there', { qos: 1 });
   expect(await message).toBe('there');
+});
+
+test('a panel that connects later sees the alarm that stands, and nothing of the gateways', async () => {
+  const { broker, refused } = await open();
+  const cloud = await connected(broker, 'cloud');
+  await cloud.publishAsync('site/alarms/gas', 'raised', { qos: 1, retain: true });
+  const panel = await connected(broker, 'panel');
+  const heard: string[] = [];
+  panel.on('message', (topic, payload) => heard.push(`${topic} ${payload.toString()}`));
+  await panel.subscribeAsync('site/alarms/gas', { qos: 1 });
+  await expect.poll(() => heard).toEqual(['site/alarms/gas raised']);
+  const gateway = await connected(broker, 'gw-1');
+  await gateway.publishAsync('lifeline/v1/east/gw-1/live', 'x', { qos: 1 });
+  await cloud.publishAsync('site/alarms/gas', 'cleared', { qos: 1, retain: true });
+  await expect.poll(() => heard).toEqual(['site/alarms/gas raised', 'site/alarms/gas cleared']);
+  expect(refused).toEqual([]);
+  await panel.subscribeAsync('site/#').catch(() => {});
+  expect(reasonsOf(refused)).toEqual(['wildcard']);
 });

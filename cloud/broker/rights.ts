@@ -9,7 +9,8 @@
 //   subscribes only to its own `down` kinds, by exact topic, and to the status of the cloud.
 // - The cloud's identity publishes `down` kinds and its status, and subscribes to `up` kinds; nobody
 //   else does. It also publishes to topics of the site: whatever is under neither `lifeline` nor `$`.
-// - A reader (a panel, a flow) hears topics of the site, by wildcard too, and publishes nothing.
+// - A reader (a panel, a flow) hears topics of the site, each by its name, and publishes nothing:
+//   who subscribes by wildcard is waited for (exchange.ts), and that is the cloud alone.
 // - Retained only where the table of kinds says so; QoS 0 and 1; clean sessions, so that nothing is
 //   queued for who is away.
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -99,15 +100,9 @@ export function checkLogin(
   return (login.will && checkPublish(credential, login.will)) ?? credential;
 }
 
-/** A topic to publish to that is of the site: not of gateways, nor of brokers. */
+/** A topic of the site: not of gateways, nor of brokers. */
 export function isSiteTopic(topic: string): boolean {
-  return !/[\s#+\0]/.test(topic) && isSiteFilter(topic);
-}
-
-/** What starts with a wildcard would hear the gateways, too. */
-function isSiteFilter(filter: string): boolean {
-  const [first = ''] = filter.split('/', 1);
-  return first !== 'lifeline' && /^[^$#+\s\0][^#+\s\0]*$/.test(first);
+  return /^(?!lifeline(?:\/|$))[^/$#+\s\0][^#+\s\0]*$/.test(topic);
 }
 
 /** Null when it may be published. */
@@ -128,8 +123,10 @@ export function checkPublish(
 
 /** Null when it may be subscribed to. */
 export function checkSubscribe(credential: BrokerCredential, filter: string): BrokerRefusal | null {
-  if (credential.role === 'reader') return isSiteFilter(filter) ? null : 'foreign_topic';
   if (filter.includes('#')) return 'wildcard';
+  if (credential.role === 'reader' && !filter.includes('+')) {
+    return isSiteTopic(filter) ? null : 'foreign_topic';
+  }
   if (filter === CLOUD_STATUS_TOPIC) return null;
   const [root, version, area, gateway, kind, ...more] = filter.split('/', 6);
   const hasWildcard = filter.includes('+');

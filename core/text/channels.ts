@@ -26,4 +26,8 @@ export const channelMessages = {
     en: '"{found}" is no topic to publish to: no wildcard or blank, not under lifeline/ or $',
     zh: '“{found}”不能用作发布主题：不得含通配符或空格，不得位于 lifeline/ 或 $ 之下',
   },
+  'receipt-nobody': {
+    en: 'nobody takes receipts of {receiver} posted so',
+    zh: '没有以此方式接收 {receiver} 回执的接收方',
+  },
 } as const satisfies Record<string, Bilingual>;
