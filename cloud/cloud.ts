@@ -26,6 +26,7 @@ import { drillRoutes } from './api/drill-routes.ts';
 import { explainRoutes } from './api/explain-routes.ts';
 import { incidentRoutes } from './api/incident-routes.ts';
 import { journalRoutes } from './api/journal-routes.ts';
+import { receiptRoutes } from './api/receipt-routes.ts';
 import { replayRoutes } from './api/replay-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { ruleRoutes } from './api/rule-routes.ts';
@@ -51,6 +52,7 @@ import { openReceivers } from './notify/channels/channels.ts';
 import { Confirmations } from './notify/confirmations.ts';
 import { Downward } from './notify/downward.ts';
 import { Ledger } from './notify/ledger.ts';
+import type { Notifier } from './notify/notifier.ts';
 import { Pipeline } from './notify/pipeline.ts';
 import { directoryOf, quotasOf } from './notify/settings.ts';
 import { headsFor } from './registry/journal-heads.ts';
@@ -106,7 +108,7 @@ export async function runCloud(
   const links = new Confirmations(random, database, config.notify);
   const stream = new EventStream(hex(random.bytes(6)));
   const parts = { alarms, registry, ingest, downward, reader, stream, dispatch: () => dispatch };
-  const { notify, path } = openNotify(ground, parts, links);
+  const { notify, path, notifiers } = openNotify(ground, parts, links);
   const { cases, attachments } = openCases(ground, alarms, registry);
   const warnings = new Warnings(registry.database, {
     ...{ alarms, settings: config.warnings, signer: null, utcOffsetMs: config.utcOffsetMs },
@@ -192,6 +194,7 @@ export async function runCloud(
       gateways: () => registry.gateways(),
     }),
     ...deadLetterRoutes(clock, reader, registry.journal),
+    ...receiptRoutes(metrics, { receivers: notifiers, receipt: notify.receipt.bind(notify) }),
     ...journalRoutes(clock, {
       journal: registry.journal,
       heads: (newest) => headsFor(registryFolder, newest),
@@ -319,7 +322,7 @@ function openNotify(
   { clock, log, metrics, random, config }: Ground,
   parts: NotifyParts,
   links: Confirmations,
-): { readonly notify: Pipeline; readonly path: SupervisedPath } {
+): { notify: Pipeline; path: SupervisedPath; notifiers: ReadonlyMap<string, Notifier> } {
   const { alarms, registry, ingest, downward, dispatch } = parts;
   const { tables } = alarms;
   const { receivers, routes, language, utcOffsetMs, templates } = config.notify;
@@ -345,5 +348,5 @@ function openNotify(
     onHandled: (handled) => downward.handled(handled),
     onChange: (delivery) => path.delivered(delivery),
   });
-  return { notify, path };
+  return { notify, path, notifiers };
 }

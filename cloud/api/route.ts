@@ -19,7 +19,12 @@ export interface Call<Params, Query, Body> {
   /** The revision the caller has read, where it said so. */
   readonly ifMatch: number | null;
   /** Of a route that takes files: its type and its bytes as they come. */
-  readonly upload: { readonly type: string; readonly bytes: AsyncIterable<Uint8Array> } | null;
+  readonly upload: {
+    readonly type: string;
+    /** Of the request, by their names in lower case; of several of a name the first. */
+    readonly headers: Readonly<Record<string, string>>;
+    readonly bytes: AsyncIterable<Uint8Array>;
+  } | null;
 }
 
 /** An answer that is no JSON; saved as a file of that name, never shown in the API's own name. */

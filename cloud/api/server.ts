@@ -190,7 +190,15 @@ function addRoute(clock: Clock, server: FastifyInstance, each: Route): void {
 
 function uploadOf({ body, headers }: FastifyRequest): Call<unknown, unknown, unknown>['upload'] {
   const [type = ''] = (headers['content-type'] ?? '').split(';');
-  return { type: type.trim().toLowerCase(), bytes: body as AsyncIterable<Uint8Array> };
+  const first = Object.entries(headers).map(([name, value = '']) => [
+    name,
+    [value].flat()[0] ?? '',
+  ]);
+  return {
+    type: type.trim().toLowerCase(),
+    headers: Object.fromEntries(first) as Record<string, string>,
+    bytes: body as AsyncIterable<Uint8Array>,
+  };
 }
 
 // Whatever a file says it is, a browser saves it: nothing in it runs with the rights of the API.
