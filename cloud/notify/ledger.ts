@@ -9,9 +9,9 @@ import { alarmOf } from '../alarms/alarm.ts';
 import type { NewEntry } from '../alarms/journal.ts';
 import type { Actor } from '../alarms/occurrences.ts';
 import { Statements, transact } from '../statements.ts';
-import type { Delivery } from './notifier.ts';
+import type { Delivery, Told } from './notifier.ts';
 import { isCall, occurrenceOf } from './notifier.ts';
-import type { Match } from './route.ts';
+import { type Match, NOBODY } from './route.ts';
 
 // Format 2: what providers call a message, purposes, quotas used, pauses.
 export const NOTIFY_FORMAT = 2;
@@ -146,6 +146,18 @@ export class Ledger {
   calls(occurrence: string): Entry[] {
     const sql = 'SELECT * FROM notify_deliveries WHERE occurrence = ? ORDER BY number';
     return this.#entries(sql, occurrence).filter(({ delivery }) => isCall(delivery.transition));
+  }
+
+  /**
+   * Who was called to it before this one, down its own chain or another; the first tells of none.
+   */
+  toldBefore({ alarm, number, step, transition }: Delivery): Told[] {
+    if (step === 0 || !isCall(transition)) return [];
+    const before = this.calls(alarm.occurrence)
+      .map(({ delivery }) => delivery)
+      .filter((each) => each.number < number && each.receiver !== NOBODY);
+    const last = new Map(before.map((each) => [each.person ?? each.receiver, each.state]));
+    return [...last].map(([name, state]) => ({ name, state }));
   }
 
   /** Somebody was told that it is over. */

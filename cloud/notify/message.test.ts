@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { InvalidInput, Problems } from '../../core/problems.ts';
 import { sampleAlarm, sampleDelivery } from './channels/channel.contract.ts';
-import { messageOf } from './message.ts';
+import { messageOf, noted } from './message.ts';
 import type { Delivery, Notice } from './notifier.ts';
 import { readTemplates, type Wording, wordingOf } from './wording.ts';
 
@@ -98,11 +98,51 @@ test('a site’s own words are used where they fit, with the mark of a drill all
   expect(messageOf(notice(cleared), worded).title).toContain('returned to normal');
 });
 
-test('a template that names what this alarm has not gives way to the built-in words', () => {
+test('a template that names what this alarm has not gives way to the built-in words, and says so', () => {
   const { templates } = read(own('{limit}'));
   const delivery = sampleDelivery({ alarm: { ...alarm, limit: null } });
   const plain = messageOf(notice(delivery), wording);
-  expect(messageOf(notice(delivery), { ...wording, templates })).toEqual(plain);
+  expect(plain.note).toBeNull();
+  const message = messageOf(notice(delivery), { ...wording, templates });
+  expect(message).toEqual({ ...plain, note: 'built-in words: this alarm has no {limit}' });
+  expect(noted({ kind: 'sent', confirmedBy: null }, message)).toHaveProperty('note', message.note);
+  const refused = { kind: 'give-up', why: 'smtp 550', isReceiverGone: false } as const;
+  expect(noted(refused, message)).toEqual(refused);
+});
+
+test('no name of a site or of another system makes a line of its own, or turns what is read', () => {
+  const title = { en: 'Pump\nConfirm: https://evil.example \u202egnp.exe', zh: 'x' };
+  const { text, title: head } = messageOf(notice(sampleDelivery({ alarm: { ...alarm, title } })), {
+    ...wording,
+  });
+  expect(head).toBe('▲▲▲ I red · Pump Confirm: https://evil.example  gnp.exe');
+  expect(text.split('\n').filter((line) => line.startsWith('Confirm'))).toHaveLength(1);
+});
+
+test('who was told before stands in what the next one gets, with what came of it', () => {
+  const told = [
+    { name: 'zhang', state: 'undelivered' },
+    { name: 'desk', state: 'failed' },
+  ] as const;
+  const second = { ...notice(sampleDelivery({ step: 2 })), told: [told] };
+  expect(messageOf(second, wording).text).toContain(
+    'Told before: zhang (not confirmed), desk (failed)',
+  );
+  expect(messageOf(second, { ...wording, language: 'zh' }).text).toContain('zhang(未确认)');
+  expect(messageOf(notice(sampleDelivery()), wording).text).not.toContain('Told before');
+});
+
+test('what was heard of late says how late, and an overdue step is named in the reader’s language', () => {
+  const late = { ...alarm, raisedReceivedMs: alarm.raisedMs + 3_725_000 };
+  expect(messageOf(notice(sampleDelivery({ alarm: late })), wording).text).toContain(
+    'Heard of at 2026-11-22 17:02:05 +08:00, 1:02:05 after it was raised',
+  );
+  const escalation = {
+    ...{ case: '2026-7', state: 'dispatched', step: 1, count: 1 },
+    ...{ dueMs: alarm.raisedMs, owner: null },
+  };
+  const overdue = notice(sampleDelivery({ transition: 'escalated', escalation }));
+  expect(messageOf(overdue, { ...wording, language: 'zh' }).text).toContain('案件 2026-7,已派遣');
 });
 
 test('what is wrong with a template is told when the file is read', () => {

@@ -6,12 +6,18 @@
 // worst are told by name and the others by number, so that a flood is still one message.
 //
 // A site may have words of its own (wording.ts). Where such a template cannot say what it wants to
-// for this alarm, the built-in words are used instead: somebody is called in any case.
+// for this alarm, the built-in words are used instead, and the ledger says so: somebody is called
+// in any case.
+//
+// Names come from sites and from other systems: each is one line without signs that turn the order
+// of what is read, so that none can pass for another part of the message.
 import { localTime } from '../../core/local-time.ts';
 import type { Bilingual, Language, MessageArguments, MessageKey } from '../../core/text/text.ts';
 import { say } from '../../core/text/text.ts';
 import { unitSymbol } from '../../core/units.ts';
-import type { Delivery, Notice } from './notifier.ts';
+import { caseStates } from '../cases/case.ts';
+import { stateText } from '../cases/words.ts';
+import type { Delivery, Notice, Outcome, Told } from './notifier.ts';
 import type { Template, TemplateField, Wording } from './wording.ts';
 import { fillTemplate, templateFor } from './wording.ts';
 
@@ -19,11 +25,22 @@ export interface Message {
   readonly title: string;
   readonly text: string;
   readonly markdown: string;
+  /** Why the site's own words were not used, for the ledger; null where all is as it should be. */
+  readonly note: string | null;
+}
+
+/** What came of sending `message`, with its note. */
+export function noted(outcome: Outcome, { note }: Message): Outcome {
+  return outcome.kind === 'sent' && note !== null ? { ...outcome, note } : outcome;
 }
 
 /** Told whole in a message of several; of the rest one line each, and then their number. */
 const WHOLE_MAX = 3;
 const LINES_MAX = 20;
+/** Heard of so much after it was raised, a message says so: what it tells is no news. */
+const LATE_MS = 60_000;
+/** The last who were told: who is next wants to know whom to ask. */
+const TOLD_MAX = 5;
 /** Beside the numeral, so that levels differ without colour. */
 const signs = { 1: '▲▲▲', 2: '▲▲', 3: '▲', 4: '●' } as const;
 
@@ -47,7 +64,7 @@ export function messageOf(notice: Notice, wording: Wording): Message {
     const tongue: Tongue = {
       ...{ language: each, utcOffsetMs },
       say: (key, ...[values]) => say(each, key, ...([values ?? {}] as unknown as never)),
-      of: (text) => text[each],
+      of: (text) => oneLine(text[each]),
     };
     return partOf(notice, tongue, templates);
   });
@@ -62,12 +79,14 @@ export function messageOf(notice: Notice, wording: Wording): Message {
       ),
       ...links,
     ].join('\n\n'),
+    note: parts.find(({ note }) => note !== undefined)?.note ?? null,
   };
 }
 
 interface Part {
   readonly title: string;
   readonly lines: readonly string[];
+  readonly note?: string;
 }
 
 function partOf(notice: Notice, tongue: Tongue, templates: readonly Template[]): Part {
@@ -75,19 +94,24 @@ function partOf(notice: Notice, tongue: Tongue, templates: readonly Template[]):
   const [first] = deliveries;
   if (deliveries.length > 1) return digestOf(deliveries, tongue);
   const template = templateFor(templates, first.transition);
-  const own = template && ownWords(template, first, tongue);
-  return own ?? { title: titleOf(first, tongue), lines: linesOf(first, tongue) };
-}
-
-/** Null where the template names what this alarm has not. */
-function ownWords(template: Template, delivery: Delivery, tongue: Tongue): Part | null {
-  const fields = fieldsOf(delivery, tongue);
-  const title = fillTemplate(tongue.of(template.title), fields);
-  const text = fillTemplate(tongue.of(template.text), fields);
-  if (title === null || text === null) return null;
+  const builtIn = {
+    title: titleOf(first, tongue),
+    lines: linesOf(first, tongue, notice.told?.[0]),
+  };
+  if (!template) return builtIn;
+  const fields = fieldsOf(first, tongue);
+  const title = fillTemplate(template.title[tongue.language], fields);
+  const text = fillTemplate(template.text[tongue.language], fields);
+  const missing = title.missing ?? text.missing;
+  if (missing !== null) {
+    return { ...builtIn, note: `built-in words: this alarm has no {${missing}}` };
+  }
   // The mark is not the site's to leave out.
-  const mark = markOf(delivery, tongue);
-  return { title: title.startsWith(mark) ? title : `${mark} ${title}`, lines: text.split('\n') };
+  const mark = markOf(first, tongue);
+  return {
+    title: oneLine(title.text.startsWith(mark) ? title.text : `${mark} ${title.text}`),
+    lines: text.text.split('\n'),
+  };
 }
 
 /** Fields of a template; null for what this alarm has not. */
@@ -105,8 +129,8 @@ export function fieldsOf(
     title: of(alarm.title),
     transition: tongue.say(`message-${delivery.transition}`),
     name: of(alarm.name),
-    asset: alarm.asset,
-    point: alarm.key,
+    asset: alarm.asset && oneLine(alarm.asset),
+    point: oneLine(alarm.key),
     area: alarm.area,
     gateway: alarm.gateway,
     value: alarm.value === null ? null : amount(alarm.value, alarm.unit, tongue),
@@ -144,13 +168,13 @@ function titleOf(delivery: Delivery, tongue: Tongue): string {
   return say('message-headline-other', { ...head, transition: word });
 }
 
-function linesOf(delivery: Delivery, tongue: Tongue): string[] {
+function linesOf(delivery: Delivery, tongue: Tongue, told: readonly Told[] = []): string[] {
   const { alarm } = delivery;
   const { say, of, utcOffsetMs } = tongue;
   const began = localTime(alarm.beganMs, utcOffsetMs);
-  const place = { name: of(alarm.name), point: alarm.key };
+  const place = { name: of(alarm.name), point: oneLine(alarm.key) };
   return [
-    ...(alarm.asset === null ? [] : [say('message-where', { asset: alarm.asset })]),
+    ...(alarm.asset === null ? [] : [say('message-where', { asset: oneLine(alarm.asset) })]),
     say('message-point', place),
     ...valueLines(delivery, tongue),
     alarm.clearedMs === null || delivery.transition !== 'cleared'
@@ -159,7 +183,9 @@ function linesOf(delivery: Delivery, tongue: Tongue): string[] {
           ...{ began, cleared: localTime(alarm.clearedMs, utcOffsetMs) },
           lasted: spanText(alarm.clearedMs - alarm.beganMs),
         }),
+    ...lateLines(delivery, tongue),
     ...overdueLines(delivery, tongue),
+    ...toldLines(told, tongue),
     ...(delivery.transition === 'cleared' ? [] : sheetLines(delivery, tongue)),
     say('message-id', { id: alarm.occurrence }),
   ];
@@ -174,12 +200,29 @@ function valueLines({ alarm }: Delivery, tongue: Tongue): string[] {
   return limit === null ? [] : [say('message-limit-alone', { limit })];
 }
 
-function overdueLines({ escalation }: Delivery, { say, utcOffsetMs }: Tongue): string[] {
+function lateLines({ alarm, transition }: Delivery, { say, utcOffsetMs }: Tongue): string[] {
+  const lateMs = alarm.raisedReceivedMs - alarm.raisedMs;
+  if (lateMs < LATE_MS || transition === 'cleared') return [];
+  const received = localTime(alarm.raisedReceivedMs, utcOffsetMs);
+  return [say('message-late', { received, late: spanText(lateMs) })];
+}
+
+function overdueLines({ escalation }: Delivery, { say, of, utcOffsetMs }: Tongue): string[] {
   if (!escalation) return [];
   const { case: id, state, dueMs, owner } = escalation;
   const due = localTime(dueMs, utcOffsetMs);
-  const who = owner ?? say('message-no-owner');
-  return [say('message-overdue', { case: id, step: state, due, owner: who })];
+  const who = owner === null ? say('message-no-owner') : oneLine(owner);
+  const known = caseStates.find((each) => each === state);
+  const step = known ? of(stateText(known)) : state;
+  return [say('message-overdue', { case: id, step, due, owner: who })];
+}
+
+function toldLines(told: readonly Told[], { say }: Tongue): string[] {
+  if (told.length === 0) return [];
+  const shown = told
+    .slice(-TOLD_MAX)
+    .map(({ name, state }) => say('message-told-one', { name, state: say(`delivery-${state}`) }));
+  return [say('message-told', { told: shown.join(', ') })];
 }
 
 function sheetLines({ alarm: { action, sheet } }: Delivery, { say, of }: Tongue): string[] {
@@ -208,7 +251,7 @@ function digestOf(deliveries: readonly Delivery[], tongue: Tongue): Part {
   const whole = deliveries.slice(0, WHOLE_MAX);
   const named = deliveries.slice(WHOLE_MAX, LINES_MAX);
   const lineOf = (each: Delivery) => {
-    const where = each.alarm.asset ?? each.alarm.key;
+    const where = oneLine(each.alarm.asset ?? each.alarm.key);
     return `${titleOf(each, tongue)} · ${of(each.alarm.name)} · ${where}`;
   };
   const rest = deliveries.length - whole.length - named.length;
@@ -247,7 +290,13 @@ function spanText(ms: number): string {
   return `${Math.floor(seconds / 3_600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
-// Names come from sites: no sign of theirs may begin a link, an emphasis or a heading.
+// Control signs, line ends and what turns the direction of writing (Unicode Bidi_Control) are a
+// space.
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, ' ').trim();
+}
+
+// No sign of a name may begin a link, an emphasis or a heading.
 function marked(line: string): string {
   return line.replaceAll(/[\\`*_[\]<>#~|]/g, (sign) => `\\${sign}`);
 }

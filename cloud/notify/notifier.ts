@@ -65,12 +65,21 @@ export interface Place {
   readonly step: number;
 }
 
-/** What is sent at once: to one receiver, and equal on every try. */
+/** Who was called to an alarm before, and what came of it. */
+export interface Told {
+  /** A person, or a receiver that is nobody's own. */
+  readonly name: string;
+  readonly state: DeliveryState;
+}
+
+/** What is sent at once: to one receiver. */
 export interface Notice {
   /** Several, the worst first, only of a notifier that takes so many. */
   readonly deliveries: readonly [Delivery, ...Delivery[]];
   /** By place, where a person confirms without an account; null where there is no such address. */
   readonly links: readonly (string | null)[];
+  /** By place, as it is when it is sent; nobody where it is left out. */
+  readonly told?: readonly (readonly Told[])[];
 }
 
 export type Outcome =
@@ -79,6 +88,8 @@ export type Outcome =
       readonly confirmedBy: string | null;
       /** What the provider calls it: its receipts name it. */
       readonly reference?: string;
+      /** What the ledger is to say beside it: it went out, but not as the site had it in mind. */
+      readonly note?: string;
     }
   /**
    * `afterMs`: what the other side asked for, or null. `isReceiverBusy`: until then it takes

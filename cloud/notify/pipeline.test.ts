@@ -177,6 +177,30 @@ test('queued, sent, accepted and confirmed are four things with four times', asy
   ]);
 });
 
+test('what went out in other words than the site had in mind stands in the ledger beside it', async () => {
+  const note = 'built-in words: this alarm has no {limit}';
+  const setup = open({ first: new Desk({ ...accepted, note }), second: new Desk(accepted) });
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  start(setup);
+  await setup.clock.advance(1_000);
+  expect(setup.pipeline.deliveries()).toMatchObject([{ state: 'accepted', why: note }]);
+});
+
+test('who is told next hears who was told before and did not confirm', async () => {
+  const heard: Notice['told'][] = [];
+  const second: Notifier = {
+    send: async ({ told }) => {
+      heard.push(told);
+      return accepted;
+    },
+  };
+  const setup = open({ first: new Desk(accepted), second });
+  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
+  start(setup);
+  await setup.clock.advance(61_000);
+  expect(heard).toEqual([[[{ name: 'first', state: 'undelivered' }]]]);
+});
+
 test('what the disk had no room for is not taken for done: the next is told as soon as there is room', async () => {
   const second = new Desk(confirmed);
   const setup = open({ first: new Desk(accepted), second });

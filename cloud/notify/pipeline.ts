@@ -323,7 +323,9 @@ export class Pipeline {
       ...rest.map(({ entry }) => entry.delivery),
     ];
     const linkOf = (each: Delivery) => this.#options.linkOf?.(each, nowMs) ?? null;
-    return { deliveries, links: deliveries.map(linkOf) };
+    // Only a message of one says it.
+    const told = rest.length > 0 ? [] : [this.#options.ledger.toldBefore(first.delivery)];
+    return { deliveries, links: deliveries.map(linkOf), told };
   }
 
   #settle(batch: Batch, outcome: Outcome): void {
@@ -365,7 +367,7 @@ export class Pipeline {
           acceptedMs: delivery.acceptedMs ?? nowMs,
           ...(reference !== undefined && { reference }),
           state: delivery.state === 'sent' ? 'accepted' : delivery.state,
-          why: isOpen ? null : delivery.why,
+          why: isOpen ? (outcome.note ?? null) : delivery.why,
         };
         if (confirmedBy !== null) this.#said(accepted, confirmedBy, nowMs);
         else if (isOpen && isCall(delivery.transition)) this.#pending.set(entry, accepted, null);

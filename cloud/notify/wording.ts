@@ -96,16 +96,16 @@ export function templateFor(
   return templates.find(({ on }) => on.length === 0 || on.includes(transition));
 }
 
-/** Null when the text names what is not there. */
+/** `missing`: the first field that the text names and that is not there; null where it is whole. */
 export function fillTemplate(
   text: string,
   fields: Readonly<Record<string, string | null>>,
-): string | null {
-  let isWhole = true;
+): { readonly text: string; readonly missing: string | null } {
+  let missing: string | null = null;
   const filled = text.replaceAll(FIELD, (_, field: string) => {
     const value = Object.hasOwn(fields, field) ? fields[field]! : null;
-    if (value === null) isWhole = false;
+    if (value === null) missing ??= field;
     return value ?? '';
   });
-  return isWhole ? filled : null;
+  return { text: filled, missing };
 }

@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { isLoopback } from '../../../core/host.ts';
 import { secretForm } from '../../../core/schema.ts';
 import type { MessageKey } from '../../../core/text/text.ts';
-import { messageOf } from '../message.ts';
+import { type Message, messageOf, noted } from '../message.ts';
 import type { Notice, Notifier, Outcome } from '../notifier.ts';
 import { type Wording, wordingOf } from '../wording.ts';
 import type { ChannelGround } from './channel.ts';
@@ -110,12 +110,14 @@ export function mail({ clock, log }: Pick<ChannelGround, 'clock' | 'log'>, optio
     send: async (notice, signal) => {
       if (signal.aborted) return { kind: 'retry', why: 'aborted', afterMs: null };
       try {
-        const sent = await within(transport().sendMail(letterOf(notice, options)), signal);
+        const message = messageOf(notice, options.wording);
+        const letter = letterOf(notice, message, options);
+        const sent = await within(transport().sendMail(letter), signal);
         if (typeof sent === 'string') return { kind: 'retry', why: sent, afterMs: null };
         const { rejected } = sent;
         if (rejected.length > 0)
           log.warn('mail_recipients_refused', { receiver: id, count: rejected.length });
-        return { kind: 'sent', confirmedBy: null };
+        return noted({ kind: 'sent', confirmedBy: null }, message);
       } catch (error) {
         return failed(error, hidden);
       }
@@ -137,10 +139,9 @@ export function mail({ clock, log }: Pick<ChannelGround, 'clock' | 'log'>, optio
   return notifier;
 }
 
-function letterOf(notice: Notice, { id, from, to, wording }: MailOptions) {
+function letterOf(notice: Notice, { title, text }: Message, { id, from, to }: MailOptions) {
   const { deliveries, links } = notice;
   const [first] = deliveries;
-  const { title, text } = messageOf(notice, wording);
   const name = createHash('sha256').update(`${id} ${deliveries.map((it) => it.id).join(' ')}`);
   const isUrgent = first.alarm.level <= 2 && first.transition !== 'cleared';
   return {

@@ -16,7 +16,7 @@ import { hex } from '../../../core/bytes.ts';
 import { durationMs } from '../../../core/duration.ts';
 import type { Path, Problems } from '../../../core/problems.ts';
 import { durationForm, secretForm } from '../../../core/schema.ts';
-import { messageOf } from '../message.ts';
+import { type Message, messageOf, noted } from '../message.ts';
 import type { Notice, Notifier, Outcome, Posted, Receipt } from '../notifier.ts';
 import { type Wording, wordingOf } from '../wording.ts';
 import type { ChannelGround, Quota } from './channel.ts';
@@ -200,8 +200,9 @@ export function phone(
     digestMax: DIGEST_MAX,
     send: async (notice, signal) => {
       const nowMs = clock.wallMs();
+      const message = messageOf(notice, wording);
       const fields = new Map([
-        ...fieldsOf(notice, settings, wording),
+        ...fieldsOf(notice, message, settings, wording),
         ...keys,
         ['timestamp', String(Math.floor(nowMs / 1000))],
         ['timestamp_ms', String(nowMs)],
@@ -210,7 +211,7 @@ export function phone(
       ]);
       const answer = await exchange(wire, requestOf(template, fields), signal);
       if (typeof answer === 'string') return { kind: 'retry', why: answer, afterMs: null };
-      return outcomeOf(settings, answer, hidden);
+      return noted(outcomeOf(settings, answer, hidden), message);
     },
     ...(receipts && {
       receipts: (posted) => receiptsOf(receipts, new Map(keys), posted, hidden),
@@ -220,10 +221,10 @@ export function phone(
 
 function fieldsOf(
   notice: Notice,
+  message: Message,
   { kind, to }: PhoneSettings,
   wording: Wording,
 ): [string, string][] {
-  const message = messageOf(notice, wording);
   const [link = null] = notice.links;
   const bytesOf = (part: string) => Array.from(part).length;
   const spoken = fitted(message.title, VOICE_SIGNS_MAX, { bytesOf, link: null });

@@ -22,7 +22,7 @@ test('the signatures are those of DingTalk and Feishu', () => {
 });
 
 const long = '甲烷浓度过高，关闭阀门 "V-221"。\n'.repeat(2_000);
-const message = { title: 'Methane', text: long, markdown: `**${long}**` };
+const message = { title: 'Methane', text: long, markdown: `**${long}**`, note: null };
 const ofLevel = (level: 1 | 2) => sampleNotice({ alarm: { ...sampleAlarm, level } });
 
 test('what is too long is cut to what the provider takes, and keeps the link to confirm by', () => {
@@ -45,21 +45,24 @@ test('what is too long is cut to what the provider takes, and keeps the link to 
     const { content } = level === 1 ? body.text : body.markdown;
     const bytesMax = level === 1 ? WECOM_TEXT_BYTES_MAX : WECOM_MARKDOWN_BYTES_MAX;
     expect(Buffer.byteLength(content)).toBeLessThanOrEqual(bytesMax);
-    expect(Buffer.byteLength(content)).toBeGreaterThan(bytesMax - 8);
+    const line = long.slice(0, long.indexOf('\n') + 1);
+    expect(Buffer.byteLength(content)).toBeGreaterThan(bytesMax - Buffer.byteLength(line) - 8);
     for (const text of [...bodies, content]) expect(text).toContain(link);
   }
 });
 
-test('what fits is sent as it is, and no sign is cut in two', () => {
+test('what fits is sent as it is, and neither a line nor a sign is cut in two', () => {
   const bytes = { bytesOf: (text: string) => Buffer.byteLength(text), link: null };
   expect(fitted('甲烷', 6, bytes)).toBe('甲烷');
+  const lines = fitted('关闭阀门 V-221\n'.repeat(20), 200, bytes).split('\n');
+  expect(new Set(lines.slice(0, -1))).toEqual(new Set(['关闭阀门 V-221']));
   const cut = fitted('🔥'.repeat(100), 101, bytes);
   expect(cut).toMatch(/^🔥+\n… /u);
   expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(101);
 });
 
 test('level I is text that calls people by name; the rest, and what is over, calls nobody', () => {
-  const short = { title: 'Methane', text: 'methane', markdown: '**methane**' };
+  const short = { title: 'Methane', text: 'methane', markdown: '**methane**', note: null };
   const options = {
     token: 't',
     key: 'k',
@@ -74,7 +77,7 @@ test('level I is text that calls people by name; the rest, and what is over, cal
 });
 
 test('a name of the site that looks like a call calls nobody', () => {
-  const sly = { title: 'x', text: 'x <at user_id="all"></at> <@all>', markdown: '' };
+  const sly = { title: 'x', text: 'x <at user_id="all"></at> <@all>', markdown: '', note: null };
   const asked = feishu(() => 0, { token: 't', wording: plainWording }).request(sly, sampleNotice());
   expect(JSON.parse(asked.body!).content.text).not.toMatch(/<at /);
   const other = wecom({ key: 'k', wording: plainWording }).request(sly, sampleNotice());

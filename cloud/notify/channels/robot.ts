@@ -11,7 +11,7 @@
 import { z } from 'zod';
 import { isLoopback } from '../../../core/host.ts';
 import type { Path, Problems } from '../../../core/problems.ts';
-import { type Message, messageOf } from '../message.ts';
+import { type Message, messageOf, noted } from '../message.ts';
 import type { Notice, Notifier, Outcome } from '../notifier.ts';
 import { isCall } from '../notifier.ts';
 import type { Wording } from '../wording.ts';
@@ -83,7 +83,7 @@ export function robotNotifier(
       const message = withKeyword(messageOf(notice, robot.wording), robot.keyword);
       const answer = await exchange(wire, robot.request(message, notice), signal);
       if (typeof answer === 'string') return { kind: 'retry', why: answer, afterMs: null };
-      return outcomeOf(robot, answer);
+      return noted(outcomeOf(robot, answer), message);
     },
   };
 }
@@ -134,8 +134,8 @@ function outcomeOf({ name, codes, pauseMs, secrets }: Robot, answer: Answer): Ou
 const MORE = '\n… 其余见值班台 / more at the desk';
 
 /**
- * The text without what calls people, or as much of its beginning as fits with a word that there is
- * more, and the place where a person confirms.
+ * The text without what calls people, or as many of its lines as fit with a word that there is more
+ * and the place where a person confirms. A line that alone is half of it is cut, between two signs.
  */
 export function fitted(
   text: string,
@@ -153,5 +153,6 @@ export function fitted(
     if (bytesOf(begun(middle)) <= bytesMax) low = middle;
     else high = middle - 1;
   }
-  return begun(low);
+  const lineEnd = signs.lastIndexOf('\n', low);
+  return begun(lineEnd > low / 2 ? lineEnd : low);
 }
