@@ -6,6 +6,7 @@ import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
 import { runCloud } from '../cloud/cloud.ts';
 import { type CloudConfig, isReadable, loadCloud, type OtherBroker } from '../cloud/config.ts';
+import { Confirmations } from '../cloud/notify/confirmations.ts';
 import {
   type Act,
   acts,
@@ -122,6 +123,20 @@ async function token(given: Given, output: Output): Promise<number> {
   );
   output.note(output.say('cli-token-issued', { name, right }));
   give(given, output, issued);
+  return exit.done;
+}
+
+// What was sent before is good for nothing; the next try of a message has a link that is.
+async function linkKey(given: Given, output: Output): Promise<number> {
+  const settings = { publicUrl: null, linkValidMs: 0 };
+  withRegistry(given, ({ database, journal }) =>
+    new Confirmations(systemRandom, database, settings).rotate(
+      systemClock.wallMs(),
+      journal,
+      atConsole(),
+    ),
+  );
+  output.note(output.say('links-ended', {}));
   return exit.done;
 }
 
@@ -356,6 +371,15 @@ export const verbs: Readonly<Record<string, Verb>> = {
   gateway: gatewayVerb,
   path: pathVerb,
   'dead-letters': deadLettersVerb,
+  'link-key': {
+    usage: 'link-key',
+    summary: {
+      en: 'end every link that messages carry, by a new key',
+      zh: '更换链接密钥，使已发出的确认链接全部失效',
+    },
+    options: { config: 'text' },
+    run: linkKey,
+  },
   token: {
     usage: 'token NAME',
     summary: { en: 'make a bearer token for the API', zh: '生成 API 访问令牌' },

@@ -142,6 +142,7 @@ const exits: Partial<Record<FaultCode, number>> = {
   edge_command_refused: exit.notAllowed,
   act_not_allowed: exit.notAllowed,
   confirmation_foreign: exit.notAllowed,
+  notify_receiver_unknown: exit.notFound,
   act_refused: exit.conflict,
   alarm_acknowledged: exit.conflict,
   alarm_rule_unknown: exit.notFound,

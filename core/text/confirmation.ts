@@ -10,6 +10,10 @@ export const confirmationMessages = {
     en: '"{word}" is the word of one receiver: name it in "receiver"',
     zh: '“{word}”须由某一接收方作出，请在 receiver 中注明',
   },
+  'links-ended': {
+    en: 'Every link sent so far has ended; the next message carries a new one.',
+    zh: '此前发出的链接已全部失效，下一条消息将附带新链接。',
+  },
   'answer-drill': {
     en: 'There is no danger. Do what you would do in earnest.',
     zh: '没有真实险情，请按实战要求处置。',
