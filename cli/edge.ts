@@ -4,6 +4,7 @@ import { systemRandom } from '../core/random.ts';
 import { unitSymbol } from '../core/units.ts';
 import { runAgent } from '../edge/agent.ts';
 import { commandLines } from '../edge/config/commands-text.ts';
+import { fallbackLines } from '../edge/config/fallback.ts';
 import { loadGateway } from '../edge/config/loader.ts';
 import { aborted, answerParent, stopSignal, tellParent } from './child.ts';
 import { writableFolder } from './files.ts';
@@ -50,7 +51,8 @@ async function check(given: Given, output: Output): Promise<number> {
   let commands: readonly string[] = [];
   const code = checkFile(output, file, () => {
     const { config } = loadGateway(file, { environment: process.env });
-    commands = commandLines(config, output.language);
+    const { language } = output;
+    commands = [...commandLines(config, language), ...fallbackLines(config, language)];
     for (const what of config.insecure) {
       output.note(output.say('cli-insecure-said', { what: what[output.language] }));
     }

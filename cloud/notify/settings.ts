@@ -13,6 +13,7 @@ import { BEAT_EVERY_MS_MAX, BEAT_EVERY_MS_MIN } from './heartbeats.ts';
 import type { Directory, Person, Roster } from './roster.ts';
 import { meant, peopleForm, readPeople, readRosters, rostersForm } from './roster-form.ts';
 import type { Route, Step } from './route.ts';
+import { NOBODY, SITE } from './route.ts';
 import { readTemplates, TEMPLATES_MAX, type Template, templateForm } from './wording.ts';
 
 const [firstKind, ...otherKinds] = channelKinds;
@@ -197,7 +198,8 @@ function checkNames(
   path: Path,
   problems: Problems,
 ): void {
-  const seen = new Set<string>();
+  // Names that the ledger has of its own.
+  const seen = new Set<string>([NOBODY, SITE]);
   for (const [name, list] of Object.entries(lists)) {
     list.forEach(({ id }, at) => {
       if (seen.has(id)) problems.add([...path, name, at, 'id'], 'duplicate-id', { id });

@@ -34,6 +34,24 @@ export const fallbackMessages = {
     en: 'the interlock {interlock} may keep {point} from being driven, when nobody is there to see it',
     zh: '联锁 {interlock} 可能在无人看到时阻止驱动 {point}',
   },
+  'check-fallbacks': {
+    en: 'What is driven when nobody confirms',
+    zh: '无人确认时的后备动作',
+  },
+  'check-fallback': {
+    en: '{fallback}: after {limit}, or {away}: {output}; for {rules} rules',
+    zh: '{fallback}：{limit} 后，或{away}：{output}；涉及 {rules} 条规则',
+  },
+  'check-fallback-at-once': { en: 'at once when the cloud is away', zh: '与云端失联时立即执行' },
+  'check-fallback-wait': { en: 'as late when the cloud is away', zh: '与云端失联时同样等待' },
+  'check-fallback-release': {
+    en: 'released by {when}: {release}',
+    zh: '释放条件 {when}：{release}',
+  },
+  'check-fallback-latched': {
+    en: 'stays until a person commands it',
+    zh: '保持，直到有人下达命令',
+  },
   'fallback-why-unconfirmed': {
     en: 'nobody confirmed within {limit}',
     zh: '{limit} 内无人确认',

@@ -4,7 +4,7 @@ import type { Rule } from '../../core/alarm/rule.ts';
 import { InvalidInput } from '../../core/problems.ts';
 import { parseProfile } from '../../device-profiles/profile.ts';
 import type { Profiles } from './device.ts';
-import { isMeant } from './fallback.ts';
+import { fallbackLines, isMeant } from './fallback.ts';
 import { type GatewayConfig, parseGateway } from './gateway.ts';
 import { packagedProfiles } from './loader.ts';
 
@@ -178,4 +178,14 @@ test('the example in examples/gateway-fallback.yaml is right', () => {
     ['fan-on-gas', 90_000],
     ['siren-on-gas', 120_000],
   ]);
+  expect(fallbackLines(config, 'en')).toEqual([
+    'What is driven when nobody confirms',
+    expect.stringMatching(
+      /^ {2}fan-on-gas: after 90s, or at once when the cloud is away: relays-4\/relay-1 set true; for \d+ rules$/,
+    ),
+    '      released by confirmed, cleared: relays-4/relay-1 set false',
+    expect.stringMatching(/^ {2}siren-on-gas: after 2m, or as late when the cloud is away: /),
+    '      released by cleared, 10m: relays-4/relay-2 set false',
+  ]);
+  expect(fallbackLines(config, 'zh')[0]).toBe('无人确认时的后备动作');
 });

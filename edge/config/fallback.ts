@@ -4,15 +4,16 @@
 import type { AlarmLevel, Rule } from '../../core/alarm/rule.ts';
 import type { CommandOffer, Interlock } from '../../core/command.ts';
 import { isSameValue, SET_COMMAND, unfit } from '../../core/command.ts';
-import { durationMs } from '../../core/duration.ts';
+import { durationMs, durationText } from '../../core/duration.ts';
 import { type PointDefinition, SELF_DEVICE } from '../../core/point.ts';
 import type { Path, Problems } from '../../core/problems.ts';
 import { didYouMean } from '../../core/problems.ts';
 import type { Value } from '../../core/reading.ts';
-import type { Bilingual } from '../../core/text/text.ts';
-import { bilingual } from '../../core/text/text.ts';
+import type { Bilingual, Language } from '../../core/text/text.ts';
+import { bilingual, say } from '../../core/text/text.ts';
 import { isOfType, offerOf } from '../commands/decide.ts';
 import type { FallbackSource, GatewaySource } from './format.ts';
+import type { GatewayConfig } from './gateway.ts';
 
 /** What is written to a point, by one of its commands. */
 export interface OutputCommand {
@@ -287,4 +288,39 @@ function meant(word: string, list: readonly string[]): Bilingual | undefined {
   const near = didYouMean(word, list);
   if (near) return bilingual('help-did-you-mean', { word: near });
   return list.length ? bilingual('help-one-of', { list: list.slice(0, 20).join(', ') }) : undefined;
+}
+
+/** In words, for whoever checks the file before it runs: two lines each; none for none. */
+export function fallbackLines(
+  { fallbacks, points }: Pick<GatewayConfig, 'fallbacks' | 'points'>,
+  language: Language,
+): string[] {
+  if (fallbacks.length === 0) return [];
+  const lines = fallbacks.flatMap((config) => {
+    const { id, confirmWithinMs, cloudAway, output, release } = config;
+    const rules = points.flatMap((point) =>
+      point.rules.filter((rule) => isMeant(config, point, rule)),
+    ).length;
+    const away = say(
+      language,
+      cloudAway === 'wait' ? 'check-fallback-wait' : 'check-fallback-at-once',
+    );
+    const limit = durationText(confirmWithinMs);
+    const told = { fallback: id, limit, away, output: deedText(output), rules };
+    const after = release?.afterMs == null ? [] : [durationText(release.afterMs)];
+    const back = release && {
+      when: [...release.on, ...after].join(', '),
+      release: deedText({ ...output, ...release }),
+    };
+    const ends = back
+      ? say(language, 'check-fallback-release', back)
+      : say(language, 'check-fallback-latched');
+    return [`  ${say(language, 'check-fallback', told)}`, `      ${ends}`];
+  });
+  return [say(language, 'check-fallbacks'), ...lines];
+}
+
+function deedText({ device, point, command, value }: OutputCommand): string {
+  const written = value === null ? '' : ` ${value}`;
+  return `${device}/${point} ${command}${written}`;
 }
