@@ -1,13 +1,14 @@
 // What receivers of alarms (a siren, a lamp, a modem) may do with the book of commands.
 import type { Clock } from '../../core/clock.ts';
 import type { AlarmTables } from '../alarms/tables.ts';
-import { LIST_MAX } from '../alarms/tables.ts';
 import type { SiteCommands } from '../notify/channels/command.ts';
 import type { Ledger } from '../notify/ledger.ts';
 import { isCall } from '../notify/notifier.ts';
 import type { Principal } from '../registry/registry.ts';
 import type { Commands } from './commands.ts';
 
+/** Looked at in one go: in a flood the first page mostly has one that stands. */
+const PAGE = 100;
 /** As the address that a receiver's commands come from. */
 const FROM = 'notify';
 
@@ -41,14 +42,14 @@ export function siteCommands(
         )?.offer.twoPeople,
     isCalled: (receiver, besides) => {
       for (let before: number | undefined; ; ) {
-        const filter = { state: 'open', limit: LIST_MAX } as const;
+        const filter = { state: 'open', limit: PAGE } as const;
         const standing = tables.list(before === undefined ? filter : { ...filter, before });
         const isOne = standing.some(
           ({ occurrence, clearedMs }) =>
             clearedMs === null && !besides.has(occurrence) && calls(ledger, occurrence, receiver),
         );
         if (isOne) return true;
-        if (standing.length < LIST_MAX) return false;
+        if (standing.length < PAGE) return false;
         before = standing.at(-1)!.number;
       }
     },

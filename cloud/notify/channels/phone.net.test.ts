@@ -12,6 +12,7 @@ import {
   idsIn,
   notifierContract,
   plainWording,
+  sampleAlarm,
   sampleDigest,
   sampleNotice,
 } from './channel.contract.ts';
@@ -120,7 +121,11 @@ describe.each(['sms', 'voice'] as const)('%s', (kind) => {
     expect(await notifierOf(kind, server.url).send(sampleNotice(), quiet())).toEqual({
       ...{ kind: 'sent', confirmedBy: null, reference: `${kind}-1` },
     });
-    expect(server.posted()[0]?.called).toEqual([number]);
+    const [{ content, called } = { content: '', called: [] }] = server.posted();
+    expect(called).toEqual([number]);
+    expect(content).toContain(sampleAlarm.title.zh);
+    // What is spoken has no signs in it.
+    expect(/▲/.test(content)).toBe(kind === 'sms');
   });
 
   test('several deliveries are one message', async () => {

@@ -227,7 +227,9 @@ function fieldsOf(
 ): [string, string][] {
   const [link = null] = notice.links;
   const bytesOf = (part: string) => Array.from(part).length;
-  const spoken = fitted(message.title, VOICE_SIGNS_MAX, { bytesOf, link: null });
+  // Signs that show how bad it is are nothing to speak.
+  const sayable = message.title.replaceAll(/\p{So}/gu, '').trim();
+  const spoken = fitted(sayable, VOICE_SIGNS_MAX, { bytesOf, link: null });
   const written = fitted(message.text, SMS_SIGNS_MAX, { bytesOf, link });
   const text = kind === 'voice' ? spoken : written;
   return [...noticeFields(notice, { ...message, text }, wording.language), ['to', to]];
