@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { InvalidInput, Problems } from '../../core/problems.ts';
 import { sampleAlarm, sampleDelivery } from './channels/channel.contract.ts';
 import { messageOf, noted } from './message.ts';
 import type { Delivery, Notice } from './notifier.ts';
-import { readTemplates, type Wording, wordingOf } from './wording.ts';
+import { readTemplates, templateFields, type Wording, wordingOf } from './wording.ts';
 
 const wording: Wording = { language: 'en', utcOffsetMs: 8 * 3_600_000, templates: [] };
 const link = 'https://desk.city.example/c/abc';
@@ -86,7 +87,7 @@ const read = (...sources: Parameters<typeof readTemplates>[0]) => {
 };
 
 test('a site’s own words are used where they fit, with the mark of a drill all the same', () => {
-  const { templates, problems } = read({ ...own('{asset}: {value}'), on: ['raised'] });
+  const { templates, problems } = read({ ...own('{asset}: {value}'), when: ['raised'] });
   problems.throwIfAny();
   const worded = { ...wording, templates };
   const drill = sampleDelivery({ alarm: { ...alarm, purpose: 'drill' } });
@@ -161,4 +162,9 @@ test('a template is of the receivers and kinds it names', () => {
   const ground = { ...wording, templates };
   const of = (id: string, kind: string) => wordingOf(ground, { id, kind }).templates.length;
   expect([of('night', 'sms'), of('desk', 'webhook')]).toEqual([2, 1]);
+});
+
+test('the page of channels names each field of a template', () => {
+  const page = readFileSync(new URL('../../docs/channels.md', import.meta.url), 'utf8');
+  for (const field of templateFields) expect(page).toContain(`\`{${field}}\``);
 });

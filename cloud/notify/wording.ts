@@ -45,7 +45,11 @@ const wordsForm = (most: number) =>
 export const templateForm = z
   .strictObject({
     for: z.array(idForm).max(100).optional().describe('receivers or kinds; all where left out'),
-    on: z.array(z.enum(notified)).max(notified.length).optional().describe('all where left out'),
+    when: z
+      .array(z.enum(notified))
+      .max(notified.length)
+      .optional()
+      .describe('what is told; all where left out'),
     title: wordsForm(200),
     text: wordsForm(4_000),
   })
@@ -70,7 +74,7 @@ export function readTemplates(
 ): Template[] {
   const fields: readonly string[] = templateFields;
   return sources.map((source, at) => {
-    const { for: receivers = [], on = [], title, text } = source;
+    const { for: receivers = [], when: on = [], title, text } = source;
     receivers.forEach((id, place) => {
       if (known.has(id)) return;
       problems.add([...path, at, 'for', place], 'unknown-receiver', { id });

@@ -163,6 +163,19 @@ test('nothing goes to a server that offers no TLS where TLS is asked for', async
   expect([...letters, ...logins]).toEqual([]);
 });
 
+// The certificate is smtp-server's own, which nobody has signed.
+test('neither login nor letter goes to a server whose certificate nobody vouches for, nor while it is closing', async () => {
+  const { port, letters, logins } = await mailbox({ hideSTARTTLS: false });
+  const tls = await notifierAt(port, { tls: 'starttls' }).send(sampleNotice(), quiet());
+  expect(tls).toMatchObject({ kind: 'retry' });
+  expect([...letters, ...logins]).toEqual([]);
+  const closed = await odd('421 mail.example closing\r\n');
+  expect(await notifierAt(closed).send(sampleNotice(), quiet())).toMatchObject({
+    kind: 'retry',
+    why: expect.stringContaining('421'),
+  });
+});
+
 test('a heartbeat says whether the server takes the login, and does not ask it each time', async () => {
   const { port, letters, logins } = await mailbox();
   const beat = { id: 'heartbeat.1', atMs: 0, everyMs: 10_000 };
