@@ -27,6 +27,7 @@ import { commandVerb } from './cloud-command.ts';
 import { drillVerb } from './cloud-drill.ts';
 import { gatewayVerb } from './cloud-gateway.ts';
 import { pathVerb } from './cloud-path.ts';
+import { warningVerb } from './cloud-warning.ts';
 import { deadLettersVerb } from './dead-letters.ts';
 import { readText, writableFolder } from './files.ts';
 import { checkFile } from './findings.ts';
@@ -370,6 +371,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   drill: drillVerb,
   gateway: gatewayVerb,
   path: pathVerb,
+  warning: warningVerb,
   'dead-letters': deadLettersVerb,
   'link-key': {
     usage: 'link-key',

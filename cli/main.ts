@@ -237,10 +237,6 @@ const exits: Partial<Record<FaultCode, number>> = {
   rule_no_proposal: exit.conflict,
   rule_unchanged: exit.conflict,
   rule_unknown: exit.notFound,
-  warning_full: exit.conflict,
-  warning_refused: exit.conflict,
-  warning_off: exit.conflict,
-  warning_unknown: exit.notFound,
   rule_version_unknown: exit.notFound,
   sim_bind: exit.conflict,
   sim_no_socat: exit.notFound,
@@ -248,6 +244,11 @@ const exits: Partial<Record<FaultCode, number>> = {
   sim_point_unknown: exit.notFound,
   sim_value_unfit: exit.invalid,
   status_port: exit.conflict,
+  warning_format: exit.invalid,
+  warning_full: exit.conflict,
+  warning_off: exit.invalid,
+  warning_refused: exit.conflict,
+  warning_unknown: exit.notFound,
 };
 
 /** How a command ends that failed with this code. */

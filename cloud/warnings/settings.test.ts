@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Problems } from '../../core/problems.ts';
+import { parseCloud } from '../config.ts';
 import { crossesItself, readWarnings, warningsForm } from './settings.ts';
 
 const least = {
@@ -75,4 +77,14 @@ test('a triangle and a square do not cross themselves, a bow tie does', () => {
   expect(of([0, 0], [0, 1], [1, 0])).toBe(false);
   expect(of([0, 0], [0, 1], [1, 1], [1, 0])).toBe(false);
   expect(of([0, 0], [1, 1], [0, 1], [1, 0])).toBe(true);
+});
+
+test('the example of the page of warnings is a part of a cloud file', () => {
+  const page = readFileSync(new URL('../../docs/warnings.md', import.meta.url), 'utf8');
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+  const part = example.replaceAll(/^/gm, '  ').trimEnd();
+  const file = `version: 1\ncloud:\n  folder: data\n  broker: {}\n${part}\n`;
+  const { warnings } = parseCloud(file, 'cloud.yaml', '/', () => undefined);
+  expect(warnings).toMatchObject({ draftFrom: 2, broadcast: { eventType: '12345' } });
+  expect(warnings!.areas.map(({ asset }) => asset)).toEqual(['gas/MP-1193/well-07', 'gas']);
 });

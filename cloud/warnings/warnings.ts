@@ -361,8 +361,7 @@ export class Warnings implements AlarmFollower {
 
   #renew(found: Warning, alarm: Alarm, settings: WarningSettings, nowMs: number): void {
     const last = this.tables.messages(found.number).at(-1)!;
-    const { headline: _, description: __, ...wording } = last.wording;
-    const alert = alertOf(alarm, wording, settings, machine, nowMs);
+    const alert = alertOf(alarm, last.wording, settings, machine, nowMs);
     const update = { ...alert, type: 'Update', note: renewedNote } as const;
     this.#setDraft({ ...found, renewed: found.told }, update, machine, nowMs);
   }
