@@ -57,10 +57,11 @@ export class Downward {
   readonly #statements: Statements;
   readonly #count: (what: 'sent' | 'left_out') => void;
   readonly #presence = new Map<string, GatewayPresence>();
-  /** The newest first. */
-  #told = new Map<string, Told>();
+  /** The newest last. */
+  readonly #told = new Map<string, Told>();
+  /** Recorded in a transaction of which nobody knows yet whether it stands. */
+  readonly #fresh = new Set<string>();
   #rows = 0;
-  #isStale = true;
   #isCalled = false;
   #sweptMonoMs: number;
 
@@ -78,7 +79,10 @@ export class Downward {
     const open = 'Open alarms whose gateway is told that somebody has them';
     metrics.observe('notify_downward_open', open, {}, () => this.#told.size);
     this.#sweptMonoMs = clock.monoMs();
-    this.#read(this.#sweptMonoMs);
+    for (const row of this.#statements.all('SELECT * FROM notify_downward ORDER BY at_ms')) {
+      this.#take(row);
+    }
+    this.#rows = this.#told.size;
     this.#onDisk(() => transact(options.database, () => this.#catchUp()));
   }
 
@@ -91,27 +95,46 @@ export class Downward {
     this.#isCalled = true;
     queueMicrotask(() => {
       this.#isCalled = false;
-      this.turn();
+      this.#takeFresh();
     });
   }
 
-  /** Once a second, and after each that is new: what is due is sent. */
+  /** Once a second: what is due is sent. */
   turn(): void {
     const nowMs = this.#clock.monoMs();
     if (nowMs - this.#sweptMonoMs >= SWEEP_MS) this.#sweep(nowMs);
-    if (this.#isStale) this.#read(nowMs);
+    this.#takeFresh();
     let left = TURN_MAX;
-    for (const told of this.#told.values()) {
+    for (const told of [...this.#told.values()].reverse()) {
       if (left === 0) return;
-      if (told.dueMonoMs === null || told.dueMonoMs > nowMs) continue;
-      if (this.#presence.get(told.gateway)?.online !== true) continue;
-      if (this.#isOver(told.occurrence)) {
-        this.#told.delete(told.occurrence);
-        continue;
-      }
-      this.#send(told, nowMs);
-      left--;
+      if (this.#sendDue(told, nowMs)) left--;
     }
+  }
+
+  // What is new goes at once; more of it than goes at a turn waits for that.
+  #takeFresh(): void {
+    if (this.#options.database.isTransaction) return;
+    const nowMs = this.#clock.monoMs();
+    let left = TURN_MAX;
+    for (const occurrence of this.#fresh) {
+      if (left === 0) return;
+      this.#fresh.delete(occurrence);
+      const sql = 'SELECT * FROM notify_downward WHERE occurrence = ?';
+      const row = this.#statements.one(sql, occurrence);
+      if (!row) this.#rows--;
+      else if (this.#sendDue(this.#take(row), nowMs)) left--;
+    }
+  }
+
+  #sendDue(told: Told, nowMs: number): boolean {
+    if (told.dueMonoMs === null || told.dueMonoMs > nowMs) return false;
+    if (this.#presence.get(told.gateway)?.online !== true) return false;
+    if (this.#isOver(told.occurrence)) {
+      this.#told.delete(told.occurrence);
+      return false;
+    }
+    this.#send(told, nowMs);
+    return true;
   }
 
   /** A gateway came, went, or has connected anew. */
@@ -157,28 +180,20 @@ export class Downward {
     }
     const sql = 'INSERT OR IGNORE INTO notify_downward VALUES (?, ?, ?, ?, ?)';
     const added = this.#statements.run(sql, occurrence, area, gateway, by, Math.round(atMs));
-    this.#rows += Number(added.changes);
-    this.#isStale = true;
+    if (Number(added.changes) === 0) return;
+    this.#rows++;
+    this.#fresh.add(occurrence);
   }
 
-  #read(nowMs: number): void {
-    const known = this.#told;
-    this.#told = new Map();
-    const sql = 'SELECT * FROM notify_downward ORDER BY at_ms DESC, occurrence';
-    for (const row of this.#statements.all(sql)) {
-      const occurrence = String(row['occurrence']);
-      this.#told.set(
-        occurrence,
-        known.get(occurrence) ?? {
-          ...{ occurrence, area: String(row['area']), gateway: String(row['gateway']) },
-          ...{ by: String(row['by']), atMs: Number(row['at_ms']) },
-          ...{ times: 0, firstMonoMs: nowMs, dueMonoMs: nowMs },
-        },
-      );
-    }
-    this.#rows = this.#told.size;
-    // Within a transaction that may yet be undone it is read once more after it.
-    this.#isStale = this.#options.database.isTransaction;
+  #take(row: Record<string, unknown>): Told {
+    const nowMs = this.#clock.monoMs();
+    const told: Told = {
+      ...{ occurrence: String(row['occurrence']), area: String(row['area']) },
+      ...{ gateway: String(row['gateway']), by: String(row['by']), atMs: Number(row['at_ms']) },
+      ...{ times: 0, firstMonoMs: nowMs, dueMonoMs: nowMs },
+    };
+    this.#told.set(told.occurrence, told);
+    return told;
   }
 
   // Acknowledged, and the cloud ended before it could be recorded here.
@@ -206,7 +221,8 @@ export class Downward {
           'DELETE FROM notify_downward WHERE occurrence = ?',
           String(occurrence),
         );
-        this.#isStale = true;
+        this.#told.delete(String(occurrence));
+        this.#rows--;
       }
     });
   }
