@@ -24,6 +24,7 @@ interface Hiding {
 
 export interface Alarm {
   readonly id: string;
+  readonly purpose: 'alarm' | 'drill' | 'path-test';
   readonly point: string;
   readonly unit: string;
   readonly level: 1 | 2 | 3 | 4;
@@ -55,17 +56,23 @@ function measuredOf({ value, limit, unit }: Alarm, { language }: Output): string
 
 /** Level, title and value, for a list of something else. */
 export function wordsOf(alarm: Alarm, output: Output): string[] {
-  return [levels[alarm.level], alarm.title[output.language], measuredOf(alarm, output)];
+  return [levels[alarm.level], titleOf(alarm, output), measuredOf(alarm, output)];
+}
+
+// Whoever reads it quickly must not take a drill for the real thing.
+function titleOf({ title, purpose }: Alarm, output: Output): string {
+  const words = title[output.language];
+  return purpose === 'drill' ? `${output.say('message-drill', {})} ${words}` : words;
 }
 
 export function alarmLine(alarm: Alarm, output: Output): string {
-  const { raised, level, state, point, title, id, acknowledged } = alarm;
+  const { raised, level, state, point, id, acknowledged } = alarm;
   const by = acknowledged ? ` ${acknowledged.by}` : '';
   return [
     localTime(raised),
     levels[level].padEnd(3),
     state,
-    title[output.language],
+    titleOf(alarm, output),
     point,
     measuredOf(alarm, output),
     `${id.slice(0, 12)}${by}`,

@@ -10,6 +10,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Counter, Metrics } from '../core/metrics.ts';
 import { decodeConfigurationState } from '../protocols/uplink/control.ts';
 import { originAt } from '../protocols/uplink/origins.ts';
+import { isPathTest } from './alarms/alarm.ts';
 import type { AlarmConsumer, DesiredOf } from './alarms/consumer.ts';
 import type { AlarmEvent } from './alarms/occurrences.ts';
 import type { PathState } from './alarms/path-watch.ts';
@@ -232,6 +233,7 @@ export class Follower {
   /** Alarm events, however they came about, on the live stream. */
   tell(events: readonly AlarmEvent[]): void {
     for (const { kind, alarm } of events) {
+      if (isPathTest(alarm)) continue; // Nobody is to look at it; the supervision tells of it.
       this.#options.stream.publish({
         topic: 'alarms',
         name: `alarm.${kind}`,

@@ -27,6 +27,7 @@ export function alarmObject(alarm: Alarm) {
   const { acknowledgedMs, acknowledgedBy, clearedMs } = alarm;
   return {
     id: alarm.occurrence,
+    purpose: alarm.purpose,
     number: alarm.number,
     series: alarm.series,
     point: alarm.key,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { alarmLevels } from '../../core/alarm/rule.ts';
 import { qualities, reasons } from '../../core/quality.ts';
 import { gapCauses, pointClasses } from '../../core/reading.ts';
+import { purposes } from '../alarms/alarm.ts';
 import { alarmSelections } from '../alarms/tables.ts';
 import { words } from '../notify/answers.ts';
 import { deliveryStates } from '../notify/notifier.ts';
@@ -143,6 +144,7 @@ export const account = z.object({
 
 export const alarm = z.object({
   id: z.string().describe('the occurrence'),
+  purpose: z.enum(purposes).describe('of all but alarm: nothing is wrong at the site'),
   number: z.number().int(),
   series: z.number().int().nullable().describe('null for an alarm of a gateway itself'),
   point: z.string(),
