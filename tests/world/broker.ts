@@ -251,6 +251,8 @@ export class SimLink implements PathLink {
   onUp: () => void = () => {};
   onDown: (why: string) => void = () => {};
   onMessage: (message: BrokerMessage) => void = () => {};
+  /** False: whoever it is for is deaf to it. */
+  hears: (message: BrokerMessage) => boolean = () => true;
   readonly options: BrokerLinkOptions;
   subscriptions: BrokerLinkOptions['subscriptions'];
   readonly #clock: Clock;
@@ -317,7 +319,9 @@ export class SimLink implements PathLink {
   }
 
   receive(message: BrokerMessage): void {
-    this.#life.run(() => this.onMessage(message));
+    this.#life.run(() => {
+      if (this.hears(message)) this.onMessage(message);
+    });
   }
 
   ended(connection: Connection, why: string): void {

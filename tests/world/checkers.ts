@@ -31,6 +31,7 @@ import type { DecodedRecord } from '../../cloud/inbox/decoded.ts';
 import type { Store, StoredGap, StoredReadings } from '../../cloud/store/store.ts';
 import { engineering } from '../../core/point.ts';
 import { SCALES } from './city.ts';
+import { checkSites } from './fallback.ts';
 import type { PlantPoint } from './plant.ts';
 import { couldShow, isBeyondAt, NO_DATA_MS, pointKey, told } from './plant.ts';
 
@@ -142,6 +143,7 @@ export async function checkAfter(world: World): Promise<void> {
   await checkReadings(world, store);
   checkAlarms(world);
   checkPages(world);
+  checkSites(world);
   await world.cloud.parts.aftermath.check(world.witness);
 }
 

@@ -68,6 +68,7 @@ function buildPoint(random: Random, activeMs: number, place: Place): PlantPoint 
     onDelayMs: pick(random, [0, 3_000, 5_000]),
     offDelayMs: pick(random, [0, 4_000]),
     hasRule,
+    level: ([2, 1, 3] as const)[place.code % 3]!,
     hasNoData: random.next() < 0.3,
   };
 }

@@ -18,6 +18,7 @@ import { isFull } from '../../cloud/inbox/file.ts';
 import { InboxReader } from '../../cloud/inbox/reader.ts';
 import { IngestCore, type Outgoing } from '../../cloud/ingest/core.ts';
 import type { Word } from '../../cloud/notify/answers.ts';
+import { Downward } from '../../cloud/notify/downward.ts';
 import type { Confirmed } from '../../cloud/notify/ledger.ts';
 import type { Delivery } from '../../cloud/notify/notifier.ts';
 import { Registry } from '../../cloud/registry/registry.ts';
@@ -75,6 +76,8 @@ export interface CloudOptions {
   readonly gateways: readonly string[];
   readonly desk: Desk;
   readonly people: People;
+  /** Some gateways wait for confirmations. */
+  readonly hasSites: boolean;
   /** Null where nobody commands anything. */
   readonly commandDesk: CommandDesk | null;
   readonly mutant: Mutant;
@@ -267,6 +270,8 @@ export class Parts {
   readonly pipeline: WorldPipeline;
   readonly links: readonly SimLink[];
   readonly #dispatch: Dispatch | null;
+  /** Null where no gateway waits for a confirmation. */
+  readonly #downward: Downward | null;
   readonly #cloud: CloudNode;
   readonly #life: Life;
   readonly #clock: Clock;
@@ -305,6 +310,7 @@ export class Parts {
     const { disk } = cloud;
     const ledger = Object.assign(new WorldLedger(this.#registry.database), { life, disk });
     this.ledger = mutant.deliveries(ledger);
+    this.#downward = this.#openDownward();
     this.pipeline = this.#openPipeline();
     this.alarms.onRecords = (records) => {
       for (const record of records) this.#say(`evaluates ${summary(record)}`);
@@ -328,6 +334,7 @@ export class Parts {
       this.#ingest.broker(at, 'up');
       says(true);
       this.#dispatch?.brokerUp();
+      this.#downward?.brokerUp();
     };
     link.onDown = () => this.#ingest.broker(at, 'down');
     link.onMessage = (message) => {
@@ -377,6 +384,7 @@ export class Parts {
           const { gateway, online, paths } = change;
           this.#follower.presence(gateway, online, nowMs, paths);
           this.#dispatch?.presence(change);
+          this.#downward?.presence(change);
         }
       },
       onClone: ({ gateway, kind }) => {
@@ -393,6 +401,17 @@ export class Parts {
     });
   }
 
+  #openDownward(): Downward | null {
+    if (!this.#cloud.options.hasSites) return null;
+    const publish = (...[topic, payload, how]: Parameters<SimLink['publish']>) => {
+      for (const link of this.links) link.publish(topic, payload, how);
+      return Promise.resolve(true);
+    };
+    return new Downward(this.#clock, this.#log(), new Metrics(), {
+      ...{ database: this.#registry.database, alarms: this.alarms, ingest: { publish } },
+    });
+  }
+
   #openPipeline(): WorldPipeline {
     const { people, random, witness, mutant } = this.#cloud.options;
     const { ledger } = this;
@@ -404,6 +423,9 @@ export class Parts {
       ledger,
       receivers: new Map(receivers),
       ...{ directory, routes },
+      ...(this.#downward && {
+        onHandled: (handled) => mutant.tellsConfirm && this.#downward?.handled(handled),
+      }),
       onChange: (delivery) => {
         witness.delivered(delivery);
         this.#life.pass('cloud after settle');
@@ -506,6 +528,7 @@ export class Parts {
     }
     this.#life.pass('cloud between acknowledge and handled');
     this.pipeline.handled(occurrence, by);
+    this.#cloud.options.witness.taken(`${occurrence}.raised`);
     return 'acknowledged';
   }
 
@@ -565,6 +588,7 @@ export class Parts {
   #tick(): void {
     this.#send(this.#ingest.tick());
     this.#follower.tick(this.#clock.wallMs());
+    this.#downward?.turn();
     this.#notify();
     this.#clock.after(TICK_MS, () => this.#tick());
   }

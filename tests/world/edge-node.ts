@@ -19,6 +19,7 @@ import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import { dyingLedger } from '../dying-ledger.ts';
 import type { SimBroker } from './broker.ts';
 import { SimLink } from './broker.ts';
+import { confirmedBy, type Site, type SiteWord, wordOf } from './fallback.ts';
 import type { Mutant } from './mutants.ts';
 import type { GatewaySetting, PlantDevice } from './plant.ts';
 import { gatewayConfig } from './plant.ts';
@@ -45,6 +46,8 @@ export interface EdgeOptions {
   readonly folder: string;
   readonly devices: readonly PlantDevice[];
   readonly onDeath: (place: string) => void;
+  /** Null: nothing is driven here when nobody confirms. */
+  readonly site: Site | null;
 }
 
 export interface CardImage {
@@ -122,7 +125,9 @@ export class EdgeNode {
     const outbox = { folder, bytesMax: SHARE_BYTES_MIN };
     const { second } = this.options;
     const terms = second?.terms ?? null;
-    const config = gatewayConfig(AREA, gateway, this.#setting, outbox, terms);
+    const { site } = this.options;
+    const plain = gatewayConfig(AREA, gateway, this.#setting, outbox, terms);
+    const config = site ? { ...plain, fallbacks: [site.config] } : plain;
     const devices = new Map(this.options.devices.map((device) => [device.name, device]));
     const signal = new AbortController().signal;
     try {
@@ -140,6 +145,7 @@ export class EdgeNode {
               name: path === 0 ? box : secondOf(box),
             });
             this.#links[path] = link;
+            link.hears = ({ topic, payload }) => this.#hears(topic, payload);
             const publish = link.publish.bind(link);
             link.publish = (topic, payload, how) => {
               const isRecord = /\/(live|backfill|event)$/.test(topic);
@@ -217,8 +223,25 @@ export class EdgeNode {
 
   #log(): Log {
     const { witness, box } = this.options;
-    const say = (event: string, fields = {}) => witness.say(box, `${event} ${brief(fields)}`);
+    const say = (event: string, fields = {}) => {
+      witness.say(box, `${event} ${brief(fields)}`);
+      const word = wordOf(event, fields);
+      if (word) this.#noteWord(word);
+    };
     return { debug: say, info: say, warn: say, error: say };
+  }
+
+  #noteWord(word: Pick<SiteWord, 'what' | 'occurrence'>): void {
+    const { witness, timeline, box } = this.options;
+    const epoch = this.facts?.epoch ?? '';
+    witness.siteWords.push({ ...word, box, epoch, atMs: timeline.nowMs });
+  }
+
+  #hears(topic: string, payload: Uint8Array): boolean {
+    const occurrence = confirmedBy(topic, payload);
+    if (occurrence === null) return true;
+    this.#noteWord({ what: 'heard', occurrence });
+    return this.options.mutant.hearsConfirm;
   }
 
   #openPort(life: Life): OutboxPort {

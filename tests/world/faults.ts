@@ -131,7 +131,9 @@ export type Fault =
       readonly count: number;
       readonly downMs: number;
       readonly forMs: number;
-    };
+    }
+  /** Not a fault: some gateways have a local fallback. */
+  | { readonly kind: 'fallback' };
 
 export type FaultKind = Fault['kind'];
 
@@ -304,7 +306,11 @@ const draws: Draws = {
     downMs: pickInteger(random, 300, 8_000),
     forMs: pickInteger(random, 10_000, 60_000),
   }),
+  fallback: () => ({ kind: 'fallback' }),
 };
+
+/** Drawn by themselves, with random numbers of their own. */
+const aside: readonly FaultKind[] = ['second-path', 'delivery', 'fallback'];
 
 export const faultKinds = Object.keys(draws) as readonly FaultKind[];
 
@@ -323,7 +329,7 @@ export function drawFaults(
   activeMs: number,
   given: readonly FaultKind[],
 ): TimedFault[] {
-  const kinds = given.filter((kind) => kind !== 'second-path' && kind !== 'delivery');
+  const kinds = given.filter((kind) => !aside.includes(kind));
   if (kinds.length === 0) return [];
   const count = pickInteger(random, 1, 6);
   const faults = Array.from({ length: count }, (): TimedFault => {

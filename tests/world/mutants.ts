@@ -34,6 +34,9 @@ export interface Mutant {
   queue(tables: AlarmTables): AlarmTables;
   notifier(notifier: Notifier): Notifier;
   deliveries(ledger: WorldLedger): WorldLedger;
+  /** Whether confirmations are told to gateways, and whether those take them. */
+  readonly tellsConfirm: boolean;
+  readonly hearsConfirm: boolean;
 }
 
 export const healthy: Mutant = {
@@ -48,6 +51,8 @@ export const healthy: Mutant = {
   queue: (tables) => tables,
   notifier: (notifier) => notifier,
   deliveries: (ledger) => ledger,
+  tellsConfirm: true,
+  hearsConfirm: true,
 };
 
 const COMMIT_LATE_MS = 400;
@@ -265,6 +270,18 @@ const chainGoesOn = (): Mutant => ({
   },
 });
 
+const confirmKept = (): Mutant => ({
+  ...healthy,
+  name: 'confirmation not told to the site',
+  tellsConfirm: false,
+});
+
+const confirmUnheard = (): Mutant => ({
+  ...healthy,
+  name: 'fallback fires after a confirmation',
+  hearsConfirm: false,
+});
+
 /** Made anew for each world: some of them remember. */
 export const mutants: readonly (() => Mutant)[] = [
   ackBeforeCommit,
@@ -278,6 +295,8 @@ export const mutants: readonly (() => Mutant)[] = [
   pageLost,
   pageRenamed,
   chainGoesOn,
+  confirmKept,
+  confirmUnheard,
 ];
 
 /** What has no outcome yet is asked for anew: a lost reply is a second deed. */

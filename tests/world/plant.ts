@@ -54,6 +54,8 @@ export interface PlantPoint {
   readonly onDelayMs: number;
   readonly offDelayMs: number;
   readonly hasRule: boolean;
+  /** Of its rule. */
+  readonly level: 1 | 2 | 3;
   readonly hasNoData: boolean;
   /** May be commanded: a register of its own beside what it shows. */
   isCommanded?: boolean;
@@ -117,7 +119,7 @@ function limitRule({ point, scale }: PointSetting): LimitRule {
     id: 'high',
     kind: 'limit',
     side: 'high',
-    level: ([2, 1, 3] as const)[point.code % 3]!,
+    level: point.level,
     limit: engineering(point.code * CODE_UNIT + BEYOND, scale, 0),
     deadband: engineering(BEYOND / 4, scale, 0),
     onDelayMs: point.onDelayMs,

@@ -49,7 +49,8 @@ export function checkPaged(world: World, point: PlantPoint, at: number): void {
   }
 }
 
-function firstBeyond(
+/** When a reading of it first showed the point beyond in a stretch. */
+export function firstBeyond(
   { sealed, openedMs }: EpochFacts,
   point: PlantPoint,
   fromMs: number,

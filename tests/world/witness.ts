@@ -7,6 +7,7 @@ import { isBad } from '../../core/quality.ts';
 import type { Entry } from '../../edge/outbox/batch.ts';
 import { openRecord, readEnvelope } from '../../protocols/uplink/envelope.ts';
 import type { Epoch, Gap } from '../../protocols/uplink/record.ts';
+import type { SiteWord } from './fallback.ts';
 import type { GatewaySetting, PlantPoint, PointSetting, Span } from './plant.ts';
 import { pointsOf, told } from './plant.ts';
 
@@ -131,6 +132,12 @@ export class Witness {
   readonly pages = new Map<string, Page>();
   /** By id of a notification: when the cloud had it on disk that somebody has it. */
   readonly handled = new Map<string, number>();
+  /** What gateways with a local fallback did, and heard. */
+  readonly siteWords: SiteWord[] = [];
+  /** By machine: when its output was driven. */
+  readonly driven: { readonly box: string; readonly atMs: number }[] = [];
+  /** Troubles of a gateway's own disk, by gateway. */
+  readonly edgeFaults: { readonly who: string; readonly toMs: number }[] = [];
   readonly raised: Raised[] = [];
   readonly problems: string[] = [];
   /** By point: the newest value that was shown as current, by the tick in it. */
@@ -164,8 +171,11 @@ export class Witness {
 
   /** A change of a delivery that is on disk. */
   delivered({ id, state }: Delivery): void {
-    const isHandled = state === 'confirmed' || state === 'acted';
-    if (isHandled && !this.handled.has(id)) this.handled.set(id, this.#nowMs());
+    if (state === 'confirmed' || state === 'acted') this.taken(id);
+  }
+
+  taken(id: string): void {
+    if (!this.handled.has(id)) this.handled.set(id, this.#nowMs());
   }
 
   faulty(forMs: number): void {

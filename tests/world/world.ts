@@ -12,6 +12,7 @@ import { CloudNode } from './cloud-node.ts';
 import { CommandDesk } from './command-desk.ts';
 import { Desk } from './desk.ts';
 import { AREA, EdgeNode, secondOf } from './edge-node.ts';
+import { drawSites, type Site } from './fallback.ts';
 import {
   type BootClock,
   drawAside,
@@ -85,6 +86,7 @@ export class World {
   /** Where some gateways have their second path. */
   readonly otherBroker: SimBroker;
   readonly seconds: ReadonlyMap<string, SecondPath>;
+  readonly sites: ReadonlyMap<string, Site>;
   readonly city: readonly CityGateway[];
   readonly desk: Desk;
   readonly people: People;
@@ -117,6 +119,9 @@ export class World {
     this.seconds = kinds.includes('second-path')
       ? this.#drawSeconds(aside)
       : new Map<string, SecondPath>();
+    const hasSites = kinds.includes('fallback') && !options.hasCommands;
+    this.sites = drawSites(seededRandom(seed + 4 * ASIDE_SEED), hasSites ? this.city : []);
+    for (const { output } of this.sites.values()) Object.assign(output, { isCommanded: true });
     const points = new Map(
       this.city.flatMap((gateway) => gateway.points).map((point) => [pointKey(point), point]),
     );
@@ -161,6 +166,7 @@ export class World {
       gateways: this.city.map(({ id }) => id),
       desk: this.desk,
       people: this.people,
+      hasSites: this.sites.size > 0,
       commandDesk: this.#commandDesk,
       mutant: this.#options.mutant ?? healthy,
       onDeath: () => this.#reviveCloud(),
@@ -177,6 +183,10 @@ export class World {
       const desk = this.#commandDesk;
       if (desk) {
         device.onWritten = (value, atMs) => desk.written.push({ value, atMs });
+      } else {
+        device.onWritten = (value, atMs) => {
+          if (value > 0) this.witness.driven.push({ box, atMs });
+        };
       }
       return device;
     });
@@ -193,6 +203,7 @@ export class World {
         box,
         folder: join(this.folder, box),
         devices,
+        site: this.sites.get(gateway.id) ?? null,
         onDeath: () => this.#reviveEdge(edge),
       },
       gateway.settings[0]!,
@@ -422,6 +433,8 @@ export class World {
         this.people.moods.set(fault.who, fault.mood);
         later(fault.forMs, () => this.people.moods.delete(fault.who));
         return;
+      case 'fallback':
+        return;
       case 'delivery':
         this.#strikeDelivery(fault, later);
         return;
@@ -453,6 +466,7 @@ export class World {
       return;
     }
     if (!edge) return;
+    this.#noteEdgeFault(edge, fault);
     switch (fault.kind) {
       case 'kill-edge':
         this.#restartMs.set(edge.name, fault);
@@ -507,6 +521,13 @@ export class World {
         return;
       default:
     }
+  }
+
+  #noteEdgeFault({ name }: EdgeNode, fault: Fault): void {
+    const { edgeFaults } = this.witness;
+    const toMs = this.timeline.nowMs + lengthOf(fault);
+    const disks: readonly FaultKind[] = ['slow-disk', 'full-disk', 'small-card', 'old-card'];
+    if (disks.includes(fault.kind)) edgeFaults.push({ who: name, toMs });
   }
 
   #strikeSecondPath(
