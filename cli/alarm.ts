@@ -3,6 +3,7 @@ import { unitSymbol } from '../core/units.ts';
 import { actVerbs } from './alarm-acts.ts';
 import { explainVerb } from './alarm-explain.ts';
 import { replayVerb } from './alarm-replay.ts';
+import { deliveriesVerb, routeVerb } from './alarm-routes.ts';
 import { stormVerbs } from './alarm-storms.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
@@ -192,4 +193,6 @@ export const verbs = {
   ...stormVerbs,
   explain: explainVerb,
   replay: replayVerb,
+  route: routeVerb,
+  deliveries: deliveriesVerb,
 };

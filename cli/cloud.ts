@@ -5,7 +5,13 @@ import type { Actor } from '../cloud/alarms/occurrences.ts';
 import { type CheckedRight, checkRights } from '../cloud/broker/check.ts';
 import { mosquittoFiles, mosquittoPassword } from '../cloud/broker/mosquitto.ts';
 import { runCloud } from '../cloud/cloud.ts';
-import { type CloudConfig, isReadable, loadCloud, type OtherBroker } from '../cloud/config.ts';
+import {
+  type CloudConfig,
+  isReadable,
+  loadCloud,
+  loadNotify,
+  type OtherBroker,
+} from '../cloud/config.ts';
 import { Confirmations } from '../cloud/notify/confirmations.ts';
 import {
   type Act,
@@ -257,7 +263,7 @@ async function check(given: Given, output: Output): Promise<number> {
   if (gateway === undefined) {
     return checkFile(output, file, () => {
       loadCloud(file, process.env);
-      return { findings: [], beyond: 0 };
+      return { findings: loadNotify(file).findings, beyond: 0 };
     });
   }
   const config = loadCloud(file, process.env);

@@ -10,7 +10,7 @@ import { readDocument } from '../core/document.ts';
 import { durationMs, sizeBytes } from '../core/duration.ts';
 import { readFault } from '../core/fault.ts';
 import { isLoopback } from '../core/host.ts';
-import type { Problems } from '../core/problems.ts';
+import type { Finding, Problems } from '../core/problems.ts';
 import {
   alarmLevelForm,
   durationForm,
@@ -331,6 +331,27 @@ export function loadCloud(
     if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
     return readFileSync(file, 'utf8').trim();
   });
+}
+
+/**
+ * Of a file the part `notify` alone, with its warnings; without its secrets, which nobody who looks
+ * at routes needs. Throws InvalidInput with every finding.
+ */
+export function loadNotify(path: string): {
+  readonly settings: NotifySettings;
+  readonly findings: readonly Finding[];
+} {
+  const { value, problems } = readDocument(readCloudFile(path), path, cloudForm);
+  problems.throwIfAny();
+  const { notify, utc_offset: offset } = value!.cloud;
+  const settings = notify
+    ? readNotify(notify, ['cloud', 'notify'], problems, {
+        readSecret: () => '',
+        utcOffsetMs: offsetMinutes(offset) * 60_000,
+      })
+    : NOTHING_TOLD;
+  problems.throwIfAny();
+  return { settings, findings: problems.findings };
 }
 
 function readCloudFile(path: string): string {

@@ -174,7 +174,7 @@ function warn(roster: Roster, path: Path, problems: Problems): void {
     problems.add([...path, 'shifts'], 'roster-gap', values, warned);
   }
   if (!overlap) return;
-  const [one, other] = overlap.shifts;
+  const [one, other] = [Math.min(...overlap.shifts), Math.max(...overlap.shifts)];
   const values = { one: one + 1, from: dayAndTime(overlap.from), to: dayAndTime(overlap.to) };
   problems.add([...path, 'shifts', other], 'roster-overlap', values, warned);
 }

@@ -49,6 +49,36 @@ export const notifyMessages = {
     en: '{id} is a receiver: "by" chooses among the receivers of a person',
     zh: '{id} 是接收方：“by” 用于在人员的接收方中选择',
   },
+  'route-cli-summary': {
+    en: 'who is told of an alarm, from the cloud’s file: test --level N [--area A] [--asset PATH] [--kind K] [--gateway G] [--rule R] [--at TIME] [--expect ID] FILE, show FILE',
+    zh: '根据云端配置文件查看报警通知对象：test --level N [--area 区域] [--asset 路径] [--kind 类型] [--gateway 网关] [--rule 规则] [--at 时间] [--expect 标识] 文件；show 文件',
+  },
+  'route-cli-level': {
+    en: '--level is 1, 2, 3 or 4, not {found}',
+    zh: '--level 应为 1、2、3 或 4，而不是 {found}',
+  },
+  'route-cli-told': {
+    en: '{who} is told by route {route}, step {step}',
+    zh: '通知 {who}（路由 {route}，第 {step} 级）',
+  },
+  'route-cli-untold': { en: '{who} is not told: {why}', zh: '未通知 {who}：{why}' },
+  'route-cli-expected': { en: '{id} is told', zh: '{id} 会收到通知' },
+  'route-cli-unexpected': {
+    en: '{id} would not be told of this alarm',
+    zh: '{id} 不会收到此报警的通知',
+  },
+  'route-cli-duty': { en: '{roster}: on duty are {people}', zh: '{roster}：当前值班 {people}' },
+  'route-cli-no-duty': { en: '{roster}: nobody is on duty', zh: '{roster}：当前无人值班' },
+  'route-cli-repeat': {
+    en: 'the last again every {every}',
+    zh: '最后一级每 {every} 重复通知',
+  },
+  'route-cli-all': { en: 'all alarms', zh: '全部报警' },
+  'delivery-cli-summary': {
+    en: 'who was told of an alarm, when, and what came of it; the newest without ID',
+    zh: '查看报警通知了谁、何时以及结果；不带编号时列出最新的',
+  },
+  'delivery-cli-none': { en: 'nobody was told of anything', zh: '没有通知记录' },
   'quota-reserve': {
     en: 'a reserve of {reserve} of {messages} messages leaves nothing for levels II to IV',
     zh: '{messages} 条中保留 {reserve} 条，II 至 IV 级将无法发送',
