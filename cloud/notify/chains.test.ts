@@ -9,8 +9,10 @@ import { Metrics } from '../../core/metrics.ts';
 import { seededRandom } from '../../core/random.ts';
 import type { Alarm } from '../alarms/alarm.ts';
 import { AlarmTables } from '../alarms/tables.ts';
+import { deliveryObject } from '../api/alarm-routes.ts';
 import { sampleAlarm } from './channels/channel.contract.ts';
 import type { Quota } from './channels/channel.ts';
+import { webhook } from './channels/webhook.ts';
 import { Ledger } from './ledger.ts';
 import type { Delivery, Notice, Notifier, Outcome } from './notifier.ts';
 import { Pipeline, type PipelineOptions } from './pipeline.ts';
@@ -422,4 +424,39 @@ test('killed anywhere, any number of times, no notification is lost, and nobody 
 
 test('a chain in which each is told alone says so in one word', () => {
   expect(chainOf(['desk'], 5)).toEqual([{ targets: ['desk'], by: null, waitMs: 5 }]);
+});
+
+test('no secret of a receiver is in the ledger, the log or what the API shows, whatever a channel says of its failure', async () => {
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const said: string[] = [];
+  const note = (event: string, fields = {}) => said.push(`${event} ${JSON.stringify(fields)}`);
+  const log: Log = { debug: note, info: note, warn: note, error: note };
+  const fetcher: typeof fetch = async (_url, request) => {
+    // The worst that a library can do: everything it was given is in its message.
+    throw new Error(`failed with ${secret} ${JSON.stringify(request?.headers)}`);
+  };
+  const clock = new SimClock();
+  const database = new DatabaseSync(':memory:');
+  databases.push(database);
+  const tables = new AlarmTables(database);
+  const url = 'https://desk.example/hook?token=also-secret';
+  const desk = webhook(fetcher, clock, { receiver: 'desk', url, secret, timeoutMs: 1_000 });
+  const pipeline = new Pipeline(clock, log, new Metrics(), seededRandom(1), {
+    ...{ tables, ledger: new Ledger(database), routes: [route(['desk'])] },
+    receivers: new Map([['desk', desk]]),
+    onChange: () => {},
+  });
+  start({ pipeline });
+  tables.queue('raised', { ...sampleAlarm, occurrence: 'a' }, clock.wallMs());
+  await clock.advance(400_000);
+  expect(pipeline.deliveries()).not.toHaveLength(0);
+  const rows = (table: string) => database.prepare(`SELECT * FROM ${table}`).all();
+  const everything = JSON.stringify([
+    ...rows('notify_deliveries'),
+    ...pipeline.deliveries().map(deliveryObject),
+    ...said,
+  ]);
+  for (const hidden of [secret, secret.slice(6), 'also-secret', 'webhook-signature']) {
+    expect(everything).not.toContain(hidden);
+  }
 });
