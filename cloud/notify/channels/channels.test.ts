@@ -12,12 +12,16 @@ const secretOf = (_kind: string, name: string) =>
 
 const indented = (text: string, by: number) => text.replaceAll(/^(?=.)/gm, ' '.repeat(by));
 
+const ownOr = (example: string) =>
+  example.includes('receivers:') ? '' : '  receivers: [{ id: desk, kind: log }]\n';
+
 /** As a whole file: receivers by themselves, or the parts of `cloud` that are shown. */
 function fileOf(example: string): string {
   const parts = example.startsWith('-')
     ? `  broker: {}\n  notify:\n    routes: []\n    receivers:\n${indented(example, 6)}`
-    : indented(example.replace('notify:\n', 'notify:\n  routes: []\n'), 2);
-  return `version: 1\ncloud:\n  folder: data\n${parts}`;
+    : indented(example.replace('notify:\n', `notify:\n  routes: []\n${ownOr(example)}`), 2);
+  const broker = parts.includes('broker:') ? '' : '  broker: {}\n';
+  return `version: 1\ncloud:\n  folder: data\n${broker}${parts}`;
 }
 
 test('every example of the page of channels is a file that the cloud takes', () => {
