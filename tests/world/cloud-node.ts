@@ -43,7 +43,7 @@ import { SimLink } from './broker.ts';
 import type { CommandDesk } from './command-desk.ts';
 import { diskFull, WorldLedger, WorldPipeline } from './delivery.ts';
 import type { Desk } from './desk.ts';
-import { directory, routes } from './duty.ts';
+import { directory, quotas, routes } from './duty.ts';
 import { brief } from './edge-node.ts';
 import type { Mutant } from './mutants.ts';
 import type { People } from './people.ts';
@@ -422,7 +422,7 @@ export class Parts {
       tables: mutant.queue(this.alarms.tables),
       ledger,
       receivers: new Map(receivers),
-      ...{ directory, routes },
+      ...{ directory, routes, quotas: mutant.quotas(quotas) },
       ...(this.#downward && {
         onHandled: (handled) => mutant.tellsConfirm && this.#downward?.handled(handled),
       }),

@@ -1,5 +1,6 @@
 // Who can be told in every world, and who is told of what. A world begins at midnight: who is on
 // duty changes with its minutes, somebody is away for a while, and for a while nobody is there.
+import type { Quota } from '../../cloud/notify/channels/channel.ts';
 import type { Directory, Roster, Shift } from '../../cloud/notify/roster.ts';
 import type { Route } from '../../cloud/notify/route.ts';
 import { WORLD_BEGAN_MS } from './timeline.ts';
@@ -17,6 +18,15 @@ const kinds = new Map([
 export const RECEIVERS = [...kinds.keys()];
 /** What confirms by itself: the others are read by somebody, who answers. */
 export const MACHINES = ['desk', 'deputy'] as const;
+
+/** What the providers take; the last ones of a window for level I alone. */
+export const quotas: ReadonlyMap<string, readonly Quota[]> = new Map([
+  ['group', [{ messages: 5, perMs: 10_000, reserve: 3 }]],
+  ['li-phone', [{ messages: 4, perMs: 15_000, reserve: 2 }]],
+  ['chief', [{ messages: 3, perMs: 10_000, reserve: 1 }]],
+]);
+/** A robot tells several at once. */
+export const DIGEST_MAX = new Map([['group', 5]]);
 
 const WAIT_MS = 15_000;
 const daily = { days: 1, firstDay: 0, on: [0] };
@@ -63,7 +73,7 @@ export const routes: readonly Route[] = [
     ],
   },
   {
-    ...{ id: 'beside', match: { levels: [1] } },
+    ...{ id: 'beside', match: { levels: [1, 2] } },
     chain: [{ targets: ['group'], by: null, waitMs: WAIT_MS }],
   },
 ];

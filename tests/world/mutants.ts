@@ -5,6 +5,7 @@ import type { AlarmTables } from '../../cloud/alarms/tables.ts';
 import type { InboxCore } from '../../cloud/inbox/core.ts';
 import type { DecodedRecord, Dictionary, SeriesEntry } from '../../cloud/inbox/decoded.ts';
 import type { InboxReader } from '../../cloud/inbox/reader.ts';
+import type { Quota } from '../../cloud/notify/channels/channel.ts';
 import type { Notifier } from '../../cloud/notify/notifier.ts';
 import type { Store } from '../../cloud/store/store.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -16,6 +17,7 @@ import { openRecord } from '../../protocols/uplink/envelope.ts';
 import type { WorldLedger } from './delivery.ts';
 import type { Life } from './timeline.ts';
 
+type Quotas = ReadonlyMap<string, readonly Quota[]>;
 type FeedStore = Pick<Store, 'cursor' | 'apply'>;
 
 /** Where a mutant may reach in; each gets the real part and gives what takes its place. */
@@ -34,6 +36,7 @@ export interface Mutant {
   queue(tables: AlarmTables): AlarmTables;
   notifier(notifier: Notifier): Notifier;
   deliveries(ledger: WorldLedger): WorldLedger;
+  quotas(quotas: Quotas): Quotas;
   /** Whether confirmations are told to gateways, and whether those take them. */
   readonly tellsConfirm: boolean;
   readonly hearsConfirm: boolean;
@@ -51,6 +54,7 @@ export const healthy: Mutant = {
   queue: (tables) => tables,
   notifier: (notifier) => notifier,
   deliveries: (ledger) => ledger,
+  quotas: (quotas) => quotas,
   tellsConfirm: true,
   hearsConfirm: true,
 };
@@ -270,6 +274,14 @@ const chainGoesOn = (): Mutant => ({
   },
 });
 
+/** Everybody may use up what a provider takes. */
+const noReserve = (): Mutant => ({
+  ...healthy,
+  name: 'quota without a reserve',
+  quotas: (quotas) =>
+    new Map([...quotas].map(([id, list]) => [id, list.map((it) => ({ ...it, reserve: 0 }))])),
+});
+
 const confirmKept = (): Mutant => ({
   ...healthy,
   name: 'confirmation not told to the site',
@@ -295,6 +307,7 @@ export const mutants: readonly (() => Mutant)[] = [
   pageLost,
   pageRenamed,
   chainGoesOn,
+  noReserve,
 ];
 
 /** Of worlds in which gateways have a local fallback. */

@@ -5,7 +5,7 @@ import type { Delivery, Notifier, Outcome } from '../../cloud/notify/notifier.ts
 import { occurrenceOf } from '../../cloud/notify/notifier.ts';
 import { pickInteger, type Random, seededRandom } from '../../core/random.ts';
 import type { CloudNode } from './cloud-node.ts';
-import { MACHINES, RECEIVERS } from './duty.ts';
+import { DIGEST_MAX, MACHINES, RECEIVERS } from './duty.ts';
 import type { Life, Timeline } from './timeline.ts';
 import type { Page, Witness } from './witness.ts';
 
@@ -68,11 +68,17 @@ export class People {
   }
 
   #notifier(receiver: string, life: Life): Notifier {
+    const digestMax = DIGEST_MAX.get(receiver);
     return {
-      send: ({ deliveries: [delivery] }, signal) => {
+      ...(digestMax !== undefined && { digestMax }),
+      send: ({ deliveries }, signal) => {
         if (!life.survives('cloud before delivery')) return new Promise(() => {});
         const mood = this.moods.get(receiver) ?? 'well';
-        const answer = this.#told(delivery, mood);
+        const levels = deliveries.map(({ alarm }) => alarm.level);
+        this.#witness.messages.push({
+          ...{ receiver, atMs: this.#timeline.nowMs, level: Math.min(...levels) },
+        });
+        const [answer] = deliveries.map((delivery) => this.#told(delivery, mood));
         if (!life.survives('cloud after delivery')) return new Promise(() => {});
         return new Promise<Outcome>((resolve) => {
           if (answer) this.#timeline.after(ANSWER_MS, () => life.run(() => resolve(answer)));

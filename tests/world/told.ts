@@ -7,19 +7,21 @@
 //                      somebody has it.
 //   once a step        a person has one call of a notification at a step.
 //   who is on duty     is told, by the clock of the cloud; where that is nobody, the next step is.
+//   quotas             no receiver is sent more than its provider takes, and what is kept for level I
+//                      goes to nothing else.
 //   nothing stays open when all is calm and everybody well, nothing is left to do in the ledger.
 import type { Alarm } from '../../cloud/alarms/alarm.ts';
 import type { Entry } from '../../cloud/notify/ledger.ts';
 import { isCall, occurrenceOf } from '../../cloud/notify/notifier.ts';
 import { NOBODY_ON_DUTY } from '../../cloud/notify/roster.ts';
-import { isDuty, whoWas } from './duty.ts';
+import { isDuty, quotas, whoWas } from './duty.ts';
 import { WORLD_BEGAN_MS } from './timeline.ts';
 import type { World } from './world.ts';
 
 const DONE = ['confirmed', 'acted', 'undelivered', 'failed', 'silenced'];
 
-/** What was queued later than that before the end may be under way. */
-const UNDER_WAY_MS = 10_000;
+/** What was queued later than that before the end may be under way, or wait for a quota. */
+const UNDER_WAY_MS = 20_000;
 
 /** Confirmed, or shown as not: everything that was raised. */
 export function checkTold(world: World, alarm: Alarm): void {
@@ -81,8 +83,28 @@ function checkDuty({ witness }: World, entries: readonly Entry[]): void {
   }
 }
 
+/** Of no window more than the provider takes, and of the reserve level I alone. */
+function checkQuotas({ witness }: World): void {
+  // A clock that was set, or a ledger that is gone, cannot tell how long ago a message was.
+  if (witness.isCloudClockSet || witness.wipes > 0) return;
+  for (const [receiver, list] of quotas) {
+    const own = witness.messages.filter((it) => it.receiver === receiver);
+    for (const { messages, perMs, reserve } of list) {
+      own.forEach(({ atMs, level }, at) => {
+        const before = own.slice(0, at).filter((it) => it.atMs > atMs - perMs).length;
+        const room = messages - (level === 1 ? 0 : reserve);
+        if (before < room) return;
+        const what = `${receiver}: level ${level} at ${atMs} after ${before} in ${perMs} ms`;
+        witness.problem('quotas', what);
+      });
+    }
+  }
+}
+
 /** Of all pages together, and of the ledger as it is in the end. */
-export function checkPages({ witness, cloud, timeline }: World): void {
+export function checkPages(world: World): void {
+  const { witness, cloud, timeline } = world;
+  checkQuotas(world);
   const { ledger, alarms } = cloud.parts;
   for (const { delivery } of ledger.open()) {
     const { id, receiver, state, attempts, queuedMs } = delivery;

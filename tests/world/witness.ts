@@ -138,6 +138,14 @@ export class Witness {
   readonly driven: { readonly box: string; readonly atMs: number }[] = [];
   /** Troubles of a gateway's own disk, by gateway. */
   readonly edgeFaults: { readonly who: string; readonly toMs: number }[] = [];
+  /** What was sent to receivers, each time, with the worst level in it. */
+  readonly messages: {
+    readonly receiver: string;
+    readonly atMs: number;
+    readonly level: number;
+  }[] = [];
+  /** The clock of the cloud was set in between: what it remembers of times is not true. */
+  isCloudClockSet = false;
   readonly raised: Raised[] = [];
   readonly problems: string[] = [];
   /** By point: the newest value that was shown as current, by the tick in it. */

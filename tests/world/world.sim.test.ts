@@ -76,6 +76,7 @@ const bites: Readonly<
   },
   'page sent again under a new id': { kinds: ['delivery'], says: ['told of what is'] },
   'chain goes on after an answer': { kinds: ['delivery'], says: ['the chain stops'] },
+  'quota without a reserve': { kinds: ['delivery'], says: ['quotas'] },
   'lane trusted blindly': { kinds: ['stall', 'outage'], says: ['history pages nobody'] },
 };
 const SEEDS_TO_BITE = 40;

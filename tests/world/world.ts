@@ -463,6 +463,7 @@ export class World {
     const edge = this.edges.get(fault.who);
     if (fault.kind === 'clock-step' && fault.who === 'cloud') {
       this.cloud.wall.errorMs += fault.byMs;
+      this.witness.isCloudClockSet = true;
       return;
     }
     if (!edge) return;
