@@ -12,7 +12,7 @@
 //   nothing stays open when all is calm and everybody well, nothing is left to do in the ledger.
 import type { Alarm } from '../../cloud/alarms/alarm.ts';
 import type { Entry } from '../../cloud/notify/ledger.ts';
-import { isCall, occurrenceOf } from '../../cloud/notify/notifier.ts';
+import { type Delivery, isCall, occurrenceOf } from '../../cloud/notify/notifier.ts';
 import { NOBODY_ON_DUTY } from '../../cloud/notify/roster.ts';
 import { isDuty, quotas, whoWas } from './duty.ts';
 import { WORLD_BEGAN_MS } from './timeline.ts';
@@ -22,6 +22,9 @@ const DONE = ['confirmed', 'acted', 'undelivered', 'failed', 'silenced'];
 
 /** What was queued later than that before the end may be under way, or wait for a quota. */
 const UNDER_WAY_MS = 20_000;
+
+const isUnderWay = ({ timeline }: World, { queuedMs }: Delivery) =>
+  queuedMs > WORLD_BEGAN_MS + timeline.nowMs - UNDER_WAY_MS;
 
 /** Confirmed, or shown as not: everything that was raised. */
 export function checkTold(world: World, alarm: Alarm): void {
@@ -45,7 +48,8 @@ export function checkTold(world: World, alarm: Alarm): void {
   for (const { delivery, isOpen } of deliveries) {
     const { id, receiver, state } = delivery;
     // Where somebody has it, the others are left as they were.
-    if (!DONE.includes(state) && (isOpen || !isTaken)) {
+    const isWaiting = isOpen && isUnderWay(world, delivery);
+    if (!DONE.includes(state) && (isOpen || !isTaken) && !isWaiting) {
       const what = `${name} to ${receiver}: ${state}${isOpen ? ', open' : ''}, ${delivery.why}`;
       witness.problem('told or shown', what);
     }
@@ -103,12 +107,12 @@ function checkQuotas({ witness }: World): void {
 
 /** Of all pages together, and of the ledger as it is in the end. */
 export function checkPages(world: World): void {
-  const { witness, cloud, timeline } = world;
+  const { witness, cloud } = world;
   checkQuotas(world);
   const { ledger, alarms } = cloud.parts;
   for (const { delivery } of ledger.open()) {
-    const { id, receiver, state, attempts, queuedMs } = delivery;
-    if (queuedMs > WORLD_BEGAN_MS + timeline.nowMs - UNDER_WAY_MS) continue;
+    const { id, receiver, state, attempts } = delivery;
+    if (isUnderWay(world, delivery)) continue;
     const what = `${id} to ${receiver} is ${state} after ${attempts} tries`;
     witness.problem('nothing stays open', what);
   }
