@@ -189,7 +189,8 @@ function deliveryLine(item: DeliveryItem, { language }: Output): string {
   const times = item as unknown as Readonly<Record<string, string | null | undefined>>;
   const since = moments.flatMap((moment) => {
     const at = times[moment];
-    const afterS = (Date.parse(at ?? queued) - Date.parse(queued)) / 1000;
+    // What a gateway did by itself may be older by its clock than its row here.
+    const afterS = Math.max(0, Date.parse(at ?? queued) - Date.parse(queued)) / 1000;
     return at ? [`${stateText(moment, language)} +${afterS.toFixed(1)} s`] : [];
   });
   const what = `${id.slice(0, 12)}${id.slice(id.lastIndexOf('.'))}`;

@@ -51,6 +51,13 @@ test('every word of the command is there and explains itself in both languages',
   expect(lifeline('--lang', 'zh').stdout).toContain('城市');
 });
 
+test('what stands before the word is no reason to print help and to end well', () => {
+  const version = lifeline('--lang', 'zh', '--json', 'version');
+  expect([version.status, version.stdout]).toEqual([0, expect.stringContaining('"lifeline"')]);
+  expect(lifeline('--lang', 'zh', 'alarm', 'route', 'test', '--level', '9', 'x').status).toBe(2);
+  expect(lifeline('--at', 'http://127.0.0.1:1', 'alarm', 'list').status).toBe(2);
+});
+
 test('what the API refuses for a reason of the caller is no internal failure of the command', () => {
   const codes = Object.entries(statusOf).filter(([, status]) => status! < 500);
   expect(codes.length).toBeGreaterThan(30);

@@ -27,7 +27,7 @@ export const words: Readonly<Record<string, () => Promise<{ verbs: Verbs }>>> = 
 
 export async function main(args: readonly string[]): Promise<number> {
   const output = makeOutput(languageFrom(args), args.includes('--json'));
-  const [word, ...rest] = args;
+  const [word, ...rest] = wordFirst(args);
   try {
     if (word === '--version' || word === '-V') {
       const [verb] = Object.values((await import('./version.ts')).verbs);
@@ -35,7 +35,8 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     if (word === undefined || word === 'help' || word.startsWith('-')) {
       await printHelp(output, word === 'help' ? rest[0] : undefined);
-      return word === undefined ? exit.usage : exit.done;
+      // A script must not take this for a check that was passed.
+      return ['help', '--help', '-h'].includes(word ?? '') ? exit.done : exit.usage;
     }
     const load = words[word];
     if (!load) return unknownWord(output, word, Object.keys(words));
@@ -54,6 +55,14 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     return report(output, error, word ?? '');
   }
+}
+
+/** What every verb takes may stand before its word, too. */
+function wordFirst(args: readonly string[]): readonly string[] {
+  const [first = '', second, ...rest] = args;
+  if (first === '--lang' && second !== undefined) return [...wordFirst(rest), first, second];
+  if (first !== '--json' && !first.startsWith('--lang=')) return args;
+  return [...wordFirst(args.slice(1)), first];
 }
 
 function languageFrom(args: readonly string[]) {

@@ -189,6 +189,13 @@ test('a heartbeat says whether the server takes the login, and does not ask it e
   );
 });
 
+test('a server that is silent for longer than who asks waits has not answered in time, also when asked again', async () => {
+  const beat = { id: 'heartbeat.1', atMs: 0, everyMs: 10_000 };
+  const silent = notifierAt(await odd(null), { timeoutMs: 5_000 });
+  await silent.beat?.(beat, AbortSignal.timeout(100));
+  expect(await silent.beat?.(beat, quiet())).toBe('timeout');
+});
+
 test('a file that would send a password in the clear, or half a login, is refused', () => {
   const check = (changes: object) => {
     const problems = new Problems('cloud.yaml');

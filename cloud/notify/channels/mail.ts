@@ -11,9 +11,11 @@
 import { createHash } from 'node:crypto';
 import { createTransport } from 'nodemailer';
 import { z } from 'zod';
+import { assert } from '../../../core/fault.ts';
 import { isLoopback } from '../../../core/host.ts';
 import { secretForm } from '../../../core/schema.ts';
 import type { MessageKey } from '../../../core/text/text.ts';
+import { BEAT_EVERY_MS } from '../heartbeats.ts';
 import { type Message, messageOf, noted } from '../message.ts';
 import type { Notice, Notifier, Outcome } from '../notifier.ts';
 import { type Wording, wordingOf } from '../wording.ts';
@@ -22,8 +24,12 @@ import { channelKind, receiverCommon } from './channel.ts';
 import { EXCHANGE_TIMEOUT_MS, said } from './exchange.ts';
 
 const DIGEST_MAX = 200;
-/** Servers begin to refuse a login each few seconds: between looks the last result holds. */
-export const LOOK_EVERY_MS = 15_000;
+/**
+ * Servers begin to refuse a login each few seconds: between looks the last result holds. At the
+ * usual interval of heartbeats each is a look, so that one that hangs is known within 20 s.
+ */
+export const LOOK_EVERY_MS = 9_000;
+assert(LOOK_EVERY_MS < BEAT_EVERY_MS, 'no heartbeat at the usual interval tells an old result');
 const ADDRESS = /^[^\s<>@",;:]{1,64}@[^\s<>@",;:]{1,253}$/;
 const address = z
   .string()
@@ -128,7 +134,8 @@ export function mail({ clock, log }: Pick<ChannelGround, 'clock' | 'log'>, optio
       let why: string | null = null;
       try {
         const answer = await within(transport().verify(), signal);
-        if (typeof answer === 'string') why = answer;
+        // Whoever asked does not wait as long as a letter may take.
+        if (typeof answer === 'string') why = 'timeout';
       } catch (error) {
         why = failed(error, hidden).why;
       }
