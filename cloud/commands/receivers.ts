@@ -40,6 +40,7 @@ export function siteCommands(
           ({ entry: { definition: it }, offer }) =>
             it.device === device && it.point === point && offer.id === command,
         )?.offer.twoPeople,
+    isOver: (occurrence) => (tables.get(occurrence)?.clearedMs ?? null) !== null,
     isCalled: (receiver, besides) => {
       for (let before: number | undefined; ; ) {
         const filter = { state: 'open', limit: PAGE } as const;

@@ -192,6 +192,22 @@ test('the siren is silent when every alarm it was called to is over, not before'
   expect(plant.published).toHaveLength(1);
 });
 
+test('a call to an alarm that is over sounds nothing, since nobody would silence it; words are said', async () => {
+  standing(sampleAlarm.occurrence);
+  const { tables } = plant.alarms;
+  tables.update(plant.alarms.get(sampleAlarm.occurrence)!, { clearedMs: 5 });
+  for (const receiverOf of [siren, receiver({ reset: null })]) {
+    expect(await told(receiverOf, { repeats: 1 })).toMatchObject({
+      ...{ kind: 'sent', confirmedBy: null },
+      note: expect.stringContaining('over'),
+    });
+  }
+  expect(plant.published).toEqual([]);
+  const modem = { device: 'modem-1', point: 'message', order: { command: 'set', value: '{alarm}' } };
+  expect((await told(receiver(modem))).kind).toBe('sent');
+  expect(plant.published).toHaveLength(1);
+});
+
 test('many deliveries are one command, and an aborted send gives none', async () => {
   expect((await siren.send(sampleNotice(), AbortSignal.abort())).kind).toBe('retry');
   expect(plant.published).toEqual([]);

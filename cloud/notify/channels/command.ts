@@ -8,7 +8,9 @@
 //
 // A try that was cut short, by a crash of the cloud as well, finds its own command again: the id of
 // a command follows from receiver, delivery, repetition and number of the try. An alarm that is
-// over sends `reset`, unless another alarm that was told to the same receiver still stands.
+// over sends `reset`, unless another alarm that was told to the same receiver still stands. A call
+// that comes when its alarm is over, as the next step or a repetition until somebody confirms,
+// commands nothing, where it is no text.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../../core/clock.ts';
@@ -34,6 +36,7 @@ const LOOK_MS = 200;
 export const COMMAND_TRIES_MAX = 100;
 /** What waits is one command: a siren sounds once for all. */
 const DIGEST_MAX = 100;
+const OVER = 'the alarm is over: nothing was commanded';
 
 /** The commands of the sites, as a receiver uses them. */
 export interface SiteCommands {
@@ -44,6 +47,8 @@ export interface SiteCommands {
   readonly needsSecond: (wish: CommandWish) => boolean | undefined;
   /** Whether an alarm other than these stands that the receiver was called to. */
   readonly isCalled: (receiver: string, besides: ReadonlySet<string>) => boolean;
+  /** Whether the condition of the alarm is over, acknowledged or not. */
+  readonly isOver: (occurrence: string) => boolean;
 }
 
 const valueForm = z
@@ -129,9 +134,14 @@ export function commandNotifier(
       if (!site) return givenUp('no command leaves from here');
       const calling = notice.deliveries.some(({ transition }) => isCall(transition));
       const order = calling ? options.order : reset;
-      const over = new Set(notice.deliveries.map(({ alarm }) => alarm.occurrence));
-      const isHeld = !calling && order !== null && site.isCalled(receiver, over);
+      const own = new Set(notice.deliveries.map(({ alarm }) => alarm.occurrence));
+      const isHeld = !calling && order !== null && site.isCalled(receiver, own);
       if (order === null || isHeld) return { kind: 'sent', confirmedBy: null };
+      // Its end was told already or never will be: nobody would silence the siren. Words are said.
+      const isSaid = typeof order.value === 'string';
+      if (calling && !isSaid && [...own].every((occurrence) => site.isOver(occurrence))) {
+        return { kind: 'sent', confirmedBy: null, note: OVER };
+      }
       const id = nextId(site, receiver, notice.deliveries[0]);
       if (id === null) return givenUp(`commanded ${COMMAND_TRIES_MAX} times in vain`);
       const wish = wishOf(id, options, order, notice);
