@@ -203,7 +203,11 @@ test('a call to an alarm that is over sounds nothing, since nobody would silence
     });
   }
   expect(plant.published).toEqual([]);
-  const modem = { device: 'modem-1', point: 'message', order: { command: 'set', value: '{alarm}' } };
+  const modem = {
+    device: 'modem-1',
+    point: 'message',
+    order: { command: 'set', value: '{alarm}' },
+  };
   expect((await told(receiver(modem))).kind).toBe('sent');
   expect(plant.published).toHaveLength(1);
 });
