@@ -20,7 +20,7 @@ const detector = (point: string, rules: readonly LimitRule[]): PointDefinition =
 export const rule = high({ id: 'high', level: 1, limit: 20, deadband: 5 });
 export const gasPoints: readonly PointDefinition[] = [
   detector('ch4', [rule]),
-  detector('ch4-b', [rule]),
+  detector('ch4-b', [rule, high({ ...rule, id: 'high-high', side: 'high-high', limit: 50 })]),
 ];
 
 export const fallback = (more: Partial<FallbackConfig> = {}): FallbackConfig => ({

@@ -7,6 +7,7 @@
 import type { Transition } from '../../core/alarm/evaluate.ts';
 import { NO_VERDICT } from '../../core/alarm/evaluate.ts';
 import type { Rule } from '../../core/alarm/rule.ts';
+import { signOf } from '../../core/alarm/rule.ts';
 import type {
   Condition,
   ConditionEffect,
@@ -393,10 +394,6 @@ export function brief(alarm: Alarm) {
 /** What a condition says of its alarm's row. */
 function mirror({ latched, shelf, removal }: Condition, suppressedBy: string | null) {
   return { latched, shelf, removal, suppressedBy };
-}
-
-function signOf(rule: Rule): number {
-  return rule.kind === 'limit' && (rule.side === 'low' || rule.side === 'low-low') ? -1 : 1;
 }
 
 function limitOf(rule: Rule): number | null {

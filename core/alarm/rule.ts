@@ -180,6 +180,21 @@ export type Rule = DirectRule | SignalRule | ComparisonRule;
  */
 export type RuleProposal = Exclude<Rule, DeviationRule>;
 
+/** 1 where more is worse, -1 where less is. */
+export function signOf(rule: Rule): 1 | -1 {
+  return rule.kind === 'limit' && (rule.side === 'low' || rule.side === 'low-low') ? -1 : 1;
+}
+
+/**
+ * Limits of one side of a point are steps of one ladder: while `worse` is shown, `lesser` is hidden
+ * by design, and nobody is called for it.
+ */
+export function isUnder(lesser: Rule, worse: Rule): boolean {
+  if (lesser.kind !== 'limit' || worse.kind !== 'limit') return false;
+  const sign = signOf(lesser);
+  return sign === signOf(worse) && sign * (worse.limit - lesser.limit) > 0;
+}
+
 /**
  * UTF-8 bytes of what a rule says beside its title, in both languages: some 700 signs of Chinese,
  * or a card a person can read in the time it is for.

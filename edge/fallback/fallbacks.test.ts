@@ -42,6 +42,26 @@ describe('an alarm that nobody confirms', () => {
     expect(site.writes).toEqual([]);
   });
 
+  test('is not asked about under a worse one of the same point: who has that one has it', async () => {
+    site.values[1] = 60;
+    await site.run(30);
+    const occurrenceOf = (rule: string) =>
+      site.fallbacks.health[0]!.alarms.find((alarm) => alarm.rule === rule)!.occurrence;
+    site.confirm(occurrenceOf('high-high'));
+    await site.run(100);
+    expect(site.writes).toEqual([]);
+    expect(site.state.alarms).toEqual(['stopped', 'stopped']);
+  });
+
+  test('of a lesser limit says nothing of a worse one', async () => {
+    site.values[1] = 30;
+    await site.run(10);
+    site.confirm(site.occurrence);
+    site.values[1] = 60;
+    await site.run(100);
+    expect(site.writes).toHaveLength(1);
+  });
+
   test('is told to the cloud with its name, and so is the release', async () => {
     site.values[0] = 30;
     await site.run(100);

@@ -18,6 +18,8 @@
 //
 // Work is done when a rule changes its verdict and, while any alarm waits or an output is driven,
 // each second; else nothing runs here but the look of evaluation.ts at what a record covers.
+
+import { isUnder } from '../../core/alarm/rule.ts';
 import type { Clock } from '../../core/clock.ts';
 import { durationText } from '../../core/duration.ts';
 import { foreign, type Log } from '../../core/log.ts';
@@ -189,7 +191,9 @@ export class Fallbacks {
       if (this.#early.size > EARLY_MAX && oldest !== undefined) this.#early.delete(oldest);
       return;
     }
-    for (const it of meant) {
+    // Of what the cloud hides under it nobody is asked: who has the one has the other.
+    const under = this.#cases.filter((it) => !it.isOver && this.#isUnder(it, meant[0]!));
+    for (const it of [...meant, ...under]) {
       if (it.confirmedBy !== null) continue;
       it.confirmedBy = by;
       this.#tell('info', 'fallback_confirmed', it, { by: foreign(by) });
@@ -250,7 +254,10 @@ export class Fallbacks {
     for (const config of this.#parts.configs) {
       if (!isMeant(config, definition, rule)) continue;
       const it = newCase(config.id, alarm, { raisedMs: Math.round(raisedMs), raisedMonoMs });
-      it.confirmedBy = this.#early.get(occurrence) ?? null;
+      const worse = this.#cases.find(
+        (other) => !other.isOver && other.confirmedBy !== null && this.#isUnder(it, other),
+      );
+      it.confirmedBy = this.#early.get(occurrence) ?? worse?.confirmedBy ?? null;
       if (this.#cases.length >= CASES_MAX) this.#dropOldest();
       this.#cases.push(it);
       this.#tell('info', 'fallback_waiting', it, { limitMs: config.confirmWithinMs });
@@ -382,6 +389,13 @@ export class Fallbacks {
     return known.length > 0 && afterMs !== null
       ? bilingual('fallback-why-after', { after: durationText(afterMs) })
       : bilingual('fallback-why-cleared');
+  }
+
+  #isUnder(it: Case, worse: Case): boolean {
+    if (it.device !== worse.device || it.point !== worse.point) return false;
+    const rules = this.#definition(it.device, it.point)?.rules ?? [];
+    const [lesser, greater] = [it, worse].map((each) => rules.find(({ id }) => id === each.rule));
+    return lesser !== undefined && greater !== undefined && isUnder(lesser, greater);
   }
 
   #definition(device: string, point: string): PointDefinition | undefined {
