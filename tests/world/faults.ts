@@ -312,17 +312,7 @@ const draws: Draws = {
 /** Drawn by themselves, with random numbers of their own. */
 const aside: readonly FaultKind[] = ['second-path', 'delivery', 'fallback'];
 
-/** By whatever may be asked for. */
-export const allKinds = Object.keys(draws) as readonly FaultKind[];
-
-export const faultKinds = allKinds.filter((kind) => kind !== 'fallback');
-
-/** Where some gateways have a local fallback: what comes between a condition and a person. */
-export const siteFaultKinds: readonly FaultKind[] = [
-  ...(['fallback', 'delivery', 'receiver', 'second-path'] as const),
-  ...(['loss', 'delay', 'broker-restart', 'cut', 'half-open', 'stall', 'outage'] as const),
-  ...(['kill-edge', 'kill-cloud', 'slow-disk', 'full-disk', 'device'] as const),
-];
+export const faultKinds = Object.keys(draws) as readonly FaultKind[];
 
 /** What a copy of a card did after it was made nobody can know: no twins and no old cards. */
 export const commandFaultKinds = faultKinds.filter(

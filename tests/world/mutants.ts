@@ -308,10 +308,9 @@ export const mutants: readonly (() => Mutant)[] = [
   pageRenamed,
   chainGoesOn,
   noReserve,
+  confirmKept,
+  confirmUnheard,
 ];
-
-/** Of worlds in which gateways have a local fallback. */
-export const siteMutants: readonly (() => Mutant)[] = [confirmKept, confirmUnheard];
 
 /** What has no outcome yet is asked for anew: a lost reply is a second deed. */
 const repeatUnderNewId = (): Mutant => {

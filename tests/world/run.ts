@@ -1,8 +1,8 @@
 // `npm run world -- --seeds 500 [--from 1] | --seed 7 [--verbose] [--faults kill-edge,loss]
-// [--commands | --fallback]`
+// [--commands]`
 
 import { parseArgs } from 'node:util';
-import { allKinds, commandFaultKinds, type FaultKind, siteFaultKinds } from './faults.ts';
+import { commandFaultKinds, type FaultKind, faultKinds } from './faults.ts';
 import { again, runWorld } from './world.ts';
 
 const { values } = parseArgs({
@@ -13,15 +13,13 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
     faults: { type: 'string' },
     commands: { type: 'boolean', default: false },
-    fallback: { type: 'boolean', default: false },
   },
 });
 
 const named = values.faults
   ?.split(',')
-  .filter((it): it is FaultKind => allKinds.some((k) => k === it));
-const ofSites = values.fallback ? siteFaultKinds : undefined;
-const kinds = named ?? (values.commands ? commandFaultKinds : ofSites);
+  .filter((it): it is FaultKind => faultKinds.some((k) => k === it));
+const kinds = named ?? (values.commands ? commandFaultKinds : undefined);
 const isVerbose = values.verbose;
 const first = Number(values.seed ?? values.from);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
@@ -45,9 +43,7 @@ for (let seed = first; seed < first + count; seed++) {
   console.log(`seed ${seed} fails:`);
   for (const fault of result.faults) console.log(`  ${fault}`);
   for (const problem of result.problems.slice(0, 12)) console.log(`  - ${problem}`);
-  console.log(
-    `  again: ${again(seed, named ?? ofSites)}${values.commands ? ' --commands' : ''} --verbose`,
-  );
+  console.log(`  again: ${again(seed, named)}${values.commands ? ' --commands' : ''} --verbose`);
 }
 const tookMs = process.cpuUsage(begun).user / 1000 + process.cpuUsage(begun).system / 1000;
 console.log(

@@ -146,6 +146,8 @@ export class Witness {
   }[] = [];
   /** The clock of the cloud was set in between: what it remembers of times is not true. */
   isCloudClockSet = false;
+  /** Machines that were given an older card. */
+  readonly oldCards = new Set<string>();
   readonly raised: Raised[] = [];
   readonly problems: string[] = [];
   /** By point: the newest value that was shown as current, by the tick in it. */

@@ -77,6 +77,8 @@ const bites: Readonly<
   'page sent again under a new id': { kinds: ['delivery'], says: ['told of what is'] },
   'chain goes on after an answer': { kinds: ['delivery'], says: ['the chain stops'] },
   'quota without a reserve': { kinds: ['delivery'], says: ['quotas'] },
+  'confirmation not told to the site': { kinds: ['fallback'], says: ['who has it rests'] },
+  'fallback fires after a confirmation': { kinds: ['fallback'], says: ['who has it rests'] },
   'lane trusted blindly': { kinds: ['stall', 'outage'], says: ['history pages nobody'] },
 };
 const SEEDS_TO_BITE = 40;

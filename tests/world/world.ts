@@ -120,7 +120,7 @@ export class World {
       ? this.#drawSeconds(aside)
       : new Map<string, SecondPath>();
     const hasSites = kinds.includes('fallback') && !options.hasCommands;
-    this.sites = drawSites(seededRandom(seed + 4 * ASIDE_SEED), hasSites ? this.city : []);
+    this.sites = drawSites(seededRandom(seed + 5 * ASIDE_SEED), hasSites ? this.city : []);
     for (const { output } of this.sites.values()) Object.assign(output, { isCommanded: true });
     const points = new Map(
       this.city.flatMap((gateway) => gateway.points).map((point) => [pointKey(point), point]),
@@ -585,6 +585,7 @@ export class World {
       edge.isWanted = false;
       edge.kill();
       edge.replaceCard(image);
+      this.witness.oldCards.add(edge.name);
       edge.isWanted = true;
       this.witness.say(edge.name, 'an older card is put in');
       this.timeline.after(downMs, () => void edge.start());
