@@ -39,7 +39,7 @@ async function targetOf(client: Client, typed: string): Promise<string> {
   return typed.includes('/') ? typed : (await findAlarm(client, typed)).id;
 }
 
-function minutesOf(given: Given): number {
+export function minutesOf(given: Given): number {
   const typed = given.text('for');
   const ms = typed === undefined ? undefined : parseDuration(typed);
   if (ms === undefined) throw new UsageError('--for 30m|4h|2d');

@@ -122,7 +122,7 @@ async function show(given: Given, output: Output): Promise<number> {
   return exit.done;
 }
 
-function matchText(match: Match): string {
+export function matchText(match: Match): string {
   return Object.entries(match)
     .map(([name, values]) => `${name}: ${(values as readonly unknown[]).join(' ')}`)
     .join(', ');

@@ -4,6 +4,7 @@ import { actVerbs } from './alarm-acts.ts';
 import { explainVerb } from './alarm-explain.ts';
 import { replayVerb } from './alarm-replay.ts';
 import { deliveriesVerb, routeVerb } from './alarm-routes.ts';
+import { silencesVerb } from './alarm-silences.ts';
 import { stormVerbs } from './alarm-storms.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
@@ -195,4 +196,5 @@ export const verbs = {
   replay: replayVerb,
   route: routeVerb,
   deliveries: deliveriesVerb,
+  silences: silencesVerb,
 };

@@ -31,6 +31,7 @@ import { replayRoutes } from './api/replay-routes.ts';
 import { dataRoutes } from './api/routes.ts';
 import { ruleRoutes } from './api/rule-routes.ts';
 import { openApi } from './api/server.ts';
+import { silenceRoutes } from './api/silence-routes.ts';
 import { EventStream, withinScope } from './api/stream.ts';
 import { supervisionRoutes } from './api/supervision-routes.ts';
 import { warningObject, warningRoutes } from './api/warning-routes.ts';
@@ -176,6 +177,7 @@ export async function runCloud(
       ...{ notify, journal: registry.journal, find: alarmFinder(alarms) },
     }),
     ...actRoutes(clock, { alarms, notify, onEvents }),
+    ...silenceRoutes(notify),
     ...incidentRoutes(clock, { ...storms, alarms }),
     ...ruleRoutes(clock, { alarms, series, onEvents }),
     ...explainRoutes(clock, { find: alarmFinder(alarms), tables: alarms.tables, store, series }),

@@ -51,6 +51,8 @@ export const statusOf: Partial<Record<FaultCode, number>> = {
   command_id_taken: 409,
   command_changed: 409,
   gateway_offline: 409,
+  silence_unknown: 404,
+  silence_refused: 409,
   drill_unknown: 404,
   drill_over: 409,
   drill_busy: 409,

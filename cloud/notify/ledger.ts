@@ -37,7 +37,9 @@ export interface DeliveryFilter {
 
 /** Alarms that match are recorded and not sent. */
 export interface SilenceRow {
+  readonly number: number;
   readonly match: Match;
+  readonly beganMs: number;
   readonly untilMs: number;
   readonly who: string;
   readonly reason: string;
@@ -53,7 +55,7 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS notify_deliveries_open ON notify_deliveries (number) WHERE is_open = 1;
   CREATE INDEX IF NOT EXISTS notify_deliveries_of ON notify_deliveries (occurrence);
   CREATE TABLE IF NOT EXISTS notify_silences (
-    id INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL, document TEXT NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, until_ms INTEGER NOT NULL, document TEXT NOT NULL
   ) STRICT;
   CREATE TABLE IF NOT EXISTS notify_gone (
     receiver TEXT PRIMARY KEY, at_ms INTEGER NOT NULL
@@ -185,15 +187,25 @@ export class Ledger {
     this.#statements.run(sql, occurrence);
   }
 
-  silences(nowMs: number): SilenceRow[] {
+  /** Those whose end is not recorded. */
+  silences(): SilenceRow[] {
     return this.#statements
-      .all('SELECT document FROM notify_silences WHERE until_ms > ?', nowMs)
-      .map((row) => JSON.parse(String(row['document'])) as SilenceRow);
+      .all('SELECT id, document FROM notify_silences ORDER BY id')
+      .map((row) => ({
+        number: Number(row['id']),
+        ...(JSON.parse(String(row['document'])) as Omit<SilenceRow, 'number'>),
+      }));
   }
 
-  addSilence(silence: SilenceRow): void {
-    const sql = 'INSERT INTO notify_silences (until_ms, document) VALUES (?, ?)';
-    this.#statements.run(sql, Math.round(silence.untilMs), JSON.stringify(silence));
+  addSilence(silence: Omit<SilenceRow, 'number'>): SilenceRow {
+    const sql = 'INSERT INTO notify_silences (until_ms, document) VALUES (?, ?) RETURNING id';
+    const untilMs = Math.round(silence.untilMs);
+    const [row] = this.#statements.all(sql, untilMs, JSON.stringify(silence));
+    return { number: Number(row!['id']), ...silence };
+  }
+
+  dropSilence(number: number): void {
+    this.#statements.run('DELETE FROM notify_silences WHERE id = ?', number);
   }
 
   /** Receivers that asked never to be sent to again. */

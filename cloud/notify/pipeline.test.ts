@@ -6,6 +6,7 @@ import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { seededRandom } from '../../core/random.ts';
 import type { Alarm } from '../alarms/alarm.ts';
+import { machine } from '../alarms/occurrences.ts';
 import { AlarmTables } from '../alarms/tables.ts';
 import { notifierContract, sampleAlarm } from './channels/channel.contract.ts';
 import { logNotifier } from './channels/log.ts';
@@ -46,6 +47,7 @@ class Desk implements Notifier {
   }
 }
 
+const page = { order: 'oldest', after: 0, limit: 100 } as const;
 const databases: DatabaseSync[] = [];
 const stops: AbortController[] = [];
 afterEach(() => {
@@ -112,9 +114,9 @@ test('a test of the path goes to machines alone, once, past routes and silences,
   const [first, second] = [new Desk(accepted), new Desk(accepted)];
   const setup = open({ machine, first, second }, [all], undefined, ['machine']);
   const { clock, tables, pipeline } = setup;
-  const until = clock.wallMs() + 60_000;
-  pipeline.silence({ match: {}, untilMs: until, who: 'zhang', reason: 'works' });
-  const test: Alarm = { ...sampleAlarm, purpose: 'path-test' };
+  const silence = { match: { levels: [2] }, forMs: 8 * 3_600_000, reason: 'works' };
+  pipeline.silences.begin(silence, { name: 'zhang', from: 'here' });
+  const test: Alarm = { ...sampleAlarm, level: 2, purpose: 'path-test' };
   const entries = () =>
     tables.journal.list({}, { order: 'oldest', after: 0, limit: 100 }).entries.length;
   const before = entries();
@@ -402,23 +404,36 @@ test('routes choose by area, gateway, asset, level and rule; what fits no route 
   expect(ledger(setup)).toContain('c.raised nobody failed');
 });
 
-test('a silence is recorded in the ledger and ends by itself', async () => {
+test('a silence is recorded with its alarms, outlives a restart, never hides level I, and ends by itself, journalled', async () => {
   const first = new Desk(confirmed);
   const setup = open({ first, second: first });
   start(setup);
-  const untilMs = setup.clock.wallMs() + 60_000;
-  const match = { gateways: ['gas-1'] };
-  setup.pipeline.silence({ match, untilMs, who: 'li', reason: 'sensor change' });
-  setup.tables.queue('raised', alarm('a'), setup.clock.wallMs());
-  setup.tables.queue('cleared', alarm('a'), setup.clock.wallMs());
-  await setup.clock.advance(120_000);
-  expect(first.sent).toEqual([]);
-  expect(setup.pipeline.deliveries()).toMatchObject([
+  const { clock, tables, pipeline } = setup;
+  const li = { name: 'li', from: 'here' };
+  const begin = (match: object, forMs = 60_000) =>
+    pipeline.silences.begin({ match, forMs, reason: 'sensor change' }, li);
+  expect(() => begin({ levels: [1, 2] })).toThrow('level I');
+  expect(() => begin({})).toThrow('say of what');
+  expect(() => begin({ gateways: ['gas-1'] }, 9 * 3_600_000)).toThrow('8 h');
+  const { number } = begin({ gateways: ['gas-1'] });
+  const again = open({ first }, [], setup);
+  expect(again.pipeline.silences.list()).toMatchObject([{ number, who: 'li' }]);
+  tables.queue('raised', alarm('a', { level: 2 }), clock.wallMs());
+  tables.queue('cleared', alarm('a', { level: 2 }), clock.wallMs());
+  tables.queue('raised', alarm('red', { level: 1 }), clock.wallMs());
+  await clock.advance(120_000);
+  expect(first.sent).toEqual(['red.raised']);
+  expect(pipeline.deliveries({ occurrence: 'a' })).toMatchObject([
     { state: 'silenced', why: 'silenced by li: sensor change' },
   ]);
-  setup.tables.queue('raised', alarm('b'), setup.clock.wallMs());
-  await setup.clock.advance(2_000);
-  expect(first.sent).toEqual(['b.raised']);
+  tables.queue('raised', alarm('b', { level: 2 }), clock.wallMs());
+  await clock.advance(2_000);
+  expect(first.sent).toEqual(['red.raised', 'b.raised']);
+  const kept = tables.journal.list({ what: `silence ${number}` }, page).entries;
+  expect(kept.map(({ kind, who }) => [kind, who])).toEqual([
+    ['silence-begun', 'li'],
+    ['silence-ended', machine.name],
+  ]);
 });
 
 test('an acknowledgement at the desk ends the chain', async () => {

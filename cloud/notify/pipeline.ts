@@ -30,7 +30,7 @@ import { Answers, type Handled } from './answers.ts';
 import type { Quota } from './channels/channel.ts';
 import type { Batch } from './lanes.ts';
 import { Lanes } from './lanes.ts';
-import type { Confirmed, DeliveryFilter, Entry, Ledger, SilenceRow } from './ledger.ts';
+import type { Confirmed, DeliveryFilter, Entry, Ledger } from './ledger.ts';
 import { isStorage, receiverSaid } from './ledger.ts';
 import type { Delivery, Notice, Notifier, Outcome, Receipt } from './notifier.ts';
 import { isCall } from './notifier.ts';
@@ -40,6 +40,7 @@ import { keptMs } from './quota.ts';
 import type { Directory } from './roster.ts';
 import { plainDirectory } from './roster.ts';
 import { checkTargets, NOBODY, type Route } from './route.ts';
+import { Silences } from './silences.ts';
 
 /** A flood of 10,000 alarms is taken in 100 transactions. */
 export const TAKE_MAX = 100;
@@ -86,6 +87,7 @@ export class Pipeline {
   readonly #random: Random;
   readonly #options: PipelineOptions;
   readonly answers: Answers;
+  readonly silences: Silences;
   readonly #plan: Plan;
   readonly #lanes: Lanes;
   readonly #pending: Pending;
@@ -109,6 +111,10 @@ export class Pipeline {
       return [id, { digestMax, quotas: quotas?.get(id) ?? [] }] as const;
     });
     this.#lanes = new Lanes(new Map(settings));
+    this.silences = new Silences({
+      ...{ ledger, journal: options.tables.journal, wallMs: () => clock.wallMs() },
+      transact: (work) => this.#pending.transact(work),
+    });
     this.#plan = this.#openPlan(directory);
     this.#pending = new Pending(clock, {
       ...{ lanes: this.#lanes, ledger, tables: options.tables, onChange: options.onChange },
@@ -161,6 +167,7 @@ export class Pipeline {
   /** Takes what is queued, escalates, begins what is to be sent; each send ends for itself. */
   round(signal: AbortSignal): readonly Promise<void>[] {
     try {
+      this.silences.tick();
       while (this.take() > 0);
       this.tick();
       this.#sweep();
@@ -242,10 +249,6 @@ export class Pipeline {
     return this.answers.receipt(receiver, receipt, this.#clock.wallMs());
   }
 
-  silence(silence: SilenceRow): void {
-    this.#plan.silence(silence);
-  }
-
   deliveries(filter: DeliveryFilter = {}): Delivery[] {
     return this.#options.ledger.list(filter);
   }
@@ -253,7 +256,7 @@ export class Pipeline {
   #openPlan(directory: Directory): Plan {
     const { tables, ledger, routes, receivers, machines = [] } = this.#options;
     return new Plan({
-      ...{ ledger, directory, routes, machines },
+      ...{ ledger, directory, routes, machines, silences: this.silences },
       wallMs: () => this.#clock.wallMs(),
       isCleared: (occurrence) => (tables.get(occurrence)?.clearedMs ?? null) !== null,
       isReceiver: (receiver) => receivers.has(receiver),

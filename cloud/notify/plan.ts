@@ -11,12 +11,13 @@
 // here is part of the caller's transaction.
 import { isPathTest } from '../alarms/alarm.ts';
 import type { Outgoing } from '../alarms/tables.ts';
-import type { Entry, Ledger, SilenceRow } from './ledger.ts';
+import type { Entry, Ledger } from './ledger.ts';
 import type { Delivery, DeliveryState, Place } from './notifier.ts';
 import { deliveryId, isCall } from './notifier.ts';
 import type { Directory, Reached } from './roster.ts';
 import type { Planned, Route } from './route.ts';
 import { fits, NOBODY, toldBy, toMachines, toTester } from './route.ts';
+import type { Silences } from './silences.ts';
 
 /** Where a route that is no longer there said nothing better. */
 export const CONFIRM_WITHIN_MS = 60_000;
@@ -35,6 +36,7 @@ export interface Ground {
   readonly directory: Directory;
   readonly routes: readonly Route[];
   readonly machines: readonly string[];
+  readonly silences: Pick<Silences, 'over'>;
   readonly wallMs: () => number;
   readonly isCleared: (occurrence: string) => boolean;
   readonly isReceiver: (receiver: string) => boolean;
@@ -50,17 +52,15 @@ export interface Ground {
 export class Plan {
   readonly #ground: Ground;
   readonly #gone: Set<string>;
-  #silences: readonly SilenceRow[];
 
   constructor(ground: Ground) {
     this.#ground = ground;
     this.#gone = new Set(ground.ledger.gone());
-    this.#silences = ground.ledger.silences(ground.wallMs());
   }
 
   /** What is new in the ledger for what the alarms queued. */
   first(it: Outgoing): Entry[] {
-    const { routes, directory, machines, wallMs } = this.#ground;
+    const { routes, directory, machines, silences, wallMs } = this.#ground;
     const { alarm, transition, escalation, atMs } = it;
     const addAll = (plans: readonly Planned[]) => this.#addAll(it, plans, atMs);
     if (isPathTest(alarm)) return isCall(transition) ? addAll(toMachines(machines)) : [];
@@ -68,9 +68,7 @@ export class Plan {
     if (!isCall(transition)) return addAll(this.#told(it));
     const fitting = routes.filter(({ match, chain }) => chain.length > 0 && fits(match, alarm));
     if (fitting.length === 0) return addAll([{ ...UNROUTED, ...nobody('no route') }]);
-    const silence = this.#silences.find(
-      ({ match, untilMs }) => untilMs > wallMs() && fits(match, alarm),
-    );
+    const silence = silences.over(alarm);
     const added = fitting.flatMap((route) => {
       const step = Math.min(escalation?.step ?? 0, route.chain.length - 1);
       if (!silence) return this.#tell(it, route, step, atMs);
@@ -130,11 +128,6 @@ export class Plan {
   gone(receiver: string, nowMs: number): void {
     this.#gone.add(receiver);
     this.#ground.ledger.addGone(receiver, nowMs);
-  }
-
-  silence(silence: SilenceRow): void {
-    this.#ground.ledger.addSilence(silence);
-    this.#silences = this.#ground.ledger.silences(this.#ground.wallMs());
   }
 
   // From this step on until somebody is waited for.

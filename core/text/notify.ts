@@ -74,6 +74,36 @@ export const notifyMessages = {
     zh: '最后一级每 {every} 重复通知',
   },
   'route-cli-all': { en: 'all alarms', zh: '全部报警' },
+  'silence-level': {
+    en: 'level I is always told: name other levels, or none for II to IV',
+    zh: 'I 级报警必须通知：请指定其他级别，不指定则为 II 至 IV 级',
+  },
+  'silence-all': {
+    en: 'say of what: areas, gateways, assets, levels, kinds or rules',
+    zh: '请指明范围：区域、网关、资产、级别、规则类型或规则',
+  },
+  'silence-long': {
+    en: 'a silence lasts {hours} h at most',
+    zh: '静默最长 {hours} 小时',
+  },
+  'silence-many': {
+    en: '{most} silences are on: end one first',
+    zh: '已有 {most} 个静默生效：请先结束其中一个',
+  },
+  'silence-scope': {
+    en: 'beyond {scope}, of which the token may know: name assets within it',
+    zh: '超出令牌可见范围 {scope}：请指定其中的资产',
+  },
+  'silence-cli-summary': {
+    en: 'list, add --for 2h --reason TEXT [--area|--gateway|--asset|--level|--kind|--rule A,B], end NUMBER: nobody is told of what fits; level I always',
+    zh: 'list 列出，add --for 2h --reason 原因 [--area|--gateway|--asset|--level|--kind|--rule A,B] 新增，end 编号 结束：符合条件的报警不通知任何人；I 级始终通知',
+  },
+  'silence-cli-line': {
+    en: '{number}  until {until}  {by}: {reason}  {match}',
+    zh: '{number}  至 {until}  {by}：{reason}  {match}',
+  },
+  'silence-cli-none': { en: 'nothing is silenced', zh: '没有生效的静默' },
+  'silence-cli-ended': { en: 'silence {number} has ended', zh: '静默 {number} 已结束' },
   'delivery-cli-summary': {
     en: 'who was told of an alarm, when, and what came of it; the newest without ID',
     zh: '查看报警通知了谁、何时以及结果；不带编号时列出最新的',
@@ -112,6 +142,30 @@ export const notifyFaults = {
       what: 'Webhook 接收方密钥无法使用。',
       cause: '它不是 `whsec_` 加 24 至 64 个随机字节的 base64。',
       action: '请生成新的密钥,例如:echo whsec_$(openssl rand -base64 32)',
+    },
+  },
+  silence_refused: {
+    en: {
+      what: 'This silence is not possible.',
+      cause: 'It is of level I or of everything, too long, or one too many.',
+      action: 'Name what is silenced, for a shift at most.',
+    },
+    zh: {
+      what: '不能设置该静默。',
+      cause: '涉及 I 级或全部报警、时间过长，或数量已达上限。',
+      action: '请指明静默范围，最长不超过一个班次。',
+    },
+  },
+  silence_unknown: {
+    en: {
+      what: 'No silence of this number is on.',
+      cause: 'It has ended, or the number was mistyped.',
+      action: 'List them: lifeline alarm silences list',
+    },
+    zh: {
+      what: '没有该编号的生效静默。',
+      cause: '已结束，或编号输入有误。',
+      action: '查看列表：lifeline alarm silences list',
     },
   },
   notify_receiver_unknown: {
