@@ -166,16 +166,18 @@ function absenceOf(
 
 function warn(roster: Roster, path: Path, problems: Problems): void {
   const { gap, overlap } = coverOf(roster);
+  const isWeekly = roster.shifts.every(({ cycle }) => cycle.days === 7);
+  const when = isWeekly ? weekdayAndTime : dayAndTime;
   const { id } = roster;
   const severity = 'warning' as const;
   const warned = { severity };
   if (gap) {
-    const values = { id, from: dayAndTime(gap.from), to: dayAndTime(gap.to) };
+    const values = { id, from: when(gap.from), to: when(gap.to) };
     problems.add([...path, 'shifts'], 'roster-gap', values, warned);
   }
   if (!overlap) return;
   const [one, other] = [Math.min(...overlap.shifts), Math.max(...overlap.shifts)];
-  const values = { one: one + 1, from: dayAndTime(overlap.from), to: dayAndTime(overlap.to) };
+  const values = { one: one + 1, from: when(overlap.from), to: when(overlap.to) };
   problems.add([...path, 'shifts', other], 'roster-overlap', values, warned);
 }
 
@@ -203,4 +205,10 @@ function localMs(
 /** Minutes since 1970 as `2026-11-23 08:00`. */
 function dayAndTime(minutes: number): string {
   return new Date(minutes * 60_000).toISOString().slice(0, 16).replace('T', ' ');
+}
+
+/** Of a week that is like every other, as it stands in the file: `mon 08:00`. */
+function weekdayAndTime(minutes: number): string {
+  const day = Math.floor(minutes / 1_440) - FIRST_MONDAY;
+  return `${weekdays[((day % 7) + 7) % 7]} ${dayAndTime(minutes).slice(11)}`;
 }

@@ -103,6 +103,9 @@ test('a night that nobody has, and a shift that meets another one, are warnings'
   expect(findings(withText('{ who: wang }', '{ who: wang, from: "08:00", to: "20:00" }'))).toEqual([
     'warning roster-gap at shifts:',
   ]);
+  const [gap] = read(withText('{ who: wang }', '{ who: wang, from: "08:00", to: "20:00" }'))
+    .problems.findings;
+  expect(gap?.message.en).toContain('from mon 00:00 to mon 08:00');
   const both =
     '{ who: wang, from: "08:00", to: "08:00" }\n      - { who: wang, from: "06:00", to: "10:00" }';
   expect(findings(withText('{ who: wang }', both))).toContain('warning roster-overlap at {');

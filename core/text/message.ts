@@ -58,6 +58,10 @@ export const messageMessages = {
     en: '{found} is no mail address, such as duty@city.example',
     zh: '{found} 不是邮箱地址，例如 duty@city.example',
   },
+  'mail-without-tls': {
+    en: 'mail goes to {host} in the clear: leave tls out, or write implicit; none only on this machine',
+    zh: '邮件会明文发往 {host}：请去掉 tls 或写 implicit；none 仅用于本机',
+  },
   'mail-login-half': {
     en: 'a login is user and password, both or neither',
     zh: '登录需同时填写用户和密码，或都不填',

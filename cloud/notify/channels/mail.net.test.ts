@@ -203,7 +203,7 @@ test('a file that would send a password in the clear, or half a login, is refuse
     mailKind.check({ ...base, ...changes } as never, ['receivers', 0], problems);
     return problems.findings.map(({ code }) => code);
   };
-  expect(check({ tls: 'none', host: 'mail.city.example' })).toEqual(['channel-without-tls']);
+  expect(check({ tls: 'none', host: 'mail.city.example' })).toEqual(['mail-without-tls']);
   expect(check({ tls: 'none', host: '127.0.0.1' })).toEqual([]);
   expect(check({ password: undefined })).toEqual(['mail-login-half']);
 });

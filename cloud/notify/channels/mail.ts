@@ -53,7 +53,7 @@ export const mailKind = channelKind({
   }),
   check: ({ host, tls, user, password }, path, problems) => {
     if (tls === 'none' && !isLoopback(host)) {
-      problems.add([...path, 'tls'], 'channel-without-tls', { host });
+      problems.add([...path, 'tls'], 'mail-without-tls', { host });
     }
     if ((user === undefined) !== (password === undefined)) {
       problems.add([...path, user === undefined ? 'password' : 'user'], 'mail-login-half', {});
