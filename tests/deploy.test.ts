@@ -136,6 +136,15 @@ test('the examples pass the checks of cloud and edge', () => {
     (_, name) => secrets[name],
   );
   expect(cloud.broker).toMatchObject({ kind: 'url', password: 'x' });
+  // What is commented out is taken too, when its sign is removed.
+  const isPart = /^( *)# (?=- \{|- id:| {2}|[a-z]+:($| #))/gm;
+  const [head, notify] = read('examples/cloud.yaml').split(/^(?= {2}notify:$)/m);
+  const whole = `${head}${notify?.replaceAll(isPart, '$1')}`;
+  const full = parseCloud(whole, 'cloud.yaml', '/srv', (_, name) => secrets[name] ?? 'x');
+  expect(full.notify.people.map(({ id }) => id)).toEqual(['wang', 'li']);
+  expect(full.notify.rosters.map(({ id }) => id)).toEqual(['gas-duty']);
+  expect(full.notify.routes.map(({ chain }) => chain.length)).toEqual([2, 2, 1]);
+  expect(full.warnings?.sender).toBe('alarm.city.example');
   const text = Buffer.from(read('examples/gateway.yaml'));
   const gateway = parseGateway(text, 'gateway.yaml', packagedProfiles());
   expect([gateway.warnings, gateway.insecure]).toEqual([[], []]);

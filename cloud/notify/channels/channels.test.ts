@@ -4,8 +4,11 @@ import { InvalidInput } from '../../../core/problems.ts';
 import { parseCloud } from '../../config.ts';
 import { channelKinds } from './channels.ts';
 
-const page = readFileSync(new URL('../../../docs/channels.md', import.meta.url), 'utf8');
-const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text!);
+const read = (name: string) =>
+  readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
+const examplesOf = (text: string) =>
+  [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, example]) => example!);
+const page = read('channels.md');
 
 const secretOf = (_kind: string, name: string) =>
   name === 'desk' ? 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' : `secret ${name}`;
@@ -27,7 +30,7 @@ function fileOf(example: string): string {
 test('every example of the page of channels is a file that the cloud takes', () => {
   const wrong: string[] = [];
   const kinds = new Set<string>();
-  for (const example of examples) {
+  for (const example of examplesOf(page)) {
     try {
       const { notify } = parseCloud(fileOf(example), 'channels.md', '/srv', secretOf);
       for (const { kind } of notify.receivers) kinds.add(kind);
@@ -38,6 +41,16 @@ test('every example of the page of channels is a file that the cloud takes', () 
   }
   expect(wrong).toEqual([]);
   expect(kinds.size).toBeGreaterThan(6);
+});
+
+test('every example of the page of notifications is a file that the cloud takes', () => {
+  const examples = examplesOf(read('notifications.md'));
+  for (const example of examples) {
+    const text = `version: 1\n${example.replace('cloud:\n', 'cloud:\n  folder: d\n  broker: {}\n')}`;
+    const { notify } = parseCloud(text, 'notifications.md', '/srv', secretOf);
+    expect(notify.rosters.map(({ id }) => id)).toEqual(['gas-duty']);
+  }
+  expect(examples).toHaveLength(1);
 });
 
 test('the page of channels has a section for every kind', () => {
