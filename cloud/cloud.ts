@@ -106,7 +106,6 @@ export async function runCloud(
   const series = new Map(reader.entries().map((entry) => [entry.series, entry]));
   const { database } = registry;
   const downward = new Downward(clock, log, metrics, { database, alarms, ingest });
-  alarms.follow(downward);
   const links = new Confirmations(random, database, config.notify);
   const stream = new EventStream(hex(random.bytes(6)));
   const parts = { alarms, registry, ingest, downward, reader, stream, dispatch: () => dispatch };

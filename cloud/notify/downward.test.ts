@@ -5,7 +5,6 @@ import { silentLog } from '../../core/log.ts';
 import { Metrics } from '../../core/metrics.ts';
 import { decodeConfirm } from '../../protocols/uplink/control.ts';
 import { type Alarm, UNMARKED } from '../alarms/alarm.ts';
-import { machine } from '../alarms/occurrences.ts';
 import { AlarmTables } from '../alarms/tables.ts';
 import type { GatewayPresence } from '../ingest/ingest.ts';
 import { transact } from '../statements.ts';
@@ -160,40 +159,4 @@ test('a turn sends so many and the next the rest, the newest first', async () =>
   expect(OPEN_MAX).toBeGreaterThan(TURN_MAX);
   downward.turn();
   expect(sent).toHaveLength(TURN_MAX + 1);
-});
-
-test('who has an alarm has the lower limits of its point that are suppressed under it, whichever came first', async () => {
-  const under = { series: 7, level: 2, rule: 'high', suppressedBy: 'high-high' } as const;
-  insert('early', under);
-  insert('other', { ...under, series: 8 });
-  insert('worse', { series: 7, level: 1, rule: 'high-high' });
-  downward.presence(presence(true, 1));
-  handled('worse');
-  await pass(1);
-  const told = () => [...new Set(sent.map((line) => line.split(' ').slice(2).join(' ')))].sort();
-  expect(told()).toEqual(['early zhang', 'worse zhang']);
-  start();
-  downward.presence(presence(true, 2));
-  insert('late', under);
-  const raised = (occurrence: string) => {
-    const alarm = tables.get(occurrence)!;
-    const events = [{ kind: 'raised', alarm, by: machine, atMs: 1 } as const];
-    transact(database, () => downward.take(events));
-  };
-  raised('late');
-  raised('other');
-  await pass(1);
-  expect(told()).toEqual(['early zhang', 'late zhang', 'worse zhang']);
-});
-
-test('a lower limit that comes when the higher one is over is nobody’s yet', async () => {
-  insert('worse', { series: 7, level: 1, rule: 'high-high' });
-  downward.presence(presence(true, 1));
-  handled('worse');
-  tables.update(tables.get('worse')!, { clearedMs: 5 });
-  insert('later', { series: 7, level: 2, rule: 'high', suppressedBy: 'high-high' });
-  const alarm = tables.get('later')!;
-  transact(database, () => downward.take([{ kind: 'raised', alarm, by: machine, atMs: 1 }]));
-  await pass(1);
-  expect(sent.some((line) => line.includes('later'))).toBe(false);
 });

@@ -6,9 +6,6 @@
 // as long as the alarm is open. Nothing comes back: the edge takes an occurrence that it does not
 // know, or knows to be confirmed, for nothing new. To a gateway that is not there nothing is sent.
 //
-// Limits of one side of a point are one alarm that grows: of the lower ones nobody is told while
-// the highest stands, so nobody can answer them. Who has the highest has those under it.
-//
 // What it does not promise: that the word comes in time. Then the fallback acts, as it is to.
 //
 // Beyond OPEN_MAX nothing further is recorded, which is counted; TURN_MAX go at a turn, the newest
@@ -21,7 +18,6 @@ import { encodeConfirm } from '../../protocols/uplink/control.ts';
 import { kinds, topicOf } from '../../protocols/uplink/topics.ts';
 import { type Alarm, isOpen, isPathTest } from '../alarms/alarm.ts';
 import type { AlarmConsumer } from '../alarms/consumer.ts';
-import type { AlarmEvent, AlarmFollower } from '../alarms/occurrences.ts';
 import { isFull } from '../inbox/file.ts';
 import type { GatewayPresence, Ingest } from '../ingest/ingest.ts';
 import { connectionsOf } from '../ingest/presence.ts';
@@ -54,7 +50,7 @@ interface Told extends Pick<Alarm, 'occurrence' | 'area' | 'gateway'> {
   dueMonoMs: number | null;
 }
 
-export class Downward implements AlarmFollower {
+export class Downward {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #options: DownwardOptions;
@@ -65,8 +61,6 @@ export class Downward implements AlarmFollower {
   readonly #told = new Map<string, Told>();
   /** Recorded in a transaction of which nobody knows yet whether it stands. */
   readonly #fresh = new Set<string>();
-  /** By limit: the alarm of it that somebody took last. */
-  readonly #takenOf = new Map<string, string>();
   #rows = 0;
   #isCalled = false;
   #sweptMonoMs: number;
@@ -86,9 +80,7 @@ export class Downward implements AlarmFollower {
     metrics.observe('notify_downward_open', open, {}, () => this.#told.size);
     this.#sweptMonoMs = clock.monoMs();
     for (const row of this.#statements.all('SELECT * FROM notify_downward ORDER BY at_ms')) {
-      const { occurrence } = this.#take(row);
-      const alarm = options.alarms.get(occurrence);
-      if (alarm) this.#takenOf.set(limitOf(alarm, alarm.rule), occurrence);
+      this.#take(row);
     }
     this.#rows = this.#told.size;
     this.#onDisk(() => transact(options.database, () => this.#catchUp()));
@@ -99,37 +91,6 @@ export class Downward implements AlarmFollower {
     const alarm = this.#options.alarms.get(occurrence);
     if (!alarm || !isOfEdge(alarm)) return;
     this.#add(alarm, by, atMs);
-    const { gateway } = alarm;
-    for (const under of this.#options.alarms.list({ state: 'suppressed', gateway, limit: PAGE })) {
-      if (isOfEdge(under) && isUnder(under, alarm)) this.#add(under, by, atMs);
-    }
-    this.#sendSoon();
-  }
-
-  /** One that comes to stand under what somebody has: part of the alarms' transaction. */
-  take(events: readonly AlarmEvent[]): void {
-    for (const { alarm } of events) {
-      if (alarm.suppressedBy === null || !isOfEdge(alarm)) continue;
-      const above = this.#takenOf.get(limitOf(alarm, alarm.suppressedBy));
-      const worse = above === undefined ? null : this.#options.alarms.get(above);
-      if (!worse || worse.clearedMs !== null || !isUnder(alarm, worse)) continue;
-      const sql = 'SELECT by, at_ms FROM notify_downward WHERE occurrence = ?';
-      const row = this.#statements.one(sql, worse.occurrence);
-      if (!row) continue; // Taken in a transaction that did not stand.
-      this.#add(alarm, String(row['by']), Number(row['at_ms']));
-      this.#sendSoon();
-    }
-  }
-
-  isDue(): boolean {
-    return false;
-  }
-
-  tick(): void {}
-
-  load(): void {}
-
-  #sendSoon(): void {
     if (this.#isCalled) return;
     this.#isCalled = true;
     queueMicrotask(() => {
@@ -211,8 +172,7 @@ export class Downward implements AlarmFollower {
   }
 
   // The first who took it stays.
-  #add(alarm: Alarm, by: string, atMs: number): void {
-    const { occurrence, area, gateway } = alarm;
+  #add({ occurrence, area, gateway }: Alarm, by: string, atMs: number): void {
     if (this.#rows >= OPEN_MAX) {
       this.#count('left_out');
       this.#log.warn('downward_full', { occurrence, gateway });
@@ -223,7 +183,6 @@ export class Downward implements AlarmFollower {
     if (Number(added.changes) === 0) return;
     this.#rows++;
     this.#fresh.add(occurrence);
-    this.#takenOf.set(limitOf(alarm, alarm.rule), occurrence);
   }
 
   #take(row: Record<string, unknown>): Told {
@@ -282,12 +241,6 @@ export class Downward implements AlarmFollower {
     }
   }
 }
-
-/** As many as there are rules, however long the cloud runs. */
-const limitOf = ({ gateway, series }: Alarm, rule: string) => `${gateway} ${series} ${rule}`;
-
-const isUnder = (under: Alarm, { gateway, series, rule }: Alarm) =>
-  under.gateway === gateway && under.series === series && under.suppressedBy === rule;
 
 // A gateway that is silent hears nothing, and a test of the path is nobody's to have.
 function isOfEdge(alarm: Alarm): boolean {
