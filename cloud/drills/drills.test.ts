@@ -67,6 +67,15 @@ test('each step is set when it is due and taken back after its time, once', asyn
   ]);
 });
 
+test('what a person ends before its time is taken back at once', async () => {
+  const { number } = start(scenario(step({ holdMs: 600_000 }), step({ level: 2, atMs: 60_000 })));
+  await pass(2);
+  drills.end(number, { name: 'li', from: '10.0.0.1' }, plant.nowMs);
+  await pass(2);
+  expect([...new Set(sent())]).toEqual(['drill-1 true', 'drill-1 false']);
+  expect(drills.get(number).steps.map(({ isTakenBack }) => isTakenBack)).toEqual([true, false]);
+});
+
 test('a cloud that dies goes on with the drill, and asks for nothing a second time', async () => {
   const { number } = start(scenario(step(), step({ level: 2, atMs: 5_000 })));
   await pass(2);

@@ -162,7 +162,9 @@ export class Drills {
     for (const drill of this.#running()) {
       const steps = drill.steps.map((step, at) => {
         const begun = this.#begin(drill, step, at, nowMs);
-        return this.#takeBack(drill, this.#noted(begun), at, nowMs);
+        const noted = this.#noted(begun);
+        const isHeld = noted.beganMs !== null && nowMs < noted.beganMs + noted.holdMs;
+        return isHeld ? noted : this.#takeBack(drill, noted, at, nowMs);
       });
       const after = { ...drill, steps };
       const isOver = steps.every((step, at) => this.#isThrough(drill, step, at, nowMs));
@@ -180,8 +182,7 @@ export class Drills {
 
   // Its gateway would end it by itself, later: what cannot be taken back now is not tried again.
   #takeBack(drill: Kept, step: DrillStep, at: number, nowMs: number): DrillStep {
-    const { beganMs, isTakenBack, holdMs } = step;
-    if (beganMs === null || isTakenBack || nowMs < beganMs + holdMs) return step;
+    if (step.beganMs === null || step.isTakenBack) return step;
     this.#ask(drill, step, commandId(drill, at, 'down'), false, nowMs);
     return { ...step, isTakenBack: true };
   }

@@ -26,10 +26,14 @@ const chains = (...list: readonly (readonly string[])[]): Route[] =>
     ...{ id: `route-${at + 1}`, match: {}, chain: chainOf(each, 60_000) },
   }));
 
-function open(routes: readonly Route[], answer: Outcome = { kind: 'sent', confirmedBy: null }) {
-  const clock = new SimClock();
-  const database = new DatabaseSync(':memory:');
-  databases.push(database);
+function open(
+  routes: readonly Route[],
+  answer: Outcome = { kind: 'sent', confirmedBy: null },
+  before?: { readonly clock: SimClock; readonly database: DatabaseSync },
+) {
+  const clock = before?.clock ?? new SimClock();
+  const database = before?.database ?? new DatabaseSync(':memory:');
+  if (!before) databases.push(database);
   const tables = new AlarmTables(database);
   const sent: string[] = [];
   const handled: Handled[] = [];
@@ -64,7 +68,20 @@ function open(routes: readonly Route[], answer: Outcome = { kind: 'sent', confir
     return pipeline.answers.answer(number, word, receiver, clock.wallMs(), actor);
   };
   const journal = () => tables.journal.list({}, { order: 'oldest', after: 0, limit: 100 }).entries;
-  return { clock, pipeline, answers, sent, handled, raise, deliveryOf, say, journal };
+  return {
+    clock,
+    database,
+    tables,
+    stop,
+    pipeline,
+    answers,
+    sent,
+    handled,
+    raise,
+    deliveryOf,
+    say,
+    journal,
+  };
 }
 
 test('who has it by a link stops the chain of every route, and the site is told once', async () => {
@@ -171,4 +188,26 @@ test('the word of the receiver in its very answer goes down to the site; that to
   expect(setup.pipeline.answers.answer(99, 'confirmed', 'x', 0, { name: 'x', from: '' })).toBe(
     'unknown',
   );
+});
+
+test('acknowledged at a desk just before the cloud died: nobody further is called after its start', async () => {
+  const routes = chains(['zhang', 'li']);
+  const setup = open(routes);
+  const { clock, tables, stop } = setup;
+  const atMs = clock.wallMs();
+  const [a, b] = ['a', 'b'].map((occurrence) => {
+    return tables.insert({ ...sampleAlarm, occurrence, raisedMs: atMs })!;
+  });
+  await setup.raise('a');
+  await setup.raise('b');
+  tables.update(a!, { acknowledgedMs: clock.wallMs(), acknowledgedBy: 'wang' });
+  tables.update(b!, { acknowledgedMs: atMs - 1, acknowledgedBy: 'wang' });
+  stop.abort();
+  await clock.advance(1_000);
+  const after = open(routes, undefined, setup);
+  expect(after.handled).toMatchObject([{ occurrence: 'a', by: 'wang', how: 'desk' }]);
+  await clock.advance(70_000);
+  expect(after.sent).toEqual(['li']);
+  const calls = after.pipeline.deliveries().map(({ id, receiver }) => `${id} ${receiver}`);
+  expect(calls).toEqual(['b.raised li', 'b.raised zhang', 'a.raised zhang']);
 });

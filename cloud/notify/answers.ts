@@ -9,7 +9,7 @@
 // (`onHandled`), in the transaction that records it. The first to say so stays in the ledger; a
 // word said again changes nothing, so every button may be pressed twice. Who has taken an alarm
 // does not give it back by a link: nobody would be told of it any more.
-import { isPathTest } from '../alarms/alarm.ts';
+import { type Alarm, isPathTest } from '../alarms/alarm.ts';
 import type { Journal } from '../alarms/journal.ts';
 import { type Actor, machine } from '../alarms/occurrences.ts';
 import type { Confirmed, Entry, Ledger } from './ledger.ts';
@@ -123,8 +123,9 @@ export class Answers {
         if (state === 'confirmed') {
           journal.write(receiverSaid(delivery, by, atMs));
           this.said(delivery, by, atMs);
-        } else if (state === 'failed') fail(entry, why ?? 'not delivered');
-        else if (delivery.deliveredMs === null) {
+        } else if (state === 'failed') {
+          if (delivery.state !== 'failed') fail(entry, why ?? 'not delivered');
+        } else if (delivery.deliveredMs === null) {
           const isNews = delivery.state === 'sent' || delivery.state === 'accepted';
           const reached = { ...delivery, deliveredMs: atMs };
           write({ ...entry, delivery: isNews ? { ...reached, state: 'delivered' } : reached });
@@ -141,6 +142,20 @@ export class Answers {
       for (const entry of this.#chain.ledger.calls(occurrence)) this.#end(entry, why);
       this.#chain.onHandled({ occurrence, by, atMs, how: 'desk' });
     });
+  }
+
+  /** At a start: acknowledged at a desk, and the cloud ended before the chain did. */
+  catchUp(open: readonly Entry[], alarmOf: (occurrence: string) => Alarm | null): void {
+    const late = new Map<string, Alarm>();
+    for (const { delivery } of open) {
+      const alarm = isCall(delivery.transition) ? alarmOf(delivery.alarm.occurrence) : null;
+      // An overdue step of a case is told after the acknowledgement, too.
+      const isLate = alarm !== null && (alarm.acknowledgedMs ?? 0) >= delivery.queuedMs;
+      if (isLate) late.set(alarm.occurrence, alarm);
+    }
+    for (const { occurrence, acknowledgedBy, acknowledgedMs } of late.values()) {
+      this.handled(occurrence, acknowledgedBy ?? '', acknowledgedMs!);
+    }
   }
 
   #take(delivery: Delivery, by: string, atMs: number, state: Taken): void {

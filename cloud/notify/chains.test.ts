@@ -268,6 +268,29 @@ test('what waits for a receiver that takes digests goes together, the worst firs
   );
 });
 
+test('what a full disk could not record took nothing of a quota', async () => {
+  const day: Quota = { messages: 5, perMs: 86_400_000, reserve: 1 };
+  const setup = open({
+    answers: { phone: confirmed },
+    routes: [route(['phone'])],
+    quotas: { phone: [day] },
+  });
+  const { tables, clock } = setup;
+  setup.raise('a');
+  setup.pipeline.take();
+  const transact = tables.transact.bind(tables);
+  tables.transact = () => {
+    throw Object.assign(new Error('disk is full'), { code: 'ERR_SQLITE_ERROR' });
+  };
+  for (let second = 0; second < 60; second++) {
+    expect(setup.pipeline.begin()).toEqual([]);
+    await clock.advance(1_000);
+  }
+  tables.transact = transact;
+  await Promise.all(setup.pipeline.round(new AbortController().signal));
+  expect(setup.told()).toEqual(['phone']);
+});
+
 test('a robot that was asked too often is left alone until it takes something again, over a restart too', async () => {
   const busy: Outcome = { kind: 'retry', why: 'throttled', afterMs: 600_000, isReceiverBusy: true };
   let answer: Outcome = busy;
@@ -368,6 +391,22 @@ test('a provider says later that it reached the phone, or that it did not: then 
   ).toBe('known');
   await setup.clock.advance(1_500);
   expect(setup.ledger()).toEqual(['one delivered', 'two failed no such number', 'boss accepted']);
+});
+
+test('a provider that says late that it did not arrive calls nobody to what a desk has', async () => {
+  const answer: Outcome = { kind: 'sent', confirmedBy: null, reference: 'r-1' };
+  const setup = open({
+    answers: { one: answer, boss: accepted },
+    routes: [route(['one', 'boss'])],
+  });
+  start(setup);
+  setup.raise('a');
+  await setup.clock.advance(5_000);
+  setup.pipeline.handled('a', 'zhang');
+  const failed = { reference: 'r-1', state: 'failed', why: 'no such number' } as const;
+  for (let nth = 0; nth < 2; nth++) setup.pipeline.receipt('one', failed);
+  await setup.clock.advance(120_000);
+  expect(setup.ledger()).toEqual(['one failed no such number']);
 });
 
 test('killed anywhere, any number of times, no notification is lost, and nobody who has confirmed is told again', async () => {

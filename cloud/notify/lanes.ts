@@ -111,7 +111,7 @@ export class Lanes {
     );
   }
 
-  /** Its send has come to an end, or was not begun. */
+  /** Its send has come to an end. */
   ended(batch: Batch, nowMs: number): void {
     const lane = this.#laneOf(batch[0]);
     lane.sending--;
@@ -120,6 +120,15 @@ export class Lanes {
     const at = lane.usedMs.indexOf(this.#usedMs.get(batch[0]) ?? Number.NaN);
     if (at >= 0) lane.usedMs.push(...lane.usedMs.splice(at, 1).map(() => nowMs));
     for (const open of batch) open.isSending = false;
+  }
+
+  /** It could not be recorded that it began, so it took nothing of a quota. */
+  notBegun(batch: Batch, nowMs: number): void {
+    const { usedMs } = this.#laneOf(batch[0]);
+    const at = usedMs.lastIndexOf(this.#usedMs.get(batch[0]) ?? Number.NaN);
+    if (at >= 0) usedMs.splice(at, 1);
+    this.#usedMs.delete(batch[0]);
+    this.ended(batch, nowMs);
   }
 
   /** The receiver takes nothing before. */

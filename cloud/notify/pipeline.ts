@@ -291,7 +291,13 @@ export class Pipeline {
       const restMs = Math.min(PAUSE_MAX_MS, untilMs - wallMs);
       if (restMs > 0) this.#lanes.pause(receiver, monoMs + restMs);
     }
-    for (const entry of ledger.open()) this.#pending.watch(entry);
+    const open = ledger.open();
+    for (const entry of open) this.#pending.watch(entry);
+    try {
+      this.answers.catchUp(open, (occurrence) => this.#options.tables.get(occurrence));
+    } catch (error) {
+      this.#stumble(error);
+    }
   }
 
   // Within a transaction. False: there is no such receiver any more.
@@ -431,8 +437,10 @@ export class Pipeline {
     this.#count('failed');
     this.#log.warn('notify_failed', { id, receiver, why: foreign(why) });
     this.#pending.close({ ...delivery, state: 'failed', why });
+    // Somebody has it, or the next was told before: a provider says late that it did not arrive.
+    if (!isOpen) return;
     // Somebody else is told at once: no confirmation can come of this one.
-    if (isOpen && confirmByMs !== null) this.#plan.next(delivery);
+    if (confirmByMs !== null) this.#plan.next(delivery);
     this.#plan.nobodyLeft(delivery, UNTOLD);
   }
 
@@ -446,7 +454,7 @@ export class Pipeline {
   // Not recorded: it is tried anew.
   #again(batch: Batch): void {
     const nowMs = this.#clock.monoMs();
-    if (batch[0].isSending) this.#lanes.ended(batch, nowMs);
+    if (batch[0].isSending) this.#lanes.notBegun(batch, nowMs);
     for (const open of batch) {
       if (!open.entry.isOpen) this.#pending.forget(open.entry.delivery.number);
       if (!this.#pending.has(open.entry.delivery.number)) continue;

@@ -92,8 +92,9 @@ export class PathTests implements AlarmFollower {
 
   load(): void {
     for (const watched of this.#watched.values()) watched.last = null;
-    // In this order the newest of each gateway stays.
-    const sql = `SELECT * FROM supervision_tests WHERE gateway != '' ORDER BY raised_ms`;
+    // The newest of each gateway: beside max() SQLite gives the columns of the row that has it.
+    const sql = `SELECT *, max(raised_ms) FROM supervision_tests WHERE gateway != ''
+      GROUP BY gateway`;
     const rows = this.#statements.all(sql);
     for (const row of rows) this.#watch(String(row['gateway'])).last = testOf(row);
   }

@@ -22,7 +22,7 @@ const SCHEMA = `
     to_ms INTEGER, why TEXT NOT NULL, detail TEXT NOT NULL, is_false INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS supervision_faults_from ON supervision_faults (from_ms);
-  CREATE INDEX IF NOT EXISTS supervision_faults_open ON supervision_faults (number)
+  CREATE INDEX IF NOT EXISTS supervision_faults_open ON supervision_faults (kind, id)
     WHERE to_ms IS NULL;`;
 
 export type FaultRow = PathFault & { readonly number: number };
@@ -96,7 +96,8 @@ export class SupervisionTables {
   }
 
   end({ kind, id }: Component, toMs: number, isFalse: (fromMs: number) => boolean): void {
-    for (const { number, fromMs } of this.open().filter((it) => it.kind === kind && it.id === id)) {
+    const sql = 'SELECT * FROM supervision_faults WHERE to_ms IS NULL AND kind = ? AND id = ?';
+    for (const { number, fromMs } of this.#statements.all(sql, kind, id).map(faultOf)) {
       this.#statements.run(
         'UPDATE supervision_faults SET to_ms = ?, is_false = ? WHERE number = ?',
         ...[Math.max(fromMs, Math.round(toMs)), isFalse(fromMs) ? 1 : 0, number],
