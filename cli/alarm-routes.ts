@@ -189,9 +189,10 @@ function deliveryLine(item: DeliveryItem, { language }: Output): string {
   const times = item as unknown as Readonly<Record<string, string | null | undefined>>;
   const since = moments.flatMap((moment) => {
     const at = times[moment];
-    // What a gateway did by itself may be older by its clock than its row here.
-    const afterS = Math.max(0, Date.parse(at ?? queued) - Date.parse(queued)) / 1000;
-    return at ? [`${stateText(moment, language)} +${afterS.toFixed(1)} s`] : [];
+    // What a gateway did by itself may be older by its clock than the row here.
+    const afterMs = Date.parse(at ?? queued) - Date.parse(queued);
+    const after = `${afterMs < -50 ? '-' : '+'}${(Math.abs(afterMs) / 1000).toFixed(1)}`;
+    return at ? [`${stateText(moment, language)} ${after} s`] : [];
   });
   const what = `${id.slice(0, 12)}${id.slice(id.lastIndexOf('.'))}`;
   const who = person === null ? receiver : `${person} (${receiver})`;

@@ -76,6 +76,8 @@ test('what the site did stands with its alarm: in its deliveries, its journal an
   hear(occurrence);
   const driven = 'driven: fan/run true (nobody confirmed within 90s)';
   expect(ofSite(occurrence)).toEqual([{ state: 'acted', why: driven, actedMs: WALL + 92_000 }]);
+  // It was heard of later; in the ledger it stands when it was.
+  expect(ledger.list({ occurrence })).toMatchObject([{ queuedMs: WALL + 92_000 }]);
   expect(journalled(occurrence)).toEqual(['fallback-fired by gateway gw-1']);
   expect(acts.drain()).toMatchObject([{ alarm: { occurrence }, act: { fallback: 'fan-on-gas' } }]);
   hear(occurrence, { id: 'release-1', act: 'release', monoMs: 95_000 });

@@ -223,7 +223,7 @@ export class SiteActs implements AlarmFollower {
     };
     const over = { isOpen: false, nextMs: null, confirmByMs: null } as const;
     if (known) ledger.update({ ...over, delivery: { ...known.delivery, ...told } });
-    else ledger.add({ ...over, delivery: { ...unsent(id, alarm, act.heardMs), ...told } });
+    else ledger.add({ ...over, delivery: { ...unsent(id, alarm, atMs), ...told } });
   }
 }
 
@@ -247,11 +247,12 @@ function actOf(
 function unsent(
   id: string,
   alarm: Alarm,
-  queuedMs: number,
+  atMs: number,
 ): Omit<Delivery, 'number' | 'state' | 'attempts' | 'actedMs' | 'why'> {
   return {
     ...{ id, receiver: SITE, person: null, route: '', step: 0, transition: 'raised', alarm },
-    ...{ repeats: 0, queuedMs, sentMs: null, acceptedMs: null, deliveredMs: null, seenMs: null },
+    ...{ repeats: 0, queuedMs: atMs, sentMs: null, acceptedMs: null },
+    ...{ deliveredMs: null, seenMs: null },
     ...{ confirmedMs: null, confirmedBy: null, undeliveredMs: null },
   };
 }
