@@ -83,7 +83,7 @@ test('who is absent is not expected, who stands in is; and nobody on duty passes
   expect(nobody.code).toBe(exit.found);
   expect(nobody.lines).toEqual([
     '+0s     通知 desk（路由 red，第 1 级）',
-    '+1m     未通知 gas-duty：nobody on duty',
+    '+1m     未通知 gas-duty：当前无人值班',
     '+1m     通知 manager（路由 red，第 3 级）',
   ]);
   expect(nobody.notes[0]).toContain('warning[roster-gap]');

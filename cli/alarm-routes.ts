@@ -10,6 +10,7 @@ import { bilingual, fillBilingual, type MessageKey } from '../core/text/text.ts'
 import { findAlarm } from './alarm.ts';
 import { Client, clientOptions } from './client.ts';
 import { levels } from './columns.ts';
+import { whyText } from './delivery-why.ts';
 import { noteFindings } from './findings.ts';
 import { localTime, timeOf } from './time.ts';
 import type { Given, Output, Verb } from './verb.ts';
@@ -90,9 +91,10 @@ function textOf(delivery: Delivery, atMs: number, { say, language }: Output): st
   const { receiver, person, route, step, sentMs, queuedMs, why } = delivery;
   const who = person === null ? receiver : `${person} (${receiver})`;
   const after = durationText(Math.round(((sentMs ?? queuedMs) - atMs) / 1000) * 1000);
+  const untold = why === null ? stateText(delivery.state, language) : whyText(why, language);
   const text =
     sentMs === null
-      ? say('route-cli-untold', { who, why: why ?? stateText(delivery.state, language) })
+      ? say('route-cli-untold', { who, why: untold })
       : say('route-cli-told', { who, route, step: step + 1 });
   return `${`+${after}`.padEnd(8)} ${localTime(sentMs ?? queuedMs)}  ${text}`;
 }
@@ -197,7 +199,7 @@ function deliveryLine(item: DeliveryItem, { language }: Output): string {
   const what = `${id.slice(0, 12)}${id.slice(id.lastIndexOf('.'))}`;
   const who = person === null ? receiver : `${person} (${receiver})`;
   const parts = [localTime(queued), what, who, stateText(state, language), ...since];
-  return [...parts, ...(why === null ? [] : [why])].join('  ');
+  return [...parts, ...(why === null ? [] : [whyText(why, language)])].join('  ');
 }
 
 export const deliveriesVerb: Verb = {

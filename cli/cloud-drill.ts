@@ -8,6 +8,7 @@ import { bilingual, fillBilingual } from '../core/text/text.ts';
 import { stopSignal } from './child.ts';
 import { Client, clientOptions } from './client.ts';
 import { levels, pad } from './columns.ts';
+import { whyText } from './delivery-why.ts';
 import { readText } from './files.ts';
 import { checkFile } from './findings.ts';
 import { localTime } from './time.ts';
@@ -180,7 +181,8 @@ interface Event {
   readonly text: string;
 }
 
-function eventsOf(step: StepReport, { say }: Output): Event[] {
+function eventsOf(step: StepReport, output: Output): Event[] {
+  const { say } = output;
   const isDesk = step.deliveries.every(({ confirmed }) => confirmed !== step.confirmed);
   return [
     { at: step.asked, text: say('drill-cli-asked', {}) },
@@ -190,7 +192,7 @@ function eventsOf(step: StepReport, { say }: Output): Event[] {
     { at: step.received, text: say('drill-cli-received', {}) },
     ...step.deliveries
       .filter(({ transition }) => transition !== 'cleared')
-      .flatMap((delivery) => deliveryEvents(delivery, say)),
+      .flatMap((delivery) => deliveryEvents(delivery, output)),
     ...(isDesk && step.confirmed !== null
       ? [{ at: step.confirmed, text: say('drill-cli-desk', { by: step.confirmed_by ?? '-' }) }]
       : []),
@@ -198,10 +200,10 @@ function eventsOf(step: StepReport, { say }: Output): Event[] {
   ];
 }
 
-function deliveryEvents(it: Delivery, say: Output['say']): Event[] {
+function deliveryEvents(it: Delivery, { say, language }: Output): Event[] {
   const to = it.person ? `${it.person} (${it.receiver})` : it.receiver;
   const by = it.confirmed_by ?? '-';
-  const unsent = { to, state: it.state, why: it.why ?? '-' };
+  const unsent = { to, state: it.state, why: it.why === null ? '-' : whyText(it.why, language) };
   return [
     { at: it.queued, text: say('drill-cli-queued', { to }) },
     { at: it.sent, text: say('drill-cli-told', { to }) },

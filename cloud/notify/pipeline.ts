@@ -37,6 +37,7 @@ import { isCall } from './notifier.ts';
 import { Pending, RETRY_PAUSE_MAX_MS } from './pending.ts';
 import { Plan, UNCONFIRMED, UNTOLD } from './plan.ts';
 import { keptMs } from './quota.ts';
+import { QuotaLog } from './quota-log.ts';
 import type { Directory } from './roster.ts';
 import { plainDirectory } from './roster.ts';
 import { checkTargets, NOBODY, type Route } from './route.ts';
@@ -90,10 +91,9 @@ export class Pipeline {
   readonly silences: Silences;
   readonly #plan: Plan;
   readonly #lanes: Lanes;
+  readonly #quotaLog: QuotaLog;
   readonly #pending: Pending;
   readonly #counters: ReadonlyMap<(typeof counted)[number], Counter>;
-  /** Receivers of which it was logged that their quota is used up. */
-  #blocked: ReadonlySet<string> = new Set();
   /** The ledger could not be written: asked again then. */
   #stumbledMs = 0;
   #sweepMs = 0;
@@ -102,6 +102,7 @@ export class Pipeline {
   constructor(clock: Clock, log: Log, metrics: Metrics, random: Random, options: PipelineOptions) {
     this.#clock = clock;
     this.#log = log;
+    this.#quotaLog = new QuotaLog(log);
     this.#random = random;
     this.#options = options;
     const { receivers, routes, ledger, quotas } = options;
@@ -175,7 +176,8 @@ export class Pipeline {
       this.#stumble(error);
     }
     const begun = this.begin();
-    this.#tellBlocked();
+    const nowMs = this.#clock.monoMs();
+    this.#quotaLog.tell(this.#lanes.blocked(nowMs), nowMs);
     return begun.map((batch) => this.send(batch, signal));
   }
 
@@ -461,19 +463,6 @@ export class Pipeline {
       open.nextMonoMs = nowMs + RETRY.firstMs;
       this.#lanes.put(open);
     }
-  }
-
-  #tellBlocked(): void {
-    const nowMs = this.#clock.monoMs();
-    const blocked = this.#lanes.blocked(nowMs);
-    for (const [receiver, untilMs] of blocked) {
-      if (this.#blocked.has(receiver)) continue;
-      this.#log.warn('notify_waits', { receiver, why: 'quota', ms: Math.round(untilMs - nowMs) });
-    }
-    for (const receiver of this.#blocked) {
-      if (!blocked.has(receiver)) this.#log.info('notify_goes_on', { receiver });
-    }
-    this.#blocked = new Set(blocked.keys());
   }
 
   #sweep(): void {

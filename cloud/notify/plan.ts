@@ -245,7 +245,7 @@ export class Plan {
 /** Nobody is left of a chain, and nobody has it. */
 export const UNTOLD = 'nobody could be told';
 export const UNCONFIRMED = 'nobody has confirmed';
-const MERGED = 'over before it could be told; told with its end';
+export const MERGED = 'over before it could be told; told with its end';
 
 const nobody = (why: string): Reached => ({ receiver: NOBODY, person: null, why });
 
