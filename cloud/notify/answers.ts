@@ -144,7 +144,7 @@ export class Answers {
     });
   }
 
-  /** At a start: acknowledged at a desk, and the cloud ended before the chain did. */
+  /** At a start, and now and then: acknowledged, and the cloud ended before the chain did. */
   catchUp(open: readonly Entry[], alarmOf: (occurrence: string) => Alarm | null): void {
     const late = new Map<string, Alarm>();
     for (const { delivery } of open) {

@@ -169,9 +169,9 @@ export class Pipeline {
   round(signal: AbortSignal): readonly Promise<void>[] {
     try {
       this.silences.tick();
+      this.#sweep();
       while (this.take() > 0);
       this.tick();
-      this.#sweep();
     } catch (error) {
       this.#stumble(error);
     }
@@ -293,13 +293,7 @@ export class Pipeline {
       const restMs = Math.min(PAUSE_MAX_MS, untilMs - wallMs);
       if (restMs > 0) this.#lanes.pause(receiver, monoMs + restMs);
     }
-    const open = ledger.open();
-    for (const entry of open) this.#pending.watch(entry);
-    try {
-      this.answers.catchUp(open, (occurrence) => this.#options.tables.get(occurrence));
-    } catch (error) {
-      this.#stumble(error);
-    }
+    for (const entry of ledger.open()) this.#pending.watch(entry);
   }
 
   // Within a transaction. False: there is no such receiver any more.
@@ -467,8 +461,10 @@ export class Pipeline {
 
   #sweep(): void {
     if (this.#clock.monoMs() < this.#sweepMs) return;
+    const { ledger, tables } = this.#options;
+    this.answers.catchUp(ledger.open(), (occurrence) => tables.get(occurrence));
+    ledger.dropPathTests(this.#clock.wallMs() - TESTS_KEPT_MS);
     this.#sweepMs = this.#clock.monoMs() + SWEEP_EVERY_MS;
-    this.#options.ledger.dropPathTests(this.#clock.wallMs() - TESTS_KEPT_MS);
   }
 
   #count(state: (typeof counted)[number]): void {

@@ -190,14 +190,15 @@ export class WarningTables {
    * When a warning in force is next to be looked at: it ends, or it has no draft, ends after
    * `seenMs` and is to be renewed. Null: none.
    */
-  nextEndMs(nowMs: number, seenMs: number): number | null {
-    const ends = `SELECT min(expires_ms) AS at FROM warnings WHERE ${OPEN} AND expires_ms > ?`;
-    const at = (sql: string, afterMs: number) => {
-      const found = this.#statements.one(sql, afterMs)?.['at'] ?? null;
+  nextEndMs(seenMs: number): number | null {
+    const ends = `SELECT min(expires_ms) AS at FROM warnings WHERE ${OPEN}`;
+    const at = (sql: string, ...values: number[]) => {
+      const found = this.#statements.one(sql, ...values)?.['at'] ?? null;
       return found === null ? Number.POSITIVE_INFINITY : Number(found);
     };
-    const renewMs = at(`${ends} AND has_draft = 0`, seenMs) - RENEW_BEFORE_MS;
-    const nextMs = Math.min(at(ends, nowMs), renewMs);
+    const renewMs = at(`${ends} AND has_draft = 0 AND expires_ms > ?`, seenMs) - RENEW_BEFORE_MS;
+    // One that ended while the cloud was away is looked at, too.
+    const nextMs = Math.min(at(ends), renewMs);
     return nextMs === Number.POSITIVE_INFINITY ? null : nextMs;
   }
 

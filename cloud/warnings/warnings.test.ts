@@ -249,6 +249,15 @@ test('a renewal is drafted before the end while it holds, and what ends by itsel
   expect(plant.warnings.tables.inForce(plant.nowMs)).toEqual([]);
 });
 
+test('a warning that ended while the cloud was away is over when it is back', () => {
+  const plant = new WarnedPlant();
+  plant.set(15);
+  plant.release('wrn-1');
+  plant.warnings.load();
+  plant.wait(settings.validForMs + 1_000);
+  expect(plant.all().map(({ state }) => state)).toEqual(['expired', 'drafted']);
+});
+
 test('in force is the newest message of each that has not expired, the newest first', () => {
   const plant = new WarnedPlant({ levels: [2, 2] });
   plant.set(15);

@@ -257,7 +257,7 @@ export class Warnings implements AlarmFollower {
 
   isDue(nowMs: number): boolean {
     if (!this.#options.settings) return false;
-    if (this.#nextMs === undefined) this.#nextMs = this.tables.nextEndMs(nowMs, nowMs);
+    if (this.#nextMs === undefined) this.#nextMs = this.tables.nextEndMs(nowMs);
     return this.#nextMs !== null && this.#nextMs <= nowMs;
   }
 
@@ -271,7 +271,7 @@ export class Warnings implements AlarmFollower {
       if (alarm && found.told < MESSAGES_MAX - 1) this.#renew(found, alarm, settings, nowMs);
     }
     // What nobody wants renewed is looked at again when it ends.
-    this.#nextMs = this.tables.nextEndMs(nowMs, untilMs);
+    this.#nextMs = this.tables.nextEndMs(untilMs);
   }
 
   load(): void {
