@@ -9,6 +9,7 @@ const own = {
   'nobody could be told': 'why-untold',
   'nobody has confirmed': 'why-unconfirmed',
   'over before it could be told; told with its end': 'why-merged',
+  'the alarm is over: nothing was commanded': 'why-over',
   'receiver is gone (http 410)': 'why-gone',
   'receiver is no longer configured': 'why-removed',
   'notifier broken': 'why-broken',

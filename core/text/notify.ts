@@ -117,6 +117,10 @@ export const notifyMessages = {
     en: 'over before it could be told; told with its end',
     zh: '通知前报警已恢复，与恢复通知合并',
   },
+  'why-over': {
+    en: 'the alarm is over: nothing was commanded',
+    zh: '报警已恢复，未下发命令',
+  },
   'why-gone': { en: 'receiver is gone (http 410)', zh: '接收方已停用（http 410）' },
   'why-removed': { en: 'receiver is no longer configured', zh: '接收方已从配置中移除' },
   'why-broken': { en: 'notifier broken', zh: '通知程序出错' },

@@ -36,7 +36,7 @@ const LOOK_MS = 200;
 export const COMMAND_TRIES_MAX = 100;
 /** What waits is one command: a siren sounds once for all. */
 const DIGEST_MAX = 100;
-const OVER = 'the alarm is over: nothing was commanded';
+export const OVER = 'the alarm is over: nothing was commanded';
 
 /** The commands of the sites, as a receiver uses them. */
 export interface SiteCommands {
