@@ -19,6 +19,8 @@ export interface DemoPorts {
   /** Of the pump station over OPC UA; absent: the city has none. */
   readonly station?: number;
   readonly status: Readonly<Record<Site, number>>;
+  /** Default true; false where every reading is to be one that a device has served. */
+  readonly hasPathTests?: boolean;
 }
 
 /** What a person set for the places of this city, over the defaults of the profiles. */
@@ -161,7 +163,7 @@ function gatewayFile(site: Site, ports: DemoPorts): string {
     },
     outbox: { folder: `outbox-${site}`, size: '256MiB' },
     status: { port: ports.status[site] },
-    path_test: { every: '30s' },
+    ...(ports.hasPathTests !== false && { path_test: { every: '30s' } }),
     links: {
       bus: { protocol: 'modbus', kind: 'tcp', host: '127.0.0.1', port: ports.devices[site] },
       ...(station && { station: link }),

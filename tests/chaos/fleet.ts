@@ -101,6 +101,7 @@ export class Fleet implements AsyncDisposable {
       receiver: await between('webhooks', ports.receiver),
       uplink: await each('uplink', () => ports.broker),
       devices: await each('field', (site) => devices[site]),
+      hasPathTests: false,
     });
     const fleet = new Fleet(files, proxies, { receiver: ports.receiver, devices }, note);
     try {
