@@ -6,6 +6,7 @@ import type { Clock } from '../../core/clock.ts';
 import { Fault } from '../../core/fault.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Journal } from '../alarms/journal.ts';
+import { DELIVERIES_LIST_MAX } from '../notify/ledger.ts';
 import { occurrenceOf } from '../notify/notifier.ts';
 import type { Pipeline } from '../notify/pipeline.ts';
 import type { Principal } from '../registry/registry.ts';
@@ -38,7 +39,9 @@ export function confirmationRoutes(clock: Clock, sources: ConfirmationSources): 
   const { notify, find } = sources;
   const refusals = new Pace(clock, { max: REFUSALS_JOURNALLED_PER_HOUR, perMs: HOUR_MS });
   const deliveriesOf = (id: string) =>
-    notify.deliveries({ occurrence: occurrenceOf(id) }).filter((each) => each.id === id);
+    notify
+      .deliveries({ occurrence: occurrenceOf(id), limit: DELIVERIES_LIST_MAX })
+      .filter((each) => each.id === id);
 
   // Whoever asks for what is not theirs learns no more of it than that.
   const refuse = (said: Said, receiver: string | null): Fault => {

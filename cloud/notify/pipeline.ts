@@ -382,7 +382,9 @@ export class Pipeline {
       case 'retry': {
         const waitMs = outcome.afterMs ?? backoffMs(this.#random, delivery.attempts, RETRY);
         const forMs = isPathTest(delivery.alarm) ? TEST_RETRY_FOR_MS : RETRY_FOR_MS;
-        if (nowMs + waitMs - delivery.queuedMs > forMs) this.#fail(entry, outcome.why);
+        // What was accepted once is told again until somebody has it, however long that takes.
+        const isLate = nowMs + waitMs - delivery.queuedMs > forMs && delivery.acceptedMs === null;
+        if (isLate) this.#fail(entry, outcome.why);
         else this.#pending.set(entry, { ...delivery, why: outcome.why }, nowMs + waitMs);
         return;
       }
