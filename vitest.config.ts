@@ -6,7 +6,8 @@ export default defineConfig({
     exclude: ['node_modules/**', 'dist/**', 'data/**'],
     setupFiles: ['tests/seed.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores there are at least: a third of the time tests wait for real servers.
+    maxWorkers: 3,
     // A hang ends, and a disk that takes 5 ms for each of thousands of fsyncs does not.
     testTimeout: 120_000,
     hookTimeout: 120_000,
