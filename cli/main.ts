@@ -205,6 +205,8 @@ const exits: Partial<Record<FaultCode, number>> = {
   command_unknown: exit.notFound,
   command_value_unfit: exit.usage,
   config_unreadable: exit.invalid,
+  silence_unknown: exit.notFound,
+  silence_refused: exit.conflict,
   drill_unknown: exit.notFound,
   drill_over: exit.conflict,
   drill_busy: exit.conflict,

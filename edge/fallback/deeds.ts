@@ -68,7 +68,8 @@ export class Deeds {
       Object.assign(output, { attempts: 0, release: releaseOf(config.release) });
       output.isDrivenHere = true;
       output.sinceMonoMs = nowMonoMs;
-      output.alarms = [...output.alarms, ...alarms].slice(-FALLBACK_ALARMS_MAX);
+      const others = output.alarms.filter(({ occurrence }) => occurrence !== it.occurrence);
+      output.alarms = [...others, ...alarms].slice(-FALLBACK_ALARMS_MAX);
     }
     if (outcome === 'done' || outcome === 'uncertain') {
       it.phase = 'driven';
