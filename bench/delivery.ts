@@ -34,7 +34,8 @@ const SECONDS = 10;
 const STORM: Storm = { fromPoll: 5, pointsAPoll: 50, firstLevelEvery: 500 };
 /** The pace of an edge that has one (edge/agent.ts). */
 const BACKLOG_BYTES_PER_SECOND = 256 * 1024;
-const BACKLOG_POLLS = 1_500;
+/** Some 22 s at that pace: it goes on for longer than the storm. */
+const BACKLOG_POLLS = 4_000;
 const SETTLE_MS = 60_000;
 const PENDING = 100;
 
@@ -74,7 +75,7 @@ async function runFlood(bed: Bed): Promise<void> {
     ],
   });
   const late = await publisher(bed, stand, stand.gateways.slice(GATEWAYS), {
-    ...{ polls: bed.pick(BACKLOG_POLLS, 300), isPaced: false },
+    ...{ polls: BACKLOG_POLLS, isPaced: false },
     backlogBytesPerSecond: BACKLOG_BYTES_PER_SECOND,
   });
   const polls = STORM.fromPoll + SECONDS;
