@@ -1,6 +1,7 @@
 // The page on which somebody answers an alarm: made for a phone of 360 points held in one hand, in
 // the sun, over a bad line. One document of some 5 KB, black on white, targets of 48 points and
 // more; the level by colour, shape and numeral. Whatever was written by others is escaped.
+import { localIso } from '../../core/local-time.ts';
 import type { Language, MessageArguments, MessageKey } from '../../core/text/text.ts';
 import { say } from '../../core/text/text.ts';
 import { unitSymbol } from '../../core/units.ts';
@@ -184,10 +185,8 @@ function withUnit(value: number, { unit }: Alarm, language: Language): string {
 
 /** `12:04:31`, and the day before it where that is not today. */
 function clockTime(ms: number, utcOffsetMs: number, nowMs: number): string {
-  const local = (each: number) => new Date(each + utcOffsetMs).toISOString();
-  const [day = '', time = ''] = local(ms).split('T');
-  const isToday = local(nowMs).startsWith(day);
-  return isToday ? time.slice(0, 8) : `${day} ${time.slice(0, 8)}`;
+  const [day = '', time = ''] = localIso(ms, utcOffsetMs).split('T');
+  return localIso(nowMs, utcOffsetMs).startsWith(day) ? time : `${day} ${time}`;
 }
 
 function ago(language: Language, ms: number): string {

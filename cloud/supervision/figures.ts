@@ -7,6 +7,7 @@
 //
 // A false fault is one that ended by itself within CONFIRMED_MS, before anybody was called, with
 // nothing lost: the supervision was quicker than the trouble was worth.
+import { localIso } from '../../core/local-time.ts';
 import type { ComponentKind } from './component.ts';
 
 /** As long a fault lasts before people are called. */
@@ -137,5 +138,5 @@ export function monthNamed(name: string, utcOffsetMs: number): Span | undefined 
 }
 
 export function monthOf(atMs: number, utcOffsetMs: number): string {
-  return new Date(atMs + utcOffsetMs).toISOString().slice(0, 7);
+  return localIso(atMs, utcOffsetMs).slice(0, 7);
 }

@@ -1,5 +1,7 @@
 // The next message of a warning, and why it may not be drafted or released. Pure.
+
 import { Fault } from '../../core/fault.ts';
+import { localIso } from '../../core/local-time.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import type { Alarm } from '../alarms/alarm.ts';
@@ -10,7 +12,7 @@ import { nationalIdentifier, SERIALS } from './national.ts';
 import type { WarningSettings } from './settings.ts';
 import type { Draft, Told, Warning } from './tables.ts';
 import type { Message, MessageType, Status } from './warning.ts';
-import { localTime, released, wholeSecond } from './warning.ts';
+import { released, wholeSecond } from './warning.ts';
 
 /** Of one warning: more would make references of more than 8 KB. */
 export const MESSAGES_MAX = 100;
@@ -94,7 +96,7 @@ export function identifierOf(
   isTaken: (identifier: string) => boolean,
 ): string {
   if (!national) {
-    const time = localTime(atMs, 0).replaceAll(/[-:]/g, '');
+    const time = localIso(atMs, 0).replaceAll(/[-:]/g, '');
     return `lifeline-${time}-${number}-${told + 1}`;
   }
   for (let serial = 0; serial < SERIALS; serial++) {

@@ -11,11 +11,13 @@
 //
 // The signature is that of the site's cryptographic device, over the bytes of the EBD's file.
 // Without one the package says so by having none, and no platform will take it.
+
 import { assert } from '../../core/fault.ts';
+import { localIso } from '../../core/local-time.ts';
 import { cut } from './cap.ts';
 import { type TarFile, tar } from './tar.ts';
 import type { Message } from './warning.ts';
-import { BEIJING_OFFSET_MS, localTime } from './warning.ts';
+import { BEIJING_OFFSET_MS } from './warning.ts';
 import { cleaned, document, type Element, element } from './xml.ts';
 
 export const EBM_TYPE = 'application/x-tar';
@@ -72,7 +74,7 @@ export function ebdIdOf({ resource }: EbmSettings, number: number): string {
 
 /** 18 digits of the platform, 8 of the day, 4 of the number: 30. */
 export function ebmIdOf({ resource }: EbmSettings, number: number, sentMs: number): string {
-  const day = localTime(sentMs, BEIJING_OFFSET_MS).slice(0, 10).replaceAll('-', '');
+  const day = localIso(sentMs, BEIJING_OFFSET_MS).slice(0, 10).replaceAll('-', '');
   return `${resource}${day}${String(number % 10_000).padStart(4, '0')}`;
 }
 
@@ -103,7 +105,7 @@ interface Identified extends EbmNumbers {
   readonly ebmId: string;
 }
 
-const beijing = (ms: number) => localTime(ms, BEIJING_OFFSET_MS).replace('T', ' ');
+const beijing = (ms: number) => localIso(ms, BEIJING_OFFSET_MS).replace('T', ' ');
 
 function ebd(message: Message, settings: EbmSettings, ids: Identified): Element {
   return element(

@@ -5,9 +5,11 @@
 // and levels 突发事件应对法 (a law: four levels, red to blue). Which element of the platform's own XML
 // takes which of them its interface (GB/T 34283, GB/T 35965) says, which is not public: here they
 // have the names of CAP.
+
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
+import { localIso } from '../../core/local-time.ts';
 import type { Message, MessageType, Status } from './warning.ts';
-import { BEIJING_OFFSET_MS, localTime } from './warning.ts';
+import { BEIJING_OFFSET_MS } from './warning.ts';
 
 export interface NationalCodes {
   /** GB/T 2260: six digits of the administrative division. */
@@ -37,13 +39,13 @@ export function organisationCode(codes: NationalCodes): string {
 
 /** `ZZZZZZDDDUUUXX_YYYYMMDDhhmmss_N`; `serial` 0 to 9. */
 export function nationalIdentifier(codes: NationalCodes, atMs: number, serial: number): string {
-  const digits = localTime(atMs, BEIJING_OFFSET_MS).replaceAll(/\D/g, '');
+  const digits = localIso(atMs, BEIJING_OFFSET_MS).replaceAll(/\D/g, '');
   return `${organisationCode(codes)}_${digits}_${serial}`;
 }
 
 /** `2026-11-22 12:00:00+08:00`: a blank where CAP has a `T`. */
 export function nationalTime(ms: number): string {
-  return `${localTime(ms, BEIJING_OFFSET_MS).replace('T', ' ')}+08:00`;
+  return `${localIso(ms, BEIJING_OFFSET_MS).replace('T', ' ')}+08:00`;
 }
 
 const statusWords = {

@@ -10,6 +10,7 @@
 //
 // What is in force and reaches the time it expires at is `expired`.
 import type { AlarmLevel } from '../../core/alarm/rule.ts';
+import { localIso, zoneOf } from '../../core/local-time.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import type { Wgs84 } from './datum.ts';
 
@@ -119,11 +120,6 @@ const after: Record<WarningState, Record<MessageType, WarningState | null>> = {
   dropped: { Alert: null, Update: null, Cancel: null },
 };
 
-/** Local date and time of so many milliseconds east of UTC: `2026-11-22T12:00:00`. */
-export function localTime(ms: number, utcOffsetMs: number): string {
-  return new Date(ms + utcOffsetMs).toISOString().slice(0, 19);
-}
-
 /** Of what a whole second is: formats here have no smaller part. */
 export function wholeSecond(ms: number): number {
   return Math.floor(ms / 1_000) * 1_000;
@@ -133,10 +129,6 @@ export const BEIJING_OFFSET_MS = 8 * 3_600_000;
 
 /** As CAP writes a time: with an offset, without `Z` and without a fraction; UTC is `-00:00`. */
 export function capTime(ms: number, utcOffsetMs: number): string {
-  if (utcOffsetMs === 0) return `${localTime(ms, 0)}-00:00`;
-  const minutes = Math.abs(Math.round(utcOffsetMs / 60_000));
-  const two = (number: number) => String(number).padStart(2, '0');
-  const sign = utcOffsetMs < 0 ? '-' : '+';
-  const offset = `${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
-  return `${localTime(ms, utcOffsetMs)}${offset}`;
+  const zone = utcOffsetMs === 0 ? '-00:00' : zoneOf(utcOffsetMs);
+  return `${localIso(ms, utcOffsetMs)}${zone}`;
 }
