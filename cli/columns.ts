@@ -1,6 +1,6 @@
 // How things stand in the lines of a list.
 
-export const levels = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
+export { levelNumerals as levels } from '../core/alarm/rule.ts';
 
 /** The text in so many columns of a terminal; Chinese signs take two. */
 export function pad(text: string, width: number): string {

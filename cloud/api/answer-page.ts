@@ -1,6 +1,7 @@
 // The page on which somebody answers an alarm: made for a phone of 360 points held in one hand, in
 // the sun, over a bad line. One document of some 5 KB, black on white, targets of 48 points and
 // more; the level by colour, shape and numeral. Whatever was written by others is escaped.
+import { levelNumerals } from '../../core/alarm/rule.ts';
 import { localIso } from '../../core/local-time.ts';
 import type { Language, MessageArguments, MessageKey } from '../../core/text/text.ts';
 import { say } from '../../core/text/text.ts';
@@ -44,14 +45,12 @@ const voiced = {
   not_mine: 'answer-declined',
 } as const satisfies Record<Word, MessageKey>;
 
-const numerals = ['I', 'II', 'III', 'IV'] as const;
-
 export function answerPage(language: Language, view: AnswerView): string {
   const { alarm, to, isShared, open, utcOffsetMs, nowMs } = view;
   const other: Language = language === 'en' ? 'zh' : 'en';
   const at = (ms: number) => clockTime(ms, utcOffsetMs, nowMs);
   const title = alarm.title[language];
-  const numeral = numerals[alarm.level - 1] ?? '';
+  const numeral = levelNumerals[alarm.level];
   const where = alarm.asset ?? alarm.key;
   const value = alarm.value === null ? '' : ` ${withUnit(alarm.value, alarm, language)}`;
   const facts = [

@@ -2,6 +2,7 @@
 // limits and what was overdue, as a table for programs and as one page for people, in both
 // languages. Which of our steps is which of theirs is said in docs/cases.md.
 
+import { levelNumerals } from '../../core/alarm/rule.ts';
 import { localTime } from '../../core/local-time.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
@@ -9,7 +10,7 @@ import type { Alarm } from '../alarms/alarm.ts';
 import { machine } from '../alarms/occurrences.ts';
 import type { OpenState } from './case.ts';
 import type { Case, CaseAlarm, CaseEntry, CaseEntryKind, CaseFile, CaseStep } from './tables.ts';
-import { detailWords, measured, roman, stateText } from './words.ts';
+import { detailWords, measured, stateText } from './words.ts';
 
 export const stages = ['registration', 'dispatch', 'handling', 'verification', 'closing'] as const;
 export type Stage = (typeof stages)[number];
@@ -171,7 +172,7 @@ function factsTable(found: Case, time: Time): string {
   const { level, title, name, asset, owner, department, openedMs, endedMs, reason, state } = found;
   const rows: readonly (readonly [string, string])[] = [
     [both('case-page-what'), pair(title)],
-    [both('case-page-level'), roman[level]],
+    [both('case-page-level'), levelNumerals[level]],
     [both('case-page-point'), `${pair(name)} <small>${plain(found.subject)}</small>`],
     [both('case-page-asset'), plain(asset ?? '')],
     [both('case-page-state'), pair(stateText(state))],

@@ -1,12 +1,11 @@
 // What a line of a case's log says beside its kind, for people in both languages.
+import { levelNumerals } from '../../core/alarm/rule.ts';
 import type { Bilingual } from '../../core/text/text.ts';
 import { bilingual } from '../../core/text/text.ts';
 import { unitSymbol } from '../../core/units.ts';
 import type { CaseState } from './case.ts';
 import { caseStates } from './case.ts';
 import type { CaseEntry } from './tables.ts';
-
-export const roman = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
 
 /** `crew`, `crew 3`; states and levels by their names. A key of a later version stays as it is. */
 export function detailWords(detail: CaseEntry['detail']): { label: Bilingual; value: Bilingual }[] {
@@ -36,7 +35,8 @@ const labels: Readonly<Record<string, Bilingual>> = {
 };
 
 function valueText(key: string, value: string): Bilingual {
-  if (key === 'level') return same(Object.entries(roman).find(([n]) => n === value)?.[1] ?? value);
+  if (key === 'level')
+    return same(Object.entries(levelNumerals).find(([n]) => n === value)?.[1] ?? value);
   if (key !== 'state' && key !== 'as' && key !== 'resumed') return same(value);
   const name = value === 'close' ? 'closed' : value;
   const state = caseStates.find((known) => known === name);

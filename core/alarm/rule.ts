@@ -6,6 +6,9 @@ import type { Bilingual } from '../text/text.ts';
 export const alarmLevels = [1, 2, 3, 4] as const;
 export type AlarmLevel = (typeof alarmLevels)[number];
 
+/** As levels are written, so that they differ without colour. */
+export const levelNumerals = { 1: 'I', 2: 'II', 3: 'III', 4: 'IV' } as const;
+
 export const limitSides = ['high-high', 'high', 'low', 'low-low'] as const;
 export type LimitSide = (typeof limitSides)[number];
 

@@ -1,5 +1,6 @@
 // The fields of a notice that a template may name: of the first of its deliveries, which is the
 // worst.
+import { levelNumerals } from '../../../core/alarm/rule.ts';
 import type { Bilingual } from '../../../core/text/text.ts';
 import type { Message } from '../message.ts';
 import type { Notice } from '../notifier.ts';
@@ -11,8 +12,6 @@ export const messageFields = [
 ] as const;
 type MessageField = (typeof messageFields)[number];
 
-const levels = ['I', 'II', 'III', 'IV'] as const;
-
 export function noticeFields(
   { deliveries, links }: Notice,
   { title, text }: Message,
@@ -23,7 +22,7 @@ export function noticeFields(
   const number = (value: number | null) => (value === null ? '' : String(value));
   const atMs = transition === 'cleared' ? (alarm.clearedMs ?? alarm.raisedMs) : alarm.raisedMs;
   const fields: Readonly<Record<MessageField, string>> = {
-    ...{ id, occurrence: alarm.occurrence, title, text, level: levels[alarm.level - 1]! },
+    ...{ id, occurrence: alarm.occurrence, title, text, level: levelNumerals[alarm.level] },
     ...{ area: alarm.area, gateway: alarm.gateway, asset: alarm.asset ?? '', point: alarm.key },
     ...{ name: words(alarm.name), alarm: words(alarm.title) },
     action: alarm.action ? words(alarm.action) : '',
